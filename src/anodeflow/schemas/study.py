@@ -1,0 +1,45 @@
+"""What all study documents have in common."""
+
+from abc import abstractmethod
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from anodeflow.schemas.rows import ResultRow
+
+
+class StudyDoc(BaseModel):
+    """The answer of one study on one system, with the ids of every calculation it rests on."""
+
+    document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")
+    study: str = Field(description="Name of the study.")
+    campaign: str = Field(description="Name of the campaign.")
+    system: str = Field(description="Name of the system in the campaign.")
+    backend: str = Field(description="Name of the backend file.")
+    code: str = Field(description="Name and version of the code.")
+    settings: dict[str, Any] = Field(description="Settings that all calculations shared.")
+    settings_hash: str = Field(description="Hash of those settings.")
+    calculation_ids: dict[str, str] = Field(
+        description="Step of the study (bulk, slab, atom, site 0 ...) -> id of its calculation."
+    )
+    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+
+    @abstractmethod
+    def rows(self) -> list[ResultRow]:
+        """Return the properties of the study, one row each."""
+
+    def _row(self, name: str, value: float, unit: str, steps: list[str], label: str = "") -> ResultRow:
+        """One row that rests on the calculations of the named `steps`."""
+        return ResultRow(
+            campaign=self.campaign,
+            system=self.system,
+            study=self.study,
+            property=name,
+            label=label,
+            value=value,
+            unit=unit,
+            backend=self.backend,
+            settings_hash=self.settings_hash,
+            document_id=self.document_id,
+            calculation_ids=[self.calculation_ids[step] for step in steps],
+        )

@@ -1,0 +1,67 @@
+"""Where anodeflow keeps its files, and which database it talks to.
+
+Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_DATABASE``, ...) or its default.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from anodeflow.errors import InputError
+
+
+class Settings(BaseSettings):
+    """Settings of this user on this machine, read from ``ANODEFLOW_*`` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="ANODEFLOW_", extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".anodeflow",
+        description="Folder of the embedded database and of all calculations.",
+    )
+    database: str | None = Field(
+        default=None,
+        description="URI of a MongoDB server (mongodb://...); none: the embedded database under home.",
+    )
+    database_name: str = Field(default="anodeflow", description="Name of the database on that server.")
+    embedded: str = Field(
+        default="auto",
+        description="Embedded database: auto (secantusd where installed, else sqlite), secantusd or sqlite.",
+    )
+
+    @property
+    def calculations(self) -> Path:
+        """Folder with one sub-folder a content-addressed calculation."""
+        return self.home / "calculations"
+
+    @property
+    def campaigns(self) -> Path:
+        """Folder with the state of every campaign that was run from here."""
+        return self.home / "campaigns"
+
+    def prepare(self) -> "Settings":
+        """Create the home folder.
+
+        Raises
+        ------
+        InputError
+            If it cannot be created or written to.
+        """
+        try:
+            for folder in (self.home, self.calculations, self.campaigns):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.home / ".write-test"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"cannot write to {self.home} ({error.strerror}): set ANODEFLOW_HOME to a folder you may write to."
+            ) from error
+        return self
+
+
+def get_settings() -> Settings:
+    """Return the settings as the environment has them now."""
+    settings = Settings()
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})

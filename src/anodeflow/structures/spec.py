@@ -1,0 +1,43 @@
+"""What a user may say of a slab: the same words in a campaign file and on the command line."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class SlabSpec(BaseModel):
+    """A surface slab: which plane, how thick, how much vacuum, how wide, what is held fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Miller indices in `setting`.")
+    setting: Literal["host", "conventional", "cell"] = Field(
+        default="host",
+        description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
+        "stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
+    )
+    layers: int | None = Field(default=None, ge=1, description="Number of atomic layers (6 if no thickness is given).")
+    thickness: float | None = Field(default=None, gt=0, description="Least thickness instead of `layers`, Å.")
+    vacuum: float = Field(default=15.0, gt=0, description="Vacuum between the slab and its image, Å.")
+    min_width: float = Field(
+        default=6.5, ge=0, description="Least distance between an atom and its image in the plane, Å; 0: unit cell."
+    )
+    fixed_layers: int | None = Field(
+        default=None, ge=0, description="Bottom layers held fixed; default: half of the layers, rounded down."
+    )
+    termination: int | Literal["all"] = Field(
+        default=0, description="Number of the termination, as `anodeflow build slab --list` numbers them, or all."
+    )
+
+    @field_validator("miller")
+    @classmethod
+    def _some_plane(cls, miller: tuple[int, int, int]) -> tuple[int, int, int]:
+        if miller == (0, 0, 0):
+            raise ValueError("Miller indices (0, 0, 0) name no plane: give at least one that is not zero")
+        return miller
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "SlabSpec":
+        if self.layers is not None and self.thickness is not None:
+            raise ValueError("give either layers or thickness, not both")
+        return self
