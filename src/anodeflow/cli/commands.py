@@ -1,0 +1,6 @@
+"""Registers every command of the command line."""
+
+from importlib import import_module
+
+for _name in ("doctor", "build", "check", "run", "status", "query", "report"):
+    import_module(f"anodeflow.cli.{_name}")
