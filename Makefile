@@ -1,0 +1,28 @@
+# make demo, make test: set everything up (see scripts/setup.sh), then compute or test.
+.POSIX:
+.PHONY: setup demo test lint clean
+
+BIN = .venv/bin
+# One thread a process: GPAW and the tests are parallel over processes.
+ENV = OMP_NUM_THREADS=1
+
+setup:
+	@sh scripts/setup.sh
+
+demo: setup
+	$(ENV) $(BIN)/anodeflow run workflows/quickstart.yaml
+	$(ENV) $(BIN)/anodeflow report quickstart -o demo
+
+# ARGS goes to pytest: make test ARGS="tests/test_doctor.py -x"
+test: setup
+	$(ENV) $(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Back to a fresh clone. Results live in ANODEFLOW_HOME and stay.
+clean:
+	rm -rf .venv demo report dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
