@@ -98,8 +98,8 @@ if [ ! -x .venv/bin/pip ]; then
 fi
 
 # --- Python packages -------------------------------------------------------------------------------------------
-export PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
-export UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1  # trust what the machine trusts; the second is the newer name
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off UV_NO_PROGRESS=1
+export UV_SYSTEM_CERTS=1  # trust what the machine trusts, as pip does
 if ! mkdir -p "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}" 2>/dev/null; then
     export UV_CACHE_DIR="$here/.venv/cache"
 fi
@@ -107,9 +107,12 @@ network="check the network connection and the disk, then run it again"
 install() { must "$network" .venv/bin/uv pip install --python $venv_python \
     --constraint constraints.txt --build-constraint constraints.txt "$@"; }
 
-# torch first and with pip, which finds a CPU build where the machine offers one; uv then keeps it.
-say "installing torch (some 200 MB, or several GB where only the CUDA build is offered)"
-must "$network" .venv/bin/pip install --constraint constraints.txt torch uv
+must "$network" .venv/bin/pip install --constraint constraints.txt uv
+# torch first: on its own account uv would take the build with several GB of CUDA; it keeps one that is there. Its
+# CPU builds have an index of their own; where that is out of reach, pip may know a local file, or takes what there is.
+say "installing torch"
+quietly .venv/bin/uv pip install --python $venv_python --constraint constraints.txt --torch-backend cpu torch ||
+    must "$network" .venv/bin/pip install --constraint constraints.txt torch
 say "installing what GPAW is compiled with"
 install numpy setuptools pybind11
 
