@@ -1,0 +1,25 @@
+"""Backends: a code, its accuracy, and the Makers that the workflows are given."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anodeflow.backends.base import Availability, Backend, CalculationMaker
+    from anodeflow.backends.load import available, load_backend
+
+_PUBLIC = {
+    "Availability": "base",
+    "Backend": "base",
+    "CalculationMaker": "base",
+    "available": "load",
+    "load_backend": "load",
+}
+__all__ = ["Availability", "Backend", "CalculationMaker", "available", "load_backend"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a driver under MPI needs anodeflow.backends.driver and nothing else of it.
+    if name in _PUBLIC:
+        from importlib import import_module
+
+        return getattr(import_module(f"anodeflow.backends.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'anodeflow.backends' has no attribute {name!r}")

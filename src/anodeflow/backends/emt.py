@@ -1,0 +1,50 @@
+"""ASE's effective-medium theory: milliseconds a step, for tests and for trying a campaign out."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from anodeflow.backends.base import Availability
+from anodeflow.backends.inprocess import InProcessBackend
+from anodeflow.errors import InputError
+
+_ELEMENTS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt", "H", "C", "N", "O")
+
+
+class EmtSettings(BaseModel):
+    """EMT has nothing to set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmtBackend(InProcessBackend):
+    """EMT of Jacobsen, Stoltze and Nørskov (Surf. Sci. 366, 394 (1996)) as ASE implements it."""
+
+    code: Literal["emt"] = "emt"
+    settings: EmtSettings = Field(default_factory=EmtSettings)
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """EMT comes with ASE."""
+        return Availability(True, version("ase"), "ASE's EMT")
+
+    def version(self) -> str:
+        """Return the version of ASE."""
+        return version("ase")
+
+    def check_elements(self, elements: Iterable[str]) -> None:
+        """Raise InputError for an element without EMT parameters."""
+        for element in sorted(elements):
+            if element not in _ELEMENTS:
+                raise InputError(
+                    f"backend {self.name}: EMT has no parameters for {element}; it knows {', '.join(_ELEMENTS)}: "
+                    "choose another backend."
+                )
+
+    def calculator(self) -> Any:
+        """Return ASE's EMT calculator."""
+        from ase.calculators.emt import EMT
+
+        return EMT()

@@ -1,0 +1,60 @@
+"""Tells whoever listens what a running calculation is doing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["started", "resumed", "waiting", "running", "finished", "reused", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One message of a calculation.
+
+    Attributes
+    ----------
+    label, calculation_id
+        What the calculation is, for people and for programs.
+    state
+        started, resumed (goes on after an interruption), waiting (another process computes it), running,
+        finished, reused (found finished), failed.
+    ionic_step, scf_iteration
+        Number of the ionic step and, where the code tells, of the SCF iteration within it.
+    energy, max_force
+        Energy (eV) and largest force on a free atom (eV/Å) of the last ionic step.
+    elapsed
+        Seconds since this attempt began.
+    message
+        Anything else worth a line: a remedy, an error.
+    """
+
+    label: str
+    calculation_id: str
+    state: State
+    ionic_step: int = 0
+    scf_iteration: int | None = None
+    energy: float | None = None
+    max_force: float | None = None
+    elapsed: float = 0.0
+    message: str = ""
+
+
+Listener = Callable[[Progress], None]
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listen(listener: Listener) -> Iterator[None]:
+    """Send every message of this process to `listener` while the context lasts."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def report(message: Progress) -> None:
+    """Hand `message` to every listener."""
+    for listener in _listeners:
+        listener(message)
