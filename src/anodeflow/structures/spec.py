@@ -16,17 +16,22 @@ class SlabSpec(BaseModel):
         description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
         "stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
-    layers: int | None = Field(default=None, ge=1, description="Number of atomic layers (6 if no thickness is given).")
+    layers: int | None = Field(
+        default=None, ge=1, description="Number of atomic layers (6 if no thickness is given)."
+    )
     thickness: float | None = Field(default=None, gt=0, description="Least thickness instead of `layers`, Å.")
     vacuum: float = Field(default=15.0, gt=0, description="Vacuum between the slab and its image, Å.")
     min_width: float = Field(
-        default=6.5, ge=0, description="Least distance between an atom and its image in the plane, Å; 0: unit cell."
+        default=6.5,
+        ge=0,
+        description="Least distance between an atom and its image in the plane, Å; 0: unit cell.",
     )
     fixed_layers: int | None = Field(
         default=None, ge=0, description="Bottom layers held fixed; default: half of the layers, rounded down."
     )
     termination: int | Literal["all"] = Field(
-        default=0, description="Number of the termination, as `anodeflow build slab --list` numbers them, or all."
+        default=0,
+        description="Number of the termination, as `anodeflow build slab --list` numbers them, or all.",
     )
 
     @field_validator("miller")
