@@ -1,5 +1,6 @@
 """The backend protocol: a code, its settings, and the Makers that the workflows are given."""
 
+import json
 import os
 import time
 from abc import ABC, abstractmethod
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from jobflow import Maker, job
+from monty.json import MontyDecoder, MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Lattice, Structure
 
@@ -39,7 +41,7 @@ class RelaxationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     force_threshold: float = Field(default=0.03, gt=0, description="Largest force on a free atom at the end, eV/Å.")
-    stress_threshold: float = Field(default=1e-3, gt=0, description="Largest stress component at the end, eV/Å³.")
+    stress_threshold: float = Field(default=2e-4, gt=0, description="Largest stress component at the end, eV/Å³.")
     max_steps: int = Field(default=200, ge=1, description="Most ionic steps of one attempt.")
     curvature: float = Field(default=20.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
     max_displacement: float = Field(default=0.2, gt=0, description="Longest step of one atom, Å.")
@@ -228,7 +230,7 @@ class CalculationMaker(Maker):
         except CalculationError as error:
             tell("failed", message=str(error))
             raise
-        folder.write(folder.document, document.model_dump_json())
+        folder.write(folder.document, json.dumps(document, cls=MontyEncoder))
         return document
 
 
@@ -241,8 +243,8 @@ def _finished(folder: CalculationFolder) -> CalculationDoc | None:
     if stored is None:
         return None
     try:
-        document = CalculationDoc.model_validate(stored)
-    except ValidationError:
+        document = CalculationDoc.model_validate(MontyDecoder().process_decoded(stored))
+    except (ValidationError, ValueError, KeyError):
         return None
     return document if document.converged else None
 

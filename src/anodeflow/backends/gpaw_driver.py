@@ -1,0 +1,119 @@
+"""Runs one calculation with GPAW: ``[mpiexec -n N] gpaw python gpaw_driver.py FOLDER``.
+
+Reads input.json, appends to steps.jsonl, writes gpaw.txt and outcome.json. Started again in the same folder, it
+goes on from the last recorded step.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ase.io.jsonio import decode
+from ase.parallel import world
+
+from anodeflow.backends.driver import run_task
+from anodeflow.backends.folder import read_steps, write_atomically
+from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
+
+
+def main(folder: Path) -> int:
+    """Run what the folder's input asks for; return the exit status."""
+    from gpaw import ConvergenceError
+
+    request = decode((folder / "input.json").read_text())
+    atoms = request["atoms"]
+    steps_file = folder / "steps.jsonl"
+    attempt = len(read_steps(steps_file))
+    remedies: list[str] = []
+    world.barrier()
+    for rung in range(len(LADDER) + 1):
+        if rung:
+            remedies.append(LADDER[rung - 1][0])
+        counter = ScfCounter()
+        try:
+            calculator = make_calculator(
+                parameters_at(rung, request["parameters"]), atoms, folder / "gpaw.txt", counter
+            )
+            converged = run_task(
+                atoms,
+                calculator,
+                request["task"],
+                request["relaxation"],
+                steps_file,
+                attempt=attempt,
+                writes=world.rank == 0,
+                extra=counter.take,
+            )
+        except ConvergenceError as error:
+            if world.rank == 0:
+                print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
+            world.barrier()
+            continue
+        finish(folder, {"converged": converged, "remedies": remedies})
+        return 0
+    cycles = request["parameters"]["maxiter"] * (1 + len(LADDER))
+    finish(
+        folder,
+        {
+            "converged": False,
+            "remedies": remedies,
+            "error": f"the SCF did not converge in {cycles} cycles, after all of {len(remedies)} remedies",
+        },
+    )
+    return 3
+
+
+class ScfCounter:
+    """Counts SCF cycles between two recorded steps."""
+
+    def __init__(self) -> None:
+        self.cycles = 0
+
+    def __call__(self, context: Any) -> None:
+        self.cycles += 1
+
+    def take(self) -> dict[str, Any]:
+        """Return the cycles since the last call, as the record of a step wants them."""
+        cycles, self.cycles = self.cycles, 0
+        return {"scf_cycles": cycles}
+
+
+def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfCounter) -> Any:
+    """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state."""
+    from gpaw import GPAW
+
+    parameters = dict(parameters)
+    hot = parameters.pop("hot_start", None)
+    text = log.open("a") if world.rank == 0 else None
+    if hot:
+        width = parameters["occupations"]["width"] * hot
+        warm = GPAW(**(parameters | {"occupations": parameters["occupations"] | {"width": width}}), txt=text)
+        warm.hooks["scf_step"] = counter
+        hot_atoms = atoms.copy()
+        hot_atoms.calc = warm
+        hot_atoms.get_potential_energy()
+        state = log.with_name("hot.gpw")
+        warm.write(state, mode="all")
+        calculator = GPAW(state, occupations=parameters["occupations"], txt=text)
+    else:
+        calculator = GPAW(**parameters, txt=text)
+    calculator.hooks["scf_step"] = counter
+    return calculator
+
+
+def finish(folder: Path, outcome: dict[str, Any]) -> None:
+    """Write the outcome, on one rank."""
+    if world.rank == 0:
+        write_atomically(folder / "outcome.json", json.dumps(outcome))
+    world.barrier()
+
+
+if __name__ == "__main__":
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # a rank ends with its launcher
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main(Path(sys.argv[-1])))
