@@ -1,0 +1,206 @@
+"""The embedded database server: one secantusd a folder, started when needed, shared by all processes of the user.
+
+A detached supervisor (:mod:`anodeflow.database.supervisor`) owns the server, so that the process that happened
+to start it may end or be killed while others go on. Every client holds a shared lock on ``clients.lock``; once
+nobody does, the supervisor stops the server. The server has no passwords and listens on 127.0.0.1 alone.
+
+secantusd (SecantusDB) speaks MongoDB's protocol; being GPL software it stays a process of its own, never imported.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from anodeflow.database.locks import file_lock, is_locked
+from anodeflow.errors import DatabaseError
+
+_PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
+_INSTALL = "pip install secantusdb"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, as its supervisor recorded it."""
+
+    host: str
+    """Name of the machine on which it runs (the folder may be on a network file system)."""
+    port: int
+    """Its port on 127.0.0.1."""
+    pid: int
+    """Process id of secantusd."""
+    supervisor: int
+    """Process id of its supervisor."""
+
+    @property
+    def uri(self) -> str:
+        """Its MongoDB URI."""
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    def answers(self) -> bool:
+        """Return whether it is this server, not another one on the same port, that answers."""
+        from pymongo import MongoClient
+        from pymongo.errors import PyMongoError
+
+        with MongoClient(self.uri, serverSelectionTimeoutMS=500) as client:
+            try:
+                return client.admin.command("serverStatus").get("pid") == self.pid
+            except PyMongoError:
+                return False
+
+
+@dataclass(frozen=True)
+class ServerFolder:
+    """The folder of one embedded server: its storage, its log and the files that its users agree by."""
+
+    path: Path
+
+    @property
+    def storage(self) -> Path:
+        """Folder with the server's own files."""
+        return self.path / "storage"
+
+    @property
+    def log(self) -> Path:
+        """What server and supervisor printed."""
+        return self.path / "server.log"
+
+    @property
+    def clients_lock(self) -> Path:
+        """Shared lock of every process that uses the server."""
+        return self.path / "clients.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Lock of the one process that is starting the server."""
+        return self.path / "start.lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Lock of the supervisor for as long as it lives."""
+        return self.path / "supervisor.lock"
+
+    @property
+    def state(self) -> Path:
+        """Where the supervisor records the running server."""
+        return self.path / "server.json"
+
+    def record(self, server: Server) -> None:
+        """Record the running server; readers see the old record or the new one, never half of it."""
+        draft = self.state.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(server)))
+        draft.replace(self.state)
+
+    def recorded(self) -> Server | None:
+        """Return the server on record, which may be gone; none: there is no readable record."""
+        try:
+            return Server(**json.loads(self.state.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def server_command() -> list[str] | None:
+    """Return the command that starts secantusd; none: it is not installed."""
+    if find_spec("secantus"):
+        return [sys.executable, "-P", "-m", "secantus"]
+    program = shutil.which("secantusd-py")
+    return [program] if program else None
+
+
+@contextmanager
+def embedded_server(path: Path) -> Iterator[Server]:
+    """Keep the server of the folder `path` running for as long as the context lasts, starting it if need be.
+
+    Parameters
+    ----------
+    path
+        Folder of the server, created when missing.
+
+    Raises
+    ------
+    DatabaseError
+        If secantusd is not installed, does not start (a damaged database), does not answer, or runs on
+        another machine.
+    """
+    if server_command() is None:
+        raise DatabaseError(
+            f"secantusd, which opens the embedded database in {path}, is not installed: {_INSTALL}, or set "
+            "ANODEFLOW_EMBEDDED=sqlite or ANODEFLOW_DATABASE to a MongoDB URI."
+        )
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = ServerFolder(path)
+    try:
+        # A supervisor that is stopping its server holds clients.lock until the server is gone.
+        with file_lock(folder.clients_lock, shared=True, patience=_PATIENCE):
+            with file_lock(folder.start_lock, patience=_PATIENCE):
+                server = _running(folder) or _start(folder)
+            yield server
+    except TimeoutError as error:
+        raise DatabaseError(
+            f"the server of the embedded database in {path} neither answers nor ends ({error}): see {folder.log}, "
+            "end the process that holds the lock and try again."
+        ) from error
+
+
+def _running(folder: ServerFolder) -> Server | None:
+    """The server of the folder if a supervisor takes care of it; the caller holds the start lock."""
+    deadline = time.monotonic() + _PATIENCE
+    while is_locked(folder.supervisor_lock):
+        server = folder.recorded()
+        if server is not None:
+            if server.host != socket.gethostname():
+                raise DatabaseError(
+                    f"the embedded database in {folder.path} is in use on the machine {server.host}: work there, set "
+                    "ANODEFLOW_HOME to another folder, or ANODEFLOW_DATABASE to a MongoDB URI that both reach."
+                )
+            if server.answers():
+                return server
+        # Its supervisor is starting it again, or is about to leave.
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{folder.supervisor_lock} is held")
+        time.sleep(0.05)
+    return None
+
+
+def _start(folder: ServerFolder) -> Server:
+    """Start a supervisor and wait until its server answers; the caller holds the start lock."""
+    # The supervisor stands in the folder of the database, so relative entries of PYTHONPATH must become absolute;
+    # -P keeps the files of the folder from passing for modules.
+    paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in paths)}
+    with folder.log.open("ab") as log:
+        seen = log.tell()
+        supervisor = subprocess.Popen(
+            [sys.executable, "-P", "-m", "anodeflow.database.supervisor", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder.path,
+            env=environment,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        ended = supervisor.poll() is not None
+        server = folder.recorded()
+        if server is not None and server.supervisor == supervisor.pid:
+            return server  # recorded only once it answers
+        if ended:
+            break
+        time.sleep(0.02)
+    else:
+        supervisor.terminate()
+    printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
+    reason = printed[-1].strip() if printed else "it printed nothing"
+    raise DatabaseError(
+        f"the embedded database in {folder.path} does not open ({reason}): it is damaged if {folder.log} speaks of "
+        "WiredTiger; then put a copy in its place, or move the folder away and begin anew."
+    )

@@ -1,0 +1,130 @@
+"""The process that owns the embedded server: ``python -m anodeflow.database.supervisor FOLDER``.
+
+It starts secantusd, starts it again on the same port when it dies under its clients (they reconnect by
+themselves), and stops it and itself once no client has been there for ``ANODEFLOW_DATABASE_IDLE`` seconds
+(10 if unset).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from anodeflow.database.embedded import Server, ServerFolder, server_command
+from anodeflow.database.locks import file_lock
+
+_TICK = 0.5  # s between two looks at server and clients
+_START = 50.0  # s that the server may take until it answers, recovery included
+
+
+def _print(message: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} supervisor: {message}", flush=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()  # it takes 2 s as a rule
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()  # what was acknowledged is on disk
+        process.wait()
+
+
+def _try_port(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | None":
+    """Start the server on `port` and record it once it answers; none: it ended instead."""
+    settings = folder.path / "server.toml"
+    settings.touch()  # given an empty one, the server does not look for the user's own
+    process = subprocess.Popen(
+        [
+            *(server_command() or ["secantusd-py"]),
+            *("--config", str(settings)),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--storage-path", str(folder.storage)),
+            *("--cache-size", "256M", "--log-level", "WARNING"),
+            "--sync-on-commit",  # without it a killed server loses writes that it had acknowledged
+        ],
+        stdin=subprocess.DEVNULL,
+    )
+    server = Server(host=socket.gethostname(), port=port, pid=process.pid, supervisor=os.getpid())
+    deadline = time.monotonic() + _START
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            if _listens(port) and server.answers():
+                folder.record(server)
+                return process
+            time.sleep(0.02)
+    except SystemExit:
+        _stop(process)
+        raise
+    _stop(process)
+    return None
+
+
+def _start(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | None":
+    """Start the server, on another port if `port` is taken; none: it does not start."""
+    return _try_port(folder, port) or _try_port(folder, _free_port())
+
+
+def _kill_orphan(server: Server) -> None:
+    """End a server whose supervisor was killed: it keeps the storage locked, and nobody would ever stop it."""
+    if server.host == socket.gethostname() and _listens(server.port) and server.answers():
+        _print(f"killing server {server.pid}, which lost its supervisor")
+        with suppress(ProcessLookupError):
+            os.kill(server.pid, signal.SIGKILL)
+        while _listens(server.port):
+            time.sleep(0.02)
+
+
+def supervise(folder: ServerFolder, port: int, idle: float) -> int:
+    """Keep the server running until it has had no client for `idle` seconds; return the exit status."""
+    last_use = time.monotonic()
+    while (process := _start(folder, port)) is not None:
+        try:
+            while process.poll() is None:
+                time.sleep(min(_TICK, idle))
+                try:
+                    with file_lock(folder.clients_lock, patience=0.0):
+                        if time.monotonic() - last_use >= idle:
+                            # Under the lock: a client who comes now waits, then starts a new server.
+                            folder.state.unlink(missing_ok=True)
+                            _stop(process)
+                            return 0
+                except TimeoutError:
+                    last_use = time.monotonic()
+        finally:
+            folder.state.unlink(missing_ok=True)
+            _stop(process)
+        _print(f"the server ended with status {process.returncode}")
+    return 1
+
+
+def main(path: Path) -> int:
+    """Supervise the server of the folder `path`; return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    folder = ServerFolder(path)
+    idle = float(os.environ.get("ANODEFLOW_DATABASE_IDLE", "10"))
+    with file_lock(folder.supervisor_lock, patience=5.0):
+        previous = folder.recorded()
+        if previous is None:
+            return supervise(folder, _free_port(), idle)
+        _kill_orphan(previous)
+        return supervise(folder, previous.port, idle)  # clients of the previous server look for it there
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
