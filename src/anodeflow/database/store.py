@@ -1,0 +1,237 @@
+"""Opens the database: a jobflow JobStore on MongoDB, on the embedded server, or on SQLite."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure
+
+from anodeflow.database.embedded import embedded_server, server_command
+from anodeflow.database.locks import file_lock
+from anodeflow.errors import DatabaseError, InputError
+from anodeflow.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+    from maggma.core import Store
+
+_DOCUMENTS = "outputs"
+_BLOBS = "data"  # the name under which atomate2 stores charge densities, trajectories and the like
+_SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
+_EMBEDDED_PATIENCE = 10000  # ms; the supervisor needs about 2 s to start a killed server again
+_NOT_ALLOWED = (13, 18, 8000)  # codes of MongoDB: Unauthorized, AuthenticationFailed, AtlasError
+_ANEW = "put a copy in its place, or move that folder away and begin anew"
+
+
+@contextmanager
+def open_store(settings: Settings | None = None) -> "Iterator[JobStore]":
+    """Open the database and close it at the end of the context.
+
+    The documents lie in the collection ``outputs``; an additional store named ``data`` takes large objects
+    (GridFS on a server).
+
+    Parameters
+    ----------
+    settings
+        Which database; default: that of the environment. ``embedded="auto"`` takes the kind that the home folder
+        already holds, else secantusd where it is installed, else SQLite.
+
+    Yields
+    ------
+    jobflow.JobStore
+        The connected store.
+
+    Raises
+    ------
+    DatabaseError
+        If the database cannot be reached, opened, read or written, be it later, inside the context.
+
+    Examples
+    --------
+    >>> with open_store() as store:  # doctest: +SKIP
+    ...     run_locally(flow, store=store)
+    """
+    settings = settings or get_settings()
+    if settings.database:
+        opened = _mongodb(settings.database, _database_name(settings))
+    else:
+        folder = settings.prepare().home / "database"
+        opened = (_sqlite if _embedded_kind(settings.embedded, folder) == "sqlite" else _secantusd)(folder)
+    with opened as store:
+        yield store
+
+
+def _embedded_kind(wanted: str, folder: Path) -> str:
+    """Which embedded database: secantusd or sqlite."""
+    kinds = ("secantusd", "sqlite")
+    if wanted in kinds:
+        return wanted
+    if wanted != "auto":
+        raise InputError(f"ANODEFLOW_EMBEDDED is {wanted!r}: set it to auto, secantusd or sqlite.")
+    for kind in kinds:
+        if (folder / kind).is_dir():
+            return kind
+    return "secantusd" if server_command() else "sqlite"
+
+
+def _new_folder(folder: Path) -> Path:
+    """Create the folder of an embedded database, readable by its owner only."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / ".write-test").touch()
+        (folder / ".write-test").unlink()
+    except OSError as error:
+        raise DatabaseError(
+            f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
+            "ANODEFLOW_HOME to another one."
+        ) from error
+    return folder
+
+
+@contextmanager
+def _opened(docs: "Store", blobs: "Store", explain: Callable[[Exception], str]) -> "Iterator[JobStore]":
+    """Yield a JobStore of two connected stores; errors of the database leave it as one sentence of `explain`."""
+    from jobflow import JobStore
+
+    store = JobStore(docs, additional_stores={_BLOBS: blobs})
+    try:
+        docs.query_one({}, properties=["uuid"])  # whether it can be read
+        yield store
+    except (ConnectionFailure, OperationFailure, sqlite3.Error) as error:
+        raise DatabaseError(explain(error)) from error
+    finally:
+        store.close()
+
+
+def _reason(error: Exception) -> str:
+    """What pymongo or SQLite say, without the state of the whole topology behind it."""
+    return re.split(r" \(configured timeouts|, full error|, Timeout: ", str(error))[0].strip(" .")
+
+
+# --- servers that speak MongoDB's protocol ---
+
+
+def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
+    """Stores of documents and of large objects on the server at `uri`, connected (which pymongo does lazily)."""
+    from maggma.stores import GridFSStore, MongoStore
+
+    options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": patience}
+    docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
+    blobs = GridFSStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options)
+    docs.connect()
+    blobs.connect()
+    return docs, blobs
+
+
+def _index(docs: "Store") -> None:
+    """Index what jobflow and the queries look for."""
+    docs._collection.create_index([("uuid", 1), ("index", 1)])
+    docs._collection.create_index("output.@class")
+
+
+def _database_name(settings: Settings) -> str:
+    """The name that the user set, else the one in the URI, else the default."""
+    in_uri = re.match(r"[^/]*//[^/]+/([^?]+)", settings.database or "")
+    return in_uri[1] if in_uri and "database_name" not in settings.model_fields_set else settings.database_name
+
+
+@contextmanager
+def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
+    """The database `name` on a server of the user."""
+    shown = re.sub(r"//([^/@:]*):[^@]*@", r"//\1:***@", uri)
+
+    def explain(error: Exception) -> str:
+        if getattr(error, "code", None) in _NOT_ALLOWED:
+            return (
+                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct user, "
+                "password and authSource in ANODEFLOW_DATABASE."
+            )
+        if isinstance(error, ConnectionFailure):
+            return (
+                f"the MongoDB server at {shown} does not answer ({_reason(error)}): start it, or correct "
+                "ANODEFLOW_DATABASE (unset: the embedded database)."
+            )
+        return (
+            f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} ({_reason(error)}): see "
+            "the server's log."
+        )
+
+    try:
+        stores = _server_stores(uri, name, _SERVER_PATIENCE)
+    except (ConfigurationError, InvalidName, ValueError, TypeError) as error:  # ValueError: port or option
+        raise DatabaseError(
+            f"ANODEFLOW_DATABASE={shown} is no usable MongoDB URI ({_reason(error)}): write it as "
+            "mongodb://user:password@host:27017/database."
+        ) from error
+    with _opened(*stores, explain) as store:
+        with suppress(OperationFailure):  # a user who may only read
+            _index(store.docs_store)
+        yield store
+
+
+@contextmanager
+def _secantusd(folder: Path) -> "Iterator[JobStore]":
+    """The database on the embedded server of `folder`."""
+    path = _new_folder(folder / "secantusd")
+    log = path / "server.log"
+
+    def explain(error: Exception) -> str:
+        if isinstance(error, ConnectionFailure):
+            return (
+                f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the command "
+                "again, which starts it anew."
+            )
+        return f"the embedded database in {path} is damaged ({_reason(error)}, log {log}): {_ANEW}."
+
+    with embedded_server(path) as server:
+        stores = _server_stores(server.uri, "anodeflow", _EMBEDDED_PATIENCE)
+        with _opened(*stores, explain) as store:
+            _index(store.docs_store)
+            yield store
+
+
+# --- SQLite ---
+
+
+@contextmanager
+def _sqlite(folder: Path) -> "Iterator[JobStore]":
+    """The database in SQLite files of `folder`, by way of MontyDB."""
+    from maggma.stores import MontyStore
+
+    path = _new_folder(folder / "sqlite")
+
+    def explain(error: Exception) -> str:
+        if isinstance(error, sqlite3.OperationalError):
+            return (
+                f"the embedded database in {path} cannot be used ({_reason(error)}): see that the disk has room and that no "
+                "other program holds its files."
+            )
+        return f"the embedded database in {path} is damaged ({_reason(error)}): {_ANEW}."
+
+    stores = [MontyStore(name, str(path), database_name="anodeflow") for name in (_DOCUMENTS, _BLOBS)]
+    # MontyDB writes its settings file on each connection, and two processes that both create a collection lose
+    # documents: hence the lock, and the collections made here.
+    with file_lock(path / "open.lock"):
+        for store in stores:
+            store.connect()
+            file = path / "anodeflow" / f"{store.collection_name}.collection"
+            if file.is_file():
+                _check_sqlite(file, explain)
+            else:
+                store._collection.database.create_collection(store.collection_name)
+    with _opened(*stores, explain) as opened:
+        yield opened
+
+
+def _check_sqlite(file: Path, explain: Callable[[Exception], str]) -> None:
+    """Read the whole file, as every query of MontyDB does, and see whether it is sound."""
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    except sqlite3.Error as error:
+        raise DatabaseError(explain(error)) from error
