@@ -1,0 +1,1 @@
+"""Pure functions on numbers and structures: no workflow engine, no DFT code."""

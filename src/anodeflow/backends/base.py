@@ -14,7 +14,7 @@ from monty.json import MontyDecoder, MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.backends.address import content_hash, structure_content
+from anodeflow.address import content_hash, structure_content
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.progress import Progress, State, report

@@ -1,0 +1,134 @@
+"""From finished calculations to the document of an adsorption study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from anodeflow.analysis.binding import binding_energy
+from anodeflow.address import content_hash
+from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.structures.adatom import describe_adatom, same_minimum
+from anodeflow.structures.sites import AdsorptionSite
+from anodeflow.structures.slabs import SlabCell
+
+_ON_THE_SURFACE = ("stayed", "moved")
+
+
+def adsorption_document(
+    cell: SlabCell,
+    slab: CalculationDoc,
+    atom: CalculationDoc,
+    bulk: CalculationDoc,
+    sites: Sequence[AdsorptionSite],
+    relaxed: Sequence[CalculationDoc | None],
+    study: dict[str, Any],
+) -> AdsorptionDoc:
+    """Return the document: energies, where each adatom came to rest, which minima are one, which is lowest.
+
+    Parameters
+    ----------
+    cell, slab
+        Slab as it was cut, and its relaxation.
+    atom, bulk
+        Isolated atom, and bulk metal of the adsorbate.
+    sites, relaxed
+        Sites and their relaxations, in the same order; none where a relaxation failed.
+    study
+        `campaign`, `system`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`.
+
+    Returns
+    -------
+    AdsorptionDoc
+        The most stable site is the lowest among adatoms that are on the surface; if all of them sank, exchanged or
+        left, the lowest of all, with a warning.
+    """
+    warnings = [
+        f"site {site.index} ({site.label}) is missing: its relaxation failed"
+        for site, calculation in zip(sites, relaxed, strict=True)
+        if calculation is None
+    ]
+    done = [(site, found) for site, found in zip(sites, relaxed, strict=True) if found is not None]
+    results: list[AdsorbedSite] = []
+    for site, found in done:
+        result = _adsorbed(site, found, slab, atom, bulk)
+        result.merged_into = next(
+            (
+                earlier.site
+                for earlier, (_, other) in zip(results, done, strict=False)
+                if earlier.merged_into is None
+                and same_minimum(other.structure, found.structure, other.energy, found.energy, slab.structure)
+            ),
+            None,
+        )
+        results.append(result)
+    candidates = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
+    if not candidates:
+        warnings.append("no adatom stayed on the surface: the lowest of all is given, which is no adsorption site")
+        candidates = list(range(len(results)))
+    most_stable = min(candidates, key=lambda index: results[index].binding_energy)
+    for result in results:
+        if result.state not in _ON_THE_SURFACE:
+            warnings.append(f"site {result.site} ({result.label}): the adatom has {result.state}")
+        if not result.converged:
+            warnings.append(f"site {result.site} ({result.label}): the relaxation did not converge")
+    for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
+        warnings += [f"{name}: {warning}" for warning in calculation.warnings]
+    if not study["atom_reference_reliable"]:
+        warnings.append(
+            f"{slab.backend} is not made for isolated atoms: trust binding_energy_bulk, not binding_energy"
+        )
+    identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
+    identifiers |= {f"site {site.index}": found.id for site, found in done}
+    settings = {
+        "calculation": slab.settings,
+        "slab": study["slab_spec"],
+        "adsorbate": study["adsorbate"],
+        "spin_polarized": study["spin_polarized"],
+    }
+    return AdsorptionDoc(
+        document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
+        campaign=study["campaign"],
+        system=study["system"],
+        backend=slab.backend,
+        code=f"{slab.code} {slab.code_version}",
+        settings=settings,
+        settings_hash=content_hash({"code": slab.code, "version": slab.code_version, "settings": settings}),
+        calculation_ids=identifiers,
+        warnings=warnings,
+        adsorbate=study["adsorbate"],
+        formula=slab.formula,
+        miller=cell.miller,
+        termination=cell.termination,
+        slab=slab.structure,
+        surface_atoms=len(slab.structure),
+        sites=results,
+        most_stable=most_stable,
+        slab_energy=slab.energy,
+        atom_energy=atom.energy,
+        bulk_energy=bulk.energy_per_atom,
+        atom_reference_reliable=study["atom_reference_reliable"],
+    )
+
+
+def _adsorbed(
+    site: AdsorptionSite, found: CalculationDoc, slab: CalculationDoc, atom: CalculationDoc, bulk: CalculationDoc
+) -> AdsorbedSite:
+    """Describe one relaxed site."""
+    rest = describe_adatom(slab.structure, found.structure, site.position)
+    return AdsorbedSite(
+        site=site.index,
+        label=site.label,
+        multiplicity=site.multiplicity,
+        initial_position=list(site.position),
+        final_position=list(found.structure[-1].coords),
+        final_label=rest.label,
+        coordination=rest.coordination,
+        neighbours=rest.neighbours,
+        height=rest.height,
+        displacement=rest.displacement,
+        state=rest.state,
+        converged=found.converged,
+        binding_energy=binding_energy(found.energy, slab.energy, atom.energy),
+        binding_energy_bulk=binding_energy(found.energy, slab.energy, bulk.energy_per_atom),
+        structure=found.structure,
+    )

@@ -1,0 +1,65 @@
+"""``anodeflow run``: runs a campaign here."""
+
+from pathlib import Path
+
+import typer
+
+from anodeflow.cli import app
+
+
+@app.command()
+def run(
+    file: Path = typer.Argument(help="Campaign file, YAML."),
+    backend: str | None = typer.Option(
+        None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress, only the table at the end."),
+) -> None:
+    """Run a campaign here, with progress, and print its results.
+
+    The same command again goes on where it was cut off: finished calculations are found, an interrupted relaxation
+    continues from its last step.
+
+    Example: [bold]anodeflow run workflows/quickstart.yaml --backend mlip[/bold]
+    """
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from anodeflow.campaign import Campaign
+    from anodeflow.cli.tables import result_table
+    from anodeflow.database.query import result_rows
+    from anodeflow.execution.display import RunDisplay, clock
+    from anodeflow.execution.local import run_campaign
+    from anodeflow.settings import get_settings
+
+    console = Console()
+    campaign = Campaign.from_file(file, backend)
+    planned = campaign.check()
+    settings = get_settings()
+    if not quiet:
+        console.print(
+            f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations, kept in {settings.home}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    display = RunDisplay([calculation.label for calculation in planned], console)
+    with nullcontext() if quiet else display:
+        report = run_campaign(campaign, None if quiet else display)
+    rows = [
+        row for row in result_rows({"campaign": campaign.name, "backend": campaign.load_backend().name})
+    ]
+    if rows:
+        console.print(result_table(rows))
+    console.print(
+        f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
+        f"Database: {settings.database or settings.home / 'database'}. "
+        f"Next: anodeflow report {campaign.name} -o report",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not report.succeeded:
+        for failure in report.failures:
+            typer.echo(f"anodeflow: {failure}", err=True)
+        typer.echo(f"anodeflow: {len(report.failures)} jobs failed; the same command tries them again.", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,57 @@
+"""``anodeflow status``: what is done, running, failed and why."""
+
+from typing import Literal
+
+import typer
+
+from anodeflow.cli import app
+
+
+@app.command()
+def status(
+    campaign: str | None = typer.Argument(None, help="Name of a campaign; none: an overview of all."),
+    output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
+) -> None:
+    """Show what of a campaign is done, running, failed and why.
+
+    Example: [bold]anodeflow status quickstart[/bold]
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from anodeflow.execution.display import clock
+    from anodeflow.execution.state import campaign_names, read_status
+    from anodeflow.settings import get_settings
+
+    settings = get_settings().prepare()
+    names = [campaign] if campaign else campaign_names(settings)
+    found = [read_status(settings, name) for name in names]
+    if output == "json":
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found]))
+        return
+    console = Console()
+    if not found:
+        console.print(f"No campaign was run from {settings.home} yet: anodeflow run FILE", soft_wrap=True)
+    for one in found:
+        done = sum(step.state in ("finished", "reused") for step in one.steps)
+        table = Table(title=f"{one.campaign} on {one.backend}: {one.state}, {done} of {len(one.steps)} done")
+        table.title_justify = "left"
+        for name, justify in (("calculation", "left"), ("state", "left"), ("steps", "right"), ("E / eV", "right"),
+                              ("max force / eV/Å", "right"), ("time", "right")):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        for step in one.steps if campaign else []:
+            table.add_row(
+                step.label,
+                step.state,
+                str(step.ionic_steps or ""),
+                "" if step.energy is None else f"{step.energy:.4f}",
+                "" if step.max_force is None else f"{step.max_force:.3f}",
+                clock(step.seconds) if step.seconds else "",
+            )
+        console.print(table if campaign else table.title)
+        for failure in one.failures:
+            console.print(f"  failed: {failure}", markup=False, soft_wrap=True)
+        if one.state == "interrupted":
+            console.print(f"  interrupted: anodeflow run {one.file} goes on from its last step", soft_wrap=True)

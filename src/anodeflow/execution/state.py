@@ -1,0 +1,128 @@
+"""The state of a campaign that runs, or ran, from here: one small file a campaign under ANODEFLOW_HOME."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from anodeflow.backends.folder import write_atomically
+from anodeflow.errors import InputError
+from anodeflow.settings import Settings
+
+StepState = Literal["planned", "running", "finished", "reused", "failed", "interrupted"]
+
+
+class StepStatus(BaseModel):
+    """One calculation of the campaign."""
+
+    label: str = Field(description="What it is.")
+    state: StepState = Field(default="planned", description="planned, running, finished, reused, failed, interrupted.")
+    calculation_id: str = Field(default="", description="Content address.")
+    ionic_steps: int = Field(default=0, description="Ionic steps so far.")
+    energy: float | None = Field(default=None, description="Energy of the last step, eV.")
+    max_force: float | None = Field(default=None, description="Largest force of the last step, eV/Å.")
+    seconds: float = Field(default=0.0, description="Wall time of this attempt, s.")
+    message: str = Field(default="", description="Why it failed.")
+
+
+class CampaignStatus(BaseModel):
+    """What of a campaign is done, running, failed, and why."""
+
+    campaign: str = Field(description="Name of the campaign.")
+    file: str = Field(default="", description="Campaign file.")
+    backend: str = Field(default="", description="Name of the backend.")
+    state: Literal["running", "finished", "failed", "interrupted"] = Field(description="State of the whole.")
+    process: int = Field(default=0, description="Process that runs or ran it.")
+    started_at: str = Field(default="", description="UTC, ISO 8601.")
+    updated_at: str = Field(default="", description="UTC, ISO 8601.")
+    steps: list[StepStatus] = Field(default_factory=list, description="Calculations, in order.")
+    failures: list[str] = Field(default_factory=list, description="One sentence for each job that failed.")
+
+    def step(self, label: str) -> StepStatus:
+        """Return the step called `label`, new at the end if there is none."""
+        for step in self.steps:
+            if step.label == label:
+                return step
+        self.steps.append(StepStatus(label=label))
+        return self.steps[-1]
+
+    def save(self, folder: Path) -> None:
+        """Write the status under `folder`."""
+        self.updated_at = now()
+        write_atomically(folder / f"{self.campaign}.json", self.model_dump_json(indent=1))
+
+
+def now() -> str:
+    """Return the time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def campaign_lock(settings: Settings, name: str) -> Iterator[IO[str]]:
+    """Hold the campaign: one process runs it at a time.
+
+    Raises
+    ------
+    InputError
+        If another process runs it.
+    """
+    with (settings.campaigns / f"{name}.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise InputError(
+                f"campaign {name} is running already (process {file.read().strip() or 'unknown'}): "
+                f"follow it with `anodeflow status {name}`."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield file
+
+
+def is_running(settings: Settings, name: str) -> bool:
+    """Return whether a living process holds the campaign."""
+    try:
+        with (settings.campaigns / f"{name}.lock").open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def read_status(settings: Settings, name: str) -> CampaignStatus:
+    """Return the state of a campaign; one whose process is gone without an end is interrupted.
+
+    Raises
+    ------
+    InputError
+        If no such campaign was run from here.
+    """
+    file = settings.campaigns / f"{name}.json"
+    try:
+        status = CampaignStatus.model_validate(json.loads(file.read_text()))
+    except FileNotFoundError:
+        known = ", ".join(campaign_names(settings)) or "none was run yet"
+        raise InputError(f"no campaign {name!r} under {settings.home}; known: {known}.") from None
+    except (json.JSONDecodeError, ValidationError) as error:
+        raise InputError(f"{file} is damaged: delete it and run the campaign again; nothing is lost.") from error
+    if status.state == "running" and not is_running(settings, name):
+        status.state = "interrupted"
+        for step in status.steps:
+            if step.state == "running":
+                step.state = "interrupted"
+    return status
+
+
+def campaign_names(settings: Settings) -> list[str]:
+    """Return the names of all campaigns that were run from here."""
+    return sorted(file.stem for file in settings.campaigns.glob("*.json"))

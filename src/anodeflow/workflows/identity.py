@@ -1,0 +1,51 @@
+"""Jobs that are made again get the uuid they had before, so that running a campaign twice stores it once."""
+
+import json
+import re
+from collections import Counter
+from uuid import NAMESPACE_URL, uuid5
+
+from jobflow import Flow, Job
+from monty.json import MontyDecoder, MontyEncoder
+
+from anodeflow.address import content_hash
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def with_stable_uuids(flow: Flow, seed: str) -> Flow:
+    """Return a copy of `flow` whose uuids follow from `seed` and from what each job does.
+
+    Parameters
+    ----------
+    flow
+        Flow with random uuids; not changed.
+    seed
+        What tells flows apart that do the same: the campaign and backend, or the uuid of the job that makes it.
+
+    Returns
+    -------
+    Flow
+        The same flow. A job's uuid depends on `seed`, its name, its function and its arguments (but not on the
+        uuids that these refer to), and on how many like it came before.
+    """
+    mapping: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+
+    def visit(node: Flow | Job) -> None:
+        if isinstance(node, Job):
+            content = json.dumps(
+                [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
+            )
+            key = content_hash(_UUID.sub("", content))
+        else:
+            key = f"flow {node.name}"
+        seen[key] += 1
+        mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{key}/{seen[key]}"))
+        if isinstance(node, Flow):
+            for child in node.jobs:
+                visit(child)
+
+    visit(flow)
+    text = _UUID.sub(lambda match: mapping.get(match[0], match[0]), json.dumps(flow, cls=MontyEncoder))
+    return json.loads(text, cls=MontyDecoder)

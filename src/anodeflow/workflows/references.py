@@ -1,0 +1,57 @@
+"""Steps that studies share: the relaxed bulk, the slab cut from it and relaxed, the isolated atom."""
+
+from jobflow import Flow, Job, Maker, job
+from pymatgen.core import Structure
+
+from anodeflow.structures.atom import BOX, isolated_atom
+from anodeflow.structures.host import HostLattice
+from anodeflow.structures.slabs import SlabCell, build_slab
+from anodeflow.structures.spec import SlabSpec
+
+
+@job
+def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None) -> SlabCell:
+    """Cut a slab from a relaxed bulk (see :func:`anodeflow.structures.slabs.build_slab`)."""
+    return build_slab(bulk, spec, host)
+
+
+def slab_flow(relax: Maker, bulk: Structure, spec: SlabSpec, host: HostLattice | None, system: str) -> Flow:
+    """Return the flow that cuts a slab from `bulk` and relaxes it.
+
+    Parameters
+    ----------
+    relax
+        Maker that relaxes positions.
+    bulk
+        Relaxed bulk (or a reference to it).
+    spec, host
+        What to cut; see :func:`anodeflow.structures.slabs.build_slab`.
+    system
+        Name of the system, for people.
+
+    Returns
+    -------
+    Flow
+        Output: `cell` (SlabCell) and `calculation` (CalculationDoc of the relaxed slab).
+    """
+    cut = cut_slab(bulk, spec, host)
+    cut.name = f"{system}: cut slab"
+    relaxed = relax.make(cut.output.structure, label=f"{system}: clean slab")
+    relaxed.name = f"{system}: clean slab"
+    return Flow(
+        [cut, relaxed], output={"cell": cut.output, "calculation": relaxed.output}, name=f"{system}: slab"
+    )
+
+
+def atom_job(static: Maker, element: str, box: tuple[float, float, float] = BOX) -> Job:
+    """Return the job of the isolated, spin-polarised atom in a box (Å)."""
+    made = static.make(isolated_atom(element, box), label=f"{element} atom")
+    made.name = f"{element} atom"
+    return made
+
+
+def bulk_job(relax_cell: Maker, structure: Structure, name: str) -> Job:
+    """Return the job that relaxes positions and cell of a bulk."""
+    made = relax_cell.make(structure, label=f"{name} bulk")
+    made.name = f"{name} bulk"
+    return made
