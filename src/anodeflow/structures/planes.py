@@ -40,6 +40,7 @@ class Stack:
     vectors: np.ndarray  # (3, 3) rows a, b (in the plane) and c (one period up), Å
     planes: list[Plane]
     crystal: Structure  # the same cell, for symmetry
+    rotation: np.ndarray  # (3, 3), turns Cartesian rows of the bulk into those of the stack
 
     @property
     def period(self) -> float:
@@ -86,8 +87,9 @@ def stack_planes(bulk: Structure, miller: tuple[int, int, int]) -> Stack:
     turn = _unimodular(coprime(in_bulk @ np.array(miller)))
     turn[:2] = reduce_in_plane((turn @ lattice)[:2]) @ turn[:2]
     vectors = turn @ lattice
-    crystal = Structure(vectors @ upright(vectors), numbers, fractional @ np.linalg.inv(turn))
-    return Stack(crystal.lattice.matrix, _group(crystal), crystal)
+    rotation = upright(vectors)
+    crystal = Structure(vectors @ rotation, numbers, fractional @ np.linalg.inv(turn))
+    return Stack(crystal.lattice.matrix, _group(crystal), crystal, rotation)
 
 
 def terminations(up: Stack, down: Stack) -> list[Face]:
