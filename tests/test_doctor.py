@@ -1,0 +1,130 @@
+"""``anodeflow doctor`` in processes of its own, on machines where something is missing or broken."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+# What a test does not look at is hidden from it: importing these takes seconds.
+SLOW = ("sevenn", "jobflow_remote", "matplotlib")
+
+
+@pytest.fixture
+def doctor(tmp_path):
+    """Run the command with some packages missing; return its exit status, checks by name, and output."""
+
+    def run(*options, missing=(), path=(), **environment):
+        hidden = tmp_path / "hidden"
+        hidden.mkdir(exist_ok=True)
+        hidden.joinpath("sitecustomize.py").write_text(
+            "import sys\n" + "".join(f"sys.modules[{name!r}] = None\n" for name in missing)
+        )
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import anodeflow.cli.doctor, anodeflow.cli as c; c.app()",
+                "doctor",
+                *options,
+            ],
+            env=os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join([str(hidden), *map(str, path), *sys.path]),
+                "ANODEFLOW_HOME": str(tmp_path / "home"),
+                "ANODEFLOW_EMBEDDED": "sqlite",
+            }
+            | environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert "Traceback" not in done.stderr
+        checks = json.loads(done.stdout)["checks"] if "json" in options else []
+        return done.returncode, {check["name"]: check for check in checks}, done.stdout
+
+    return run
+
+
+@pytest.mark.gpaw
+@pytest.mark.mlip
+def test_all_works_after_the_setup(doctor):
+    status, checks, _ = doctor("--run", "--format", "json")
+    assert status == 0
+    assert [name for name, check in checks.items() if not check["works"]] == []
+    assert checks["GPAW"]["detail"].startswith(version("gpaw"))
+    # GPAW's PBE energy of one Li atom in bcc Li, -1.9 eV, is the cohesive energy (ASE's zero: the atom without spin)
+    for name in ("GPAW", "SevenNet"):
+        energy = float(checks[name]["detail"].split("bcc Li ")[1].split()[0])
+        assert -2.1 < energy < -1.5
+
+
+def test_without_gpaw_the_potential_is_left(doctor):
+    status, checks, _ = doctor("--format", "json", missing=("gpaw", "jobflow_remote", "matplotlib"))
+    assert status == 0
+    assert not checks["GPAW"]["works"]
+    assert "gpaw" in checks["GPAW"]["detail"]
+    assert "make setup" in checks["GPAW"]["remedy"]
+    assert checks["SevenNet"]["works"]
+    assert "anodeflow[remote]" in checks["jobflow-remote"]["remedy"]
+    assert "anodeflow[report]" in checks["report"]["remedy"]
+
+
+def test_without_a_backend_for_metals_nothing_works(doctor):
+    status, _, table = doctor(missing=("gpaw", *SLOW), COLUMNS="200")
+    assert status == 1
+    assert "Not ready" in table
+    assert "✓  EMT" in table
+    assert "✗  GPAW" in table
+
+
+def test_a_gpaw_that_crashes_takes_nothing_with_it(doctor, tmp_path):
+    tmp_path.joinpath("broken").mkdir()
+    tmp_path.joinpath("broken", "gpaw.py").write_text("import os\nos.abort()\n")
+    status, checks, _ = doctor("--format", "json", missing=SLOW, path=[tmp_path / "broken"])
+    assert status == 1
+    assert not checks["GPAW"]["works"]
+    assert checks["database"]["works"]
+
+
+def test_an_mpiexec_that_fails_is_found_out(doctor, tmp_path):
+    import _gpaw
+
+    if not hasattr(_gpaw, "Communicator"):
+        pytest.skip("GPAW was compiled without MPI here")
+    launcher = tmp_path / "bin" / "mpiexec"
+    launcher.parent.mkdir()
+    launcher.write_text("#!/bin/sh\necho 'Error: not enough slots' >&2\nexit 1\n")
+    launcher.chmod(0o755)
+    path = f"{launcher.parent}{os.pathsep}{os.environ['PATH']}"
+    status, checks, _ = doctor("--format", "json", missing=SLOW, PATH=path)
+    assert status == 1
+    assert "not enough slots" in checks["GPAW"]["detail"]
+    assert "ranks: 1" in checks["GPAW"]["remedy"]
+
+
+def test_a_home_that_cannot_be_written_is_named(doctor, tmp_path):
+    # Root may write anywhere, but not below a file.
+    tmp_path.joinpath("file").touch()
+    home = tmp_path / "file" / "home"
+    status, checks, _ = doctor("--format", "json", missing=SLOW, ANODEFLOW_HOME=str(home))
+    assert status == 1
+    for name in ("home", "database"):
+        assert not checks[name]["works"]
+        assert str(home) in checks[name]["detail"]
+        assert "ANODEFLOW_HOME" in checks[name]["detail"]
+    assert checks["GPAW"]["works"]
+    assert checks["EMT"]["works"]
+
+
+def test_a_database_that_does_not_answer_is_named(doctor, tmp_path):
+    uri = "mongodb://127.0.0.1:1/"  # no server listens on port 1
+    status, checks, _ = doctor("--format", "json", missing=("gpaw", *SLOW), ANODEFLOW_DATABASE=uri)
+    assert status == 1
+    assert not checks["database"]["works"]
+    assert uri in checks["database"]["detail"]
+    assert checks["home"]["works"]
+    assert Path(tmp_path / "home").is_dir()
