@@ -1,0 +1,168 @@
+"""The section of a report on adsorption studies."""
+
+import re
+from itertools import groupby
+
+import numpy as np
+
+from anodeflow.report.atoms import configuration, site_map
+from anodeflow.report.comparison import Published, published
+from anodeflow.report.levels import site_levels, surfaces
+from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.reference import Reference
+from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
+
+_EXPLANATION = (
+    "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "
+    "spin-polarised atom it is the number that publications print; against the bulk metal it says whether the surface "
+    "wets (negative) or pushes the metal to cluster (positive). Heights are measured from the mean plane of the outermost "
+    "surface atoms, displacements in the plane between the start and the rest of the adatom."
+)
+_COLUMNS = [
+    Column("site", "site"),
+    Column("label", "start"),
+    Column("final_label", "at rest"),
+    Column("state", "state"),
+    Column("multiplicity", "copies in the cell"),
+    Column("neighbours", "neighbours"),
+    Column("height", "height", "Å", 2),
+    Column("displacement", "shift", "Å", 2),
+    Column("binding_energy", "binding energy (atom)", "eV", 3),
+    Column("binding_energy_bulk", "binding energy (bulk)", "eV", 3),
+    Column("merged_into", "same minimum as site"),
+    Column("converged", "converged"),
+]
+
+
+def adsorption_section(documents: list[AdsorptionDoc], references: list[Reference]) -> Section:
+    """Return tables, pictures and sentences of all adsorption studies of a campaign."""
+    papers = [published(references, document, "binding_energy") for document in documents]
+    pairs = list(zip(documents, papers, strict=True))
+    pictures = []
+    for adsorbate in dict.fromkeys(d.adsorbate for d in documents):
+        mine = [pair for pair in pairs if pair[0].adsorbate == adsorbate]
+        if len(mine) > 1:
+            pictures.append(surfaces([d for d, _ in mine], [p for _, p in mine], f"binding-energies-{adsorbate}"))
+    return Section(
+        title="Adsorption",
+        answer=[_answer(*pair) for pair in pairs] + _orders(pairs),
+        warnings=[warning for document in documents for warning in _warnings(document)],
+        explanation=_EXPLANATION,
+        parts=[_part(*pair) for pair in pairs],
+        pictures=pictures,
+    )
+
+
+def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
+    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{document.system} {document.adsorbate} {document.backend}").strip("-")
+    name = f"{name}-{re.sub('[^A-Za-z0-9]', '', document.document_id)[:8]}"
+    sites = document.sites
+    starts = np.array([site.initial_position for site in sites])
+    ends = np.array([site.final_position for site in sites])
+    plane = " ".join(str(index) for index in document.miller)
+    termination = f", termination {document.termination}" if document.termination else ""
+    return Part(
+        anchor=f"study-{document.document_id}",
+        title=f"{document.adsorbate} on {document.system} — {document.backend} · {document.settings_hash[:8]}",
+        facts=(
+            f"Slab {document.formula} of {document.surface_atoms} atoms, plane ({plane}){termination}; {document.code}. "
+            f"Energies: clean slab {number(document.slab_energy, 4)} eV, isolated {document.adsorbate} atom "
+            f"{number(document.atom_energy, 4)} eV, bulk {document.adsorbate} {number(document.bulk_energy, 4)} eV/atom."
+        ),
+        tables=[Table(f"sites-{name}", _COLUMNS, [_row(document, index) for index in range(len(sites))])],
+        pictures=[
+            site_levels(document, paper, f"levels-{name}"),
+            site_map(document.slab, starts, ends, [site.site for site in sites], f"sites-{name}"),
+        ],
+        gallery=[_configuration(site, name) for site in sites],
+    )
+
+
+def _row(document: AdsorptionDoc, index: int) -> dict:
+    site = document.sites[index]
+    row = {column.key: getattr(site, column.key) for column in _COLUMNS}
+    row["neighbours"] = [f"{count} {element}" for element, count in site.neighbours.items()]
+    identity = document.calculation_ids.get(f"site {site.site}")
+    if identity:
+        for energy in ("binding_energy", "binding_energy_bulk"):
+            row[energy] = Link(row[energy], f"calc-{identity}")
+    row["_marked"] = index == document.most_stable
+    return row
+
+
+def _configuration(site: AdsorbedSite, name: str) -> Picture:
+    rest = site.final_label if site.final_label == site.label else f"{site.label} → {site.final_label}"
+    return configuration(
+        site.structure,
+        f"configuration-{name}-site-{site.site}",
+        f"site {site.site}: {rest}",
+        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy "
+        f"{number(site.binding_energy, 3)} eV against the atom, {number(site.binding_energy_bulk, 3)} eV against the bulk.",
+    )
+
+
+def _answer(document: AdsorptionDoc, paper: Published | None) -> str:
+    """One sentence for one surface: where, how strongly, against the paper, and what it means."""
+    best, adatom = document.sites[document.most_stable], document.adsorbate
+    atom, bulk = number(best.binding_energy, 3), number(best.binding_energy_bulk, 3)
+    verb = "binds to" if best.binding_energy < 0 else "is not bound to"
+    text = f"{adatom} {verb} {document.system} by {atom} eV (isolated atom) at the {best.final_label} [{document.backend}]"
+    difference = paper.difference(best.binding_energy) if paper else None
+    if paper and difference is not None:
+        digits = paper.entry.decimals
+        side = "stronger" if difference < 0 else "weaker"
+        text += f", {abs(difference):.{digits}f} eV {side} than the {paper.text} eV of {paper.reference.name}"
+    meaning = "the surface wets" if best.binding_energy_bulk < 0 else f"{adatom} would rather cluster than wet it"
+    text += f"; against bulk {adatom} it is {bulk} eV: {meaning}."
+    if not document.atom_reference_reliable:
+        text += " Only the value against the bulk is to be trusted, since this backend is poor for isolated atoms."
+    minima = sorted(
+        site.binding_energy for site in document.sites if site.merged_into is None and site.state in ("stayed", "moved")
+    )
+    if len(minima) > 1:
+        text += f" The next minimum lies {1000 * (minima[1] - minima[0]):.0f} meV higher."
+    return text
+
+
+def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
+    """For each backend and adsorbate with several surfaces: their order, and the paper's."""
+
+    def group(pair: tuple[AdsorptionDoc, Published | None]) -> tuple[str, str]:
+        return pair[0].backend, pair[0].adsorbate
+
+    sentences = []
+    for (backend, adatom), members in groupby(sorted(pairs, key=group), key=group):
+        ours: dict[str, list[float]] = {}
+        printed: dict[str, float] = {}
+        for document, paper in members:
+            ours.setdefault(document.system, []).append(document.binding_energy)
+            if paper and paper.entry.value is not None:
+                printed[document.system] = paper.entry.value
+        if len(ours) < 2:
+            continue
+        order = sorted(ours, key=lambda system: min(ours[system]))
+        text = f"From the strongest to the weakest binding of {adatom} [{backend}]: {', '.join(order)}"
+        known = [system for system in order if system in printed]
+        if len(known) > 1:
+            theirs = sorted(known, key=printed.__getitem__)
+            text += ", as in the paper" if theirs == known else f"; in the paper {', '.join(theirs)}"
+        sentences.append(f"{text}.")
+    return sentences
+
+
+def _warnings(document: AdsorptionDoc) -> list[Link]:
+    where, anchor = f"{document.adsorbate} on {document.system} ({document.backend})", f"study-{document.document_id}"
+    found = [
+        f"site {site.site} ({site.label}) did not meet its force threshold, so its energy is not final."
+        for site in document.sites
+        if not site.converged
+    ]
+    best = document.sites[document.most_stable]
+    if best.state not in ("stayed", "moved"):
+        found.append(f"in the most stable configuration the adatom has {best.state}: it is no adsorption.")
+    if not document.atom_reference_reliable:
+        found.append(
+            "the isolated-atom reference of this backend is not reliable: trust binding_energy_bulk, and use "
+            "binding_energy to rank sites only."
+        )
+    return [Link(f"{where}: {text}", anchor) for text in found]

@@ -1,0 +1,219 @@
+"""Pictures of slabs: from above and from the side, in the colours of Jmol."""
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from ase.data.colors import jmol_colors
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from anodeflow.report.figures import GREY, INK, MARK, new_figure, save
+from anodeflow.report.page import Picture
+
+_MARGIN = 1.2
+"""Neighbouring cells are shown this far around the cell, Å."""
+_WHITE = np.ones(3)
+
+
+class SlabView:
+    """A slab in its own frame: x along the first cell vector, z along the surface normal, vacuum on top.
+
+    Parameters
+    ----------
+    structure
+        Slab whose third cell vector crosses the vacuum; fixed atoms by ``selective_dynamics``.
+
+    Attributes
+    ----------
+    positions : numpy.ndarray, shape (N, 3)
+        Cartesian positions in that frame, Å.
+    cell : numpy.ndarray, shape (2, 2)
+        The two cell vectors in the plane, Å.
+    """
+
+    def __init__(self, structure: Structure) -> None:
+        a, b, _ = structure.lattice.matrix
+        x = a / np.linalg.norm(a)
+        z = np.cross(a, b) / np.linalg.norm(np.cross(a, b))
+        self._axes = np.array([x, np.cross(z, x), z])
+        self._origin = _slab_bottom(structure)
+        self._lattice = structure.lattice
+        self.species = [site.specie.symbol for site in structure]
+        self.cell = (self._axes @ np.array([a, b]).T).T[:, :2]
+        self.positions = self.in_frame(structure.cart_coords)
+        free = structure.site_properties.get("selective_dynamics") or [(True, True, True)] * len(structure)
+        self.fixed = [not any(flags) for flags in free]
+
+    def in_frame(self, points: NDArray) -> NDArray:
+        """Return Cartesian `points`, shape (N, 3), in the frame of the view, folded into its cell."""
+        fractional = self._lattice.get_fractional_coords(points)
+        fractional[:, :2] = np.mod(fractional[:, :2] + 1e-6, 1.0) - 1e-6
+        fractional[:, 2] = np.mod(fractional[:, 2] - self._origin, 1.0)
+        return self._lattice.get_cartesian_coords(fractional) @ self._axes.T
+
+
+def configuration(structure: Structure, name: str, title: str, caption: str) -> Picture:
+    """Draw a slab with an adatom, its last atom, from above and from the side.
+
+    Neighbouring cells surround the dashed outline of the cell; fixed atoms are hatched; the adatom has a ring.
+    """
+    view = SlabView(structure)
+    width, height = _extent(view.cell)
+    rise = np.ptp(view.positions[:, 2]) + 2 * _MARGIN + 1.0
+    scale = 3.1 / max(width, rise)
+    figure = new_figure(2 * width * scale + 0.5, max(height, rise) * scale + 1.0)
+    top, side = figure.subplots(1, 2)
+    adatom = len(view.species) - 1
+    _draw_top(top, view, adatom)
+    _draw_side(side, view, adatom)
+    figure.suptitle(title, fontsize=10, color=INK)
+    _legend(figure, view, with_adatom=True)
+    return save(figure, name, caption)
+
+
+def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list[int], name: str) -> Picture:
+    """Draw the clean slab from above, with the number of every site where its adatom started and came to rest.
+
+    Parameters
+    ----------
+    structure
+        Clean slab.
+    starts, ends
+        Cartesian positions of the adatoms, Å, shape (sites, 3).
+    numbers
+        Numbers of the sites.
+    name
+        Name of the picture.
+    """
+    view = SlabView(structure)
+    width, height = _extent(view.cell)
+    scale = 3.4 / max(width, height)
+    figure = new_figure(width * scale + 0.3, height * scale + 0.8)
+    axes = figure.subplots()
+    _draw_top(axes, view, None, faint=0.35)
+    for label, start, end in zip(numbers, view.in_frame(starts), view.in_frame(ends), strict=True):
+        move = _shortest(end[:2] - start[:2], view.cell)
+        if np.linalg.norm(move) > 0.3:
+            axes.annotate(
+                "", start[:2] + move, start[:2], arrowprops={"arrowstyle": "->", "color": MARK, "lw": 1.4}, zorder=900
+            )
+        axes.text(
+            *start[:2], str(label), ha="center", va="center", fontsize=8, color="white", zorder=901,
+            bbox={"boxstyle": "circle,pad=0.25", "facecolor": MARK, "edgecolor": "white"},
+        )  # fmt: skip
+    figure.suptitle("Sites on the clean slab", fontsize=10, color=INK)
+    _legend(figure, view, with_adatom=False)
+    return save(figure, name, "Where each adatom was put (numbers) and where it went if it moved (arrows).")
+
+
+def _slab_bottom(structure: Structure) -> float:
+    """Fractional height in the middle of the widest gap: the slab starts above it and is never cut in two."""
+    heights = np.sort(np.mod(structure.frac_coords[:, 2], 1.0))
+    gaps = np.diff(np.append(heights, heights[0] + 1.0))
+    widest = int(np.argmax(gaps))
+    return float(heights[widest] + gaps[widest] / 2)
+
+
+def _extent(cell: NDArray) -> tuple[float, float]:
+    corners = np.array([[0, 0], cell[0], cell[1], cell[0] + cell[1]])
+    width, height = np.ptp(corners, axis=0) + 2 * _MARGIN
+    return float(width), float(height)
+
+
+def _shortest(move: NDArray, cell: NDArray) -> NDArray:
+    """Shortest periodic image of a displacement in the plane (enough images for any reduced cell)."""
+    images = [move + i * cell[0] + j * cell[1] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    return min(images, key=np.linalg.norm)
+
+
+def _draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0) -> None:
+    corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1], [0, 0]])
+    low, high = corners.min(axis=0) - _MARGIN, corners.max(axis=0) + _MARGIN
+    highest, depth = view.positions[:, 2].max(), max(np.ptp(view.positions[:, 2]), 1.0)
+    for index, position in enumerate(view.positions):
+        # Deeper layers fade towards white, as the eye expects.
+        fade = max(faint, 0.6 * (highest - position[2]) / depth)
+        for i in (-2, -1, 0, 1, 2):
+            for j in (-2, -1, 0, 1, 2):
+                point = position[:2] + i * view.cell[0] + j * view.cell[1]
+                if np.all(point > low - 2) and np.all(point < high + 2):
+                    _atom(axes, point, view, index, order=float(position[2]), fade=fade)
+                    if index == adatom:
+                        _ring(axes, point, solid=i == j == 0)
+    axes.plot(*corners.T, color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
+    _frame(axes, low, high, "from above")
+
+
+def _draw_side(axes: Axes, view: SlabView, adatom: int) -> None:
+    corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1]])
+    heights = view.positions[:, 2]
+    low = np.array([corners[:, 0].min() - _MARGIN, heights.min() - _MARGIN - 0.6])
+    high = np.array([corners[:, 0].max() + _MARGIN, heights.max() + _MARGIN + 0.8])
+    for index, position in enumerate(view.positions):
+        for i in (-1, 0, 1):
+            for j in (-1, 0, 1):
+                shift = i * view.cell[0] + j * view.cell[1]
+                point = np.array([position[0] + shift[0], position[2]])
+                inside = (i == j == 0) or index != adatom
+                # One row of cells in depth; images of the adatom would only hide the slab.
+                if inside and j == 0 and low[0] - 2 < point[0] < high[0] + 2:
+                    _atom(axes, point, view, index, order=float(-position[1]), fade=0.0)
+    _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), solid=True)
+    for x in (0.0, view.cell[0, 0]):
+        axes.plot([x, x], [low[1], high[1]], color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
+    _frame(axes, low, high, "from the side")
+
+
+def _atom(axes: Axes, point: NDArray, view: SlabView, index: int, order: float, fade: float) -> None:
+    number = atomic_numbers[view.species[index]]
+    colour = (1 - fade) * np.array(jmol_colors[number]) + fade * _WHITE
+    fixed = view.fixed[index]
+    if fixed:
+        colour = 0.55 * colour + 0.45 * np.array(to_rgb("#9aa5b1"))
+    axes.add_patch(
+        Circle(
+            tuple(point), 0.95 * covalent_radii[number], facecolor=colour, lw=0.6, zorder=100 + order,
+            edgecolor=GREY if fixed else INK, hatch="//////" if fixed else None, hatch_linewidth=0.4,
+        )
+    )  # fmt: skip
+
+
+def _ring(axes: Axes, point: NDArray, solid: bool) -> None:
+    axes.add_patch(
+        Circle(tuple(point), 0.75, fill=False, edgecolor=MARK, lw=2.2 if solid else 1.0, zorder=850, alpha=1 if solid else 0.6)
+    )
+
+
+def _frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xticks=[], yticks=[])
+    axes.set_title(title, fontsize=8, color=GREY)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    # A bar of 2 Å says the scale.
+    x, y = low[0] + 0.15, low[1] + 0.2
+    axes.plot([x, x + 2], [y, y], color=INK, lw=2.5, zorder=950, solid_capstyle="butt")
+    axes.text(x + 1, y + 0.15, "2 Å", ha="center", va="bottom", fontsize=7, color=INK, zorder=950,
+              bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.6, "lw": 0})  # fmt: skip
+
+
+def _legend(figure, view: SlabView, with_adatom: bool) -> None:
+    def dot(colour, **kwargs) -> Line2D:
+        return Line2D([], [], ls="", marker="o", ms=8, mfc=colour, **{"mec": INK, "mew": 0.6} | kwargs)
+
+    handles, labels = [], []
+    for element in dict.fromkeys(view.species):
+        handles.append(dot(jmol_colors[atomic_numbers[element]]))
+        labels.append(element)
+    if any(view.fixed):
+        handles.append(dot("#c5ccd3", mec=GREY))
+        labels.append("held fixed (hatched)")
+    if with_adatom:
+        handles.append(dot("none", mec=MARK, mew=2))
+        labels.append("adatom")
+    handles.append(Line2D([], [], color=INK, lw=1, ls=(0, (4, 3))))
+    labels.append("cell")
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False,
+                  handletextpad=0.3, columnspacing=1.2)  # fmt: skip

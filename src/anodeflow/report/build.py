@@ -1,0 +1,137 @@
+"""Writes the report of a campaign: one HTML page that needs no other file, its figures, and its tables as CSV."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anodeflow
+from anodeflow.errors import InputError
+from anodeflow.report import comparison, provenance
+from anodeflow.report.page import Picture, Section, Table, plain
+from anodeflow.report.reference import Reference, shipped_references
+from anodeflow.schemas import CalculationDoc, StudyDoc
+
+
+def sections(documents: list[StudyDoc], references: list[Reference]) -> list[Section]:
+    """Return one section for every kind of study among `documents`.
+
+    A new kind of study joins the report by a line in this function's table; until then its properties stand in the
+    main table only.
+    """
+    from anodeflow.report.adsorption import adsorption_section
+    from anodeflow.schemas import AdsorptionDoc
+
+    builders: dict[type[StudyDoc], Callable[[list[Any], list[Reference]], Section]] = {
+        AdsorptionDoc: adsorption_section,
+    }
+    found = []
+    for kind, build in builders.items():
+        mine = [document for document in documents if isinstance(document, kind)]
+        if mine:
+            found.append(build(mine, references))
+    return found
+
+
+def write_report(
+    campaign: str,
+    documents: list[StudyDoc],
+    calculations: dict[str, CalculationDoc],
+    output: Path,
+    reference: Reference | None = None,
+) -> Path:
+    """Write the report of one campaign.
+
+    Parameters
+    ----------
+    campaign
+        Name of the campaign.
+    documents
+        All its study documents; several settings may be among them, each is shown and labelled.
+    calculations
+        Id -> calculation, for every calculation that the documents rest on.
+    output
+        Folder to write to: ``index.html``, ``figures/`` (PNG and SVG) and ``tables/`` (CSV).
+    reference
+        Publication whose values stand beside ours; None: every shipped one is searched for the systems' names.
+
+    Returns
+    -------
+    pathlib.Path
+        Path of ``index.html``.
+
+    Raises
+    ------
+    InputError
+        If the campaign has no results, `output` cannot be written, or matplotlib or jinja2 is missing.
+    """
+    if not documents:
+        raise InputError(f"campaign {campaign!r} has no finished study: run it first (anodeflow status says how far it is).")
+    _require("jinja2", "matplotlib")
+    references = [reference] if reference else shipped_references()
+    main = comparison.main_table(documents, references)
+    parts = sections(documents, references)
+    used = _used(documents, references)
+    context = {
+        "campaign": campaign,
+        "sections": parts,
+        "results": main,
+        "references": used,
+        "notes": comparison.notes(documents, references),
+        "warnings": provenance.warnings(documents, calculations) + [w for s in parts for w in s.warnings],
+        "settings": provenance.settings_table(documents),
+        "calculations": provenance.calculations_table(documents, calculations),
+        "version": anodeflow.__version__,
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    tables = [main, *(t for s in parts for p in s.parts for t in p.tables), context["settings"], context["calculations"]]
+    pictures = [*(f for s in parts for f in s.pictures), *(f for s in parts for p in s.parts for f in p.pictures + p.gallery)]
+    return _write(output, _render(context), tables, pictures)
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise InputError(f"reports need {package}: pip install 'anodeflow[report]'.") from error
+
+
+def _used(documents: list[StudyDoc], references: list[Reference]) -> list[Reference]:
+    """The references that say something of these documents."""
+    found = [comparison.published(references, d, row.property) for d in documents for row in d.rows()]
+    dois = {paper.reference.doi for paper in found if paper}
+    return [reference for reference in references if reference.doi in dois]
+
+
+def _render(context: dict[str, Any]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = plain
+    return environment.get_template("index.html.j2").render(context)
+
+
+def _write(output: Path, page: str, tables: list[Table], pictures: list[Picture]) -> Path:
+    index = output / "index.html"
+    try:
+        for folder in (output / "figures", output / "tables"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for table in tables:
+            (output / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+        for picture in pictures:
+            (output / "figures" / f"{picture.name}.png").write_bytes(picture.png)
+            (output / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
+        index.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write the report to {output} ({error.strerror}): give another folder with -o."
+        ) from error
+    return index

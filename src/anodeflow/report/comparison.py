@@ -1,0 +1,102 @@
+"""Our values beside published ones: the main table of a report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from anodeflow.report.page import Column, Link, Table, number
+from anodeflow.report.reference import Reference, ReferenceValue
+from anodeflow.schemas import StudyDoc
+
+_COLUMNS = [
+    Column("system", "system"),
+    Column("property", "property"),
+    Column("label", "site"),
+    Column("ours", "ours", decimals=3),
+    Column("paper", "paper"),
+    Column("difference", "ours − paper", signed=True),
+    Column("unit", "unit"),
+    Column("paper_source", "where in the paper"),
+    Column("backend", "backend"),
+    Column("settings_hash", "settings"),
+    Column("calculations", "rests on"),
+]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published value with its publication."""
+
+    reference: Reference
+    entry: ReferenceValue
+
+    @property
+    def text(self) -> str:
+        """The number as printed, or a dash where the publication has words only."""
+        return "–" if self.entry.value is None else number(self.entry.value, self.entry.decimals)
+
+    @property
+    def source(self) -> str:
+        """Publication and figure."""
+        return f"{self.reference.name}, Fig. {self.entry.figure}" if self.entry.figure else self.reference.name
+
+    def difference(self, ours: float) -> float | None:
+        """Return ours minus the published value; None where no number was published."""
+        return None if self.entry.value is None else ours - self.entry.value
+
+
+def published(references: list[Reference], document: StudyDoc, property: str) -> Published | None:
+    """Return what the first of `references` that knows the document's system says of `property`.
+
+    A value published for another adatom than the document's is no answer.
+    """
+    for reference in references:
+        entry = reference.value(document.system, property)
+        if entry and entry.adsorbate in (None, getattr(document, "adsorbate", None)):
+            return Published(reference, entry)
+    return None
+
+
+def step_links(document: StudyDoc, ids: list[str]) -> list[Link]:
+    """Return links to calculations, called by the steps of the study that they are."""
+    step = {identity: name for name, identity in document.calculation_ids.items()}
+    return [Link(step.get(identity, identity[:10]), f"calc-{identity}") for identity in ids]
+
+
+def main_table(documents: list[StudyDoc], references: list[Reference]) -> Table:
+    """Return the table of all properties, ours beside the published ones.
+
+    The difference is ours minus the paper's, printed with the paper's number of digits: it is no more precise than
+    that.
+    """
+    rows: list[dict[str, Any]] = []
+    for document in documents:
+        for row in document.rows():
+            paper = published(references, document, row.property)
+            rows.append(
+                {
+                    "system": Link(row.system, f"study-{document.document_id}"),
+                    "property": row.property,
+                    "label": row.label,
+                    "ours": Link(row.value, f"calc-{row.calculation_ids[0]}"),
+                    "paper": paper.entry.value if paper else None,
+                    "difference": paper.difference(row.value) if paper else None,
+                    "unit": row.unit,
+                    "paper_source": paper.source if paper else None,
+                    "backend": row.backend,
+                    "settings_hash": Link(row.settings_hash[:8], f"settings-{row.settings_hash}"),
+                    "calculations": step_links(document, row.calculation_ids),
+                    "_decimals": {key: paper.entry.decimals for key in ("paper", "difference")} if paper else {},
+                }
+            )
+    return Table("results", _COLUMNS, rows)
+
+
+def notes(documents: list[StudyDoc], references: list[Reference]) -> list[tuple[str, str]]:
+    """Return (system and property, what is known of the difference) for every published value that is shown."""
+    found: dict[tuple[str, str], None] = {}
+    for document in documents:
+        for row in document.rows():
+            paper = published(references, document, row.property)
+            if paper and paper.entry.note:
+                found[f"{row.system}, {row.property}", paper.entry.note] = None
+    return list(found)

@@ -1,0 +1,148 @@
+"""What a report page is made of: tables, pictures and the sections that hold them."""
+
+import csv
+from base64 import b64encode
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Link:
+    """A value that leads elsewhere on the page."""
+
+    value: Any
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    key
+        Key of the column in every row, and its name in the CSV file.
+    title
+        Heading on the page.
+    unit
+        Unit of its numbers; empty where they have none or the row says it.
+    decimals
+        Digits after the decimal point on the page (the CSV file keeps all); None for words.
+    signed
+        Whether a positive number gets its sign, as differences should.
+    below
+        Whether the page shows it in a line of its own under the row, where there is something to show.
+    """
+
+    key: str
+    title: str
+    unit: str = ""
+    decimals: int | None = None
+    signed: bool = False
+    below: bool = False
+
+    def text(self, value: Any, decimals: int | None = None) -> str:
+        """Return `value` as the page shows it; `decimals` overrides the column's own."""
+        if isinstance(value, Link):
+            value = value.value
+        digits = self.decimals if decimals is None else decimals
+        if isinstance(value, float) and digits is not None:
+            return number(value, digits, self.signed)
+        return plain(value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: shown on the page, and written as a CSV file called `name`.
+
+    A row may bring ``_anchor`` (name of the place that links lead to), ``_decimals`` (column key -> digits, where a
+    row is printed with other precision than its column) and ``_marked`` (True: the row to look at first).
+    """
+
+    name: str
+    columns: list[Column]
+    rows: list[dict[str, Any]]
+    caption: str = ""
+
+    def csv(self) -> str:
+        """Return the table as CSV: all digits, units in the header, several values in a cell separated by blanks."""
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([f"{c.key} ({c.unit})" if c.unit else c.key for c in self.columns])
+        for row in self.rows:
+            writer.writerow([_raw(row.get(c.key)) for c in self.columns])
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, drawn once, as PNG and as SVG."""
+
+    name: str
+    caption: str
+    png: bytes
+    svg: bytes
+    width: int
+
+    @property
+    def source(self) -> str:
+        """The PNG as a data URI, so that the page needs no other file."""
+        return "data:image/png;base64," + b64encode(self.png).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One system in a section: its facts, tables and pictures."""
+
+    anchor: str
+    title: str
+    facts: str
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    gallery: list[Picture] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that a report says of one kind of study.
+
+    `answer` holds the sentences that open the report, `warnings` those that a reader must see before using a number;
+    `explanation` says how to read the numbers.
+    """
+
+    title: str
+    answer: list[str]
+    warnings: list[Link]
+    explanation: str
+    parts: list[Part]
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    """Return `value` with a typographic minus sign; zero never has a sign."""
+    text = f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def plain(value: Any) -> str:
+    """Return any value in words: yes and no, a dash for nothing, lists with commas."""
+    if isinstance(value, Link):
+        value = value.value
+    if value is None or value == "" or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _raw(value: Any) -> Any:
+    if isinstance(value, Link):
+        return _raw(value.value)
+    if isinstance(value, list | tuple):
+        return " ".join(str(_raw(item)) for item in value)
+    return "" if value is None else value

@@ -1,0 +1,102 @@
+"""Where the numbers of a report come from: calculations, settings, and what a reader must be warned of."""
+
+from typing import Any
+
+from anodeflow.report.page import Column, Link, Table
+from anodeflow.schemas import CalculationDoc, StudyDoc
+
+_CALCULATION_COLUMNS = [
+    Column("id", "id"),
+    Column("label", "calculation"),
+    Column("task", "task"),
+    Column("formula", "cell"),
+    Column("code", "code"),
+    Column("settings_hash", "settings"),
+    Column("energy", "energy", "eV", 4),
+    Column("free_energy", "free energy", "eV", 4),
+    Column("max_force", "max. force", "eV/Å", 3),
+    Column("converged", "converged"),
+    Column("ionic_steps", "ionic steps"),
+    Column("force_evaluations", "force evaluations"),
+    Column("scf_cycles", "SCF cycles"),
+    Column("wall_time", "wall time", "s", 1),
+    Column("restarts", "restarts"),
+    Column("finished_at", "finished (UTC)"),
+    Column("directory", "folder", below=True),
+    Column("remedies", "SCF remedies", below=True),
+    Column("warnings", "warnings", below=True),
+]
+
+
+def calculation_ids(documents: list[StudyDoc]) -> list[str]:
+    """Return the ids of every calculation that `documents` rest on, each once."""
+    return list(dict.fromkeys(identity for document in documents for identity in document.calculation_ids.values()))
+
+
+def calculations_table(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> Table:
+    """Return one row a calculation, in the order in which the studies name them.
+
+    One that the database does not have keeps its row, so that no number loses its anchor.
+    """
+    steps = {i: f"{d.system}: {step}" for d in documents for step, i in d.calculation_ids.items()}
+    rows: list[dict[str, Any]] = []
+    for identity in calculation_ids(documents):
+        row: dict[str, Any] = {"_anchor": f"calc-{identity}", "id": identity, "label": steps[identity]}
+        if identity in calculations:
+            found = calculations[identity]
+            row |= {c.key: getattr(found, c.key) for c in _CALCULATION_COLUMNS if c.key != "id"}
+            row["label"] = found.label or steps[identity]
+            row["code"] = f"{found.code} {found.code_version}"
+            row["settings_hash"] = Link(found.settings_hash[:8], f"settings-{found.settings_hash}")
+            row["finished_at"] = found.finished_at[:19].replace("T", " ")
+            row["_marked"] = not found.converged
+        else:
+            row["warnings"] = ["not in the database"]
+        rows.append(row)
+    return Table("calculations", _CALCULATION_COLUMNS, rows)
+
+
+def settings_table(documents: list[StudyDoc]) -> Table:
+    """Return all settings, one column for each settings hash, so that differences stand side by side."""
+    by_hash = {d.settings_hash: d for d in documents}
+    flat = {digest: _flatten(d.settings) | {"code": d.code} for digest, d in by_hash.items()}
+    keys = ["code", *dict.fromkeys(key for settings in flat.values() for key in settings if key != "code")]
+    columns = [Column("setting", "setting")]
+    columns += [Column(digest, f"{d.backend} · {digest[:8]}") for digest, d in by_hash.items()]
+    rows = [{"setting": key} | {digest: flat[digest].get(key) for digest in flat} for key in keys]
+    return Table("settings", columns, rows)
+
+
+def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> list[Link]:
+    """Return what the studies and calculations warn of, each leading to its place on the page."""
+    found: dict[Link, None] = {}
+    for backend, digest in dict.fromkeys((d.backend, d.settings_hash) for d in documents if _is_demo(d)):
+        text = f"{backend}: demo accuracy shows that everything works; its numbers are not converged, do not use them."
+        found[Link(text, f"settings-{digest}")] = None
+    for document in documents:
+        for warning in document.warnings:
+            found[Link(f"{document.system} ({document.backend}): {warning}", f"study-{document.document_id}")] = None
+    for identity in calculation_ids(documents):
+        calculation = calculations.get(identity)
+        name = (calculation.label if calculation else "") or identity[:10]
+        texts = [] if calculation is None else list(calculation.warnings)
+        if calculation is None:
+            texts.append("this calculation is not in the database, so its number cannot be checked here.")
+        elif not calculation.converged:
+            texts.append(f"not converged: the largest force left is {calculation.max_force:.3f} eV/Å.")
+        for text in texts:
+            found[Link(f"{name}: {text}", f"calc-{identity}")] = None
+    return list(found)
+
+
+def _is_demo(document: StudyDoc) -> bool:
+    return "demo" in document.backend or document.settings.get("accuracy") == "demo"
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        flat |= _flatten(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
+    return flat
