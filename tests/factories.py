@@ -8,7 +8,13 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.schemas import AdsorbedSite, AdsorptionDoc, CalculationDoc
 
-CALCULATIONS = {"bulk": "calc-bulk", "slab": "calc-slab", "atom": "calc-atom", "site 0": "calc-0", "site 1": "calc-1"}
+CALCULATIONS = {
+    "bulk": "calc-bulk",
+    "slab": "calc-slab",
+    "atom": "calc-atom",
+    "site 0": "calc-0",
+    "site 1": "calc-1",
+}
 
 
 def li_bulk() -> Structure:

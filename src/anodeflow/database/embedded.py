@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.errors import DatabaseError
@@ -37,8 +38,6 @@ class Server:
     """Its port on 127.0.0.1."""
     pid: int
     """Process id of secantusd."""
-    supervisor: int
-    """Process id of its supervisor."""
 
     @property
     def uri(self) -> str:
@@ -50,6 +49,7 @@ class Server:
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 
+        client: MongoClient[dict[str, Any]]
         with MongoClient(self.uri, serverSelectionTimeoutMS=500) as client:
             try:
                 return client.admin.command("serverStatus").get("pid") == self.pid
@@ -171,33 +171,29 @@ def _running(folder: ServerFolder) -> Server | None:
 
 
 def _start(folder: ServerFolder) -> Server:
-    """Start a supervisor and wait until its server answers; the caller holds the start lock."""
+    """Start a supervisor, which detaches itself once its server answers; the caller holds the start lock."""
     # The supervisor stands in the folder of the database, so relative entries of PYTHONPATH must become absolute;
     # -P keeps the files of the folder from passing for modules.
-    paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    paths = [
+        str(Path(__file__).parents[2]),
+        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+    ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in paths)}
     with folder.log.open("ab") as log:
         seen = log.tell()
-        supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-m", "anodeflow.database.supervisor", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder.path,
-            env=environment,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        ended = supervisor.poll() is not None
-        server = folder.recorded()
-        if server is not None and server.supervisor == supervisor.pid:
-            return server  # recorded only once it answers
-        if ended:
-            break
-        time.sleep(0.02)
-    else:
-        supervisor.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, "-P", "-m", "anodeflow.database.supervisor", str(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder.path,
+                env=environment,
+                timeout=_PATIENCE,
+            )
+    server = folder.recorded()
+    if server is not None and is_locked(folder.supervisor_lock):
+        return server
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
     reason = printed[-1].strip() if printed else "it printed nothing"
     raise DatabaseError(

@@ -129,7 +129,8 @@ def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
 def _index(docs: "Store") -> None:
     """Index what jobflow and the queries look for."""
     docs._collection.create_index([("uuid", 1), ("index", 1)])
-    docs._collection.create_index("output.@class")
+    for field in ("@class", "id", "document_id", "campaign"):
+        docs._collection.create_index(f"output.{field}")
 
 
 def _database_name(settings: Settings) -> str:
@@ -146,13 +147,13 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
     def explain(error: Exception) -> str:
         if getattr(error, "code", None) in _NOT_ALLOWED:
             return (
-                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct user, "
-                "password and authSource in ANODEFLOW_DATABASE."
+                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct "
+                "user, password and authSource in ANODEFLOW_DATABASE."
             )
         if isinstance(error, ConnectionFailure):
             return (
                 f"the MongoDB server at {shown} does not answer ({_reason(error)}): start it, or correct "
-                "ANODEFLOW_DATABASE (unset: the embedded database)."
+                "ANODEFLOW_DATABASE (unset: the embedded one)."
             )
         return (
             f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} ({_reason(error)}): see "
@@ -181,8 +182,8 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
     def explain(error: Exception) -> str:
         if isinstance(error, ConnectionFailure):
             return (
-                f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the command "
-                "again, which starts it anew."
+                f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the "
+                "command again, which starts it anew."
             )
         return f"the embedded database in {path} is damaged ({_reason(error)}, log {log}): {_ANEW}."
 
@@ -206,8 +207,8 @@ def _sqlite(folder: Path) -> "Iterator[JobStore]":
     def explain(error: Exception) -> str:
         if isinstance(error, sqlite3.OperationalError):
             return (
-                f"the embedded database in {path} cannot be used ({_reason(error)}): see that the disk has room and that no "
-                "other program holds its files."
+                f"the embedded database in {path} cannot be used ({_reason(error)}): see that the disk has room and "
+                "that no other program holds its files."
             )
         return f"the embedded database in {path} is damaged ({_reason(error)}): {_ANEW}."
 
@@ -222,7 +223,8 @@ def _sqlite(folder: Path) -> "Iterator[JobStore]":
                 _check_sqlite(file, explain)
             else:
                 store._collection.database.create_collection(store.collection_name)
-    with _opened(*stores, explain) as opened:
+    docs, blobs = stores
+    with _opened(docs, blobs, explain) as opened:
         yield opened
 
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def _try_port(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | Non
         ],
         stdin=subprocess.DEVNULL,
     )
-    server = Server(host=socket.gethostname(), port=port, pid=process.pid, supervisor=os.getpid())
+    server = Server(host=socket.gethostname(), port=port, pid=process.pid)
     deadline = time.monotonic() + _START
     try:
         while process.poll() is None and time.monotonic() < deadline:
@@ -90,11 +91,15 @@ def _kill_orphan(server: Server) -> None:
             time.sleep(0.02)
 
 
-def supervise(folder: ServerFolder, port: int, idle: float) -> int:
-    """Keep the server running until it has had no client for `idle` seconds; return the exit status."""
+def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], object]) -> int:
+    """Keep the server running until it has had no client for `idle` seconds; return the exit status.
+
+    `ready` is called whenever the server has begun to answer.
+    """
     last_use = time.monotonic()
     while (process := _start(folder, port)) is not None:
         try:
+            ready()
             while process.poll() is None:
                 time.sleep(min(_TICK, idle))
                 try:
@@ -114,16 +119,27 @@ def supervise(folder: ServerFolder, port: int, idle: float) -> int:
 
 
 def main(path: Path) -> int:
-    """Supervise the server of the folder `path`; return the exit status."""
+    """Supervise the server of the folder `path` in a process of its own; return (0: it answers) once that is clear."""
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        return 0 if os.read(reader, 1) else 1
+    os.setsid()
+    os.close(reader)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def ready() -> None:
+        with suppress(BrokenPipeError):  # at a later start nobody reads any more
+            os.write(writer, b"1")
+
     folder = ServerFolder(path)
     idle = float(os.environ.get("ANODEFLOW_DATABASE_IDLE", "10"))
     with file_lock(folder.supervisor_lock, patience=5.0):
         previous = folder.recorded()
         if previous is None:
-            return supervise(folder, _free_port(), idle)
+            return supervise(folder, _free_port(), idle, ready)
         _kill_orphan(previous)
-        return supervise(folder, previous.port, idle)  # clients of the previous server look for it there
+        return supervise(folder, previous.port, idle, ready)  # clients of the previous server look for it there
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""The command ``anodeflow query``: results of the database as a table, JSON or CSV."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from anodeflow.cli import app
+from anodeflow.errors import InputError
+
+if TYPE_CHECKING:
+    from anodeflow.schemas import ResultRow
+
+
+@app.command()
+def query(
+    filters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="Rows to show; a value may be a pattern; a key given twice: either value."
+        ),
+    ] = None,
+    output: Annotated[
+        Literal["table", "json", "csv"],
+        typer.Option("--format", "-f", help="table for people, json or csv for programs."),
+    ] = "table",
+    sort: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Sort by this column, -KEY: falling; may be given again."),
+    ] = None,
+) -> None:
+    """Print results from the database, one row a property.
+
+    Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id,
+    calculation_ids (shown by json and csv only). Without --sort the oldest result comes first.
+
+    Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
+    [bold]anodeflow query campaign=quickstart --format json[/bold]
+    """
+    from anodeflow.database.query import result_rows
+
+    wanted: dict[str, list[str | float]] = {}
+    for text in filters or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"cannot read the filter {text!r}: write KEY=VALUE, such as property=binding_energy.")
+        wanted.setdefault(key.strip(), []).append(value.strip())
+    rows = _sorted(result_rows(wanted), sort or [])
+    if not rows:
+        chosen = " ".join(filters or []) or "any filter"
+        print(
+            f"anodeflow: the database holds no result for {chosen}: run a campaign (anodeflow run FILE), or leave out "
+            "a filter.",
+            file=sys.stderr,
+        )
+    if output == "json":
+        _print_json(rows)
+    elif output == "csv":
+        _print_csv(rows)
+    elif rows:
+        _print_table(rows)
+
+
+def _sorted(rows: "list[ResultRow]", keys: list[str]) -> "list[ResultRow]":
+    from anodeflow.database.query import COLUMNS
+
+    for key in reversed(keys):  # sorting is stable, so the first key comes last
+        column = key.removeprefix("-")
+        if column not in COLUMNS:
+            raise InputError(f"results have no column {column!r} to sort by: take one of {', '.join(COLUMNS)}.")
+        rows = sorted(rows, key=lambda row: getattr(row, column), reverse=key.startswith("-"))
+    return rows
+
+
+def _print_json(rows: "list[ResultRow]") -> None:
+    import json
+
+    print(json.dumps([row.model_dump() for row in rows], indent=2))
+
+
+def _print_csv(rows: "list[ResultRow]") -> None:
+    import csv
+
+    from anodeflow.database.query import COLUMNS
+
+    writer = csv.DictWriter(sys.stdout, fieldnames=COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids)})
+
+
+def _print_table(rows: "list[ResultRow]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("campaign", "system", "study", "property", "label"):
+        table.add_column(column, overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    for column in ("unit", "backend"):
+        table.add_column(column, overflow="fold")
+    for column in ("settings", "document"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(row.campaign, row.system, row.study, row.property, row.label),
+            f"{row.value:.3f}",
+            *(row.unit, row.backend, row.settings_hash[:8], row.document_id[:8]),
+        )
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
+    console.print(table)

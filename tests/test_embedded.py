@@ -1,0 +1,196 @@
+"""The embedded server: started, shared, restarted and stopped, with real processes and real kills."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from anodeflow.database import embedded
+from anodeflow.database.embedded import Server, ServerFolder, embedded_server
+from anodeflow.database.locks import file_lock, is_locked
+from anodeflow.errors import DatabaseError
+
+CLIENT = """
+import sys, time
+from pathlib import Path
+from pymongo import MongoClient
+from anodeflow.database.embedded import embedded_server
+
+with embedded_server(Path(sys.argv[1])) as server, MongoClient(server.uri) as client:
+    for n in range(int(sys.argv[2])):
+        client.test.documents.insert_one({"_id": f"{sys.argv[3]}-{n}"})
+    print(server.pid, flush=True)
+    time.sleep(float(sys.argv[4]))
+"""
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of all processes that name the folder."""
+    listed = subprocess.run(["ps", "-ewwo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line]
+
+
+def wait_until(condition, seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def client_process(folder: Path, documents: int, name: str, stay: float = 0.0) -> subprocess.Popen:
+    command = [sys.executable, "-c", CLIENT, str(folder), str(documents), name, str(stay)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def supervisor_of(server: Server) -> int:
+    return int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(server.pid)]))
+
+
+def documents_of(server: Server) -> set[str]:
+    with MongoClient(server.uri, serverSelectionTimeoutMS=10000) as client:
+        return {document["_id"] for document in client.test.documents.find()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of a server that stops half a second after its last client; no process of it may outlive the test."""
+    pytest.importorskip("secantus")
+    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+    yield tmp_path / "server"
+    assert wait_until(lambda: not processes_of(tmp_path)), processes_of(tmp_path)
+
+
+def test_all_clients_share_one_server_on_loopback(folder):
+    with embedded_server(folder) as first:
+        with embedded_server(folder) as second:
+            assert second == first
+        other = client_process(folder, 1, "other")
+        assert other.communicate()[0].strip() == str(first.pid)
+        assert documents_of(first) == {"other-0"}
+        socket.create_connection(("127.0.0.1", first.port)).close()
+        with pytest.raises(ConnectionRefusedError):  # bound to 127.0.0.1 itself, not to every address
+            socket.create_connection(("127.0.0.2", first.port))
+
+
+def test_stops_after_its_last_client_and_keeps_the_documents(folder):
+    with embedded_server(folder) as server, MongoClient(server.uri) as client:
+        client.test.documents.insert_one({"_id": "kept"})
+        time.sleep(2)
+        assert server.answers(), "it stopped under a client"
+        assert len(processes_of(folder)) == 2, "server and supervisor"
+    assert wait_until(lambda: not processes_of(folder))
+    assert not server.answers()
+    assert not ServerFolder(folder).state.exists()
+    with embedded_server(folder) as server:
+        assert documents_of(server) == {"kept"}
+
+
+def test_outlives_the_process_that_started_it(folder):
+    starter = client_process(folder, 1, "starter", stay=60)
+    pid = int(starter.stdout.readline())
+    with embedded_server(folder) as server:
+        starter.kill()
+        starter.wait()
+        time.sleep(1.5)
+        assert server.pid == pid
+        assert documents_of(server) == {"starter-0"}
+
+
+def test_simultaneous_starts_give_one_server_and_all_documents(folder):
+    clients = [client_process(folder, 50, name, stay=1) for name in ("a", "b", "c")]
+    pids = {client.communicate(timeout=60)[0].strip() for client in clients}
+    assert len(pids) == 1
+    assert pids != {""}
+    with embedded_server(folder) as server:
+        assert documents_of(server) == {f"{name}-{n}" for name in "abc" for n in range(50)}
+
+
+def test_killed_server_comes_back_under_its_clients(folder):
+    with embedded_server(folder) as server, MongoClient(server.uri, serverSelectionTimeoutMS=15000) as client:
+        for n in range(60):
+            client.test.documents.insert_one({"_id": str(n)})  # acknowledged
+            if n == 30:
+                os.kill(server.pid, signal.SIGKILL)
+        with embedded_server(folder) as again:
+            assert again.port == server.port
+            assert again.pid != server.pid
+            assert documents_of(again) == {str(n) for n in range(60)}
+
+
+@pytest.mark.parametrize("victims", ["both", "supervisor"])
+def test_killed_supervisor_is_replaced(folder, victims):
+    with embedded_server(folder) as server, MongoClient(server.uri) as client:
+        for n in range(30):
+            client.test.documents.insert_one({"_id": str(n)})
+        os.kill(supervisor_of(server), signal.SIGKILL)
+        if victims == "both":
+            os.kill(server.pid, signal.SIGKILL)
+        assert wait_until(lambda: not is_locked(ServerFolder(folder).supervisor_lock))
+        assert ServerFolder(folder).recorded() == server, "the stale record is what this test is about"
+        with embedded_server(folder) as again:
+            assert again.pid != server.pid
+            assert documents_of(again) == {str(n) for n in range(30)}
+            assert wait_until(lambda: sum("--storage-path" in line for line in processes_of(folder)) == 1)
+
+
+def test_another_server_on_the_recorded_port_is_left_alone(folder):
+    with embedded_server(folder.with_name("foreign")) as foreign:
+        folder.mkdir()
+        ServerFolder(folder).record(replace(foreign, pid=1))
+        with embedded_server(folder) as server:
+            assert server.port != foreign.port
+            assert foreign.answers()
+
+
+@pytest.mark.parametrize("damaged", ["WiredTiger.turtle", "WiredTiger.wt", "secantus_oplog.wt", "*"])
+def test_damaged_storage_is_reported_with_its_log(folder, damaged):
+    with embedded_server(folder):
+        pass
+    assert wait_until(lambda: not processes_of(folder))
+    for file in (folder / "storage").glob(damaged):
+        file.write_bytes(b"\x8fgarbage\xff" * 1000)
+    with pytest.raises(DatabaseError, match="does not open") as caught, embedded_server(folder):
+        pass
+    assert str(folder / "server.log") in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "rror" in (folder / "server.log").read_text(errors="replace")
+
+
+def test_in_use_on_another_machine(folder):
+    folder.mkdir()
+    ServerFolder(folder).record(Server(host="elsewhere", port=1, pid=1))
+    with (
+        file_lock(ServerFolder(folder).supervisor_lock),
+        pytest.raises(DatabaseError, match="in use on the machine elsewhere"),
+        embedded_server(folder),
+    ):
+        pass
+
+
+def test_without_secantusd(folder, monkeypatch):
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DatabaseError, match="pip install secantusdb"), embedded_server(folder):
+        pass
+    assert not folder.exists()
+
+
+def test_lock_excludes_and_is_freed(tmp_path):
+    lock = tmp_path / "lock"
+    with file_lock(lock, shared=True), file_lock(lock, shared=True):
+        assert not is_locked(lock)
+        with pytest.raises(TimeoutError, match="lock is locked"), file_lock(lock, patience=0.1):
+            pass
+    with file_lock(lock):
+        assert is_locked(lock)
+    assert not is_locked(lock)
