@@ -56,7 +56,7 @@ def test_all_works_after_the_setup(doctor):
     assert status == 0
     assert [name for name, check in checks.items() if not check["works"]] == []
     assert checks["GPAW"]["detail"].startswith(version("gpaw"))
-    # against the atom without spin (GPAW) and VASP's zero (SevenNet): about the cohesive energy, 1.6 eV, and 0.3 eV more
+    # Zeros: the atom without spin (GPAW) and VASP's (SevenNet). So the cohesive energy, 1.6 eV, and some 0.3 eV.
     for name in ("GPAW", "SevenNet"):
         energy = float(checks[name]["detail"].split("bcc Li ")[1].split()[0])
         assert -2.1 < energy < -1.5
