@@ -9,27 +9,27 @@ from anodeflow.report.atoms import configuration, site_map
 from anodeflow.report.comparison import Published, published
 from anodeflow.report.levels import site_levels, surfaces
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
-from anodeflow.report.reference import Reference
+from anodeflow.report.reference import Reference, base_name
 from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
 
 _EXPLANATION = (
     "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "
     "spin-polarised atom it is the number that publications print; against the bulk metal it says whether the surface "
-    "wets (negative) or pushes the metal to cluster (positive). Heights are measured from the mean plane of the outermost "
-    "surface atoms, displacements in the plane between the start and the rest of the adatom."
+    "wets (negative) or pushes the metal to cluster (positive). Heights are over the mean plane of the outermost surface "
+    "atoms; the shift is the adatom's way in the plane from where it was put to where it came to rest."
 )
 _COLUMNS = [
     Column("site", "site"),
     Column("label", "start"),
     Column("final_label", "at rest"),
     Column("state", "state"),
-    Column("multiplicity", "copies in the cell"),
+    Column("multiplicity", "copies in cell"),
     Column("neighbours", "neighbours"),
     Column("height", "height", "Å", 2),
     Column("displacement", "shift", "Å", 2),
-    Column("binding_energy", "binding energy (atom)", "eV", 3),
-    Column("binding_energy_bulk", "binding energy (bulk)", "eV", 3),
-    Column("merged_into", "same minimum as site"),
+    Column("binding_energy", "binding energy, atom", "eV", 3),
+    Column("binding_energy_bulk", "binding energy, bulk", "eV", 3),
+    Column("merged_into", "same as site"),
     Column("converged", "converged"),
 ]
 
@@ -46,7 +46,6 @@ def adsorption_section(documents: list[AdsorptionDoc], references: list[Referenc
     return Section(
         title="Adsorption",
         answer=[_answer(*pair) for pair in pairs] + _orders(pairs),
-        warnings=[warning for document in documents for warning in _warnings(document)],
         explanation=_EXPLANATION,
         parts=[_part(*pair) for pair in pairs],
         pictures=pictures,
@@ -65,9 +64,9 @@ def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
         anchor=f"study-{document.document_id}",
         title=f"{document.adsorbate} on {document.system} — {document.backend} · {document.settings_hash[:8]}",
         facts=(
-            f"Slab {document.formula} of {document.surface_atoms} atoms, plane ({plane}){termination}; {document.code}. "
-            f"Energies: clean slab {number(document.slab_energy, 4)} eV, isolated {document.adsorbate} atom "
-            f"{number(document.atom_energy, 4)} eV, bulk {document.adsorbate} {number(document.bulk_energy, 4)} eV/atom."
+            f"Slab {document.formula} of {document.surface_atoms} atoms, plane ({plane}){termination}; "
+            f"{document.code}. Energies: clean slab {number(document.slab_energy, 4)} eV, isolated {document.adsorbate} "
+            f"atom {number(document.atom_energy, 4)} eV, bulk {number(document.bulk_energy, 4)} eV/atom."
         ),
         tables=[Table(f"sites-{name}", _COLUMNS, [_row(document, index) for index in range(len(sites))])],
         pictures=[
@@ -96,17 +95,19 @@ def _configuration(site: AdsorbedSite, name: str) -> Picture:
         site.structure,
         f"configuration-{name}-site-{site.site}",
         f"site {site.site}: {rest}",
-        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy "
-        f"{number(site.binding_energy, 3)} eV against the atom, {number(site.binding_energy_bulk, 3)} eV against the bulk.",
+        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy {number(site.binding_energy, 3)} "
+        f"eV against the atom, {number(site.binding_energy_bulk, 3)} eV against the bulk.",
     )
 
 
 def _answer(document: AdsorptionDoc, paper: Published | None) -> str:
     """One sentence for one surface: where, how strongly, against the paper, and what it means."""
     best, adatom = document.sites[document.most_stable], document.adsorbate
-    atom, bulk = number(best.binding_energy, 3), number(best.binding_energy_bulk, 3)
+    atom, bulk = number(best.binding_energy, 3), number(best.binding_energy_bulk, 3, signed=True)
     verb = "binds to" if best.binding_energy < 0 else "is not bound to"
-    text = f"{adatom} {verb} {document.system} by {atom} eV (isolated atom) at the {best.final_label} [{document.backend}]"
+    text = (
+        f"{adatom} {verb} {document.system} by {atom} eV (isolated atom) at the {best.final_label} [{document.backend}]"
+    )
     difference = paper.difference(best.binding_energy) if paper else None
     if paper and difference is not None:
         digits = paper.entry.decimals
@@ -120,12 +121,15 @@ def _answer(document: AdsorptionDoc, paper: Published | None) -> str:
         site.binding_energy for site in document.sites if site.merged_into is None and site.state in ("stayed", "moved")
     )
     if len(minima) > 1:
-        text += f" The next minimum lies {1000 * (minima[1] - minima[0]):.0f} meV higher."
+        text += f" The next distinct site lies {1000 * (minima[1] - minima[0]):.0f} meV higher."
     return text
 
 
 def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
-    """For each backend and adsorbate with several surfaces: their order, and the paper's."""
+    """For each backend and adsorbate with several surfaces: their order, and the paper's.
+
+    The terminations of one plane count as one surface, with the range of their energies.
+    """
 
     def group(pair: tuple[AdsorptionDoc, Published | None]) -> tuple[str, str]:
         return pair[0].backend, pair[0].adsorbate
@@ -135,9 +139,16 @@ def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
         ours: dict[str, list[float]] = {}
         printed: dict[str, float] = {}
         for document, paper in members:
-            ours.setdefault(document.system, []).append(document.binding_energy)
+            system = base_name(document.system)
+            ours.setdefault(system, []).append(document.binding_energy)
             if paper and paper.entry.value is not None:
-                printed[document.system] = paper.entry.value
+                printed[system] = paper.entry.value
+        for system, energies in ours.items():
+            if len(energies) > 1:
+                low, high = number(min(energies), 3), number(max(energies), 3)
+                sentences.append(
+                    f"Over {len(energies)} studies of {system} [{backend}] it ranges from {low} to {high} eV."
+                )
         if len(ours) < 2:
             continue
         order = sorted(ours, key=lambda system: min(ours[system]))
@@ -148,21 +159,3 @@ def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
             text += ", as in the paper" if theirs == known else f"; in the paper {', '.join(theirs)}"
         sentences.append(f"{text}.")
     return sentences
-
-
-def _warnings(document: AdsorptionDoc) -> list[Link]:
-    where, anchor = f"{document.adsorbate} on {document.system} ({document.backend})", f"study-{document.document_id}"
-    found = [
-        f"site {site.site} ({site.label}) did not meet its force threshold, so its energy is not final."
-        for site in document.sites
-        if not site.converged
-    ]
-    best = document.sites[document.most_stable]
-    if best.state not in ("stayed", "moved"):
-        found.append(f"in the most stable configuration the adatom has {best.state}: it is no adsorption.")
-    if not document.atom_reference_reliable:
-        found.append(
-            "the isolated-atom reference of this backend is not reliable: trust binding_energy_bulk, and use "
-            "binding_energy to rank sites only."
-        )
-    return [Link(f"{where}: {text}", anchor) for text in found]

@@ -15,6 +15,8 @@ from anodeflow.report.page import Picture
 
 _MARGIN = 1.2
 """Neighbouring cells are shown this far around the cell, Å."""
+_WIDTH = 5.5
+"""Width of a picture with both views, inches: two stand side by side on the page."""
 _WHITE = np.ones(3)
 
 
@@ -62,9 +64,9 @@ def configuration(structure: Structure, name: str, title: str, caption: str) -> 
     """
     view = SlabView(structure)
     width, height = _extent(view.cell)
-    rise = np.ptp(view.positions[:, 2]) + 2 * _MARGIN + 1.0
-    scale = 3.1 / max(width, rise)
-    figure = new_figure(2 * width * scale + 0.5, max(height, rise) * scale + 1.0)
+    rise = float(np.ptp(view.positions[:, 2])) + 2 * _MARGIN + 1.4
+    scale = min((_WIDTH - 0.3) / 2 / width, 4.2 / max(height, rise))
+    figure = new_figure(_WIDTH, max(height, rise) * scale + 0.9)
     top, side = figure.subplots(1, 2)
     adatom = len(view.species) - 1
     _draw_top(top, view, adatom)
@@ -91,14 +93,18 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
     view = SlabView(structure)
     width, height = _extent(view.cell)
     scale = 3.4 / max(width, height)
-    figure = new_figure(width * scale + 0.3, height * scale + 0.8)
+    figure = new_figure(max(width * scale + 0.3, 2.6), height * scale + 0.8)
     axes = figure.subplots()
     _draw_top(axes, view, None, faint=0.35)
     for label, start, end in zip(numbers, view.in_frame(starts), view.in_frame(ends), strict=True):
         move = _shortest(end[:2] - start[:2], view.cell)
         if np.linalg.norm(move) > 0.3:
             axes.annotate(
-                "", start[:2] + move, start[:2], arrowprops={"arrowstyle": "->", "color": MARK, "lw": 1.4}, zorder=900
+                "",
+                start[:2] + move,
+                start[:2],
+                arrowprops={"arrowstyle": "->", "color": MARK, "lw": 1.4},
+                zorder=900,
             )
         axes.text(
             *start[:2], str(label), ha="center", va="center", fontsize=8, color="white", zorder=901,
@@ -142,7 +148,7 @@ def _draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0
                 if np.all(point > low - 2) and np.all(point < high + 2):
                     _atom(axes, point, view, index, order=float(position[2]), fade=fade)
                     if index == adatom:
-                        _ring(axes, point, solid=i == j == 0)
+                        _ring(axes, point, view.species[index], solid=i == j == 0)
     axes.plot(*corners.T, color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
     _frame(axes, low, high, "from above")
 
@@ -161,7 +167,7 @@ def _draw_side(axes: Axes, view: SlabView, adatom: int) -> None:
                 # One row of cells in depth; images of the adatom would only hide the slab.
                 if inside and j == 0 and low[0] - 2 < point[0] < high[0] + 2:
                     _atom(axes, point, view, index, order=float(-position[1]), fade=0.0)
-    _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), solid=True)
+    _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), view.species[adatom], solid=True)
     for x in (0.0, view.cell[0, 0]):
         axes.plot([x, x], [low[1], high[1]], color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
     _frame(axes, low, high, "from the side")
@@ -175,20 +181,33 @@ def _atom(axes: Axes, point: NDArray, view: SlabView, index: int, order: float, 
         colour = 0.55 * colour + 0.45 * np.array(to_rgb("#9aa5b1"))
     axes.add_patch(
         Circle(
-            tuple(point), 0.95 * covalent_radii[number], facecolor=colour, lw=0.6, zorder=100 + order,
+            tuple(point), _radius(view.species[index]), facecolor=colour, lw=0.6, zorder=100 + order,
             edgecolor=GREY if fixed else INK, hatch="//////" if fixed else None, hatch_linewidth=0.4,
         )
     )  # fmt: skip
 
 
-def _ring(axes: Axes, point: NDArray, solid: bool) -> None:
+def _radius(element: str) -> float:
+    """Radius at which an atom is drawn, Å: smaller than a covalent one, so that the layers below show."""
+    return 0.8 * covalent_radii[atomic_numbers[element]]
+
+
+def _ring(axes: Axes, point: NDArray, element: str, solid: bool) -> None:
     axes.add_patch(
-        Circle(tuple(point), 0.75, fill=False, edgecolor=MARK, lw=2.2 if solid else 1.0, zorder=850, alpha=1 if solid else 0.6)
+        Circle(
+            tuple(point),
+            _radius(element),
+            fill=False,
+            edgecolor=MARK,
+            lw=2.2 if solid else 1.0,
+            zorder=850,
+            alpha=1 if solid else 0.6,
+        )
     )
 
 
 def _frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xticks=[], yticks=[])
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", anchor="N", xticks=[], yticks=[])
     axes.set_title(title, fontsize=8, color=GREY)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -207,7 +226,7 @@ def _legend(figure, view: SlabView, with_adatom: bool) -> None:
     for element in dict.fromkeys(view.species):
         handles.append(dot(jmol_colors[atomic_numbers[element]]))
         labels.append(element)
-    if any(view.fixed):
+    if with_adatom and any(view.fixed):
         handles.append(dot("#c5ccd3", mec=GREY))
         labels.append("held fixed (hatched)")
     if with_adatom:

@@ -67,7 +67,9 @@ def write_report(
         If the campaign has no results, `output` cannot be written, or matplotlib or jinja2 is missing.
     """
     if not documents:
-        raise InputError(f"campaign {campaign!r} has no finished study: run it first (anodeflow status says how far it is).")
+        raise InputError(
+            f"campaign {campaign!r} has no finished study: run it first (anodeflow status says how far it is)."
+        )
     _require("jinja2", "matplotlib")
     references = [reference] if reference else shipped_references()
     main = comparison.main_table(documents, references)
@@ -79,14 +81,22 @@ def write_report(
         "results": main,
         "references": used,
         "notes": comparison.notes(documents, references),
-        "warnings": provenance.warnings(documents, calculations) + [w for s in parts for w in s.warnings],
+        "warnings": provenance.warnings(documents, calculations),
         "settings": provenance.settings_table(documents),
         "calculations": provenance.calculations_table(documents, calculations),
         "version": anodeflow.__version__,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    tables = [main, *(t for s in parts for p in s.parts for t in p.tables), context["settings"], context["calculations"]]
-    pictures = [*(f for s in parts for f in s.pictures), *(f for s in parts for p in s.parts for f in p.pictures + p.gallery)]
+    tables = [
+        main,
+        *(t for s in parts for p in s.parts for t in p.tables),
+        context["settings"],
+        context["calculations"],
+    ]
+    pictures = [
+        *(f for s in parts for f in s.pictures),
+        *(f for s in parts for p in s.parts for f in p.pictures + p.gallery),
+    ]
     return _write(output, _render(context), tables, pictures)
 
 

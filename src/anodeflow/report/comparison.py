@@ -12,8 +12,8 @@ _COLUMNS = [
     Column("property", "property"),
     Column("label", "site"),
     Column("ours", "ours", decimals=3),
-    Column("paper", "paper"),
-    Column("difference", "ours − paper", signed=True),
+    Column("paper", "paper", decimals=2),
+    Column("difference", "ours − paper", decimals=2, signed=True),
     Column("unit", "unit"),
     Column("paper_source", "where in the paper"),
     Column("backend", "backend"),
@@ -85,7 +85,7 @@ def main_table(documents: list[StudyDoc], references: list[Reference]) -> Table:
                     "backend": row.backend,
                     "settings_hash": Link(row.settings_hash[:8], f"settings-{row.settings_hash}"),
                     "calculations": step_links(document, row.calculation_ids),
-                    "_decimals": {key: paper.entry.decimals for key in ("paper", "difference")} if paper else {},
+                    "_decimals": dict.fromkeys(("paper", "difference"), paper.entry.decimals) if paper else {},
                 }
             )
     return Table("results", _COLUMNS, rows)

@@ -25,6 +25,8 @@ def new_figure(width: float, height: float) -> Figure:
 def save(figure: Figure, name: str, caption: str) -> Picture:
     """Return `figure` as a picture; the same figure gives the same bytes each time."""
     png, svg = BytesIO(), BytesIO()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, for both formats
     figure.savefig(png, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})

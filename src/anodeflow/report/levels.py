@@ -20,17 +20,21 @@ def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> 
     cohesion = document.atom_energy - document.bulk_energy
     marks = [*energies, *([paper.entry.value] if paper and paper.entry.value is not None else [])]
     near_bulk = min(marks) - 0.5 < -cohesion < max(marks) + 0.5
-    low, high = min([*marks, -cohesion] if near_bulk else marks), max([*marks, -cohesion] if near_bulk else marks)
+    low, high = (
+        min([*marks, -cohesion] if near_bulk else marks),
+        max([*marks, -cohesion] if near_bulk else marks),
+    )
     pad = max(0.14 * (high - low), 0.03)
 
     figure = new_figure(max(4.6, 1.25 * len(sites) + 2.2), 3.6)
     axes = figure.subplots()
     for x, site in enumerate(sites):
         best, own = x == document.most_stable, site.merged_into is None and site.converged
+        text = {"color": OURS, "weight": "bold"} if best else {"color": INK}
         axes.plot([x - 0.32, x + 0.32], [site.binding_energy] * 2, color=OURS if best else GREY,
                   lw=4 if best else 2.5, ls="-" if own else (0, (1.5, 1)), solid_capstyle="butt")  # fmt: skip
         axes.annotate(number(site.binding_energy, 3), (x, site.binding_energy), (0, 5), textcoords="offset points",
-                      ha="center", fontsize=9, color=OURS if best else INK, weight="bold" if best else "normal")  # fmt: skip
+                      ha="center", fontsize=9, **text)  # fmt: skip
     right = len(sites) - 0.45
     if paper and paper.entry.value is not None:
         axes.axhline(paper.entry.value, color=PAPER, lw=1.3, ls="--", zorder=0)
@@ -69,14 +73,14 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
         Name of the picture.
     """
     systems = list(dict.fromkeys(document.system for document in documents))
-    settings = list(dict.fromkeys((d.backend, d.settings_hash) for d in documents))
+    backends = list(dict.fromkeys(d.backend for d in documents))
     figure = new_figure(max(4.6, 1.4 * len(systems) + 1.6), 3.6)
     axes = figure.subplots()
-    for index, (backend, digest) in enumerate(settings):
-        mine = [d for d in documents if (d.backend, d.settings_hash) == (backend, digest)]
-        x = [systems.index(d.system) + 0.16 * (index - (len(settings) - 1) / 2) for d in mine]
+    for index, backend in enumerate(backends):
+        mine = [d for d in documents if d.backend == backend]
+        x = [systems.index(d.system) + 0.16 * (index - (len(backends) - 1) / 2) for d in mine]
         y = [d.binding_energy for d in mine]
-        axes.plot(x, y, "o", ms=8, color=_COLOURS[index % len(_COLOURS)], label=f"{backend} · {digest[:8]}", zorder=3)
+        axes.plot(x, y, "o", ms=8, color=_COLOURS[index % len(_COLOURS)], label=backend, zorder=3)
         for point in zip(x, y, strict=True):
             axes.annotate(number(point[1], 3), point, (8, 0), textcoords="offset points", va="center", fontsize=8)
     values = {d.system: p for d, p in zip(documents, papers, strict=True) if p and p.entry.value is not None}

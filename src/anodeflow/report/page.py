@@ -107,13 +107,11 @@ class Part:
 class Section:
     """All that a report says of one kind of study.
 
-    `answer` holds the sentences that open the report, `warnings` those that a reader must see before using a number;
-    `explanation` says how to read the numbers.
+    `answer` holds the sentences that open the report; `explanation` says how to read the numbers.
     """
 
     title: str
     answer: list[str]
-    warnings: list[Link]
     explanation: str
     parts: list[Part]
     pictures: list[Picture] = field(default_factory=list)

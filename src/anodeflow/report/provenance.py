@@ -47,7 +47,7 @@ def calculations_table(documents: list[StudyDoc], calculations: dict[str, Calcul
             row |= {c.key: getattr(found, c.key) for c in _CALCULATION_COLUMNS if c.key != "id"}
             row["label"] = found.label or steps[identity]
             row["code"] = f"{found.code} {found.code_version}"
-            row["settings_hash"] = Link(found.settings_hash[:8], f"settings-{found.settings_hash}")
+            row["settings_hash"] = found.settings_hash[:8]
             row["finished_at"] = found.finished_at[:19].replace("T", " ")
             row["_marked"] = not found.converged
         else:
@@ -62,7 +62,7 @@ def settings_table(documents: list[StudyDoc]) -> Table:
     flat = {digest: _flatten(d.settings) | {"code": d.code} for digest, d in by_hash.items()}
     keys = ["code", *dict.fromkeys(key for settings in flat.values() for key in settings if key != "code")]
     columns = [Column("setting", "setting")]
-    columns += [Column(digest, f"{d.backend} · {digest[:8]}") for digest, d in by_hash.items()]
+    columns += [Column(digest, f"{d.system}, {d.backend} · {digest[:8]}") for digest, d in by_hash.items()]
     rows = [{"setting": key} | {digest: flat[digest].get(key) for digest in flat} for key in keys]
     return Table("settings", columns, rows)
 
@@ -70,16 +70,19 @@ def settings_table(documents: list[StudyDoc]) -> Table:
 def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> list[Link]:
     """Return what the studies and calculations warn of, each leading to its place on the page."""
     found: dict[Link, None] = {}
-    for backend, digest in dict.fromkeys((d.backend, d.settings_hash) for d in documents if _is_demo(d)):
+    for backend, digest in {d.backend: d.settings_hash for d in documents if "demo" in d.backend}.items():
         text = f"{backend}: demo accuracy shows that everything works; its numbers are not converged, do not use them."
         found[Link(text, f"settings-{digest}")] = None
     for document in documents:
         for warning in document.warnings:
             found[Link(f"{document.system} ({document.backend}): {warning}", f"study-{document.document_id}")] = None
+    known = [warning for document in documents for warning in document.warnings]
     for identity in calculation_ids(documents):
         calculation = calculations.get(identity)
         name = (calculation.label if calculation else "") or identity[:10]
-        texts = [] if calculation is None else list(calculation.warnings)
+        # A study repeats some warnings of its calculations, after the name of the step.
+        own = calculation.warnings if calculation else []
+        texts = [text for text in own if not any(warning.endswith(text) for warning in known)]
         if calculation is None:
             texts.append("this calculation is not in the database, so its number cannot be checked here.")
         elif not calculation.converged:
@@ -87,10 +90,6 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
         for text in texts:
             found[Link(f"{name}: {text}", f"calc-{identity}")] = None
     return list(found)
-
-
-def _is_demo(document: StudyDoc) -> bool:
-    return "demo" in document.backend or document.settings.get("accuracy") == "demo"
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

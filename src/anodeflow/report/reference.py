@@ -42,7 +42,7 @@ class Reference(BaseModel):
         Parameters
         ----------
         system
-            Name of the system; blanks in it do not matter.
+            Name of the system; blanks in it do not matter, nor does the number of a termination (``Li3Mg(001):1``).
         property
             Name of the property, ``binding_energy`` for one.
 
@@ -52,9 +52,15 @@ class Reference(BaseModel):
             None if the publication says nothing of it. An entry whose ``value`` is None says something in words.
         """
         for entry in self.values:
-            if entry.property == property and _compact(entry.system) == _compact(system):
+            if entry.property == property and _compact(entry.system) == _compact(base_name(system)):
                 return entry
         return None
+
+
+def base_name(system: str) -> str:
+    """Return the name of a system without the number of its termination: ``Li3Mg(001):1`` is ``Li3Mg(001)``."""
+    name, _, termination = system.rpartition(":")
+    return name if name and termination.isdigit() else system
 
 
 def _compact(name: str) -> str:
