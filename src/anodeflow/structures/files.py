@@ -4,11 +4,8 @@ import os
 import warnings
 from pathlib import Path
 
-from ase.io import read, write
-from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
-from pymatgen.io.vasp import Poscar
 
 from anodeflow.errors import InputError
 
@@ -35,6 +32,8 @@ def read_structure(path: Path) -> Structure:
             try:
                 structure = Structure.from_file(path)
             except Exception:
+                from ase.io import read  # half a second of imports that most files do not need
+
                 structure = AseAtomsAdaptor.get_structure(read(path))
     except PermissionError:
         raise InputError(f"may not read {path}: check its permissions.") from None
@@ -70,6 +69,8 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
     InputError
         If the suffix is unknown or the file cannot be written.
     """
+    from ase.io import write
+
     folder = path.resolve().parent
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {folder}.")
@@ -81,7 +82,7 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
             path.write_text(structure.to_json(), encoding="utf-8")
         elif suffix in (".vasp", ".poscar") or path.name.upper().startswith(("POSCAR", "CONTCAR")):
             suffix = ".vasp"
-            Poscar(structure, sort_structure=True).write_file(path)
+            write(path, AseAtomsAdaptor.get_atoms(structure, msonable=False), format="vasp", sort=True)
         elif suffix == ".cif":
             structure.to(filename=str(path), fmt="cif")
         else:
@@ -99,11 +100,13 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
 
 def _ase_format(path: Path) -> str:
     """Return ASE's name of the format that a file's name asks for."""
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
     try:
         kind = filetype(path, read=False)
     except UnknownFileTypeError:
         kind = ""
-    if not kind or not ioformats[kind].can_write:
+    if kind not in ioformats or not ioformats[kind].can_write:
         raise InputError(
             f"cannot tell from the name {path.name} in which format to write: use .cif, .vasp, .xyz or .json, or "
             "another suffix that ASE writes."

@@ -1,0 +1,196 @@
+"""``anodeflow build``: structures from the catalogue or a file, without any calculation."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anodeflow.cli import app
+from anodeflow.errors import InputError
+
+build = typer.Typer(no_args_is_help=True, help="Build slabs and look at the catalogue; no calculation.")
+app.add_typer(build, name="build")
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    table = "table"
+    json = "json"
+
+
+class Setting(StrEnum):
+    """Axes that Miller indices refer to."""
+
+    host = "host"
+    conventional = "conventional"
+    cell = "cell"
+
+
+_FORMAT = typer.Option("--format", help="table for people, json for scripts.")
+
+
+@build.command("list")
+def list_structures(format: Annotated[Format, _FORMAT] = Format.table) -> None:
+    """List the crystals of the catalogue and where they come from.
+
+    Example: anodeflow build list --format json
+    """
+    from anodeflow.structures.catalogue import catalogue
+
+    entries = list(catalogue().values())
+    if format is Format.json:
+        typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "formula", "space group", "host", "source")
+    for entry in entries:
+        table.add_row(entry.name, entry.formula, entry.space_group, entry.host.lattice, entry.source)
+    Console().print(table)
+
+
+@build.command()
+def slab(
+    structure: Annotated[str, typer.Argument(metavar="STRUCTURE", help="Name in the catalogue, or a file.")],
+    miller: Annotated[
+        tuple[int, int, int], typer.Option(metavar="H K L", help="Miller indices of the face; -1 for a bar.")
+    ] = (0, 0, 1),
+    setting: Annotated[
+        Setting,
+        typer.Option(help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."),
+    ] = Setting.host,
+    layers: Annotated[int | None, typer.Option(help="Atomic layers (6 if no thickness is given).")] = None,
+    thickness: Annotated[float | None, typer.Option(help="Least thickness instead of layers, Å.")] = None,
+    vacuum: Annotated[float, typer.Option(help="Vacuum between the slab and its image, Å.")] = 15.0,
+    min_width: Annotated[
+        float, typer.Option(help="Least distance between an atom and its image in the plane, Å; 0: unit cell.")
+    ] = 6.5,
+    fixed_layers: Annotated[
+        int | None, typer.Option(help="Bottom layers held fixed (default: half, rounded down).")
+    ] = None,
+    termination: Annotated[str, typer.Option(metavar="N|all", help="Which termination, see --list.")] = "0",
+    list_: Annotated[bool, typer.Option("--list", help="List the terminations and write nothing.")] = False,
+    sites: Annotated[
+        str | None, typer.Option(metavar="ELEMENT", help="Also list the adsorption sites of this element.")
+    ] = None,
+    format: Annotated[Format, _FORMAT] = Format.table,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
+    ] = None,
+) -> None:
+    """Build the slab of a surface: the studied face on top, periodic in the plane only, bottom layers fixed.
+
+    Examples:
+
+    anodeflow build slab Li --miller 0 0 1 --layers 6 -o li001.cif
+
+    anodeflow build slab Li3Mg7 --miller 0 0 1 --list
+
+    anodeflow build slab Li3Mg7 --termination all --sites Li -o slab.vasp
+    """
+    from anodeflow.structures.catalogue import host_lattice, load_structure
+    from anodeflow.structures.files import write_structure
+    from anodeflow.structures.sites import adsorption_sites
+    from anodeflow.structures.slabs import build_slab, build_slabs
+
+    spec = _spec(
+        miller=miller,
+        setting=setting.value,
+        layers=layers,
+        thickness=thickness,
+        vacuum=vacuum,
+        min_width=min_width,
+        fixed_layers=fixed_layers,
+        termination=termination if termination == "all" else _number(termination),
+    )
+    _check_element(sites)
+    bulk, host = load_structure(structure), host_lattice(structure)
+    slabs = build_slabs(bulk, spec, host) if list_ or termination == "all" else [build_slab(bulk, spec, host)]
+    rows = []
+    for cell in slabs:
+        row = cell.model_dump(mode="json", exclude={"structure"}) | {"atoms": len(cell.structure), "file": None}
+        if sites:
+            row["sites"] = [site.model_dump(mode="json") for site in adsorption_sites(cell.structure, sites)]
+        if output and not list_:
+            file = output if len(slabs) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
+            for loss in write_structure(cell.structure, file):
+                typer.echo(f"anodeflow: note: {loss}.", err=True)
+            row["file"] = str(file)
+        rows.append(row)
+    if format is Format.json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print(rows, sites)
+
+
+def _spec(**values):
+    """Make a SlabSpec; what is wrong with it becomes one sentence."""
+    from pydantic import ValidationError
+
+    from anodeflow.structures.spec import SlabSpec
+
+    try:
+        return SlabSpec(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        if message == first["msg"]:  # pydantic's own message does not tell what was given
+            message = f"{message[:1].lower()}{message[1:]}, not {first['input']}"
+        raise InputError(f"{option}{message}.") from None
+
+
+def _number(termination: str) -> int:
+    if not termination.isdecimal():
+        raise InputError(f"--termination takes a number or all, not {termination!r}: see --list for the numbers.")
+    return int(termination)
+
+
+def _check_element(symbol: str | None) -> None:
+    from ase.data import atomic_numbers
+
+    if symbol is not None and atomic_numbers.get(symbol, 0) == 0:
+        raise InputError(f"--sites takes the symbol of an element, not {symbol!r}: write Li, Na, Mg ...")
+
+
+def _print(rows: list[dict], adsorbate: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("no.", "termination", "layers", "fixed", "atoms", "thickness (Å)", "image distance (Å)", "file")
+    for row in rows:
+        table.add_row(
+            str(row["number"]),
+            row["termination"],
+            str(row["layers"]),
+            str(row["fixed_layers"]),
+            str(row["atoms"]),
+            f"{row['thickness']:.2f}",
+            f"{row['min_image_distance']:.2f}",
+            row["file"] or "",
+        )
+    plane = " ".join(map(str, rows[0]["miller"]))
+    inside = " ".join(map(str, rows[0]["oriented_miller"]))
+    console.print(f"{rows[0]['bulk_formula']}({plane}), setting {rows[0]['setting']}; ({inside}) of its own cell")
+    console.print(table)
+    for row in rows if adsorbate else []:
+        table = Table("site", "label", "neighbours", "below", "multiplicity", "position (Å)")
+        for site in row["sites"]:
+            neighbours = " ".join(f"{element}{n}" for element, n in site["neighbours"].items())
+            position = " ".join(f"{x:.3f}" for x in site["position"])
+            table.add_row(
+                str(site["index"]),
+                site["label"],
+                neighbours,
+                site["below"] or "",
+                str(site["multiplicity"]),
+                position,
+            )
+        console.print(f"Sites of {adsorbate} on termination {row['number']} ({row['termination']})")
+        console.print(table)
