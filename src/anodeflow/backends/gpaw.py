@@ -110,7 +110,7 @@ class GpawBackend(Backend):
         settings = self.settings
         is_slab = tuple(structure.lattice.pbc) == (True, True, False)
         parameters: dict[str, Any] = {
-            "mode": {"name": "pw", "ecut": settings.cutoff, "dedecut": "estimate"},
+            "mode": {"name": "pw", "ecut": settings.cutoff},
             "xc": settings.functional,
             "kpts": {"size": kpoint_grid(structure, settings.kpoint_spacing), "gamma": True},
             "occupations": {"name": "fermi-dirac", "width": settings.smearing_width},

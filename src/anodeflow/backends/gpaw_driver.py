@@ -29,11 +29,11 @@ def main(folder: Path) -> int:
     steps_file = folder / "steps.jsonl"
     attempt = len(read_steps(steps_file))
     remedies: list[str] = []
+    counter = ScfCounter()
     world.barrier()
     for rung in range(len(LADDER) + 1):
         if rung:
             remedies.append(LADDER[rung - 1][0])
-        counter = ScfCounter()
         try:
             calculator = make_calculator(
                 parameters_at(rung, request["parameters"]), atoms, folder / "gpaw.txt", counter
@@ -89,18 +89,19 @@ def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: 
     parameters = dict(parameters)
     hot = parameters.pop("hot_start", None)
     text = log.open("a") if world.rank == 0 else None
+    calculator = GPAW(**parameters, txt=text)
     if hot:
-        width = parameters["occupations"]["width"] * hot
-        warm = GPAW(**(parameters | {"occupations": parameters["occupations"] | {"width": width}}), txt=text)
-        warm.hooks["scf_step"] = counter
+        asked = calculator.params
+        occupations = parameters["occupations"] | {"width": parameters["occupations"]["width"] * hot}
+        calculator = GPAW(**(parameters | {"occupations": occupations}), txt=text)
+        calculator.hooks["scf_step"] = counter
         hot_atoms = atoms.copy()
-        hot_atoms.calc = warm
+        hot_atoms.calc = calculator
         hot_atoms.get_potential_energy()
-        state = log.with_name("hot.gpw")
-        warm.write(state, mode="all")
-        calculator = GPAW(state, occupations=parameters["occupations"], txt=text)
-    else:
-        calculator = GPAW(**parameters, txt=text)
+        # GPAW 26.7 ignores `occupations` when it starts from a file: cool the living calculator down instead.
+        calculator.dft.scf_loop.occ_calc.occ._width /= hot
+        calculator.dft.results.clear()
+        calculator.params = asked
     calculator.hooks["scf_step"] = counter
     return calculator
 

@@ -58,7 +58,9 @@ def query(
     elif output == "csv":
         _print_csv(rows)
     elif rows:
-        _print_table(rows)
+        from anodeflow.cli.tables import print_results
+
+        print_results(rows)
 
 
 def _sorted(rows: "list[ResultRow]", keys: list[str]) -> "list[ResultRow]":
@@ -87,27 +89,3 @@ def _print_csv(rows: "list[ResultRow]") -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow(row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids)})
-
-
-def _print_table(rows: "list[ResultRow]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("campaign", "system", "study", "property", "label"):
-        table.add_column(column, overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    for column in ("unit", "backend"):
-        table.add_column(column, overflow="fold")
-    for column in ("settings", "document"):
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(
-            *(row.campaign, row.system, row.study, row.property, row.label),
-            f"{row.value:.3f}",
-            *(row.unit, row.backend, row.settings_hash[:8], row.document_id[:8]),
-        )
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # a pipe has no width of its own
-    console.print(table)

@@ -27,7 +27,7 @@ def run(
     from rich.console import Console
 
     from anodeflow.campaign import Campaign
-    from anodeflow.cli.tables import result_table
+    from anodeflow.cli.tables import print_results
     from anodeflow.database.query import result_rows
     from anodeflow.execution.display import RunDisplay, clock
     from anodeflow.execution.local import run_campaign
@@ -46,11 +46,7 @@ def run(
     display = RunDisplay([calculation.label for calculation in planned], console)
     with nullcontext() if quiet else display:
         report = run_campaign(campaign, None if quiet else display)
-    rows = [
-        row for row in result_rows({"campaign": campaign.name, "backend": campaign.load_backend().name})
-    ]
-    if rows:
-        console.print(result_table(rows))
+    print_results(result_rows({"campaign": campaign.name, "backend": campaign.load_backend().name}))
     console.print(
         f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
         f"Database: {settings.database or settings.home / 'database'}. "

@@ -1,0 +1,31 @@
+"""Tables that several commands print."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anodeflow.schemas import ResultRow
+
+
+def print_results(rows: "list[ResultRow]") -> None:
+    """Print result rows as a table, energies to the meV."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("campaign", "system", "study", "property", "label"):
+        table.add_column(column, overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    for column in ("unit", "backend"):
+        table.add_column(column, overflow="fold")
+    for column in ("settings", "document"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(row.campaign, row.system, row.study, row.property, row.label),
+            f"{row.value:.3f}",
+            *(row.unit, row.backend, row.settings_hash[:8], row.document_id[:8]),
+        )
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
+    console.print(table)
