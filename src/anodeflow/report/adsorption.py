@@ -15,8 +15,8 @@ from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
 _EXPLANATION = (
     "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "
     "spin-polarised atom it is the number that publications print; against the bulk metal it says whether the surface "
-    "wets (negative) or pushes the metal to cluster (positive). Heights are over the mean plane of the outermost surface "
-    "atoms; the shift is the adatom's way in the plane from where it was put to where it came to rest."
+    "wets (negative) or pushes the metal to cluster (positive). Heights are over the mean plane of the outermost "
+    "surface atoms; the shift is the adatom's way in the plane from where it was put to where it came to rest."
 )
 _COLUMNS = [
     Column("site", "site"),
@@ -65,8 +65,9 @@ def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
         title=f"{document.adsorbate} on {document.system} — {document.backend} · {document.settings_hash[:8]}",
         facts=(
             f"Slab {document.formula} of {document.surface_atoms} atoms, plane ({plane}){termination}; "
-            f"{document.code}. Energies: clean slab {number(document.slab_energy, 4)} eV, isolated {document.adsorbate} "
-            f"atom {number(document.atom_energy, 4)} eV, bulk {number(document.bulk_energy, 4)} eV/atom."
+            f"{document.code}. Clean slab {number(document.slab_energy, 4)} eV, isolated "
+            f"{document.adsorbate} atom {number(document.atom_energy, 4)} eV, bulk "
+            f"{number(document.bulk_energy, 4)} eV/atom."
         ),
         tables=[Table(f"sites-{name}", _COLUMNS, [_row(document, index) for index in range(len(sites))])],
         pictures=[
@@ -95,8 +96,9 @@ def _configuration(site: AdsorbedSite, name: str) -> Picture:
         site.structure,
         f"configuration-{name}-site-{site.site}",
         f"site {site.site}: {rest}",
-        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy {number(site.binding_energy, 3)} "
-        f"eV against the atom, {number(site.binding_energy_bulk, 3)} eV against the bulk.",
+        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy "
+        f"{number(site.binding_energy, 3)} eV against the atom, "
+        f"{number(site.binding_energy_bulk, 3)} eV against the bulk.",
     )
 
 
@@ -147,7 +149,8 @@ def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
             if len(energies) > 1:
                 low, high = number(min(energies), 3), number(max(energies), 3)
                 sentences.append(
-                    f"Over {len(energies)} studies of {system} [{backend}] it ranges from {low} to {high} eV."
+                    f"Over {len(energies)} studies of {system} [{backend}] the binding energy ranges from {low} "
+                    f"to {high} eV."
                 )
         if len(ours) < 2:
             continue

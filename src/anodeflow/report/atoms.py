@@ -4,7 +4,8 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ _MARGIN = 1.2
 """Neighbouring cells are shown this far around the cell, Å."""
 _WIDTH = 5.5
 """Width of a picture with both views, inches: two stand side by side on the page."""
+_SLACK = 0.02
+"""An atom this little outside the cell (fraction) stays there instead of jumping to the far edge."""
 _WHITE = np.ones(3)
 
 
@@ -52,7 +55,7 @@ class SlabView:
     def in_frame(self, points: NDArray) -> NDArray:
         """Return Cartesian `points`, shape (N, 3), in the frame of the view, folded into its cell."""
         fractional = self._lattice.get_fractional_coords(points)
-        fractional[:, :2] = np.mod(fractional[:, :2] + 1e-6, 1.0) - 1e-6
+        fractional[:, :2] = np.mod(fractional[:, :2] + _SLACK, 1.0) - _SLACK
         fractional[:, 2] = np.mod(fractional[:, 2] - self._origin, 1.0)
         return self._lattice.get_cartesian_coords(fractional) @ self._axes.T
 
@@ -107,7 +110,7 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
                 zorder=900,
             )
         axes.text(
-            *start[:2], str(label), ha="center", va="center", fontsize=8, color="white", zorder=901,
+            start[0], start[1], str(label), ha="center", va="center", fontsize=8, color="white", zorder=901,
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": MARK, "edgecolor": "white"},
         )  # fmt: skip
     figure.suptitle("Sites on the clean slab", fontsize=10, color=INK)
@@ -189,7 +192,7 @@ def _atom(axes: Axes, point: NDArray, view: SlabView, index: int, order: float, 
 
 def _radius(element: str) -> float:
     """Radius at which an atom is drawn, Å: smaller than a covalent one, so that the layers below show."""
-    return 0.8 * covalent_radii[atomic_numbers[element]]
+    return max(0.8 * float(covalent_radii[atomic_numbers[element]]), 0.5)  # a hydride ion is no dot
 
 
 def _ring(axes: Axes, point: NDArray, element: str, solid: bool) -> None:
@@ -218,19 +221,19 @@ def _frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
               bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.6, "lw": 0})  # fmt: skip
 
 
-def _legend(figure, view: SlabView, with_adatom: bool) -> None:
-    def dot(colour, **kwargs) -> Line2D:
-        return Line2D([], [], ls="", marker="o", ms=8, mfc=colour, **{"mec": INK, "mew": 0.6} | kwargs)
+def _legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
+    def dot(face: str, edge: str = INK, width: float = 0.6) -> Line2D:
+        return Line2D([], [], ls="", marker="o", ms=8, mfc=face, mec=edge, mew=width)
 
     handles, labels = [], []
     for element in dict.fromkeys(view.species):
-        handles.append(dot(jmol_colors[atomic_numbers[element]]))
+        handles.append(dot(to_hex(jmol_colors[atomic_numbers[element]])))
         labels.append(element)
     if with_adatom and any(view.fixed):
-        handles.append(dot("#c5ccd3", mec=GREY))
+        handles.append(dot("#c5ccd3", GREY))
         labels.append("held fixed (hatched)")
     if with_adatom:
-        handles.append(dot("none", mec=MARK, mew=2))
+        handles.append(dot("none", MARK, 2))
         labels.append("adatom")
     handles.append(Line2D([], [], color=INK, lw=1, ls=(0, (4, 3))))
     labels.append("cell")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anodeflow.report.page import Column, Link, Table, number
-from anodeflow.report.reference import Reference, ReferenceValue
+from anodeflow.report.reference import Reference, ReferenceValue, base_name
 from anodeflow.schemas import StudyDoc
 
 _COLUMNS = [
@@ -98,5 +98,5 @@ def notes(documents: list[StudyDoc], references: list[Reference]) -> list[tuple[
         for row in document.rows():
             paper = published(references, document, row.property)
             if paper and paper.entry.note:
-                found[f"{row.system}, {row.property}", paper.entry.note] = None
+                found[f"{base_name(row.system)}, {row.property}", paper.entry.note] = None
     return list(found)

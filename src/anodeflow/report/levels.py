@@ -1,12 +1,16 @@
 """Diagrams of binding energies: the sites of one surface, and the best site of every surface."""
 
+from textwrap import fill
+
 import numpy as np
 
 from anodeflow.report.comparison import Published
 from anodeflow.report.figures import GREY, INK, OURS, PAPER, new_figure, save
 from anodeflow.report.page import Picture, number
-from anodeflow.schemas import AdsorptionDoc
+from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
 
+_PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+"""Ground behind a number, so that no line runs through it."""
 _COLOURS = [OURS, "#0f766e", "#7c3aed", "#a16207"]
 
 
@@ -26,28 +30,28 @@ def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> 
     )
     pad = max(0.14 * (high - low), 0.03)
 
-    figure = new_figure(max(4.6, 1.25 * len(sites) + 2.2), 3.6)
+    figure = new_figure(max(5.0, 1.25 * len(sites) + 2.4), 3.6)
     axes = figure.subplots()
     for x, site in enumerate(sites):
         best, own = x == document.most_stable, site.merged_into is None and site.converged
-        text = {"color": OURS, "weight": "bold"} if best else {"color": INK}
+        colour, weight = (OURS, "bold") if best else (INK, "normal")
         axes.plot([x - 0.32, x + 0.32], [site.binding_energy] * 2, color=OURS if best else GREY,
                   lw=4 if best else 2.5, ls="-" if own else (0, (1.5, 1)), solid_capstyle="butt")  # fmt: skip
         axes.annotate(number(site.binding_energy, 3), (x, site.binding_energy), (0, 5), textcoords="offset points",
-                      ha="center", fontsize=9, **text)  # fmt: skip
-    right = len(sites) - 0.45
+                      ha="center", fontsize=9, color=colour, weight=weight, bbox=_PLAIN)  # fmt: skip
+    strip = len(sites) - 0.5  # lines are named to the right of all levels, where no level hides them
     if paper and paper.entry.value is not None:
         axes.axhline(paper.entry.value, color=PAPER, lw=1.3, ls="--", zorder=0)
-        axes.text(right, paper.entry.value, f"{paper.reference.name}: {paper.text}", color=PAPER, fontsize=8.5,
-                  ha="right", va="bottom")  # fmt: skip
+        axes.text(strip, paper.entry.value, f"{paper.reference.name}\n{paper.text}", color=PAPER, fontsize=8.5,
+                  ha="left", va="center", bbox=_PLAIN)  # fmt: skip
     if near_bulk:
         axes.axhline(-cohesion, color=GREY, lw=1, ls=":", zorder=0)
-        axes.text(-0.55, -cohesion, f"bulk {document.adsorbate}: below it the surface wets", color=GREY, fontsize=8,
+        axes.text(-0.55, -cohesion, f"bulk {document.adsorbate} (below: the surface wets)", color=GREY, fontsize=8,
                   ha="left", va="bottom")  # fmt: skip
-    axes.set(xlim=(-0.6, len(sites) - 0.4), ylim=(low - pad, high + 1.6 * pad))
+    axes.set(xlim=(-0.6, len(sites) + 0.25), ylim=(low - pad, high + 1.6 * pad))
     axes.set_xticks(range(len(sites)), [_site_name(site) for site in sites], fontsize=8)
     axes.set_ylabel(f"against the isolated {document.adsorbate} atom (eV)", fontsize=9)
-    other = axes.secondary_yaxis("right", functions=(lambda e: e + cohesion, lambda e: e - cohesion))
+    other = axes.secondary_yaxis("right", functions=(lambda e: np.add(e, cohesion), lambda e: np.subtract(e, cohesion)))
     other.set_ylabel(f"against bulk {document.adsorbate} (eV)", fontsize=9)
     for axis in (axes, other):
         axis.tick_params(axis="y", labelsize=8)
@@ -82,7 +86,8 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
         y = [d.binding_energy for d in mine]
         axes.plot(x, y, "o", ms=8, color=_COLOURS[index % len(_COLOURS)], label=backend, zorder=3)
         for point in zip(x, y, strict=True):
-            axes.annotate(number(point[1], 3), point, (8, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.annotate(number(point[1], 3), point, (8, 0), textcoords="offset points", va="center",
+                          fontsize=8, bbox=_PLAIN)  # fmt: skip
     values = {d.system: p for d, p in zip(documents, papers, strict=True) if p and p.entry.value is not None}
     for rank, (system, paper) in enumerate(values.items()):
         x_paper = systems.index(system)
@@ -101,11 +106,11 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
     return save(figure, name, f"Most stable site of {documents[0].adsorbate} on every surface.")
 
 
-def _site_name(site) -> str:
+def _site_name(site: AdsorbedSite) -> str:
     """Number, start and rest of a site, one a line."""
-    lines = [f"site {site.site}", site.label]
+    lines = [f"site {site.site}", fill(site.label, 17)]
     if site.final_label != site.label:
-        lines.append(f"→ {site.final_label}")
+        lines.append(fill(f"→ {site.final_label}", 17))
     if site.state not in ("stayed", "moved"):
         lines.append(f"({site.state})")
     if not site.converged:

@@ -6,7 +6,6 @@ from anodeflow.report.page import Column, Link, Table
 from anodeflow.schemas import CalculationDoc, StudyDoc
 
 _CALCULATION_COLUMNS = [
-    Column("id", "id"),
     Column("label", "calculation"),
     Column("task", "task"),
     Column("formula", "cell"),
@@ -20,12 +19,29 @@ _CALCULATION_COLUMNS = [
     Column("force_evaluations", "force evaluations"),
     Column("scf_cycles", "SCF cycles"),
     Column("wall_time", "wall time", "s", 1),
-    Column("restarts", "restarts"),
-    Column("finished_at", "finished (UTC)"),
+    Column("id", "id", below=True),
+    Column("finished_at", "finished (UTC)", below=True),
+    Column("restarts", "restarts", below=True),
     Column("directory", "folder", below=True),
     Column("remedies", "SCF remedies", below=True),
     Column("warnings", "warnings", below=True),
 ]
+
+_UNITS = {
+    "cutoff": "eV",
+    "kpoint_spacing": "Å⁻¹ (2π included)",
+    "smearing_width": "eV",
+    "energy_tolerance": "eV per valence electron",
+    "density_tolerance": "e per valence electron",
+    "force_threshold": "eV/Å",
+    "stress_threshold": "eV/Å³",
+    "curvature": "eV/Å²",
+    "max_displacement": "Å",
+    "vacuum": "Å",
+    "thickness": "Å",
+    "min_width": "Å",
+}
+"""Units of the settings of backends and slabs, by the last part of their keys."""
 
 
 def calculation_ids(documents: list[StudyDoc]) -> list[str]:
@@ -59,11 +75,18 @@ def calculations_table(documents: list[StudyDoc], calculations: dict[str, Calcul
 def settings_table(documents: list[StudyDoc]) -> Table:
     """Return all settings, one column for each settings hash, so that differences stand side by side."""
     by_hash = {d.settings_hash: d for d in documents}
+    systems = {digest: dict.fromkeys(d.system for d in documents if d.settings_hash == digest) for digest in by_hash}
     flat = {digest: _flatten(d.settings) | {"code": d.code} for digest, d in by_hash.items()}
     keys = ["code", *dict.fromkeys(key for settings in flat.values() for key in settings if key != "code")]
-    columns = [Column("setting", "setting")]
-    columns += [Column(digest, f"{d.system}, {d.backend} · {digest[:8]}") for digest, d in by_hash.items()]
-    rows = [{"setting": key} | {digest: flat[digest].get(key) for digest in flat} for key in keys]
+    columns = [Column("setting", "setting"), Column("unit", "unit")]
+    columns += [
+        Column(digest, f"{d.backend} · {digest[:8]}: {', '.join(systems[digest])}") for digest, d in by_hash.items()
+    ]
+    rows = [
+        {"setting": key, "unit": _UNITS.get(key.rpartition(".")[2])}
+        | {digest: flat[digest].get(key) for digest in flat}
+        for key in keys
+    ]
     return Table("settings", columns, rows)
 
 
@@ -71,7 +94,7 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
     """Return what the studies and calculations warn of, each leading to its place on the page."""
     found: dict[Link, None] = {}
     for backend, digest in {d.backend: d.settings_hash for d in documents if "demo" in d.backend}.items():
-        text = f"{backend}: demo accuracy shows that everything works; its numbers are not converged, do not use them."
+        text = f"{backend}: demo accuracy shows that everything works, its numbers are not converged: do not use them."
         found[Link(text, f"settings-{digest}")] = None
     for document in documents:
         for warning in document.warnings:
