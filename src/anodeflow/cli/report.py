@@ -27,10 +27,11 @@ def report(
 ) -> None:
     """Write the report of a campaign: index.html, figures/ (PNG, SVG) and tables/ (CSV).
 
-    The page needs no network and no other file. Values of a publication stand beside ours where its systems have the
-    same names; every number leads to its calculations.
+    The page needs no network and no other file. Published values stand
+    beside ours where the systems have the same names, and every number leads
+    to its calculations.
 
-    Example: [bold]anodeflow report quickstart -o report && xdg-open report/index.html[/bold]
+    Example: [bold]anodeflow report quickstart -o report[/bold]
     """
     from anodeflow.database.query import calculation_documents, study_documents
     from anodeflow.report.build import write_report

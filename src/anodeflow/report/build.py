@@ -75,6 +75,8 @@ def write_report(
     main = comparison.main_table(documents, references)
     parts = sections(documents, references)
     used = _used(documents, references)
+    settings = provenance.settings_table(documents)
+    steps = provenance.calculations_table(documents, calculations)
     context = {
         "campaign": campaign,
         "sections": parts,
@@ -82,17 +84,12 @@ def write_report(
         "references": used,
         "notes": comparison.notes(documents, references),
         "warnings": provenance.warnings(documents, calculations),
-        "settings": provenance.settings_table(documents),
-        "calculations": provenance.calculations_table(documents, calculations),
+        "settings": settings,
+        "calculations": steps,
         "version": anodeflow.__version__,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    tables = [
-        main,
-        *(t for s in parts for p in s.parts for t in p.tables),
-        context["settings"],
-        context["calculations"],
-    ]
+    tables = [main, *(t for s in parts for p in s.parts for t in p.tables), settings, steps]
     pictures = [
         *(f for s in parts for f in s.pictures),
         *(f for s in parts for p in s.parts for f in p.pictures + p.gallery),
