@@ -43,7 +43,7 @@ class RelaxationSettings(BaseModel):
     force_threshold: float = Field(default=0.03, gt=0, description="Largest force on a free atom at the end, eV/Å.")
     stress_threshold: float = Field(default=2e-4, gt=0, description="Largest stress component at the end, eV/Å³.")
     max_steps: int = Field(default=200, ge=1, description="Most ionic steps of one attempt.")
-    curvature: float = Field(default=20.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
+    curvature: float = Field(default=5.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
     max_displacement: float = Field(default=0.2, gt=0, description="Longest step of one atom, Å.")
 
 

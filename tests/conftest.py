@@ -1,0 +1,50 @@
+"""What all tests share: a home of their own, one thread."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ANODEFLOW_HOME; the embedded database is SQLite unless a test says otherwise."""
+    for name in ("ANODEFLOW_DATABASE", "ANODEFLOW_DATABASE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("ANODEFLOW_HOME", str(folder))
+    monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
+    return folder
+
+
+@dataclass
+class Outcome:
+    """What a command printed, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def anodeflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command line in this process: ``anodeflow("check", file)``."""
+    from anodeflow.cli import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["anodeflow", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return run
