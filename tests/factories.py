@@ -27,6 +27,7 @@ def li_slab(layers: int = 3, adatom: bool = False) -> Structure:
     atoms = bcc100("Li", (1, 1, layers), a=3.44, vacuum=6.0)
     if adatom:
         add_adsorbate(atoms, "Li", 1.6, "hollow")
+    atoms.info.clear()  # ASE's notes on the surface, arrays which pymatgen cannot compare
     return AseAtomsAdaptor.get_structure(atoms)
 
 

@@ -1,6 +1,7 @@
 """The embedded server: started, shared, restarted and stopped, with real processes and real kills."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,11 +153,21 @@ def test_another_server_on_the_recorded_port_is_left_alone(folder):
             assert foreign.answers()
 
 
-@pytest.mark.parametrize("damaged", ["WiredTiger.turtle", "WiredTiger.wt", "secantus_oplog.wt", "*"])
-def test_damaged_storage_is_reported_with_its_log(folder, damaged):
-    with embedded_server(folder):
-        pass
+@pytest.fixture(scope="module")
+def sound_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Storage of a server that has been stopped."""
+    folder = tmp_path_factory.mktemp("sound")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+        with embedded_server(folder):
+            pass
     assert wait_until(lambda: not processes_of(folder))
+    return folder / "storage"
+
+
+@pytest.mark.parametrize("damaged", ["WiredTiger.turtle", "WiredTiger.wt", "secantus_oplog.wt", "*"])
+def test_damaged_storage_is_reported_with_its_log(folder, sound_storage, damaged):
+    shutil.copytree(sound_storage, folder / "storage")
     for file in (folder / "storage").glob(damaged):
         file.write_bytes(b"\x8fgarbage\xff" * 1000)
     with pytest.raises(DatabaseError, match="does not open") as caught, embedded_server(folder):
@@ -177,7 +188,8 @@ def test_in_use_on_another_machine(folder):
         pass
 
 
-def test_without_secantusd(folder, monkeypatch):
+def test_without_secantusd(tmp_path, monkeypatch):
+    folder = tmp_path / "server"
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DatabaseError, match="pip install secantusdb"), embedded_server(folder):

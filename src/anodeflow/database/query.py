@@ -90,8 +90,16 @@ def result_rows(filters: Mapping[str, Filter], store: "JobStore | None" = None) 
         for name in _IN_DOCUMENT
         if name in wanted and not any(_is_pattern(value) for value in wanted[name])
     }
-    documents = _latest(_STUDIES, criteria, _study_key, store)
-    return [row for document in documents for row in document.rows() if _matches(row, wanted)]
+    rows: list[ResultRow] = []
+    for document in _latest(_STUDIES, criteria, _study_key, store):
+        try:
+            rows += document.rows()
+        except LookupError as error:  # a site or the id of a calculation is missing
+            warnings.warn(
+                f"skipped the rows of the {type(document).__name__} {document.document_id}: it is incomplete ({error})",
+                stacklevel=2,
+            )
+    return [row for row in rows if _matches(row, wanted)]
 
 
 def study_documents(campaign: str | None = None, store: "JobStore | None" = None) -> list[StudyDoc]:

@@ -107,8 +107,9 @@ def _opened(docs: "Store", blobs: "Store", explain: Callable[[Exception], str]) 
 
 
 def _reason(error: Exception) -> str:
-    """What pymongo or SQLite say, without the state of the whole topology behind it."""
-    return re.split(r" \(configured timeouts|, full error|, Timeout: ", str(error))[0].strip(" .")
+    """What pymongo or SQLite say, on one line and without the state of the whole topology behind it."""
+    said = " ".join(str(error).split())
+    return re.split(r" \(configured timeouts|, full error|, Timeout: ", said)[0].strip(" .")
 
 
 # --- servers that speak MongoDB's protocol ---
@@ -185,7 +186,10 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
                 f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the "
                 "command again, which starts it anew."
             )
-        return f"the embedded database in {path} is damaged ({_reason(error)}, log {log}): {_ANEW}."
+        return (
+            f"the embedded database in {path} failed ({_reason(error)}): it is damaged if {log} speaks of WiredTiger; "
+            f"then {_ANEW}."
+        )
 
     with embedded_server(path) as server:
         stores = _server_stores(server.uri, "anodeflow", _EMBEDDED_PATIENCE)

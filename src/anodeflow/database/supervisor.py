@@ -37,16 +37,19 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()  # it takes 2 s as a rule
-    try:
-        process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()  # what was acknowledged is on disk
-        process.wait()
+def _stop(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Stop the server on `port`, if it still runs."""
+    process.terminate()
+    for _ in range(300):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.1)
+            return
+        _listens(port)  # it waits 2 s for the next connection before it looks whether it has to stop
+    process.kill()  # what was acknowledged is on disk
+    process.wait()
 
 
-def _try_port(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | None":
+def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
     """Start the server on `port` and record it once it answers; none: it ended instead."""
     settings = folder.path / "server.toml"
     settings.touch()  # given an empty one, the server does not look for the user's own
@@ -67,18 +70,21 @@ def _try_port(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | Non
         while process.poll() is None and time.monotonic() < deadline:
             if _listens(port) and server.answers():
                 folder.record(server)
-                return process
+                return process, port
             time.sleep(0.02)
     except SystemExit:
-        _stop(process)
+        _stop(process, port)
         raise
-    _stop(process)
+    _stop(process, port)
     return None
 
 
-def _start(folder: ServerFolder, port: int) -> "subprocess.Popen[bytes] | None":
-    """Start the server, on another port if `port` is taken; none: it does not start."""
-    return _try_port(folder, port) or _try_port(folder, _free_port())
+def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
+    """Start the server, on another port if `port` is taken, and return it with its port; none: it does not start."""
+    started = _try_port(folder, port)
+    if started is None and _listens(port):
+        started = _try_port(folder, _free_port())
+    return started
 
 
 def _kill_orphan(server: Server) -> None:
@@ -97,7 +103,8 @@ def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], 
     `ready` is called whenever the server has begun to answer.
     """
     last_use = time.monotonic()
-    while (process := _start(folder, port)) is not None:
+    while (started := _start(folder, port)) is not None:
+        process, port = started
         try:
             ready()
             while process.poll() is None:
@@ -107,13 +114,13 @@ def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], 
                         if time.monotonic() - last_use >= idle:
                             # Under the lock: a client who comes now waits, then starts a new server.
                             folder.state.unlink(missing_ok=True)
-                            _stop(process)
+                            _stop(process, port)
                             return 0
                 except TimeoutError:
                     last_use = time.monotonic()
         finally:
             folder.state.unlink(missing_ok=True)
-            _stop(process)
+            _stop(process, port)
         _print(f"the server ended with status {process.returncode}")
     return 1
 

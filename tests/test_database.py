@@ -1,0 +1,354 @@
+"""The database opened on all its kinds, and what goes wrong with each."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from factories import adsorption_document, calculation_document
+from jobflow import Flow, JobStore, Response, job, run_locally
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.locks import is_locked
+from anodeflow.database.store import open_store
+from anodeflow.errors import DatabaseError, InputError
+from anodeflow.settings import Settings
+
+WRITER = """
+import sys
+from pathlib import Path
+from anodeflow.database.store import open_store
+from anodeflow.settings import Settings
+
+with open_store(Settings(home=Path(sys.argv[1]), embedded=sys.argv[2])) as store:
+    for n in range(40):
+        store.update({"uuid": f"{sys.argv[3]}-{n}", "index": 1, "output": n})
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def mongodb_server(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A server that speaks MongoDB's protocol and is none of anodeflow's business: its address and process."""
+    pytest.importorskip("secantus")
+    port = free_port()
+    (folder / "server.toml").touch()
+    command = [sys.executable, "-m", "secantus", "--config", "server.toml", "--port", str(port), *options]
+    process = subprocess.Popen([*command, "--host", "127.0.0.1", "--storage-path", "storage"], cwd=folder)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"127.0.0.1:{port}", process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mongodb_server(tmp_path_factory.mktemp("mongodb")) as (address, _):
+        yield address
+
+
+@pytest.fixture
+def settings(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings of the kind of database in `request.param`; an embedded server has ended when the test has."""
+    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+    kind = getattr(request, "param", "sqlite")
+    if kind == "mongodb":
+        name = f"{tmp_path.name[-30:]}"
+        address = request.getfixturevalue("address")
+        yield Settings(home=tmp_path, database=f"mongodb://{address}/?directConnection=true", database_name=name)
+        return
+    if kind == "secantusd":
+        pytest.importorskip("secantus")
+    yield Settings(home=tmp_path, embedded=kind)
+    deadline = time.monotonic() + 30
+    record = ServerFolder(tmp_path / "database" / "secantusd")
+    while time.monotonic() < deadline and record.state.exists():
+        time.sleep(0.05)
+    assert not record.state.exists(), "the server stays behind"
+
+
+every_kind = pytest.mark.parametrize("settings", ["secantusd", "sqlite", "mongodb"], indirect=True)
+
+
+@job
+def adsorption(**changes):
+    return adsorption_document(**changes)
+
+
+@job
+def calculation(**changes):
+    return calculation_document(**changes)
+
+
+@job
+def expand():
+    """Give way to a flow, as the sites of a slab do."""
+    steps = [calculation(id="calc-0"), adsorption()]
+    return Response(replace=Flow(steps, output=steps[1].output))
+
+
+@job(data="forces")
+def calculation_with_large_data():
+    return calculation_document(forces=[[0.1, 0.2, 0.3]] * 3)
+
+
+@every_kind
+def test_documents_of_jobs_come_back(settings):
+    replaced = expand()
+    flow = Flow([replaced, adsorption(campaign="other")])
+    with open_store(settings) as store:
+        run_locally(flow, store=store, log=False, ensure_success=True)
+    with open_store(settings) as store:
+        found = list(store.query({"output.@class": {"$in": ["AdsorptionDoc"]}, "output.campaign": "test"}))
+        assert [entry["output"]["document_id"] for entry in found] == ["document-1"]
+        assert type(adsorption_document()).model_validate(found[0]["output"]) == adsorption_document()
+        assert store.query_one({"uuid": replaced.uuid, "index": 1})["output"] is None
+        # what a later job sees of the replaced one
+        assert store.get_output(replaced.uuid, load=True) == adsorption_document()
+        assert store.count({"output.@class": "CalculationDoc"}) == 1
+
+
+@every_kind
+def test_large_objects_go_to_the_additional_store(settings):
+    large = calculation_with_large_data()
+    with open_store(settings) as store:
+        run_locally(large, store=store, log=False, ensure_success=True)
+    with open_store(settings) as store:
+        assert "blob_uuid" in store.query_one({"uuid": large.uuid})["output"]["forces"]
+        assert store.get_output(large.uuid, load=True)["forces"] == [[0.1, 0.2, 0.3]] * 3
+
+
+@every_kind
+def test_running_a_job_again_replaces_its_document(settings):
+    first = calculation(energy=-1.0)
+    with open_store(settings) as store:
+        run_locally(first, store=store, log=False, ensure_success=True)
+        again = calculation(energy=-2.0)
+        again.set_uuid(first.uuid)
+        run_locally(again, store=store, log=False, ensure_success=True)
+        assert [entry["output"]["energy"] for entry in store.query({"uuid": first.uuid})] == [-2.0]
+
+
+@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+def test_two_processes_write_at_once(settings):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(settings.home), settings.embedded, name]) for name in "ab"
+    ]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    with open_store(settings) as store:
+        found = {entry["uuid"] for entry in store.query(properties=["uuid"])}
+    assert found == {f"{name}-{n}" for name in "ab" for n in range(40)}
+
+
+def test_auto_takes_what_the_folder_holds(settings, monkeypatch):
+    with open_store(settings) as store:
+        store.update({"uuid": "kept", "index": 1, "output": 1})
+    with open_store(settings.model_copy(update={"embedded": "auto"})) as store:
+        assert store.docs_store.name.startswith("monty:")
+        assert store.count() == 1
+    empty = settings.model_copy(update={"embedded": "auto", "home": settings.home / "other"})
+    monkeypatch.setattr("anodeflow.database.store.server_command", lambda: None)
+    with open_store(empty) as store:
+        assert store.docs_store.name.startswith("monty:")
+
+
+@pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
+def test_auto_prefers_the_server(settings):
+    with open_store(settings.model_copy(update={"embedded": "auto"})) as store:
+        assert store.docs_store.name.startswith("mongodb://127.0.0.1:")
+    assert os.stat(settings.home / "database" / "secantusd").st_mode & 0o077 == 0, "others can read the database"
+
+
+@pytest.mark.parametrize(
+    ("path", "chosen", "name"), [("", None, "anodeflow"), ("lab", None, "lab"), ("lab", "mine", "mine")]
+)
+def test_name_of_the_database(address, tmp_path, path, chosen, name):
+    named = {"database_name": chosen} if chosen else {}
+    uri = f"mongodb://{address}/{path}?directConnection=true"
+    with open_store(Settings(home=tmp_path, database=uri, **named)) as store:
+        assert store.docs_store._collection.database.name == name
+
+
+# --- wrong input and broken databases ---
+
+
+def sentence_of(settings: Settings) -> str:
+    """The message with which the database does not open."""
+    with pytest.raises(DatabaseError) as caught, open_store(settings):
+        pass
+    message = str(caught.value)
+    assert caught.value.exit_status == 2
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+def test_server_not_reachable(tmp_path):
+    uri = f"mongodb://anna:secret@127.0.0.1:{free_port()}/"
+    begin = time.monotonic()
+    message = sentence_of(Settings(home=tmp_path, database=uri))
+    assert time.monotonic() - begin < 15
+    assert "does not answer" in message
+    assert "refused" in message
+    assert "ANODEFLOW_DATABASE" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgres://127.0.0.1/x",
+        "mongodb://",
+        "mongodb://127.0.0.1:notaport/",
+        "mongodb://127.0.0.1:99999/",
+        "mongodb://anna:se/cret@127.0.0.1/",
+        "mongodb://127.0.0.1/a b",
+        "mongodb://127.0.0.1/?authMechanism=PLAIN&serverSelectionTimeoutMS=soon&w=-1",
+    ],
+)
+def test_malformed_uri(tmp_path, uri):
+    message = sentence_of(Settings(home=tmp_path, database=uri))
+    assert "no usable MongoDB URI" in message
+    assert "mongodb://user:password@host:27017/database" in message
+    assert "cret" not in message
+
+
+def test_access_refused(tmp_path):
+    with mongodb_server(tmp_path) as (address, process):
+        with MongoClient(f"mongodb://{address}/?directConnection=true") as client:
+            client.admin.command("createUser", "anna", pwd="secret-1", roles=["readWriteAnyDatabase"])
+        process.terminate()
+        process.wait()
+    with mongodb_server(tmp_path, "--auth") as (address, _):
+        uri = f"{address}/?directConnection=true&authSource=admin"
+        with open_store(Settings(home=tmp_path, database=f"mongodb://anna:secret-1@{uri}")) as store:
+            assert store.count() == 0
+        for user in ("anna:secret-2@", "nobody:secret-2@", ""):
+            message = sentence_of(Settings(home=tmp_path, database=f"mongodb://{user}{uri}"))
+            assert "refuses access" in message
+            assert "secret" not in message
+
+
+def use(settings: Settings, action: Callable[[JobStore], object]) -> None:
+    with open_store(settings) as store:
+        action(store)
+
+
+def test_server_lost_in_the_middle(tmp_path, monkeypatch):
+    monkeypatch.setattr("anodeflow.database.store._SERVER_PATIENCE", 500)
+    with mongodb_server(tmp_path) as (address, process):
+
+        def lose_it(store):
+            process.kill()
+            process.wait()
+            store.count({"uuid": "x"})
+
+        with pytest.raises(DatabaseError, match="does not answer"):
+            use(Settings(home=tmp_path, database=f"mongodb://{address}/?directConnection=true"), lose_it)
+
+
+@pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
+def test_embedded_server_lost_in_the_middle(settings, monkeypatch):
+    monkeypatch.setattr("anodeflow.database.store._EMBEDDED_PATIENCE", 2000)
+    folder = ServerFolder(settings.home / "database" / "secantusd")
+
+    def lose_it(store):
+        store.update({"uuid": "kept", "index": 1, "output": 1})
+        server = folder.recorded()
+        supervisor = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(server.pid)]))
+        os.kill(supervisor, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
+        store.count({"uuid": "kept"})
+
+    with pytest.raises(DatabaseError, match=r"server\.log and run the command again"):
+        use(settings, lose_it)
+    with open_store(settings) as store:  # the same again helps, as the message says
+        assert store.count({"uuid": "kept"}) == 1
+
+
+@pytest.mark.parametrize("name", ["outputs", "data"])
+@pytest.mark.parametrize("how", ["all", "middle"])
+def test_damaged_sqlite_file(settings, name, how):
+    with open_store(settings) as store:
+        store.update([{"uuid": str(n), "index": 1, "output": "x" * 5000} for n in range(20)])
+        store.additional_stores["data"].update([{"blob_uuid": str(n), "data": "x" * 5000} for n in range(20)])
+    file = settings.home / "database" / "sqlite" / "anodeflow" / f"{name}.collection"
+    for log in file.parent.glob("*-wal"):
+        log.unlink()
+    content = bytearray(file.read_bytes())
+    assert len(content) > 100_000
+    span = slice(0, len(content)) if how == "all" else slice(4096, 40960)
+    content[span] = os.urandom(len(content[span]))
+    file.write_bytes(content)
+    message = sentence_of(settings)
+    assert "damaged" in message
+    assert str(file.parent.parent) in message
+
+
+@pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
+@pytest.mark.parametrize("file", ["WiredTiger.wt", "secantus_collections.wt"])  # found at the start, at the first use
+def test_damaged_server_storage(settings, file):
+    folder = ServerFolder(settings.home / "database" / "secantusd")
+    with open_store(settings) as store:
+        store.update({"uuid": "lost", "index": 1, "output": 1})
+    deadline = time.monotonic() + 30
+    while folder.state.exists() or is_locked(folder.supervisor_lock):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    damaged = folder.storage / file
+    damaged.write_bytes(os.urandom(damaged.stat().st_size))
+    message = sentence_of(settings)
+    assert "damaged" in message
+    assert str(folder.log) in message
+    assert "WiredTiger" in folder.log.read_text(errors="replace")
+
+
+@pytest.mark.parametrize("kind", ["secantusd", "sqlite"])
+def test_folder_not_writable(tmp_path, kind):
+    if kind == "secantusd":
+        pytest.importorskip("secantus")
+    (tmp_path / "database").write_text("a file in the place of the folder: not even root can write into it")
+    message = sentence_of(Settings(home=tmp_path, embedded=kind))
+    assert "cannot write" in message
+    assert "ANODEFLOW_HOME" in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_permission(tmp_path):
+    (tmp_path / "database").mkdir(mode=0o500)
+    assert "Permission denied" in sentence_of(Settings(home=tmp_path, embedded="sqlite"))
+
+
+def test_unknown_kind_of_embedded_database(tmp_path):
+    with (
+        pytest.raises(InputError, match="auto, secantusd or sqlite"),
+        open_store(Settings(home=tmp_path, embedded="x")),
+    ):
+        pass
+
+
+def test_errors_of_others_pass_unchanged(settings):
+    with pytest.raises(ZeroDivisionError), open_store(settings):
+        _ = 1 / 0
+    with pytest.raises(PyMongoError, match="mine"), open_store(settings):
+        raise PyMongoError("mine")

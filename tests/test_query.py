@@ -1,0 +1,327 @@
+"""Results read back from every kind of database, and the command that prints them."""
+
+import csv
+import importlib
+import io
+import json
+import pkgutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from factories import adsorbed_site, adsorption_document, calculation_document
+from jobflow import Flow, Job, JobStore, Response, job, run_locally
+from typer.testing import CliRunner
+
+import anodeflow
+from anodeflow import schemas
+from anodeflow.cli import app
+from anodeflow.cli import query as _command  # noqa: F401  (registers it)
+from anodeflow.database import query as module
+from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.query import COLUMNS, calculation_documents, result_rows, study_documents
+from anodeflow.database.store import open_store
+from anodeflow.errors import InputError
+from anodeflow.schemas import StudyDoc
+from anodeflow.settings import Settings, get_settings
+
+
+@job
+def adsorption(**changes):
+    return adsorption_document(**changes)
+
+
+@job
+def calculation(**changes):
+    return calculation_document(**changes)
+
+
+@job
+def hand_on(document):
+    return document
+
+
+@job
+def expand():
+    study = adsorption(document_id="from-replaced", campaign="first", system="Li3Mg(001)")
+    return Response(replace=Flow([study], output=study.output))
+
+
+def campaigns() -> list[Job]:
+    """The jobs of two campaigns."""
+    hydride = [adsorbed_site(0, binding_energy=-0.75)]
+    return [
+        adsorption(document_id="a", campaign="first", system="Li(001)"),
+        adsorption(document_id="b", campaign="first", system="LiH(001)", sites=hydride),
+        adsorption(
+            document_id="c", campaign="second", system="Li(001)", backend="gpaw-demo", settings_hash="settings-2"
+        ),
+        expand(),
+        calculation(id="calc-slab"),
+        calculation(id="calc-atom", energy=-0.3),
+    ]
+
+
+def run(store: JobStore, *jobs) -> None:
+    run_locally(Flow(list(jobs)), store=store, log=False, ensure_success=True)
+
+
+def again(first, later):
+    """The job `later` under the uuid of the job `first`, as when a campaign is resumed."""
+    later.set_uuid(first.uuid)
+    return later
+
+
+@pytest.fixture(scope="module", params=["secantusd", "sqlite", "mongodb"])
+def filled(request, tmp_path_factory) -> Iterator[dict[str, str]]:
+    """A database of each kind, filled by real jobs: the environment variables that name it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    environment = {"ANODEFLOW_HOME": str(folder), "ANODEFLOW_DATABASE_IDLE": "1"}
+    server = None
+    if request.param != "sqlite":
+        pytest.importorskip("secantus")
+    if request.param == "mongodb":
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        (folder / "server.toml").touch()
+        options = ["--config", "server.toml", "--host", "127.0.0.1", "--port", str(port), "--storage-path", "storage"]
+        server = subprocess.Popen([sys.executable, "-m", "secantus", *options], cwd=folder)
+        environment["ANODEFLOW_DATABASE"] = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    else:
+        environment["ANODEFLOW_EMBEDDED"] = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = get_settings()
+        with open_store(settings) as store:
+            run(store, *campaigns())
+            patch.undo()
+            yield environment
+    if server:
+        server.kill()
+        server.wait()
+    deadline = time.monotonic() + 30
+    record = ServerFolder(folder / "database" / "secantusd")
+    while time.monotonic() < deadline and record.state.exists():
+        time.sleep(0.05)
+    assert not record.state.exists(), "the server stays behind"
+
+
+@pytest.fixture
+def database(filled: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the filled database instead of the empty one of the other tests (`home`)."""
+    for name, value in filled.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    """An empty database."""
+    with open_store(Settings(home=tmp_path, embedded="sqlite", database=None)) as store:
+        yield store
+
+
+# --- rows and filters, on every kind of database ---
+
+
+def test_rows_are_those_of_the_documents(database):
+    table = anodeflow.query()
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 2 * 4
+    row = table[(table.document_id == "a") & (table.property == "binding_energy")].iloc[0]
+    expected = adsorption_document(document_id="a", campaign="first").rows()[0]
+    assert row.to_dict() == expected.model_dump()
+    assert row.value == expected.value, "no digit is lost"
+
+
+@pytest.mark.parametrize(
+    ("filters", "documents"),
+    [
+        ({"campaign": "first"}, {"a", "b", "from-replaced"}),
+        ({"campaign": ["first", "second"], "system": "Li(001)"}, {"a", "c"}),
+        ({"system": "Li*(001)"}, {"a", "b", "c", "from-replaced"}),
+        ({"system": ["LiH*", "Li3*"]}, {"b", "from-replaced"}),
+        ({"system": ["LiH(001)", "Li3*"]}, {"b", "from-replaced"}),
+        ({"system": "li(001)"}, set()),
+        ({"backend": "gpaw-*"}, {"c"}),
+        ({"settings_hash": "settings-2"}, {"c"}),
+        ({"document_id": ("a", "c")}, {"a", "c"}),
+        ({"study": "adsorption", "property": "binding_energy", "value": -0.75}, {"b"}),
+        ({"value": ["-0.75"]}, {"b"}),
+        ({"unit": "eV", "label": "fourfold*", "campaign": "second"}, {"c"}),
+        ({"calculation_ids": "calc-atom", "campaign": "second"}, {"c"}),
+        ({"property": "barrier_forward"}, set()),
+        ({"campaign": None, "document_id": "a"}, {"a"}),
+    ],
+)
+def test_filters(database, filters, documents):
+    assert set(anodeflow.query(**filters).document_id) == documents
+
+
+def test_filter_by_a_calculation_keeps_only_the_rows_that_rest_on_it(database):
+    rows = result_rows({"calculation_ids": "calc-atom", "document_id": "a"})
+    assert [row.property for row in rows] == ["binding_energy"]
+
+
+def test_study_documents_of_a_campaign(database):
+    assert {document.document_id for document in study_documents("first")} == {"a", "b", "from-replaced"}
+    assert len(study_documents()) == 4
+    assert study_documents("none") == []
+    (only,) = study_documents("second")
+    assert only == adsorption_document(
+        document_id="c", campaign="second", backend="gpaw-demo", settings_hash="settings-2"
+    )
+
+
+def test_calculation_documents_by_id(database):
+    found = calculation_documents(["calc-atom", "calc-slab", "calc-slab", "unknown"])
+    assert found == {
+        "calc-slab": calculation_document(),
+        "calc-atom": calculation_document(id="calc-atom", energy=-0.3),
+    }
+    assert calculation_documents([]) == {}
+
+
+@pytest.mark.parametrize("name", ["sytem", "sites", "$where"])
+def test_unknown_filter(name):
+    with pytest.raises(InputError, match=r"campaign, system, study, property, .*calculation_ids") as caught:
+        result_rows({name: "x"})
+    assert name in str(caught.value)
+
+
+def test_value_that_is_no_number():
+    with pytest.raises(InputError, match="'low'"):
+        anodeflow.query(value="low")
+
+
+# --- which document counts ---
+
+
+def test_latest_version_of_a_document_wins(store):
+    first = adsorption(slab_energy=-1.0)
+    run(store, first)
+    run(store, again(first, adsorption(slab_energy=-2.0)), adsorption(slab_energy=-2.0))
+    run(store, adsorption(slab_energy=-3.0))
+    assert [document.slab_energy for document in study_documents(store=store)] == [-3.0]
+    assert len(result_rows({}, store)) == 2
+
+
+def test_document_handed_on_by_another_job_is_listed_once(store):
+    study = adsorption()
+    run(store, study, hand_on(study.output))
+    assert store.count({"output.@class": "AdsorptionDoc"}) == 2
+    assert len(study_documents(store=store)) == 1
+
+
+def test_results_of_old_settings_and_other_campaigns_remain(store):
+    run(store, adsorption(document_id="old", settings_hash="old"))
+    run(store, adsorption(document_id="new", settings_hash="new"))
+    run(store, adsorption(document_id="new", settings_hash="new", campaign="other"))
+    rows = result_rows({"property": "binding_energy"}, store)
+    assert [(row.campaign, row.settings_hash) for row in rows] == [("test", "old"), ("test", "new"), ("other", "new")]
+
+
+@pytest.mark.parametrize(
+    "damage", [{"sites": "gone"}, {"system": None}, {"document_id": []}, {"slab": {"@class": "Structure"}}]
+)
+def test_damaged_document_is_skipped_with_a_warning(store, damage):
+    run(store, adsorption(document_id="sound"), adsorption(document_id="hurt", slab_energy=-1.0))
+    entry = store.query_one({"output.document_id": "hurt"})
+    entry.pop("_id")
+    store.update({**entry, "uuid": "copy", "output": entry["output"] | damage, "completed_at": "2999-01-01"})
+    with pytest.warns(UserWarning, match="skipped the AdsorptionDoc of job copy, index 1"):
+        documents = study_documents(store=store)
+    assert {document.document_id for document in documents} == {"sound", "hurt"}, "the older version counts"
+    with pytest.warns(UserWarning, match="skipped"):
+        assert len(result_rows({}, store)) == 4
+
+
+def test_document_without_the_parts_of_its_rows_is_skipped_with_a_warning(store):
+    run(store, adsorption(document_id="sound"), adsorption(document_id="hurt", calculation_ids={}))
+    with pytest.warns(UserWarning, match="skipped the rows of the AdsorptionDoc hurt"):
+        rows = result_rows({}, store)
+    assert {row.document_id for row in rows} == {"sound"}
+
+
+def test_foreign_outputs_are_passed_over(store, recwarn):
+    run(store, adsorption())
+    outputs = [None, 1, "AdsorptionDoc", [1], {"a": 1}, {"@class": "TaskDoc", "@module": "emmet"}, {"@class": 3}]
+    store.update([{"uuid": str(n), "index": 1, "output": output} for n, output in enumerate(outputs)])
+    assert len(study_documents(store=store)) == 1
+    assert not [warning for warning in recwarn if "skipped" in str(warning.message)]
+
+
+def test_every_study_document_of_the_schemas_is_known():
+    for found in pkgutil.iter_modules(schemas.__path__):
+        importlib.import_module(f"anodeflow.schemas.{found.name}")
+    ours = {kind.__name__ for kind in StudyDoc.__subclasses__() if kind.__module__.startswith("anodeflow.")}
+    assert "AdsorptionDoc" in ours
+    assert ours <= set(module._STUDIES), "anodeflow.schemas must export it"
+
+
+# --- the command ---
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, ["query", *arguments])
+
+
+def test_command_prints_json(database):
+    result = invoke("campaign=first", "--format", "json", "--sort", "document_id", "--sort", "-value")
+    assert result.exit_code == 0
+    rows = json.loads(result.stdout)
+    assert rows == [
+        row.model_dump()
+        for row in sorted(result_rows({"campaign": "first"}), key=lambda row: (row.document_id, -row.value))
+    ]
+    assert rows[0]["value"] == adsorption_document().binding_energy_bulk
+
+
+def test_command_prints_csv(database):
+    result = invoke(
+        "property=binding_energy", "system=LiH(001)", "system=Li(001)", "--format", "csv", "--sort", "value"
+    )
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [row["document_id"] for row in rows] == ["a", "c", "b"]
+    assert float(rows[0]["value"]) == adsorption_document().binding_energy
+    assert rows[0]["calculation_ids"] == "calc-0 calc-slab calc-atom"
+
+
+def test_command_prints_a_table(database):
+    result = invoke("document_id=a", "property=binding_energy")
+    header, row = result.stdout.splitlines()
+    assert header.split()[:6] == ["campaign", "system", "study", "property", "label", "value"]
+    assert row.split() == [
+        *("first", "Li(001)", "adsorption", "binding_energy", "fourfold", "hollow", "-1.441", "eV", "emt"),
+        *("settings", "a"),  # the first eight characters of both ids
+    ]
+
+
+def test_command_without_results_says_so(database):
+    for output in ("table", "json", "csv"):
+        result = invoke("system=Cs(001)", "--format", output)
+        assert result.exit_code == 0
+        assert "no result for system=Cs(001)" in result.stderr
+        assert {"table": "", "json": "[]\n", "csv": ",".join(COLUMNS) + "\n"}[output] == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sytem=Li"], ["'sytem'", "campaign, system"]),
+        (["Li(001)"], ["'Li(001)'", "KEY=VALUE"]),
+        (["value=low"], ["'low'", "number"]),
+        (["--sort", "energy"], ["'energy'", "campaign, system"]),
+    ],
+)
+def test_command_refuses_wrong_keys(database, arguments, words):
+    error = invoke(*arguments).exception
+    assert isinstance(error, InputError)
+    assert error.exit_status == 2
+    assert all(word in str(error) for word in words)
