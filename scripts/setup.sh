@@ -23,7 +23,7 @@ must() {  # must "WHAT TO DO ABOUT IT" COMMAND...
 # All that the result depends on, so that a new library or a new pin sets the work going again.
 fingerprint() {
     { pwd; cat pyproject.toml constraints.txt scripts/setup.sh scripts/gpaw_siteconfig.py
-      command -v g++ mpic++ mpiexec; ls /usr/include/xc.h /usr/lib/*/libopenblas.so; } 2>/dev/null | cksum
+      command -v g++ mpic++ mpiexec; ls /usr/include/xc.h /usr/lib/*/libopenblas.so /usr/lib/*/libscalapack*.so; } 2>/dev/null | cksum
 }
 [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ] || exit 0
 
@@ -47,7 +47,7 @@ say "Python $version ($(command -v "$python")); full log in .venv/setup.log"
 # --- Debian packages -------------------------------------------------------------------------------------------
 missing=
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    wanted="g++ libxc-dev libopenblas-dev libopenmpi-dev openmpi-bin"
+    wanted="g++ libxc-dev libopenblas-dev libscalapack-openmpi-dev libopenmpi-dev openmpi-bin"
     case $("$python" -c 'import sys; print(sys.base_prefix)') in
         /usr) wanted="$wanted python$version-venv python$version-dev" ;;
     esac
@@ -125,7 +125,7 @@ config=$($venv_python -c 'if True:
     print(found["compiler"], *found["libraries"])')
 config="$config, $(grep '^gpaw==' constraints.txt)"
 if [ "$config" != "$(cat $built 2>/dev/null)" ] || ! quietly $venv_python -c 'import _gpaw'; then
-    say "compiling GPAW with $config (about a minute)"
+    say "compiling GPAW with $config (a minute or two)"
     GPAW_CONFIG=$here/scripts/gpaw_siteconfig.py must "see the compiler's message above" \
         .venv/bin/pip install --constraint constraints.txt --force-reinstall --no-deps \
         --no-build-isolation --no-cache-dir --no-binary gpaw gpaw

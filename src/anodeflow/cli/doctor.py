@@ -20,15 +20,18 @@ from anodeflow.cli import app
 from anodeflow.errors import AnodeflowError
 
 _PATIENCE = 120  # s that one trial may take
-_OTHERS = (
-    "Python",
-    "home",
-    "EMT",
-    "database",
-    "report",
-    "jobflow-remote",
-)  # all that is no backend for metals
-_LIBRARIES = "as root: apt install libxc-dev libopenblas-dev libopenmpi-dev openmpi-bin; then make setup"
+_OTHERS = ("Python", "home", "EMT", "database", "report", "jobflow-remote")  # all that is no backend for metals
+_LIBRARIES = (
+    "make setup as root installs what is missing: libscalapack-openmpi-dev libopenblas-dev libxc-dev openmpi-bin"
+)
+_GPAW_FLAGS = """
+import json, gpaw, gpaw.new.ase_interface
+from gpaw import cgpaw
+print(json.dumps({
+    "version": gpaw.__version__, "libxc": gpaw.get_libraries()["libxc"], "paths": [*map(str, gpaw.setup_paths)],
+    "blas": hasattr(cgpaw, "mmm"), "mpi": cgpaw.have_mpi, "scalapack": hasattr(cgpaw, "new_blacs_context"),
+}))
+"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,7 @@ class Check:
 @app.command()
 def doctor(
     run: bool = typer.Option(False, "--run", help="Also compute bulk Li with GPAW and with SevenNet (20 s)."),
-    format: Literal["table", "json"] = typer.Option(
-        "table", "--format", help="table for people, json for scripts."
-    ),
+    format: Literal["table", "json"] = typer.Option("table", "--format", help="table for people, json for scripts."),
 ) -> None:
     """Say what works on this machine, and what to do about what does not.
 
@@ -136,14 +137,8 @@ def _home() -> str:
 
 def _gpaw() -> Check:
     """Import GPAW, read what its extension was compiled with, and start it on all cores."""
-    found = _python_prints(
-        "import gpaw, json; from gpaw import cgpaw; import gpaw.new.ase_interface; "
-        "print(json.dumps({'version': gpaw.__version__, 'libxc': gpaw.get_libraries()['libxc'], "
-        "'blas': hasattr(cgpaw, 'mmm'), 'mpi': cgpaw.have_mpi, 'paths': gpaw.setup_paths[:]}, default=str))"
-    )
-    elements = {
-        file.split(".")[0] for path in found["paths"] if os.path.isdir(path) for file in os.listdir(path)
-    }
+    found = _python_prints(_GPAW_FLAGS)
+    elements = {file.split(".")[0] for path in found["paths"] if os.path.isdir(path) for file in os.listdir(path)}
     detail = ", ".join(
         [
             found["version"],
@@ -171,7 +166,10 @@ def _gpaw() -> Check:
     if problem:
         remedy = "put the mpiexec first on PATH whose MPI GPAW was compiled with, or set ranks: 1 in the backend file"
         return Check("GPAW", False, f"{detail}, but mpiexec fails: {problem}", remedy)
-    return Check("GPAW", True, f"{detail}, MPI on {ranks} cores")
+    if not found["scalapack"]:
+        limit = "no ScaLAPACK: more MPI ranks than k-points times spins fail"
+        return Check("GPAW", True, f"{detail}, MPI on {ranks} cores, {limit}", _LIBRARIES)
+    return Check("GPAW", True, f"{detail}, MPI on {ranks} cores, ScaLAPACK")
 
 
 def _imports(distribution: str, *modules: str) -> Callable[[], str]:
@@ -222,9 +220,7 @@ def _computed(check: Check) -> Check:
     backend = {"GPAW": "gpaw-demo", "SevenNet": "mlip"}.get(check.name)
     if backend is None or not check.works:
         return check
-    return _tried(
-        check.name, lambda: replace(check, detail=f"{check.detail}; {_energy(backend, 'Li', 2.98)}")
-    )
+    return _tried(check.name, lambda: replace(check, detail=f"{check.detail}; {_energy(backend, 'Li', 2.98)}"))
 
 
 def _energy(backend: str, element: str, distance: float) -> str:
