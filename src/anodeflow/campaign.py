@@ -6,13 +6,12 @@ The file says which surfaces are studied, how, and with which backend; docs/camp
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from anodeflow.campaign_input import AdsorptionStudy, Study, System
 from anodeflow.errors import InputError
-from anodeflow.structures.atom import BOX
-from anodeflow.structures.spec import SlabSpec
 from anodeflow.yamlfile import YamlFile
 
 if TYPE_CHECKING:
@@ -21,54 +20,7 @@ if TYPE_CHECKING:
 
     from anodeflow.backends.base import Backend
     from anodeflow.execution.local import RunReport
-
-
-class System(SlabSpec):
-    """A surface of the campaign: a name, a bulk structure, and the slab that is cut from it."""
-
-    name: str = Field(min_length=1, description="Name in results: Li(001).")
-    structure: str = Field(description="Bulk: a catalogue name or a structure file (relative to the campaign file).")
-    spin_polarized: bool = Field(
-        default=False, description="Spin-polarise slab and adatom: for a radical on an insulator (Li on LiH)."
-    )
-
-    def slab_spec(self) -> SlabSpec:
-        """Return the slab alone."""
-        return SlabSpec(**{key: getattr(self, key) for key in SlabSpec.model_fields})
-
-
-class AdsorptionStudy(BaseModel):
-    """Binding of one adatom on all distinct sites of some surfaces."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress"})
-
-    adsorbate: str = Field(default="Li", description="Element of the adatom.")
-    systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
-    atom_box: tuple[float, float, float] = Field(default=BOX, description="Box of the isolated atom, Å.")
-
-    @field_validator("adsorbate")
-    @classmethod
-    def _element(cls, symbol: str) -> str:
-        from ase.data import atomic_numbers
-
-        if symbol not in atomic_numbers or symbol == "X":
-            raise ValueError(f"{symbol!r} is no chemical element")
-        return symbol
-
-
-class Study(BaseModel):
-    """One entry of `studies`: the name of the study, and what it wants to know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    adsorption: AdsorptionStudy | None = Field(default=None, description="Binding of an adatom.")
-
-    @model_validator(mode="after")
-    def _one(self) -> "Study":
-        if len(self.model_fields_set) != 1 or self.adsorption is None:
-            raise ValueError(f"each entry names one study with its settings; there is {', '.join(type(self).model_fields)}")
-        return self
+    from anodeflow.structures.slabs import SlabCell
 
 
 @dataclass(frozen=True)
@@ -109,6 +61,7 @@ class Campaign(BaseModel):
     studies: list[Study] = Field(min_length=1, description="Studies.")
 
     _file: YamlFile | None = PrivateAttr(default=None)
+    _built: dict[tuple[Any, ...], Any] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def from_file(cls, path: str | Path, backend: str | None = None) -> "Campaign":
@@ -286,14 +239,18 @@ class Campaign(BaseModel):
             for slab in slabs
         ]
 
-    def _slabs(self, system: System) -> list[Any]:
+    def _slabs(self, system: System) -> "list[SlabCell]":
+        """Return the slab of a system, or those of all its terminations, cut from the catalogue's bulk."""
         from anodeflow.structures.catalogue import host_lattice
         from anodeflow.structures.slabs import build_slab, build_slabs
 
-        bulk, host = self._structure(system.structure), host_lattice(self._beside(system.structure))
-        if system.termination == "all":
-            return build_slabs(bulk, system.slab_spec(), host)
-        return [build_slab(bulk, system.slab_spec(), host)]
+        spec = system.slab_spec()
+
+        def build() -> "list[SlabCell]":
+            bulk, host = self._structure(system.structure), host_lattice(self._beside(system.structure))
+            return build_slabs(bulk, spec, host) if spec.termination == "all" else [build_slab(bulk, spec, host)]
+
+        return self._once(("slabs", system.structure, spec), build)
 
     def _plan(self) -> Iterator[PlannedCalculation]:
         """Yield the calculations, each once, sites counted on the ideal slabs of the catalogue's bulks."""
@@ -316,7 +273,11 @@ class Campaign(BaseModel):
             slab = self._slabs(system)[0].structure
             clean = f"{system.name}: clean slab"
             yield from new(PlannedCalculation(clean, "relax", len(slab), (own,)))
-            for site in adsorption_sites(slab, study.adsorbate):
+            sites = self._once(
+                ("sites", system.structure, system.slab_spec(), study.adsorbate),
+                lambda slab=slab, study=study: adsorption_sites(slab, study.adsorbate),
+            )
+            for site in sites:
                 label = f"{system.name}: {study.adsorbate} at site {site.index} ({site.label})"
                 yield from new(PlannedCalculation(label, "relax", len(slab) + 1, (clean,)))
 
@@ -339,7 +300,13 @@ class Campaign(BaseModel):
     def _structure(self, name: str) -> "Structure":
         from anodeflow.structures.catalogue import load_structure
 
-        return load_structure(self._beside(name))
+        return self._once(("structure", name), lambda: load_structure(self._beside(name)))
+
+    def _once(self, key: tuple[Any, ...], make: Any) -> Any:
+        """Return what `make` gives, made once a campaign."""
+        if key not in self._built:
+            self._built[key] = make()
+        return self._built[key]
 
     @staticmethod
     def _metal(element: str) -> str:
@@ -357,5 +324,3 @@ class Campaign(BaseModel):
 
     def _where(self, *location: Any) -> str:
         return self._file.where(*location) if self._file else f"campaign {self.name}"
-
-

@@ -66,7 +66,7 @@ class YamlFile:
         """Return the line (from 1) of the deepest part of `location` that the file has."""
         node, line = self.content, None
         for part in location:
-            marks = getattr(node, "lc", None)
+            marks: Any = getattr(node, "lc", None)
             try:
                 line = (marks.item(part) if isinstance(node, list) else marks.key(part))[0] + 1
                 node = node[part]

@@ -1,13 +1,14 @@
 """The suite that every backend passes: subclass it in a test file, say which backend, and run pytest.
 
-    class TestMyCode(BackendConformance):
-        backend_file = "my-code"            # or override make_backend()
-        element, lattice_constant, lattice = "Al", 4.05, "fcc"
+class TestMyCode(BackendConformance):
+    backend_file = "my-code"            # or override make_backend()
+    element, lattice_constant, lattice = "Al", 4.05, "fcc"
 """
 
 import json
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +23,10 @@ from anodeflow.errors import InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.atom import isolated_atom
 
-_CENTRES = {"bcc": [[0, 0, 0], [0.5, 0.5, 0.5]], "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]}
+_CENTRES: dict[str, list[list[float]]] = {
+    "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
+    "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+}
 
 
 class BackendConformance:
@@ -164,7 +168,5 @@ class BackendConformance:
         backend.check_elements({self.element})
 
 
-def _folder(document: CalculationDoc):  # type: ignore[no-untyped-def]
-    from pathlib import Path
-
+def _folder(document: CalculationDoc) -> Path:
     return Path(document.directory)

@@ -118,7 +118,7 @@ def run_task(
         _put(atoms, earlier[-1])
         if _converged(earlier[-1], relaxation, with_stress):
             return True
-    target = FrechetCellFilter(atoms) if with_stress else atoms
+    target: Any = FrechetCellFilter(atoms) if with_stress else atoms
     optimizer = BFGS(
         target,
         logfile=None,

@@ -3,14 +3,20 @@
 from typing import Any
 
 LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("mixing: Pulay, 5 %, 8 old densities, long waves damped", {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 8, "weight": 100.0}}),
+    (
+        "mixing: Pulay, 5 %, 8 old densities, long waves damped",
+        {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 8, "weight": 100.0}},
+    ),
     ("bands: 60 % more than occupied", {"nbands": "160%"}),
     ("smearing: first converged with four times the width, then with the one asked for", {"hot_start": 4.0}),
-    ("cold restart: random wave functions, Davidson with 3 steps, mixing 2 %", {
-        "random": True,
-        "eigensolver": {"name": "dav", "niter": 3},
-        "mixer": {"name": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0},
-    }),
+    (
+        "cold restart: random wave functions, Davidson with 3 steps, mixing 2 %",
+        {
+            "random": True,
+            "eigensolver": {"name": "dav", "niter": 3},
+            "mixer": {"name": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0},
+        },
+    ),
 )
 """(what it is, what it changes); the changes of a rung stay for those above it."""
 

@@ -28,9 +28,7 @@ class InProcessBackend(Backend):
         def on_step(step: dict[str, Any]) -> None:
             nonlocal number
             number += 1
-            tell(
-                "running", ionic_step=number, energy=step["energy"], max_force=largest_force(step["free_forces"])
-            )
+            tell("running", ionic_step=number, energy=step["energy"], max_force=largest_force(step["free_forces"]))
 
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         try:

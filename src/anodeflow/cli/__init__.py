@@ -35,7 +35,13 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence on stderr and its exit status."""
+    import warnings
+
     from anodeflow.cli import commands  # noqa: F401  (registers the commands)
+
+    if not sys.warnoptions:
+        # Deprecations and hints of the libraries below are nothing that a user of the command line can act on.
+        warnings.simplefilter("ignore")
 
     try:
         app()

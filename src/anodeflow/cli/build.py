@@ -42,15 +42,12 @@ def list_structures(format: Annotated[Format, _FORMAT] = Format.table) -> None:
 
     entries = list(catalogue().values())
     if format is Format.json:
-        typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
+        typer.echo(
+            json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False)
+        )
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("name", "formula", "space group", "host", "source")
-    for entry in entries:
-        table.add_row(entry.name, entry.formula, entry.space_group, entry.host.lattice, entry.source)
-    Console().print(table)
+    header = ("name", "formula", "space group", "host", "source")
+    _table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
 
 
 @build.command()
@@ -61,13 +58,16 @@ def slab(
     ] = (0, 0, 1),
     setting: Annotated[
         Setting,
-        typer.Option(help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."),
+        typer.Option(
+            help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."
+        ),
     ] = Setting.host,
     layers: Annotated[int | None, typer.Option(help="Atomic layers (6 if no thickness is given).")] = None,
     thickness: Annotated[float | None, typer.Option(help="Least thickness instead of layers, Å.")] = None,
     vacuum: Annotated[float, typer.Option(help="Vacuum between the slab and its image, Å.")] = 15.0,
     min_width: Annotated[
-        float, typer.Option(help="Least distance between an atom and its image in the plane, Å; 0: unit cell.")
+        float,
+        typer.Option(help="Least distance between an atom and its image in the plane, Å; 0: unit cell."),
     ] = 6.5,
     fixed_layers: Annotated[
         int | None, typer.Option(help="Bottom layers held fixed (default: half, rounded down).")
@@ -80,7 +80,9 @@ def slab(
     format: Annotated[Format, _FORMAT] = Format.table,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
+        typer.Option(
+            "-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."
+        ),
     ] = None,
 ) -> None:
     """Build the slab of a surface: the studied face on top, periodic in the plane only, bottom layers fixed.
@@ -113,7 +115,10 @@ def slab(
     slabs = build_slabs(bulk, spec, host) if list_ or termination == "all" else [build_slab(bulk, spec, host)]
     rows = []
     for cell in slabs:
-        row = cell.model_dump(mode="json", exclude={"structure"}) | {"atoms": len(cell.structure), "file": None}
+        row = cell.model_dump(mode="json", exclude={"structure"}) | {
+            "atoms": len(cell.structure),
+            "file": None,
+        }
         if sites:
             row["sites"] = [site.model_dump(mode="json") for site in adsorption_sites(cell.structure, sites)]
         if output and not list_:
@@ -147,7 +152,9 @@ def _spec(**values):
 
 def _number(termination: str) -> int:
     if not termination.isdecimal():
-        raise InputError(f"--termination takes a number or all, not {termination!r}: see --list for the numbers.")
+        raise InputError(
+            f"--termination takes a number or all, not {termination!r}: see --list for the numbers."
+        )
     return int(termination)
 
 
@@ -159,38 +166,54 @@ def _check_element(symbol: str | None) -> None:
 
 
 def _print(rows: list[dict], adsorbate: str | None) -> None:
+    """Print the slabs, and the sites on each of them."""
+    miller, inside = (" ".join(map(str, rows[0][key])) for key in ("miller", "oriented_miller"))
+    typer.echo(
+        f"{rows[0]['bulk_formula']}({miller}) in the setting {rows[0]['setting']}, ({inside}) of its own cell; "
+        f"vacuum {rows[0]['vacuum']:g} Å"
+    )
+    header = ("no.", "termination", "layers", "fixed", "atoms", "thickness (Å)", "image distance (Å)", "file")
+    keys = (
+        "number",
+        "termination",
+        "layers",
+        "fixed_layers",
+        "atoms",
+        "thickness",
+        "min_image_distance",
+        "file",
+    )
+    _table(header, [tuple(row[key] for key in keys) for row in rows])
+    for row in rows if adsorbate else []:
+        typer.echo(f"\nSites of {adsorbate} on termination {row['number']} ({row['termination']})")
+        header = ("site", "label", "neighbours", "below", "multiplicity", "x (Å)", "y (Å)", "z (Å)")
+        _table(
+            header,
+            [
+                (
+                    site["index"],
+                    site["label"],
+                    " ".join(f"{element}{n}" for element, n in site["neighbours"].items()),
+                    site["below"],
+                    site["multiplicity"],
+                    *site["position"],
+                )
+                for site in row["sites"]
+            ],
+        )
+
+
+def _table(header: tuple[str, ...], rows: list[tuple]) -> None:
+    """Print a plain table; numbers to the right, with two decimals where they have any."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    table = Table("no.", "termination", "layers", "fixed", "atoms", "thickness (Å)", "image distance (Å)", "file")
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, value in zip(header, rows[0], strict=True):
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:
-        table.add_row(
-            str(row["number"]),
-            row["termination"],
-            str(row["layers"]),
-            str(row["fixed_layers"]),
-            str(row["atoms"]),
-            f"{row['thickness']:.2f}",
-            f"{row['min_image_distance']:.2f}",
-            row["file"] or "",
-        )
-    plane = " ".join(map(str, rows[0]["miller"]))
-    inside = " ".join(map(str, rows[0]["oriented_miller"]))
-    console.print(f"{rows[0]['bulk_formula']}({plane}), setting {rows[0]['setting']}; ({inside}) of its own cell")
+        table.add_row(*("" if x is None else f"{x:.2f}" if isinstance(x, float) else str(x) for x in row))
     console.print(table)
-    for row in rows if adsorbate else []:
-        table = Table("site", "label", "neighbours", "below", "multiplicity", "position (Å)")
-        for site in row["sites"]:
-            neighbours = " ".join(f"{element}{n}" for element, n in site["neighbours"].items())
-            position = " ".join(f"{x:.3f}" for x in site["position"])
-            table.add_row(
-                str(site["index"]),
-                site["label"],
-                neighbours,
-                site["below"] or "",
-                str(site["multiplicity"]),
-                position,
-            )
-        console.print(f"Sites of {adsorbate} on termination {row['number']} ({row['termination']})")
-        console.print(table)

@@ -38,7 +38,7 @@ def check(
         return
     console = Console()
     tree = Tree(f"[bold]{campaign.name}[/bold] on {campaign.backend}: {len(planned)} calculations")
-    branches = {}
+    branches: dict[str, Tree] = {}
     for calculation in planned:
         parent = branches.get(calculation.after[0]) if calculation.after else None
         text = f"{calculation.label}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"

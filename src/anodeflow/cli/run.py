@@ -39,7 +39,8 @@ def run(
     settings = get_settings()
     if not quiet:
         console.print(
-            f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations, kept in {settings.home}",
+            f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations, "
+            f"kept in {settings.home}",
             highlight=False,
             soft_wrap=True,
         )

@@ -38,8 +38,14 @@ def status(
         done = sum(step.state in ("finished", "reused") for step in one.steps)
         table = Table(title=f"{one.campaign} on {one.backend}: {one.state}, {done} of {len(one.steps)} done")
         table.title_justify = "left"
-        for name, justify in (("calculation", "left"), ("state", "left"), ("steps", "right"), ("E / eV", "right"),
-                              ("max force / eV/Å", "right"), ("time", "right")):
+        for name, justify in (
+            ("calculation", "left"),
+            ("state", "left"),
+            ("steps", "right"),
+            ("E / eV", "right"),
+            ("max force / eV/Å", "right"),
+            ("time", "right"),
+        ):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         for step in one.steps if campaign else []:
             table.add_row(

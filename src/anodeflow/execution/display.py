@@ -52,7 +52,9 @@ class RunDisplay:
         self.console = console
         self.messages: dict[str, Progress] = {}
         self.began = time.monotonic()
-        self.live = Live(console=console, refresh_per_second=4, get_renderable=self._table) if console.is_terminal else None
+        self.live = (
+            Live(console=console, refresh_per_second=4, get_renderable=self._table) if console.is_terminal else None
+        )
 
     def __enter__(self) -> "RunDisplay":
         if self.live:

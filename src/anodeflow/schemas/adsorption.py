@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, computed_field
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
 
 from anodeflow.schemas.rows import ResultRow
@@ -35,9 +34,7 @@ class AdsorbedSite(BaseModel):
     merged_into: int | None = Field(
         default=None, description="Number of the site whose minimum this one fell into; none: its own minimum."
     )
-    binding_energy: float = Field(
-        description="E(slab+A) - E(slab) - E(isolated atom A), eV; negative: bound."
-    )
+    binding_energy: float = Field(description="E(slab+A) - E(slab) - E(isolated atom A), eV; negative: bound.")
     binding_energy_bulk: float = Field(
         description="E(slab+A) - E(slab) - E(bulk A) per atom, eV; negative: the surface wets."
     )
@@ -64,13 +61,13 @@ class AdsorptionDoc(StudyDoc):
         "binding_energy_bulk is the trustworthy one."
     )
 
-    @computed_field(description="Binding energy of the most stable site against the isolated atom, eV.")
+    @computed_field(description="Binding energy of the most stable site against the isolated atom, eV.")  # type: ignore[prop-decorator]
     @property
     def binding_energy(self) -> float:
         """Binding energy of the most stable site, eV; negative: bound."""
         return self.sites[self.most_stable].binding_energy
 
-    @computed_field(description="Binding energy of the most stable site against the bulk, eV.")
+    @computed_field(description="Binding energy of the most stable site against the bulk, eV.")  # type: ignore[prop-decorator]
     @property
     def binding_energy_bulk(self) -> float:
         """Binding energy of the most stable site against the bulk, eV; negative: the surface wets."""

@@ -65,8 +65,8 @@ class AdsorptionMaker(Maker):
         adsorbate_bulk: Structure,
         host: HostLattice | None = None,
         slab: Flow | None = None,
-        atom: Job | None = None,
-        bulk: Job | None = None,
+        atom: Flow | Job | None = None,
+        bulk: Flow | Job | None = None,
     ) -> Flow:
         """Build the flow.
 

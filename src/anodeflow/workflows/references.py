@@ -1,6 +1,6 @@
 """Steps that studies share: the relaxed bulk, the slab cut from it and relaxed, the isolated atom."""
 
-from jobflow import Flow, Job, Maker, job
+from jobflow import Flow, Job, Maker, OutputReference, job
 from pymatgen.core import Structure
 
 from anodeflow.structures.atom import BOX, isolated_atom
@@ -15,7 +15,9 @@ def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None) -
     return build_slab(bulk, spec, host)
 
 
-def slab_flow(relax: Maker, bulk: Structure, spec: SlabSpec, host: HostLattice | None, system: str) -> Flow:
+def slab_flow(
+    relax: Maker, bulk: Structure | OutputReference, spec: SlabSpec, host: HostLattice | None, system: str
+) -> Flow:
     """Return the flow that cuts a slab from `bulk` and relaxes it.
 
     Parameters
@@ -38,19 +40,17 @@ def slab_flow(relax: Maker, bulk: Structure, spec: SlabSpec, host: HostLattice |
     cut.name = f"{system}: cut slab"
     relaxed = relax.make(cut.output.structure, label=f"{system}: clean slab")
     relaxed.name = f"{system}: clean slab"
-    return Flow(
-        [cut, relaxed], output={"cell": cut.output, "calculation": relaxed.output}, name=f"{system}: slab"
-    )
+    return Flow([cut, relaxed], output={"cell": cut.output, "calculation": relaxed.output}, name=f"{system}: slab")
 
 
-def atom_job(static: Maker, element: str, box: tuple[float, float, float] = BOX) -> Job:
+def atom_job(static: Maker, element: str, box: tuple[float, float, float] = BOX) -> Flow | Job:
     """Return the job of the isolated, spin-polarised atom in a box (Å)."""
     made = static.make(isolated_atom(element, box), label=f"{element} atom")
     made.name = f"{element} atom"
     return made
 
 
-def bulk_job(relax_cell: Maker, structure: Structure, name: str) -> Job:
+def bulk_job(relax_cell: Maker, structure: Structure, name: str) -> Flow | Job:
     """Return the job that relaxes positions and cell of a bulk."""
     made = relax_cell.make(structure, label=f"{name} bulk")
     made.name = f"{name} bulk"
