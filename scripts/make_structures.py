@@ -12,7 +12,6 @@ that still stand on their host.
 import argparse
 from dataclasses import dataclass
 from importlib.metadata import version
-from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from icet.tools import enumerate_structures
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from sevenn.calculator import SevenNetCalculator
 
 from anodeflow.errors import InputError
@@ -54,7 +54,9 @@ IDENTITY = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 def conventional(element: str, host: str, a: float, c: float | None) -> Structure:
     """Return the conventional cell of an element on its host lattice."""
     if host == "hcp":
-        return Structure(Lattice.hexagonal(a, c), [element] * 2, [[1 / 3, 2 / 3, 1 / 4], [2 / 3, 1 / 3, 3 / 4]])
+        return Structure(
+            Lattice.hexagonal(a, c), [element] * 2, [[1 / 3, 2 / 3, 1 / 4], [2 / 3, 1 / 3, 3 / 4]]
+        )
     atoms = bulk(element, host, a=a, cubic=True)
     return AseAtomsAdaptor.get_structure(atoms)
 
@@ -63,8 +65,10 @@ def write(name: str, structure: Structure, host: HostLattice, provenance: dict) 
     """Write ``structures/<name>.cif`` and its provenance."""
     structure.to(filename=str(FOLDER / f"{name}.cif"), fmt="cif")
     symbol, _ = structure.get_space_group_info(symprec=0.05)
+    axes = CommentedSeq([CommentedSeq(row) for row in host.axes])
+    for row in axes:
+        row.fa.set_flow_style()
     yaml = YAML()
-    yaml.default_flow_style = None
     yaml.width = 110
     with open(FOLDER / f"{name}.yaml", "w", encoding="utf-8") as file:
         yaml.dump(
@@ -73,7 +77,7 @@ def write(name: str, structure: Structure, host: HostLattice, provenance: dict) 
                 "formula": structure.reduced_formula,
                 "space_group": symbol,
                 **provenance,
-                "host": {"lattice": host.lattice, "axes": [list(row) for row in host.axes]},
+                "host": {"lattice": host.lattice, "axes": axes},
             },
             file,
         )
@@ -141,10 +145,8 @@ def orderings(composition: Composition, lattice: str, sizes: list[int], calculat
     first = composition.elements[0].symbol
     # Start at 20.5 Å³ an atom, between Li and Mg.
     constants = {"bcc": (41 ** (1 / 3), None), "fcc": (82 ** (1 / 3), None), "hcp": (3.08, 5.0)}[lattice]
-    whole = conventional(first, lattice, *constants).lattice.matrix
-    primitive = bulk(first, lattice, *constants[:1], c=constants[1])
-    if lattice == "hcp":  # ASE and pymatgen put the two atoms elsewhere
-        whole = primitive.cell.array
+    primitive = bulk(first, lattice, a=constants[0], c=constants[1])
+    whole = primitive.cell.array if lattice == "hcp" else np.eye(3) * constants[0]
     found = []
     for ideal in enumerate_structures(
         primitive,
@@ -163,26 +165,48 @@ def orderings(composition: Composition, lattice: str, sizes: list[int], calculat
     return found
 
 
+def crystal_of(ordering: Ordering) -> Structure:
+    """Return the relaxed ordering without the constraint of its relaxation."""
+    atoms = ordering.atoms.copy()
+    atoms.set_constraint()
+    return AseAtomsAdaptor.get_structure(atoms)
+
+
 def standard_cell(ordering: Ordering) -> tuple[Structure, HostLattice]:
-    """Choose the cell whose (001) is the host's: a and b the shortest vectors in it, c the most upright one."""
-    crystal = AseAtomsAdaptor.get_structure(ordering.atoms)
-    host = ordering.host.cell(crystal)
-    stack = stack_planes(crystal, plane_in_cell(crystal, (0, 0, 1), "host", ordering.host))
+    """Choose the cell whose (001) is the host's: a and b the shortest vectors in it, c the most upright one.
+
+    A cubic host has three such planes, which the ordering makes different: the one with the smallest cell is taken.
+    """
+    crystal = crystal_of(ordering)
+    axes = np.array(ordering.host.axes)
+    turns = range(1 if ordering.host.lattice == "hcp" else 3)
+    hosts = [
+        HostLattice(lattice=ordering.host.lattice, axes=np.roll(axes, n, axis=1).tolist()) for n in turns
+    ]
+    stacks = [stack_planes(crystal, plane_in_cell(crystal, (0, 0, 1), "host", host)) for host in hosts]
+    smallest = int(np.argmin([round(stack.crystal.volume / stack.period, 2) for stack in stacks]))
+    stack, host = stacks[smallest], hosts[smallest].cell(crystal)
     a, b, c = stack.crystal.lattice.matrix
-    i, j = np.rint(np.linalg.solve(np.array([a, b])[:, :2].T, c[:2]))
-    lattice = Lattice([a, b, c - i * a - j * b])
+    steps = [c + i * a + j * b for i in range(-9, 10) for j in range(-9, 10)]
+    lattice = Lattice([a, b, min(steps, key=np.linalg.norm)])
     structure = Structure(
-        lattice, stack.crystal.species, stack.crystal.cart_coords, to_unit_cell=True, coords_are_cartesian=True
+        lattice,
+        stack.crystal.species,
+        stack.crystal.cart_coords,
+        to_unit_cell=True,
+        coords_are_cartesian=True,
     ).get_sorted_structure()
-    axes = np.rint(24 * np.linalg.solve((host @ stack.rotation).T, lattice.matrix.T).T) / 24
-    return structure, HostLattice(lattice=ordering.host.lattice, axes=axes.tolist())
+    shipped = np.rint(24 * np.linalg.solve((host @ stack.rotation).T, lattice.matrix.T).T) / 24
+    return structure, HostLattice(lattice=ordering.host.lattice, axes=shipped.tolist())
 
 
 def describe(ordering: Ordering, lowest: float, reference: float) -> str:
     """One line on an ordering: host, space group, energies."""
-    symbol, _ = AseAtomsAdaptor.get_structure(ordering.atoms).get_space_group_info(symprec=0.05)
-    host = ordering.host.cell(AseAtomsAdaptor.get_structure(ordering.atoms)) if ordering.kept else None
-    edges = "" if host is None else ", host edges {:.3f} {:.3f} {:.3f} Å".format(*np.linalg.norm(host, axis=1))
+    symbol, _ = crystal_of(ordering).get_space_group_info(symprec=0.05)
+    host = ordering.host.cell(crystal_of(ordering)) if ordering.kept else None
+    edges = (
+        "" if host is None else ", host edges {:.3f} {:.3f} {:.3f} Å".format(*np.linalg.norm(host, axis=1))
+    )
     return (
         f"{ordering.host.lattice} {symbol}, {len(ordering.atoms)} atoms: {1000 * (ordering.energy - lowest):.1f} "
         f"meV/atom above the lowest, formation energy {ordering.energy - reference:.4f} eV/atom, largest "
@@ -208,29 +232,36 @@ def alloy(formula: str, hosts: list[str], sizes: list[int]) -> None:
     for ordering in close:
         ordering.energy = relax(ordering.atoms, calculator, force=0.002, steps=200)
     close.sort(key=lambda o: o.energy)
-    winner, lowest = close[0], close[0].energy
-    structure, host = standard_cell(winner)
-    command = f"python scripts/make_structures.py alloy {formula} --hosts {' '.join(hosts)} --atoms " + " ".join(
-        map(str, sizes)
+    lowest = close[0].energy
+    best = [o for o in close if o.energy < lowest + 0.002]
+    command = (
+        f"python scripts/make_structures.py alloy {formula} --hosts {' '.join(hosts)} "
+        f"--atoms {' '.join(map(str, sizes))}"
     )
-    provenance = {
-        "source": f"orderings enumerated with icet {version('icet')}, relaxed and ranked with SevenNet "
-        f"{version('sevenn')} ({MODEL}); a potential's ranking, meant to be redone with DFT within 15 meV/atom",
-        "command": command,
-        "enumerated": {host: sum(o.host.lattice == host for o in found) for host in hosts},
-        "host_lost": [describe(o, lowest, reference) for o in lost if o.energy < lowest + 0.002],
-        "chosen": describe(winner, lowest, reference),
-        "competitors_within_2_meV": [
-            describe(o, lowest, reference) for o in close[1:] if o.energy < lowest + 0.002
-        ],
-        "plane": f"(001) of this cell is (001) of the {host.lattice} host",
-    }
-    write(formula, structure, host, provenance)
+    names: list[str] = []
+    for number, ordering in enumerate(best):
+        structure, host = standard_cell(ordering)
+        symbol, _ = structure.get_space_group_info(symprec=0.05)
+        name = f"{formula}-{symbol.replace('/', '')}" if names else formula
+        names.append(f"{name}-{number}" if name in names else name)
+        provenance = {
+            "source": f"orderings enumerated with icet {version('icet')}, relaxed and ranked with SevenNet "
+            f"{version('sevenn')} ({MODEL}); rank with DFT what lies within 15 meV/atom",
+            "command": command,
+            "ordering": describe(ordering, lowest, reference),
+            "others_within_2_meV": [describe(o, lowest, reference) for o in best if o is not ordering],
+            "enumerated": {host: sum(o.host.lattice == host for o in found) for host in hosts},
+            "host_lost": [describe(o, lowest, reference) for o in lost if o.energy < lowest + 0.002],
+            "plane": f"(001) of this cell is (001) of the {host.lattice} host",
+        }
+        write(names[-1], structure, host, provenance)
 
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("elements")
     alloy_parser = what.add_parser("alloy")

@@ -112,8 +112,7 @@ def test_face_that_points_down_is_turned_over_not_mirrored():
     stable = {slab.termination[0]: slab for slab in slabs[:2]}  # widest gap outside: one dangling bond
     for slab in stable.values():
         top = int(np.argmax(slab.structure.cart_coords[:, 2]))
-        bonds = [n for n in slab.structure.get_neighbors(slab.structure[top], 2.5)]
-        assert len(bonds) == 3
+        assert len(slab.structure.get_neighbors(slab.structure[top], 2.5)) == 3
     assert np.linalg.det(slabs[0].structure.lattice.matrix) > 0
     assert {slabs[0].termination, slabs[1].termination} == {"S (a)", "Zn (a)"}
 
@@ -132,10 +131,16 @@ def test_li001_width(a, expected):
 
 @settings(max_examples=30, deadline=None)
 @given(
-    a=st.floats(2, 5), ratio=st.floats(1, 3), angle=st.floats(40, 140), width=st.floats(1, 12), seed=st.integers(0, 99)
+    a=st.floats(2, 5),
+    ratio=st.floats(1, 3),
+    angle=st.floats(40, 140),
+    width=st.floats(1, 12),
+    seed=st.integers(0, 99),
 )
 def test_supercell_does_not_depend_on_the_choice_of_vectors(a, ratio, angle, width, seed):
-    vectors = a * np.array([[1, 0, 0], [ratio * np.cos(np.radians(angle)), ratio * np.sin(np.radians(angle)), 0]])
+    vectors = a * np.array(
+        [[1, 0, 0], [ratio * np.cos(np.radians(angle)), ratio * np.sin(np.radians(angle)), 0]]
+    )
     random = np.random.default_rng(seed)
     i, j = random.integers(-3, 4, size=2)
     other = np.array([[1, i], [0, 1]]) @ np.array([[1, 0], [j, 1]]) @ vectors

@@ -120,8 +120,8 @@ def check_overlap(structure: Structure, name: str) -> None:
 
 def _unknown(name: str) -> str:
     known = list(catalogue())
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}? the" if close else "the"
+    close = get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}? the" if close else "the"
     return (
         f"there is no structure {name!r}, neither in the catalogue nor as a file: {hint} catalogue has "
         f"{', '.join(known)}."

@@ -11,8 +11,9 @@ from itertools import combinations
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from pymatgen.core import Element, Structure
+from scipy.spatial import cKDTree
 
-NEIGHBOUR_TOLERANCE = 1.12
+NEIGHBOUR_TOLERANCE = 1.10
 """An atom is a neighbour up to this times the shortest distance, both in units of the touching distance.
 
 The second shell of bcc, 1.155 times as far as the first, must stay out.
@@ -70,6 +71,7 @@ class ContactSurface:
         self.image = np.repeat(cells, len(near), axis=0)
         self.atoms = slab.cart_coords[self.index] + self.image @ slab.lattice.matrix[:2]
         self.distances = touching[self.index]
+        self._tree = cKDTree(self.atoms)
 
     def height(self, lateral: np.ndarray) -> float:
         """Height of the landscape at a lateral position (2,), Å: there the ball touches the first atom."""
@@ -111,8 +113,11 @@ class ContactSurface:
 
     def _free(self, points: np.ndarray, overlap: float = _OVERLAP) -> np.ndarray:
         """Whether points lie outside the contact spheres of all atoms, less an overlap."""
-        gaps = np.linalg.norm(points[:, None] - self.atoms[None], axis=2) - self.distances
-        return np.all(gaps > -overlap, axis=1)
+        free = np.ones(len(points), dtype=bool)
+        if len(points):
+            near = cKDTree(points).sparse_distance_matrix(self._tree, self.reach, output_type="ndarray")
+            free[near["i"][near["v"] < self.distances[near["j"]] - overlap]] = False
+        return free
 
     def _exposed(self) -> np.ndarray:
         """Atoms whose contact sphere is not wholly covered by others: the ball can touch them."""
@@ -167,7 +172,7 @@ class ContactSurface:
             if not len(triples):
                 continue
             x, y = self.atoms[triples[:, 0]] - self.atoms[i], self.atoms[triples[:, 1]] - self.atoms[i]
-            r0, r1, r2 = self.distances[i] ** 2, *(self.distances[triples.T] ** 2)
+            r0, (r1, r2) = self.distances[i] ** 2, self.distances[triples.T] ** 2
             # The line common to the planes of the two circles, then its points on the first sphere.
             normal = np.cross(x, y)
             square = np.sum(normal**2, axis=1)

@@ -34,14 +34,19 @@ def read_structure(path: Path) -> Structure:
             except Exception:
                 from ase.io import read  # half a second of imports that most files do not need
 
-                structure = AseAtomsAdaptor.get_structure(read(path))
+                atoms = read(path, index=-1)
+                if atoms.cell.rank < 3:
+                    raise ValueError("it has no three lattice vectors") from None
+                structure = AseAtomsAdaptor.get_structure(atoms)
     except PermissionError:
         raise InputError(f"may not read {path}: check its permissions.") from None
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"cannot read a structure from {path} ({reason}): give a CIF or POSCAR file.") from error
-    if not len(structure) or structure.volume < 1e-3:
-        raise InputError(f"{path} holds no crystal (no atoms, or no cell): give a file with lattice vectors.")
+        raise InputError(
+            f"cannot read a structure from {path} ({reason}): give a CIF or POSCAR file."
+        ) from error
+    if not len(structure):
+        raise InputError(f"{path} holds no atoms: give the file of a crystal.")
     if not structure.is_ordered:
         raise InputError(f"{path} has partly occupied sites: give an ordered model of the crystal.")
     structure.remove_oxidation_states()
@@ -92,7 +97,9 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
         raise InputError(f"cannot write {path} ({error.strerror or error}): choose another place.") from error
     lost = []
     if "selective_dynamics" in structure.site_properties and suffix not in KEEPS_FIXED_ATOMS:
-        lost.append(f"{suffix or path.name} does not keep which atoms are fixed: write .vasp, .xyz or .json for that")
+        lost.append(
+            f"{suffix or path.name} does not keep which atoms are fixed: write .vasp, .xyz or .json for that"
+        )
     if not all(structure.lattice.pbc) and suffix in (".cif", ".vasp"):
         lost.append(f"{suffix} takes the slab for periodic along its normal too: set pbc when you read it")
     return lost

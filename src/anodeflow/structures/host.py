@@ -6,7 +6,7 @@ is a small rational matrix, so it survives a relaxation, which changes lengths a
 """
 
 from math import gcd
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import spglib
@@ -22,7 +22,7 @@ HostName = Literal["bcc", "fcc", "hcp", "rocksalt"]
 
 # Angles of the conventional cell in degrees; all its in-plane edges a and b are equal, in cubic ones c too.
 _ANGLES = {"bcc": (90, 90, 90), "fcc": (90, 90, 90), "rocksalt": (90, 90, 90), "hcp": (90, 90, 120)}
-_HOSTS = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
+_HOSTS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
 
 
 class HostLattice(BaseModel):
@@ -69,7 +69,7 @@ def recognise_host(bulk: Structure) -> HostLattice | None:
     HostLattice or None
         None where the sites form no such lattice, within `SYMPREC`.
     """
-    blind = (bulk.lattice.matrix, bulk.frac_coords, [1] * len(bulk))
+    blind: Any = (bulk.lattice.matrix, bulk.frac_coords, [1] * len(bulk))
     data = spglib.get_symmetry_dataset(blind, symprec=SYMPREC)
     primitive = spglib.find_primitive(blind, symprec=SYMPREC)
     if data is None or primitive is None or data.number not in _HOSTS:
@@ -103,10 +103,8 @@ def plane_in_cell(
     """
     if setting == "cell":
         return coprime(miller)
-    if setting == "host" and host is not None:
-        axes_cell = host.cell(bulk)
-    else:
-        axes_cell = conventional_cell(spglib_cell(bulk))
+    named = host if setting == "host" else None
+    axes_cell = named.cell(bulk) if named else conventional_cell(spglib_cell(bulk))
     axes = _rational(np.linalg.solve(axes_cell.T, bulk.lattice.matrix.T).T)
     return coprime(axes @ np.array(miller))
 
@@ -118,7 +116,7 @@ def coprime(indices) -> tuple[int, int, int]:
     return int(h), int(k), int(l)
 
 
-def spglib_cell(structure: Structure) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def spglib_cell(structure: Structure) -> Any:
     """Return `structure` as spglib wants it; elements count, site properties do not."""
     return structure.lattice.matrix, structure.frac_coords, [site.specie.Z for site in structure]
 

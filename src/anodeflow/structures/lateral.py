@@ -42,7 +42,9 @@ def wide_supercell(vectors: np.ndarray, min_width: float) -> np.ndarray:
     np.ndarray
         Integer (2, 2) matrix, supercell = matrix @ vectors; among the smallest ones the squarest.
     """
-    for cells in range(1, _MOST_CELLS + 1):
+    # No net is denser than the hexagonal one: fewer cells cannot do.
+    least = int(np.sqrt(3) / 2 * min_width**2 / np.linalg.norm(np.cross(*vectors)) * (1 - 1e-6))
+    for cells in range(max(1, least), _MOST_CELLS + 1):
         # Every sublattice of this index has exactly one Hermite normal form.
         forms = [
             np.array([[p, q], [0, cells // p]])

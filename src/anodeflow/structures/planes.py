@@ -1,6 +1,7 @@
 """Atomic planes of a crystal along a surface normal, and the distinct ways to end the crystal between them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spglib
@@ -76,19 +77,19 @@ def stack_planes(bulk: Structure, miller: tuple[int, int, int]) -> Stack:
     Atoms are grouped into planes at gaps wider than 0.3 Å along the normal, so that a buckled plane of a
     relaxed alloy stays one; where the planes lie denser than that, the tolerance is lowered until they part.
     """
-    primitive = spglib.standardize_cell(
+    primitive: Any = spglib.standardize_cell(
         spglib_cell(bulk), to_primitive=True, no_idealize=True, symprec=SYMPREC
     )
     if primitive is None:
         primitive = spglib_cell(bulk)
-    lattice, fractional, numbers = primitive
+    lattice, fractional, numbers = (np.asarray(part) for part in primitive)
     factor = round(abs(np.linalg.det(bulk.lattice.matrix) / np.linalg.det(lattice)))
     in_bulk = np.rint(factor * np.linalg.solve(bulk.lattice.matrix.T, lattice.T).T)
     turn = _unimodular(coprime(in_bulk @ np.array(miller)))
     turn[:2] = reduce_in_plane((turn @ lattice)[:2]) @ turn[:2]
     vectors = turn @ lattice
     rotation = upright(vectors)
-    crystal = Structure(vectors @ rotation, numbers, fractional @ np.linalg.inv(turn))
+    crystal = Structure(vectors @ rotation, numbers.tolist(), fractional @ np.linalg.inv(turn))
     return Stack(crystal.lattice.matrix, _group(crystal), crystal, rotation)
 
 

@@ -7,7 +7,14 @@ from pymatgen.core import Structure
 from anodeflow.structures.contact import ContactSurface
 from anodeflow.structures.symmetry import orbits
 
-_NAMES = {1: "onefold top", 2: "bridge", 3: "threefold hollow", 4: "fourfold hollow", 5: "fivefold hollow", 6: "sixfold hollow"}
+_NAMES = {
+    1: "onefold top",
+    2: "bridge",
+    3: "threefold hollow",
+    4: "fourfold hollow",
+    5: "fivefold hollow",
+    6: "sixfold hollow",
+}
 
 
 class AdsorptionSite(BaseModel):
@@ -62,17 +69,18 @@ def adsorption_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
         position = orbit[np.lexsort((orbit[:, 0].round(2), orbit[:, 1].round(2), apart))[0]]
         touched = [slab[i].specie.symbol for i, _ in surface.neighbours(position)]
         found.append(
-            {
-                "label": site_label(len(touched)),
-                "coordination": len(touched),
-                "neighbours": {element: touched.count(element) for element in sorted(set(touched))},
-                "below": surface.below(position) if len(touched) > 2 else None,
-                "position": tuple(position.tolist()),
-                "multiplicity": len(members),
-            }
+            AdsorptionSite(
+                index=0,
+                label=site_label(len(touched)),
+                coordination=len(touched),
+                neighbours={element: touched.count(element) for element in sorted(set(touched))},
+                below=surface.below(position) if len(touched) > 2 else None,
+                position=tuple(position.tolist()),
+                multiplicity=len(members),
+            )
         )
-    found.sort(key=lambda site: (site["coordination"], str(site["neighbours"]), site["below"] or ""))
-    return [AdsorptionSite(index=index, **site) for index, site in enumerate(found)]
+    found.sort(key=lambda site: (site.coordination, str(site.neighbours), site.below or ""))
+    return [site.model_copy(update={"index": index}) for index, site in enumerate(found)]
 
 
 def add_adsorbate(

@@ -69,9 +69,9 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     """
     if spec.setting == "host" and host is None:
         host = recognise_host(bulk)
-    setting = "conventional" if spec.setting == "host" and host is None else spec.setting
-    if setting == "host" and host is not None:
-        setting = f"host ({host.lattice})"
+    setting: str = spec.setting
+    if setting == "host":
+        setting = f"host ({host.lattice})" if host else "conventional"
     plane = plane_in_cell(bulk, spec.miller, spec.setting, host)
     up = stack_planes(bulk, plane)
     faces = terminations(up, stack_planes(bulk, (-plane[0], -plane[1], -plane[2])))
@@ -164,7 +164,7 @@ def _assemble(
     order = np.lexsort((*fractional[:, :2].round(3).T, layer))
     return Structure(
         Lattice(vectors @ upright(vectors), pbc=(True, True, False)),
-        np.array(elements * cells)[order],
+        [(elements * cells)[i] for i in order],
         fractional[order],
         site_properties={"selective_dynamics": [[bool(n >= fixed)] * 3 for n in layer[order]]},
     )

@@ -1,0 +1,147 @@
+"""The catalogue: what ships, how a file is read, and what is refused."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from anodeflow.errors import InputError
+from anodeflow.structures.catalogue import catalogue, elemental_bulk, host_lattice, load_structure
+from anodeflow.structures.files import read_structure, write_structure
+from anodeflow.structures.host import recognise_host
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+
+SALT = """data_salt
+_cell_length_a 4.0
+_cell_length_b 4.0
+_cell_length_c 4.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+"""
+
+
+def test_the_systems_of_the_paper_ship():
+    assert {"Li", "LiH", "Mg", "Na", "Li3Mg7", "Li3Mg", "Cu", "Al"} <= set(catalogue())
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_entry_is_what_its_provenance_says(name):
+    entry, bulk = catalogue()[name], load_structure(name)
+    assert entry.name == name
+    assert bulk.reduced_formula == entry.formula
+    assert bulk.get_space_group_info(symprec=0.05)[0] == entry.space_group
+    assert entry.source
+    assert entry.command.startswith("python scripts/make_structures.py")
+    assert entry.host.cell(bulk).shape == (3, 3)  # raises where the axes do not fit the cell
+    sites_of_host = {"bcc": 2, "fcc": 4, "hcp": 2, "rocksalt": 8}[entry.host.lattice]
+    assert len(bulk) == round(sites_of_host * np.linalg.det(entry.host.axes))
+
+
+@pytest.mark.parametrize("name", ["Li3Mg7", "Li3Mg"])
+def test_alloy_still_stands_on_its_host(name):
+    """Around each atom the host's neighbours, closer than any others: 12 on hcp, 8 + 6 on bcc."""
+    bulk = load_structure(name)
+    shell = {"hcp": 12, "bcc": 14}[host_lattice(name).lattice]
+    cutoff = {"hcp": 3.75, "bcc": 4.15}[host_lattice(name).lattice]  # Å, between that shell and the next
+    assert [len(neighbours) for neighbours in bulk.get_all_neighbors(cutoff)] == [shell] * len(bulk)
+
+
+def test_basal_plane_of_li3mg7():
+    """(001) of the host is the basal plane: layers half of c apart, 5 atoms each."""
+    slab = build_slab(load_structure("Li3Mg7"), SlabSpec(min_width=0), host_lattice("Li3Mg7"))
+    assert slab.thickness == pytest.approx(5 * load_structure("Li3Mg7").lattice.c / 2, rel=0.02)
+    assert len(slab.structure) == 30
+
+
+@pytest.mark.parametrize("name", ["Li", "Na", "Cu", "Al", "Mg", "Zn"])
+def test_hosts_of_elements_are_recognised(name):
+    assert recognise_host(load_structure(name)).lattice == host_lattice(name).lattice
+
+
+def test_elemental_bulk():
+    assert elemental_bulk("Li") == "Li"
+    with pytest.raises(InputError, match="no bulk of Sn"):
+        elemental_bulk("Sn")
+
+
+def test_unknown_name_suggests():
+    with pytest.raises(InputError, match=r"did you mean Li3Mg\S* or Li3Mg\S*\? the catalogue has .*LiH"):
+        load_structure("Li3Mg8")
+
+
+@pytest.mark.parametrize("suffix", ["cif", "vasp", "json", "xyz"])
+def test_file_of_any_format(tmp_path, suffix):
+    path = tmp_path / f"LiH.{suffix}"
+    bulk = load_structure("LiH")
+    write_structure(bulk, path)
+    again = load_structure(str(path))
+    assert again.composition == bulk.composition
+    assert again.lattice.abc == pytest.approx(bulk.lattice.abc, abs=1e-6)
+    assert again.site_properties == {}
+
+
+def test_oxidation_states_are_dropped(tmp_path):
+    charged = load_structure("LiH").add_oxidation_state_by_element({"Li": 1, "H": -1})
+    charged.to(filename=str(tmp_path / "LiH.cif"))
+    assert {str(species) for species in load_structure(str(tmp_path / "LiH.cif")).species} == {"Li", "H"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            SALT + "Li1 Li 0 0 0 1\nH1 H 0.1 0 0 1\n",
+            r"atoms 1 \(Li\) and 2 \(H\) of .* overlap, they are 0.40 Å",
+        ),
+        (SALT + "Na1 Na 0 0 0 1\nNa2 Na 0.3 0 0 1\n", "overlap, they are 1.20 Å"),  # sum of radii 3.32 Å
+        (SALT + "Li1 Li 0 0 0 0.5\nMg1 Mg 0 0 0 0.5\n", "partly occupied"),
+        ("this is no crystal\n", "cannot read a structure from"),
+        ("", "cannot read a structure from"),
+    ],
+)
+def test_bad_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.cif"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_structure(str(path))
+
+
+def test_molecule_without_cell_is_refused(tmp_path):
+    path = tmp_path / "molecule.xyz"
+    path.write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
+    with pytest.raises(InputError, match=r"molecule.xyz \(it has no three lattice vectors\)"):
+        read_structure(path)
+
+
+def test_format_says_what_it_loses(tmp_path):
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=3)).structure
+    assert len(write_structure(slab, tmp_path / "slab.cif")) == 2  # fixed atoms and open direction
+    assert len(write_structure(slab, tmp_path / "slab.vasp")) == 1
+    for name in ("slab.json", "slab.xyz"):
+        assert write_structure(slab, tmp_path / name) == []
+        again = Structure.from_file(tmp_path / name) if name.endswith("json") else read_ase(tmp_path / name)
+        assert again.lattice.pbc == (True, True, False)
+        assert again.site_properties["selective_dynamics"] == slab.site_properties["selective_dynamics"]
+
+
+def read_ase(path) -> Structure:
+    from ase.io import read
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    return AseAtomsAdaptor.get_structure(read(path))
+
+
+def test_a_catalogue_entry_survives_a_strained_copy():
+    """Axes are whole numbers of the host's: 3 % more lattice constant changes nothing."""
+    bulk = load_structure("Li3Mg7")
+    bulk.lattice = Lattice(bulk.lattice.matrix * 1.03)
+    host = host_lattice("Li3Mg7").cell(bulk)
+    assert np.linalg.norm(host[0]) == pytest.approx(1.03 * 3.135, rel=0.02)
