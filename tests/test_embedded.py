@@ -197,6 +197,11 @@ def test_without_secantusd(tmp_path, monkeypatch):
     assert not folder.exists()
 
 
+def test_errors_of_the_context_pass_unchanged(folder):
+    with pytest.raises(TimeoutError, match="mine"), embedded_server(folder):
+        raise TimeoutError("mine")
+
+
 def test_lock_excludes_and_is_freed(tmp_path):
     lock = tmp_path / "lock"
     with file_lock(lock, shared=True), file_lock(lock, shared=True):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -137,17 +137,18 @@ def embedded_server(path: Path) -> Iterator[Server]:
         )
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = ServerFolder(path)
-    try:
-        # A supervisor that is stopping its server holds clients.lock until the server is gone.
-        with file_lock(folder.clients_lock, shared=True, patience=_PATIENCE):
+    with ExitStack() as held:
+        try:
+            # A supervisor that is stopping its server holds clients.lock until the server is gone.
+            held.enter_context(file_lock(folder.clients_lock, shared=True, patience=_PATIENCE))
             with file_lock(folder.start_lock, patience=_PATIENCE):
                 server = _running(folder) or _start(folder)
-            yield server
-    except TimeoutError as error:
-        raise DatabaseError(
-            f"the server of the embedded database in {path} neither answers nor ends ({error}): see {folder.log}, "
-            "end the process that holds the lock and try again."
-        ) from error
+        except TimeoutError as error:
+            raise DatabaseError(
+                f"the server of the embedded database in {path} neither answers nor ends ({error}): see {folder.log}, "
+                "end the process that holds the lock and try again."
+            ) from error
+        yield server
 
 
 def _running(folder: ServerFolder) -> Server | None:
@@ -192,7 +193,7 @@ def _start(folder: ServerFolder) -> Server:
                 timeout=_PATIENCE,
             )
     server = folder.recorded()
-    if server is not None and is_locked(folder.supervisor_lock):
+    if server is not None and server.answers():
         return server
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
     reason = printed[-1].strip() if printed else "it printed nothing"

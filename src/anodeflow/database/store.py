@@ -78,11 +78,11 @@ def _embedded_kind(wanted: str, folder: Path) -> str:
 
 
 def _new_folder(folder: Path) -> Path:
-    """Create the folder of an embedded database, readable by its owner only."""
+    """Create the folder of an embedded database, readable by its owner only; see that files and locks work there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / ".write-test").touch()
-        (folder / ".write-test").unlink()
+        with file_lock(folder / "write-test.lock"):
+            pass
     except OSError as error:
         raise DatabaseError(
             f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
