@@ -172,32 +172,34 @@ def crystal_of(ordering: Ordering) -> Structure:
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-def standard_cell(ordering: Ordering) -> tuple[Structure, HostLattice]:
-    """Choose the cell whose (001) is the host's: a and b the shortest vectors in it, c the most upright one.
+def standard_cell(crystal: Structure, host: HostLattice) -> tuple[Structure, HostLattice]:
+    """Choose a compact primitive cell, and say where the host's axes are in it.
 
-    A cubic host has three such planes, which the ordering makes different: the one with the smallest cell is taken.
+    A cubic host has three axes that the ordering makes different: that one is called c whose plane has the
+    smallest surface cell, with the shortest vectors. The cell is the one with a and b in that plane where its
+    angles are decent, else Niggli's.
     """
-    crystal = crystal_of(ordering)
-    axes = np.array(ordering.host.axes)
-    turns = range(1 if ordering.host.lattice == "hcp" else 3)
-    hosts = [
-        HostLattice(lattice=ordering.host.lattice, axes=np.roll(axes, n, axis=1).tolist()) for n in turns
+    turns = range(1 if host.lattice == "hcp" else 3)
+    axes = np.array(host.axes)
+    choices = [HostLattice(lattice=host.lattice, axes=np.roll(axes, n, axis=1).tolist()) for n in turns]
+    stacks = [stack_planes(crystal, plane_in_cell(crystal, (0, 0, 1), "host", choice)) for choice in choices]
+    sizes = [
+        (round(s.crystal.volume / s.period, -1), round(sum(s.crystal.lattice.abc[:2]), 1)) for s in stacks
     ]
-    stacks = [stack_planes(crystal, plane_in_cell(crystal, (0, 0, 1), "host", host)) for host in hosts]
-    smallest = int(np.argmin([round(stack.crystal.volume / stack.period, 2) for stack in stacks]))
-    stack, host = stacks[smallest], hosts[smallest].cell(crystal)
-    a, b, c = stack.crystal.lattice.matrix
+    best = sizes.index(min(sizes))
+    host_cell, stack = choices[best].cell(crystal), stacks[best]
+    a, b, c = stack.vectors @ stack.rotation.T
     steps = [c + i * a + j * b for i in range(-9, 10) for j in range(-9, 10)]
     lattice = Lattice([a, b, min(steps, key=np.linalg.norm)])
-    structure = Structure(
-        lattice,
-        stack.crystal.species,
-        stack.crystal.cart_coords,
-        to_unit_cell=True,
-        coords_are_cartesian=True,
+    if max(abs(angle - 90) for angle in lattice.angles) > 35:
+        lattice = crystal.lattice.get_niggli_reduced_lattice()
+    shipped = Structure(
+        lattice, crystal.species, crystal.cart_coords, to_unit_cell=True, coords_are_cartesian=True
     ).get_sorted_structure()
-    shipped = np.rint(24 * np.linalg.solve((host @ stack.rotation).T, lattice.matrix.T).T) / 24
-    return structure, HostLattice(lattice=ordering.host.lattice, axes=shipped.tolist())
+    if abs(shipped.volume / crystal.volume - 1) > 1e-6:
+        raise ValueError(f"{crystal.formula} is not in a primitive cell")
+    turned = np.rint(24 * np.linalg.solve(host_cell.T, lattice.matrix.T).T) / 24
+    return shipped, HostLattice(lattice=host.lattice, axes=(turned + 0.0).tolist())
 
 
 def describe(ordering: Ordering, lowest: float, reference: float) -> str:
@@ -240,10 +242,11 @@ def alloy(formula: str, hosts: list[str], sizes: list[int]) -> None:
     )
     names: list[str] = []
     for number, ordering in enumerate(best):
-        structure, host = standard_cell(ordering)
+        structure, host = standard_cell(crystal_of(ordering), ordering.host)
         symbol, _ = structure.get_space_group_info(symprec=0.05)
         name = f"{formula}-{symbol.replace('/', '')}" if names else formula
         names.append(f"{name}-{number}" if name in names else name)
+        plane = plane_in_cell(structure, (0, 0, 1), "host", host)
         provenance = {
             "source": f"orderings enumerated with icet {version('icet')}, relaxed and ranked with SevenNet "
             f"{version('sevenn')} ({MODEL}); rank with DFT what lies within 15 meV/atom",
@@ -252,7 +255,7 @@ def alloy(formula: str, hosts: list[str], sizes: list[int]) -> None:
             "others_within_2_meV": [describe(o, lowest, reference) for o in best if o is not ordering],
             "enumerated": {host: sum(o.host.lattice == host for o in found) for host in hosts},
             "host_lost": [describe(o, lowest, reference) for o in lost if o.energy < lowest + 0.002],
-            "plane": f"(001) of this cell is (001) of the {host.lattice} host",
+            "plane": f"(001) of the {host.lattice} host is {plane} of this cell",
         }
         write(names[-1], structure, host, provenance)
 

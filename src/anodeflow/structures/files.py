@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -34,7 +35,7 @@ def read_structure(path: Path) -> Structure:
             except Exception:
                 from ase.io import read  # half a second of imports that most files do not need
 
-                atoms = read(path, index=-1)
+                atoms: Any = read(path)
                 if atoms.cell.rank < 3:
                     raise ValueError("it has no three lattice vectors") from None
                 structure = AseAtomsAdaptor.get_structure(atoms)
