@@ -29,7 +29,7 @@ from anodeflow.database.store import open_store
 from anodeflow.settings import Settings
 
 with open_store(Settings(home=Path(sys.argv[1]), embedded=sys.argv[2])) as store:
-    for n in range(40):
+    for n in range(25):
         store.update({"uuid": f"{sys.argv[3]}-{n}", "index": 1, "output": n})
 """
 
@@ -70,7 +70,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def settings(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Settings of the kind of database in `request.param`; an embedded server has ended when the test has."""
-    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
     kind = getattr(request, "param", "sqlite")
     if kind == "mongodb":
         name = f"{tmp_path.name[-30:]}"
@@ -157,7 +157,7 @@ def test_two_processes_write_at_once(settings):
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     with open_store(settings) as store:
         found = {entry["uuid"] for entry in store.query(properties=["uuid"])}
-    assert found == {f"{name}-{n}" for name in "ab" for n in range(40)}
+    assert found == {f"{name}-{n}" for name in "ab" for n in range(25)}
 
 
 def test_auto_takes_what_the_folder_holds(settings, monkeypatch):
@@ -170,6 +170,27 @@ def test_auto_takes_what_the_folder_holds(settings, monkeypatch):
     monkeypatch.setattr("anodeflow.database.store.server_command", lambda: None)
     with open_store(empty) as store:
         assert store.docs_store.name.startswith("monty:")
+
+
+def test_secantusd_asked_for_but_not_installed(settings, monkeypatch):
+    monkeypatch.setattr("anodeflow.database.embedded.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    message = sentence_of(settings.model_copy(update={"embedded": "secantusd"}))
+    assert "not installed" in message
+    assert "pip install secantusdb" in message
+    with open_store(settings.model_copy(update={"embedded": "auto"})) as store:
+        assert store.docs_store.name.startswith("monty:")
+
+
+@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+def test_relative_home(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_store(settings.model_copy(update={"home": Path()})) as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        store.update({"uuid": "kept", "index": 1, "output": 1})
+    with open_store(settings) as store:
+        assert store.count({"uuid": "kept"}) == 1
 
 
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)

@@ -64,9 +64,9 @@ def documents_of(server: Server) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folder of a server that stops half a second after its last client; no process of it may outlive the test."""
+    """Folder of a server that stops soon after its last client; no process of it may outlive the test."""
     pytest.importorskip("secantus")
-    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
     yield tmp_path / "server"
     assert wait_until(lambda: not processes_of(tmp_path)), processes_of(tmp_path)
 
@@ -86,7 +86,7 @@ def test_all_clients_share_one_server_on_loopback(folder):
 def test_stops_after_its_last_client_and_keeps_the_documents(folder):
     with embedded_server(folder) as server, MongoClient(server.uri) as client:
         client.test.documents.insert_one({"_id": "kept"})
-        time.sleep(2)
+        time.sleep(1.2)
         assert server.answers(), "it stopped under a client"
         assert len(processes_of(folder)) == 2, "server and supervisor"
     assert wait_until(lambda: not processes_of(folder))
@@ -108,12 +108,12 @@ def test_outlives_the_process_that_started_it(folder):
 
 
 def test_simultaneous_starts_give_one_server_and_all_documents(folder):
-    clients = [client_process(folder, 50, name, stay=1) for name in ("a", "b", "c")]
+    clients = [client_process(folder, 25, name, stay=0.5) for name in ("a", "b", "c")]
     pids = {client.communicate(timeout=60)[0].strip() for client in clients}
     assert len(pids) == 1
     assert pids != {""}
     with embedded_server(folder) as server:
-        assert documents_of(server) == {f"{name}-{n}" for name in "abc" for n in range(50)}
+        assert documents_of(server) == {f"{name}-{n}" for name in "abc" for n in range(25)}
 
 
 def test_killed_server_comes_back_under_its_clients(folder):
@@ -158,7 +158,7 @@ def sound_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Storage of a server that has been stopped."""
     folder = tmp_path_factory.mktemp("sound")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANODEFLOW_DATABASE_IDLE", "0.5")
+        patch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
         with embedded_server(folder):
             pass
     assert wait_until(lambda: not processes_of(folder))

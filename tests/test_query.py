@@ -80,7 +80,7 @@ def again(first, later):
 def filled(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     """A database of each kind, filled by real jobs: the environment variables that name it."""
     folder = tmp_path_factory.mktemp(request.param)
-    environment = {"ANODEFLOW_HOME": str(folder), "ANODEFLOW_DATABASE_IDLE": "1"}
+    environment = {"ANODEFLOW_HOME": str(folder), "ANODEFLOW_DATABASE_IDLE": "0.2"}
     server = None
     if request.param != "sqlite":
         pytest.importorskip("secantus")
@@ -94,17 +94,19 @@ def filled(request, tmp_path_factory) -> Iterator[dict[str, str]]:
         environment["ANODEFLOW_DATABASE"] = f"mongodb://127.0.0.1:{port}/?directConnection=true"
     else:
         environment["ANODEFLOW_EMBEDDED"] = request.param
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = get_settings()
-        with open_store(settings) as store:
-            run(store, *campaigns())
-            patch.undo()
-            yield environment
-    if server:
-        server.kill()
-        server.wait()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            settings = get_settings()
+            with open_store(settings) as store:
+                run(store, *campaigns())
+                patch.undo()
+                yield environment
+    finally:
+        if server:
+            server.kill()
+            server.wait()
     deadline = time.monotonic() + 30
     record = ServerFolder(folder / "database" / "secantusd")
     while time.monotonic() < deadline and record.state.exists():

@@ -58,7 +58,7 @@ def open_store(settings: Settings | None = None) -> "Iterator[JobStore]":
     if settings.database:
         opened = _mongodb(settings.database, _database_name(settings))
     else:
-        folder = settings.prepare().home / "database"
+        folder = settings.prepare().home.resolve() / "database"  # jobs change the working folder
         opened = (_sqlite if _embedded_kind(settings.embedded, folder) == "sqlite" else _secantusd)(folder)
     with opened as store:
         yield store
@@ -66,13 +66,13 @@ def open_store(settings: Settings | None = None) -> "Iterator[JobStore]":
 
 def _embedded_kind(wanted: str, folder: Path) -> str:
     """Which embedded database: secantusd or sqlite."""
-    kinds = ("secantusd", "sqlite")
-    if wanted in kinds:
+    contents = {"secantusd": "storage", "sqlite": "anodeflow"}
+    if wanted in contents:
         return wanted
     if wanted != "auto":
         raise InputError(f"ANODEFLOW_EMBEDDED is {wanted!r}: set it to auto, secantusd or sqlite.")
-    for kind in kinds:
-        if (folder / kind).is_dir():
+    for kind, content in contents.items():
+        if (folder / kind / content).is_dir():
             return kind
     return "secantusd" if server_command() else "sqlite"
 
