@@ -112,3 +112,14 @@ def test_exchange_with_the_same_element_is_the_same_minimum(slab, sites):
     order = [*range(len(slab) - 1), len(slab), len(slab) - 1]
     swapped = Structure.from_sites([first[i] for i in order])
     assert same_minimum(first, swapped, -1.0, -1.0, slab)
+
+
+def test_deep_hollow_on_bcc_is_fourfold():
+    """The atom below comes as near as the four around: five neighbours, a fourfold hollow all the same."""
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=4, vacuum=12)).structure
+    hollow = next(site for site in adsorption_sites(slab, "Li") if site.label == "fourfold hollow")
+    deep = add_adsorbate(slab, hollow, "Li")
+    deep.translate_sites([len(deep) - 1], [0, 0, -0.45], frac_coords=False)
+    rest = describe_adatom(slab, deep, hollow.position)
+    assert rest.coordination == 5
+    assert rest.final_label == "fourfold hollow"

@@ -168,9 +168,7 @@ def test_adsorbate_is_last_free_and_magnetic():
     assert with_adatom[-1].specie.symbol == "Na"
     assert with_adatom[-1].coords == pytest.approx(hollow.position)
     assert with_adatom.lattice.pbc == (True, True, False)
-    assert (
-        with_adatom.site_properties["selective_dynamics"][:-1] == slab.site_properties["selective_dynamics"]
-    )
+    assert with_adatom.site_properties["selective_dynamics"][:-1] == slab.site_properties["selective_dynamics"]
     atoms = AseAtomsAdaptor.get_atoms(with_adatom)
     assert len(slab) not in atoms.constraints[0].index
     assert atoms.get_initial_magnetic_moments().tolist() == [0.0] * len(slab) + [1.0]

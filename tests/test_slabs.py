@@ -19,9 +19,7 @@ from anodeflow.structures.slabs import SlabCell, build_slab, build_slabs
 from anodeflow.structures.spec import SlabSpec
 
 PLANES = st.tuples(*[st.integers(-2, 2)] * 3).filter(any)
-ZINCBLENDE = Structure.from_spacegroup(
-    "F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]]
-)
+ZINCBLENDE = Structure.from_spacegroup("F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]])
 DIAMOND = Structure.from_spacegroup("Fd-3m", Lattice.cubic(3.57), ["C"], [[0, 0, 0]])
 
 
@@ -138,9 +136,7 @@ def test_li001_width(a, expected):
     seed=st.integers(0, 99),
 )
 def test_supercell_does_not_depend_on_the_choice_of_vectors(a, ratio, angle, width, seed):
-    vectors = a * np.array(
-        [[1, 0, 0], [ratio * np.cos(np.radians(angle)), ratio * np.sin(np.radians(angle)), 0]]
-    )
+    vectors = a * np.array([[1, 0, 0], [ratio * np.cos(np.radians(angle)), ratio * np.sin(np.radians(angle)), 0]])
     random = np.random.default_rng(seed)
     i, j = random.integers(-3, 4, size=2)
     other = np.array([[1, i], [0, 1]]) @ np.array([[1, 0], [j, 1]]) @ vectors

@@ -6,6 +6,7 @@ numpy alone.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,8 @@ def describe(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
         "stress": atoms.get_stress().tolist() if with_stress else None,
     }
     if atoms.get_initial_magnetic_moments().any():
-        try:
+        with suppress(PropertyNotImplementedError):  # a code without spin
             step["magnetic_moment"] = float(atoms.get_magnetic_moment())
-        except PropertyNotImplementedError:
-            pass  # a code without spin
     return step
 
 

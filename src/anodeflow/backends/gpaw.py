@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -233,10 +234,8 @@ def _watch(process: subprocess.Popen, folder: CalculationFolder, tell: Any) -> N
     """Wait for the driver and tell its ionic steps and SCF iterations."""
     last: tuple[Any, ...] = ()
     while True:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            pass
         steps = folder.steps()
         now = (len(steps), scf_iteration(folder.path / "gpaw.txt"))
         if now != last:

@@ -42,9 +42,7 @@ def list_structures(format: Annotated[Format, _FORMAT] = Format.table) -> None:
 
     entries = list(catalogue().values())
     if format is Format.json:
-        typer.echo(
-            json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False)
-        )
+        typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
         return
     header = ("name", "formula", "space group", "host", "source")
     _table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
@@ -58,9 +56,7 @@ def slab(
     ] = (0, 0, 1),
     setting: Annotated[
         Setting,
-        typer.Option(
-            help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."
-        ),
+        typer.Option(help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."),
     ] = Setting.host,
     layers: Annotated[int | None, typer.Option(help="Atomic layers (6 if no thickness is given).")] = None,
     thickness: Annotated[float | None, typer.Option(help="Least thickness instead of layers, Å.")] = None,
@@ -80,9 +76,7 @@ def slab(
     format: Annotated[Format, _FORMAT] = Format.table,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."
-        ),
+        typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
     ] = None,
 ) -> None:
     """Build the slab of a surface: the studied face on top, periodic in the plane only, bottom layers fixed.
@@ -152,9 +146,7 @@ def _spec(**values):
 
 def _number(termination: str) -> int:
     if not termination.isdecimal():
-        raise InputError(
-            f"--termination takes a number or all, not {termination!r}: see --list for the numbers."
-        )
+        raise InputError(f"--termination takes a number or all, not {termination!r}: see --list for the numbers.")
     return int(termination)
 
 

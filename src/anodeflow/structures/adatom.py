@@ -81,7 +81,7 @@ def describe_adatom(slab: Structure, relaxed: Structure, initial_position) -> Ad
         state = "moved"
     return AdatomDescription(
         final_position=(float(final[0]), float(final[1]), float(final[2])),
-        final_label=site_label(len(touched)),
+        final_label=site_label(0 if free else surface.corners(final)),
         coordination=len(touched),
         neighbours={element: elements.count(element) for element in sorted(set(elements))},
         height=height,

@@ -85,6 +85,18 @@ class ContactSurface:
         close = np.flatnonzero(ratio <= NEIGHBOUR_TOLERANCE * ratio.min())
         return [(int(self.index[i]), (int(self.image[i, 0]), int(self.image[i, 1]))) for i in close]
 
+    def corners(self, position: np.ndarray) -> int:
+        """Return how many neighbours a position stands between.
+
+        In a deep hollow the atom straight below comes as near as the atoms around: it is a neighbour, but the
+        hollow on bcc (001) is fourfold all the same.
+        """
+        ratio = np.linalg.norm(self.atoms - position, axis=1) / self.distances
+        close = ratio <= NEIGHBOUR_TOLERANCE * ratio.min()
+        aside = np.linalg.norm(self.atoms[:, :2] - position[:2], axis=1) > 0.2 * self.reach
+        around = int(np.count_nonzero(close & aside))
+        return around if around > 2 else int(np.count_nonzero(close))
+
     def nearest_ratio(self, position: np.ndarray) -> float:
         """Return the distance to the nearest atom in units of the touching distance."""
         return float((np.linalg.norm(self.atoms - position, axis=1) / self.distances).min())
@@ -126,9 +138,7 @@ class ContactSurface:
         sphere = np.stack([np.cos(angle) * np.sqrt(1 - z**2), np.sin(angle) * np.sqrt(1 - z**2), z], axis=1)
         home = np.flatnonzero(np.all(self.image == 0, axis=1))
         # Generous: an atom may touch the ball in a hollow's deepest point only, between the directions tried.
-        seen = {
-            self.index[i] for i in home if self._free(self.atoms[i] + self.distances[i] * sphere, 0.25).any()
-        }
+        seen = {self.index[i] for i in home if self._free(self.atoms[i] + self.distances[i] * sphere, 0.25).any()}
         return np.flatnonzero(np.isin(self.index, list(seen)))
 
     def _tops(self, exposed: np.ndarray) -> np.ndarray:
@@ -193,9 +203,7 @@ class ContactSurface:
     def _apart(self, points: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Minimum-image distances between two sets of points, Å."""
         lattice = self.slab.lattice
-        return lattice.get_all_distances(
-            lattice.get_fractional_coords(points), lattice.get_fractional_coords(others)
-        )
+        return lattice.get_all_distances(lattice.get_fractional_coords(points), lattice.get_fractional_coords(others))
 
     def _beside(self, points: np.ndarray, kept: np.ndarray) -> np.ndarray:
         if not len(points) or not len(kept):

@@ -43,9 +43,7 @@ def read_structure(path: Path) -> Structure:
         raise InputError(f"may not read {path}: check its permissions.") from None
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"cannot read a structure from {path} ({reason}): give a CIF or POSCAR file."
-        ) from error
+        raise InputError(f"cannot read a structure from {path} ({reason}): give a CIF or POSCAR file.") from error
     if not len(structure):
         raise InputError(f"{path} holds no atoms: give the file of a crystal.")
     if not structure.is_ordered:
@@ -98,9 +96,7 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
         raise InputError(f"cannot write {path} ({error.strerror or error}): choose another place.") from error
     lost = []
     if "selective_dynamics" in structure.site_properties and suffix not in KEEPS_FIXED_ATOMS:
-        lost.append(
-            f"{suffix or path.name} does not keep which atoms are fixed: write .vasp, .xyz or .json for that"
-        )
+        lost.append(f"{suffix or path.name} does not keep which atoms are fixed: write .vasp, .xyz or .json for that")
     if not all(structure.lattice.pbc) and suffix in (".cif", ".vasp"):
         lost.append(f"{suffix} takes the slab for periodic along its normal too: set pbc when you read it")
     return lost

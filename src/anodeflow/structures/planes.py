@@ -77,9 +77,7 @@ def stack_planes(bulk: Structure, miller: tuple[int, int, int]) -> Stack:
     Atoms are grouped into planes at gaps wider than 0.3 Å along the normal, so that a buckled plane of a
     relaxed alloy stays one; where the planes lie denser than that, the tolerance is lowered until they part.
     """
-    primitive: Any = spglib.standardize_cell(
-        spglib_cell(bulk), to_primitive=True, no_idealize=True, symprec=SYMPREC
-    )
+    primitive: Any = spglib.standardize_cell(spglib_cell(bulk), to_primitive=True, no_idealize=True, symprec=SYMPREC)
     if primitive is None:
         primitive = spglib_cell(bulk)
     lattice, fractional, numbers = (np.asarray(part) for part in primitive)

@@ -71,7 +71,7 @@ def adsorption_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
         found.append(
             AdsorptionSite(
                 index=0,
-                label=site_label(len(touched)),
+                label=site_label(surface.corners(position)),
                 coordination=len(touched),
                 neighbours={element: touched.count(element) for element in sorted(set(touched))},
                 below=surface.below(position) if len(touched) > 2 else None,
@@ -83,9 +83,7 @@ def adsorption_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
     return [site.model_copy(update={"index": index}) for index, site in enumerate(found)]
 
 
-def add_adsorbate(
-    slab: Structure, site: AdsorptionSite, adsorbate: str, magmom: float | None = None
-) -> Structure:
+def add_adsorbate(slab: Structure, site: AdsorptionSite, adsorbate: str, magmom: float | None = None) -> Structure:
     """Put an adatom on a slab.
 
     Parameters

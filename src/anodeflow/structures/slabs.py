@@ -26,13 +26,9 @@ class SlabCell(BaseModel):
     bulk_formula: str = Field(description="Reduced formula of the crystal.")
     miller: tuple[int, int, int] = Field(description="Miller indices as they were asked for.")
     setting: str = Field(description="Axes that `miller` refers to: host (and which), conventional or cell.")
-    oriented_miller: tuple[int, int, int] = Field(
-        description="The same plane in the axes of the crystal's cell."
-    )
+    oriented_miller: tuple[int, int, int] = Field(description="The same plane in the axes of the crystal's cell.")
     number: int = Field(description="Number of the termination, from 0.")
-    termination: str = Field(
-        description="Composition of the outermost plane: Li2Mg3; with a letter if several."
-    )
+    termination: str = Field(description="Composition of the outermost plane: Li2Mg3; with a letter if several.")
     layers: int = Field(description="Number of atomic planes.")
     fixed_layers: int = Field(description="Number of fixed planes at the bottom.")
     thickness: float = Field(description="Distance between the outermost atoms of both faces, Å.")

@@ -16,9 +16,7 @@ class SlabSpec(BaseModel):
         description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
         "stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
-    layers: int | None = Field(
-        default=None, ge=1, description="Number of atomic layers (6 if no thickness is given)."
-    )
+    layers: int | None = Field(default=None, ge=1, description="Number of atomic layers (6 if no thickness is given).")
     thickness: float | None = Field(default=None, gt=0, description="Least thickness instead of `layers`, Å.")
     vacuum: float = Field(default=15.0, gt=0, description="Vacuum between the slab and its image, Å.")
     min_width: float = Field(

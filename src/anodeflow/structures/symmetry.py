@@ -33,9 +33,7 @@ def surface_cell(slab: Structure) -> Structure:
     if len(shifts) < 2:
         return slab
     around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    vectors = (
-        np.array([np.add(t - np.floor(t), cell) for t in shifts for cell in around]) @ slab.lattice.matrix[:2]
-    )
+    vectors = np.array([np.add(t - np.floor(t), cell) for t in shifts for cell in around]) @ slab.lattice.matrix[:2]
     lengths = np.linalg.norm(vectors, axis=1)
     vectors = vectors[np.argsort(lengths.round(3), kind="stable")][np.count_nonzero(lengths < 1e-3) :]
     area = np.cross(slab.lattice.matrix[0], slab.lattice.matrix[1])[2] / len(shifts)

@@ -1,0 +1,146 @@
+"""The GPAW backend: k-points, parameters, remedies, what it says when it fails."""
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from anodeflow.backends.base import RelaxationSettings
+from anodeflow.backends.gpaw import GpawBackend, GpawParallel, GpawSettings, kpoint_grid, scf_iteration
+from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
+from anodeflow.errors import CalculationError, InterruptedCalculationError
+from anodeflow.structures.atom import isolated_atom
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+
+LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def backend(**settings) -> GpawBackend:
+    return GpawBackend(
+        name="gpaw-test",
+        settings=GpawSettings(**({"cutoff": 200, "kpoint_spacing": 0.8} | settings)),
+        relaxation=RelaxationSettings(max_steps=3),
+        parallel=GpawParallel(ranks=1),
+    )
+
+
+def test_kpoint_grid_has_the_spacing_asked_for():
+    for spacing in (0.2, 0.35, 0.5):
+        grid = kpoint_grid(LITHIUM, spacing)
+        length = LITHIUM.lattice.reciprocal_lattice.a
+        assert length / grid[0] <= spacing + 1e-6 < length / (grid[0] - 1)
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=3)).structure
+    assert kpoint_grid(slab, 0.3)[2] == 1
+    assert kpoint_grid(isolated_atom("Li"), 0.1) == [1, 1, 1]
+
+
+def test_parameters_follow_dimensionality():
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=3)).structure
+    assert backend().parameters(slab)["poissonsolver"] == {"dipolelayer": "xy"}
+    assert "poissonsolver" not in backend(dipole_correction=False).parameters(slab)
+    assert "poissonsolver" not in backend().parameters(LITHIUM)
+    assert backend().parameters(isolated_atom("Li"))["occupations"]["fixmagmom"]
+    assert "fixmagmom" not in backend().parameters(LITHIUM)["occupations"]
+
+
+def test_ladder_gives_more_cycles_and_keeps_the_physics():
+    asked = backend().parameters(LITHIUM)
+    for rung in range(len(LADDER) + 1):
+        parameters = parameters_at(rung, asked)
+        assert parameters["maxiter"] == asked["maxiter"] * (1 + rung)
+        for key in ("mode", "xc", "kpts", "occupations"):
+            assert parameters[key] == asked[key]
+    assert parameters_at(0, asked) == asked
+
+
+def test_scf_iteration_is_read_from_the_log(tmp_path):
+    log = tmp_path / "gpaw.txt"
+    assert scf_iteration(log) is None
+    log.write_text("header\niter:   1 12:00:00 -1.0\niter:  12 12:00:01 -1.1\niter: \n")
+    assert scf_iteration(log) == 12
+
+
+@pytest.mark.gpaw
+@pytest.mark.slow
+def test_remedies_are_recorded_and_do_not_change_the_energy():
+    """So few SCF cycles are allowed that every rung is climbed; the energy is that of an easy run."""
+    easy = backend(cutoff=250, kpoint_spacing=0.6).static().calculate(LITHIUM)
+    assert easy.remedies == []
+    hard = backend(cutoff=250, kpoint_spacing=0.6, max_scf_cycles=2).static().calculate(LITHIUM)
+    assert hard.remedies == [name for name, _ in LADDER]
+    assert hard.energy == pytest.approx(easy.energy, abs=1e-4)
+    assert hard.scf_cycles > easy.scf_cycles
+
+
+@pytest.mark.gpaw
+def test_hopeless_scf_is_an_error_that_names_the_logs():
+    with pytest.raises(
+        CalculationError, match=r"the SCF did not converge in 5 cycles, after all of 4 remedies"
+    ) as info:
+        backend(max_scf_cycles=1).static().calculate(LITHIUM)
+    assert "gpaw.txt" in str(info.value)
+    assert "\n" not in str(info.value)
+
+
+@pytest.mark.gpaw
+def test_killed_code_is_told_as_such(home):
+    """GPAW's process gets SIGKILL while it works: the error says so, and the next call goes on."""
+    job = GpawBackend(
+        name="gpaw-test",
+        settings=GpawSettings(cutoff=250, kpoint_spacing=0.5),
+        relaxation=RelaxationSettings(force_threshold=0.01),
+        parallel=GpawParallel(ranks=1),
+    ).relax()
+    structure = LITHIUM * (1, 1, 2)
+    structure.translate_sites([0], [0.2, 0.1, 0.15], frac_coords=False)
+
+    def kill_in_the_middle():
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for steps in home.glob("calculations/*/*/steps.jsonl"):
+                if steps.read_text().count("\n") >= 2:
+                    (process,) = children(os.getpid(), "gpaw_driver.py")
+                    os.kill(process, signal.SIGKILL)
+                    return
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill_in_the_middle)
+    killer.start()
+    with pytest.raises(InterruptedCalculationError, match="was killed by SIGKILL; run again to go on"):
+        job.calculate(structure)
+    killer.join()
+    document = job.calculate(structure)
+    assert document.converged
+    assert document.restarts == 1
+    steps = [json.loads(line) for line in (Path(document.directory) / "steps.jsonl").read_text().splitlines()]
+    assert [step["attempt"] for step in steps][0] == 0
+    assert len({step["attempt"] for step in steps}) == 2
+
+
+def children(parent: int, command: str) -> list[int]:
+    """Processes below `parent` whose command line holds `command`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text()
+            above = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if above == parent and command in words:
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.gpaw
+def test_crash_of_the_driver_names_its_log(monkeypatch):
+    broken = backend()
+    monkeypatch.setattr(GpawBackend, "parameters", lambda self, structure: {"mode": "nonsense", "maxiter": 5})
+    with pytest.raises(CalculationError, match=r"GPAW on Li ended with status \d+: .*driver.log"):
+        broken.static().calculate(LITHIUM)

@@ -1,0 +1,133 @@
+"""Interrupted relaxations go on from their last whole step; damaged files are worked around."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anodeflow.backends import load_backend
+from anodeflow.backends.emt import EmtBackend
+from anodeflow.backends.folder import append_step, read_steps
+from anodeflow.backends.progress import listen
+from anodeflow.errors import CalculationError
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+
+
+@pytest.fixture(scope="module")
+def adatom():
+    """Al on the bridge of Al(001), with room to relax."""
+    slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
+    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    structure = add_adsorbate(slab, site, "Al")
+    structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
+    return structure
+
+
+class LimitedCalls(Exception):
+    """The power went off."""
+
+
+def limited(backend_class, calls, monkeypatch):
+    """Let the calculator answer `calls` times, then fail as if the process had gone."""
+    make = backend_class.calculator
+
+    def calculator(self):
+        inner = make(self)
+        calculate = inner.calculate
+        left = [calls]
+
+        def count(*args, **kwargs):
+            if left[0] == 0:
+                raise LimitedCalls
+            left[0] -= 1
+            return calculate(*args, **kwargs)
+
+        inner.calculate = count
+        return inner
+
+    monkeypatch.setattr(backend_class, "calculator", calculator)
+
+
+def steps_of(document) -> list[dict]:
+    return read_steps(Path(document.directory) / "steps.jsonl")
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5])
+def test_interrupted_relaxation_takes_the_same_path(adatom, home, tmp_path, monkeypatch, calls):
+    maker = load_backend("emt").relax()
+    whole = maker.calculate(adatom)
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "interrupted"))
+    with monkeypatch.context() as patch:
+        limited(EmtBackend, calls, patch)
+        with pytest.raises(CalculationError):
+            maker.calculate(adatom)
+    messages = []
+    with listen(messages.append):
+        resumed = maker.calculate(adatom)
+    assert [messages[0].state, messages[0].ionic_step] == ["resumed", calls]
+    assert resumed.restarts == 1
+    assert resumed.energy == pytest.approx(whole.energy, abs=1e-9)
+    assert resumed.ionic_steps == whole.ionic_steps, "the Hessian was rebuilt, nothing was computed twice"
+    for one, other in zip(steps_of(whole), steps_of(resumed), strict=True):
+        assert one["energy"] == pytest.approx(other["energy"], abs=1e-9)
+
+
+def test_half_a_line_is_forgotten(adatom, monkeypatch):
+    maker = load_backend("emt").relax()
+    with monkeypatch.context() as patch:
+        limited(EmtBackend, 3, patch)
+        with pytest.raises(CalculationError):
+            maker.calculate(adatom)
+    backend = load_backend("emt")
+    (file,) = Path(backend_home()).glob("calculations/*/*/steps.jsonl")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:2]) + lines[2][: len(lines[2]) // 2])
+    assert len(read_steps(file)) == 2
+    document = maker.calculate(adatom)
+    assert document.converged
+    assert len(steps_of(document)) == document.ionic_steps
+    assert backend.address(adatom, "relax") == document.id
+
+
+def backend_home() -> Path:
+    from anodeflow.settings import get_settings
+
+    return get_settings().home
+
+
+def test_damaged_document_is_made_again_from_its_steps(adatom):
+    maker = load_backend("emt").relax()
+    first = maker.calculate(adatom)
+    file = Path(first.directory) / "calculation.json"
+    file.write_text(file.read_text()[:500])
+    messages = []
+    with listen(messages.append):
+        again = maker.calculate(adatom)
+    assert again.energy == first.energy
+    assert again.ionic_steps == first.ionic_steps
+    assert not [message for message in messages if message.state == "running"], "no step was computed again"
+
+
+def test_relaxation_out_of_steps_says_so_and_goes_on_when_asked_again(adatom):
+    data = load_backend("emt").recipe()
+    data["relaxation"]["max_steps"] = 3
+    maker = EmtBackend.model_validate(data).relax()
+    first = maker.calculate(adatom)
+    assert not first.converged
+    assert "not converged after" in first.warnings[0]
+    second = maker.calculate(adatom)
+    assert second.ionic_steps > first.ionic_steps
+    assert steps_of(second)[: first.ionic_steps] == steps_of(first)[: first.ionic_steps]
+
+
+def test_append_cuts_off_what_a_kill_left(tmp_path):
+    file = tmp_path / "steps.jsonl"
+    append_step(file, {"n": 1})
+    with file.open("a") as stream:
+        stream.write('{"n": 2, "pos')
+    append_step(file, {"n": 3})
+    assert read_steps(file) == [{"n": 1}, {"n": 3}]
+    assert [json.loads(line)["n"] for line in file.read_text().splitlines()] == [1, 3]
