@@ -74,7 +74,7 @@ unpack() {  # unpack PACKAGE: its files below .venv/debian
 
 command -v g++ >/dev/null || command -v clang++ >/dev/null || command -v c++ >/dev/null ||
     fail "no C++ compiler found: install one (Debian, Ubuntu: apt install g++), GPAW is compiled with it."
-if ! headers; then
+if ! headers && ! [ -f ".venv/debian/usr/include/python$version/Python.h" ]; then
     say "fetching the headers of Python $version"
     unpack "libpython$version-dev" || fail "Python $version has no headers (Python.h):" \
         "install them (Debian, Ubuntu: apt install python$version-dev), or name another Python with PYTHON=..."
@@ -140,7 +140,7 @@ $venv_python -c 'if True:
     import gpaw, gpaw.cgpaw as extension
     xc = gpaw.get_libraries()["libxc"] or "no (its own PBE serves)"
     blas = "yes" if hasattr(extension, "mmm") else "no (that of scipy serves)"
-    mpi = "yes" if extension.have_mpi else "no (GPAW runs on one core)"
+    mpi = "yes, with ScaLAPACK" if extension.have_mpi else "no (GPAW runs on one core)"
     print(f"setup: GPAW {gpaw.__version__} has libxc: {xc}; BLAS: {blas}; MPI: {mpi}")' ||
     fail "GPAW does not import: remove .venv and run it again."
 fingerprint >"$stamp"
