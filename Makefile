@@ -4,18 +4,18 @@
 
 BIN = .venv/bin
 # One thread a process: GPAW and the tests are parallel over processes.
-ENV = OMP_NUM_THREADS=1
+THREADS = OMP_NUM_THREADS=1
 
 setup:
 	@sh scripts/setup.sh
 
 demo: setup
-	$(ENV) $(BIN)/anodeflow run workflows/quickstart.yaml
-	$(ENV) $(BIN)/anodeflow report quickstart -o demo
+	$(THREADS) $(BIN)/anodeflow run workflows/quickstart.yaml
+	$(THREADS) $(BIN)/anodeflow report quickstart -o demo
 
 # ARGS goes to pytest: make test ARGS="tests/test_doctor.py -x"
 test: setup
-	$(ENV) $(BIN)/python -m pytest $(ARGS)
+	$(THREADS) $(BIN)/python -m pytest $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
