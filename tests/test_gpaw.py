@@ -11,6 +11,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import RelaxationSettings
+from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.gpaw import GpawBackend, GpawParallel, GpawSettings, kpoint_grid, scf_iteration
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
 from anodeflow.errors import CalculationError, InterruptedCalculationError
@@ -58,6 +59,22 @@ def test_ladder_gives_more_cycles_and_keeps_the_physics():
         for key in ("mode", "xc", "kpts", "occupations"):
             assert parameters[key] == asked[key]
     assert parameters_at(0, asked) == asked
+
+
+def test_ranks_are_capped_by_kpoints_where_there_is_no_scalapack(monkeypatch, tmp_path):
+    from anodeflow.backends import gpaw
+
+    monkeypatch.setattr(gpaw, "has_mpi", lambda: True)
+    monkeypatch.setattr(gpaw, "usable_ranks", lambda: 64)
+    many = GpawBackend(name="many", settings=GpawSettings(kpoint_spacing=0.3))
+    folder = CalculationFolder(tmp_path)
+    monkeypatch.setattr(gpaw, "has_scalapack", lambda: True)
+    assert many.command(folder, LITHIUM)[:3] == ["mpiexec", "-n", "64"]
+    monkeypatch.setattr(gpaw, "has_scalapack", lambda: False)
+    # Γ-centred 7 x 7 x 7 of a cubic crystal: 0 <= x <= y <= z <= 3 leaves 20 points
+    assert many.command(folder, LITHIUM)[:3] == ["mpiexec", "-n", "20"]
+    assert many.command(folder, isolated_atom("Li"))[:3] == ["mpiexec", "-n", "2"]
+    assert many.command(folder, isolated_atom("Mg"))[0] != "mpiexec"
 
 
 def test_scf_iteration_is_read_from_the_log(tmp_path):
@@ -120,7 +137,7 @@ def test_killed_code_is_told_as_such(home):
     assert document.converged
     assert document.restarts == 1
     steps = [json.loads(line) for line in (Path(document.directory) / "steps.jsonl").read_text().splitlines()]
-    assert [step["attempt"] for step in steps][0] == 0
+    assert steps[0]["attempt"] == 0
     assert len({step["attempt"] for step in steps}) == 2
 
 

@@ -7,7 +7,6 @@ class TestMyCode(BackendConformance):
 
 import json
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -45,13 +44,13 @@ class BackendConformance:
         monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
 
     @pytest.fixture
-    def backend(self) -> Iterator[Backend]:
+    def backend(self) -> Backend:
         """The backend under test; skips where its code is not installed."""
         backend = self.make_backend()
         found = backend.availability()
         if not found.works:
             pytest.skip(f"{found.detail}; {found.remedy}")
-        yield backend
+        return backend
 
     def make_backend(self) -> Backend:
         """Return the backend to be tested."""

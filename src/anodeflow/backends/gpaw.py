@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import spglib
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -82,6 +83,10 @@ class GpawBackend(Backend):
             return Availability(False, "", "GPAW is not installed", _INSTALL)
         if find_spec("gpaw_data") is None and "GPAW_SETUP_PATH" not in os.environ:
             return Availability(False, version("gpaw"), "GPAW has no PAW datasets", "pip install gpaw-data")
+        try:
+            import _gpaw  # noqa: F401
+        except ImportError as error:
+            return Availability(False, version("gpaw"), f"GPAW's extension does not load ({error})", _INSTALL)
         detail = f"MPI with {usable_ranks()} ranks" if has_mpi() else "without MPI: one core"
         return Availability(True, version("gpaw"), detail)
 
@@ -147,7 +152,7 @@ class GpawBackend(Backend):
         log = folder.path / "driver.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                self.command(folder),
+                self.command(folder, structure),
                 cwd=folder.path,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
@@ -165,9 +170,12 @@ class GpawBackend(Backend):
         if process.returncode != 0:
             raise _failure(process.returncode, structure, folder, log)
 
-    def command(self, folder: CalculationFolder) -> list[str]:
-        """Return the command that runs the driver on a calculation folder."""
+    def command(self, folder: CalculationFolder, structure: Structure) -> list[str]:
+        """Return the command that runs the driver on the folder of a structure's calculation."""
         ranks = usable_ranks() if self.parallel.ranks == "auto" else self.parallel.ranks
+        if has_mpi() and not has_scalapack():
+            # Without ScaLAPACK GPAW 26.7 crashes when there are more ranks than k-points times spins.
+            ranks = min(ranks, irreducible_kpoints(structure, self.settings.kpoint_spacing))
         launcher = shlex.split(self.parallel.launcher.format(ranks=ranks)) if has_mpi() and ranks > 1 else []
         driver = Path(__file__).with_name("gpaw_driver.py")
         return [*launcher, sys.executable, "-m", "gpaw", "python", os.fspath(driver), os.fspath(folder.path)]
@@ -181,6 +189,15 @@ def kpoint_grid(structure: Structure, spacing: float) -> list[int]:
         max(1, math.ceil(length / spacing - 1e-6)) if periodic else 1
         for length, periodic in zip(lengths, structure.lattice.pbc, strict=True)
     ]
+
+
+def irreducible_kpoints(structure: Structure, spacing: float) -> int:
+    """Return how many k-points (times spins) of the grid are left by symmetry and time reversal."""
+    grid = kpoint_grid(structure, spacing)
+    moments = structure.site_properties.get("magmom") or []
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
+    mapping, _ = spglib.get_ir_reciprocal_mesh(grid, cell, is_shift=[0, 0, 0])
+    return len(set(mapping.tolist())) * (2 if any(moments) else 1)
 
 
 def dataset_paths() -> list[Path]:
@@ -199,6 +216,15 @@ def has_mpi() -> bool:
     except ImportError:
         return False
     return hasattr(_gpaw, "Communicator") and any(shutil.which(name) for name in ("mpiexec", "srun"))
+
+
+def has_scalapack() -> bool:
+    """Return whether GPAW was compiled with ScaLAPACK."""
+    try:
+        import _gpaw
+    except ImportError:
+        return False
+    return hasattr(_gpaw, "new_blacs_context")
 
 
 def usable_ranks() -> int:
