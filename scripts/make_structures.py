@@ -54,9 +54,7 @@ IDENTITY = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 def conventional(element: str, host: str, a: float, c: float | None) -> Structure:
     """Return the conventional cell of an element on its host lattice."""
     if host == "hcp":
-        return Structure(
-            Lattice.hexagonal(a, c), [element] * 2, [[1 / 3, 2 / 3, 1 / 4], [2 / 3, 1 / 3, 3 / 4]]
-        )
+        return Structure(Lattice.hexagonal(a, c), [element] * 2, [[1 / 3, 2 / 3, 1 / 4], [2 / 3, 1 / 3, 3 / 4]])
     atoms = bulk(element, host, a=a, cubic=True)
     return AseAtomsAdaptor.get_structure(atoms)
 
@@ -183,9 +181,7 @@ def standard_cell(crystal: Structure, host: HostLattice) -> tuple[Structure, Hos
     axes = np.array(host.axes)
     choices = [HostLattice(lattice=host.lattice, axes=np.roll(axes, n, axis=1).tolist()) for n in turns]
     stacks = [stack_planes(crystal, plane_in_cell(crystal, (0, 0, 1), "host", choice)) for choice in choices]
-    sizes = [
-        (round(s.crystal.volume / s.period, -1), round(sum(s.crystal.lattice.abc[:2]), 1)) for s in stacks
-    ]
+    sizes = [(round(s.crystal.volume / s.period, -1), round(sum(s.crystal.lattice.abc[:2]), 1)) for s in stacks]
     best = sizes.index(min(sizes))
     host_cell, stack = choices[best].cell(crystal), stacks[best]
     a, b, c = stack.vectors @ stack.rotation.T
@@ -206,9 +202,7 @@ def describe(ordering: Ordering, lowest: float, reference: float) -> str:
     """One line on an ordering: host, space group, energies."""
     symbol, _ = crystal_of(ordering).get_space_group_info(symprec=0.05)
     host = ordering.host.cell(crystal_of(ordering)) if ordering.kept else None
-    edges = (
-        "" if host is None else ", host edges {:.3f} {:.3f} {:.3f} Å".format(*np.linalg.norm(host, axis=1))
-    )
+    edges = "" if host is None else ", host edges {:.3f} {:.3f} {:.3f} Å".format(*np.linalg.norm(host, axis=1))
     return (
         f"{ordering.host.lattice} {symbol}, {len(ordering.atoms)} atoms: {1000 * (ordering.energy - lowest):.1f} "
         f"meV/atom above the lowest, formation energy {ordering.energy - reference:.4f} eV/atom, largest "
@@ -262,9 +256,7 @@ def alloy(formula: str, hosts: list[str], sizes: list[int]) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("elements")
     alloy_parser = what.add_parser("alloy")

@@ -157,7 +157,7 @@ def test_numbers_are_those_of_plain_ase_and_gpaw(finished):
     slab.set_constraint(FixAtoms(mask=slab.get_tags() == 3))
     adsorbed = slab.copy()
     adsorbed.append("Li")
-    adsorbed.positions[-1] = slab[-1].position + [slab.cell[0, 0] / 2, slab.cell[1, 1] / 2, 1.6]
+    adsorbed.positions[-1] = [*(slab[-1].position[:2] + slab.cell.lengths()[:2] / 2), slab[-1].z + 1.6]
     energies = []
     for atoms in (slab, adsorbed):
         atoms.calc = calculator((4, 4, 1), poissonsolver={"dipolelayer": "xy"})

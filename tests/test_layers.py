@@ -67,9 +67,7 @@ def test_help_answers_at_once():
 
 def test_wheel_holds_code_and_data(tmp_path):
     root = SOURCE.parents[1]
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=root, check=True
-    )
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=root, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for wanted in (

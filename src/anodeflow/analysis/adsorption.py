@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from anodeflow.analysis.binding import binding_energy
 from anodeflow.address import content_hash
+from anodeflow.analysis.binding import binding_energy
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.adatom import describe_adatom, same_minimum
