@@ -85,6 +85,19 @@ def test_scf_iteration_is_read_from_the_log(tmp_path):
 
 
 @pytest.mark.gpaw
+def test_slab_that_only_looks_like_its_mirror_image_relaxes():
+    """Three layers, the bottom one fixed: symmetric at the start, not after the first step."""
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=3, fixed_layers=1, vacuum=7, min_width=0)).structure
+    assert len(set(backend().parameters(slab)["symmetry"]["extra_ids"])) == 2
+    data = backend(kpoint_spacing=0.9).recipe()
+    data["relaxation"] |= {"force_threshold": 0.01, "max_steps": 3}
+    document = GpawBackend.model_validate(data).relax().calculate(slab)
+    assert document.ionic_steps > 1, "it has moved"
+    assert document.warnings == [] or "not converged" in document.warnings[0]
+    assert document.structure[0].coords == pytest.approx(slab[0].coords, abs=1e-9)
+
+
+@pytest.mark.gpaw
 @pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
     """So few SCF cycles are allowed that every rung is climbed; the energy is that of an easy run."""

@@ -189,6 +189,7 @@ class Campaign(BaseModel):
                 atom_reference_reliable=backend.atom_reference_reliable,
                 campaign=self.name,
                 system=system.name,
+                reference=self.reference,
             )
             studies.append(
                 maker.make(

@@ -34,7 +34,7 @@ def adsorption_document(
     sites, relaxed
         Sites and their relaxations, in the same order; none where a relaxation failed.
     study
-        `campaign`, `system`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`.
+        `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`.
 
     Returns
     -------
@@ -87,6 +87,7 @@ def adsorption_document(
         document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
         campaign=study["campaign"],
         system=study["system"],
+        reference=study["reference"],
         backend=slab.backend,
         code=f"{slab.code} {slab.code_version}",
         settings=settings,

@@ -29,6 +29,9 @@ from anodeflow.schemas.calculation import Task
 _INSTALL = "install it with pip install 'anodeflow[gpaw]' (a C++ compiler is needed; see `make setup`)"
 
 
+_SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
+
+
 class GpawSettings(BaseModel):
     """What decides GPAW's numbers. All of it is hashed and stored with every calculation."""
 
@@ -91,14 +94,11 @@ class GpawBackend(Backend):
         return Availability(True, version("gpaw"), detail)
 
     def version(self) -> str:
-        """Return the versions of GPAW and of its PAW datasets."""
-        parts = []
-        for package in ("gpaw", "gpaw-data"):
-            try:
-                parts.append(f"{package} {version(package)}")
-            except PackageNotFoundError:
-                continue
-        return ", ".join(parts)
+        """Return the version of GPAW and that of its PAW datasets (none of ours if GPAW_SETUP_PATH leads elsewhere)."""
+        try:
+            return f"{version('gpaw')}, gpaw-data {version('gpaw-data')}"
+        except PackageNotFoundError:
+            return version("gpaw") if find_spec("gpaw") else ""
 
     def check_elements(self, elements: Iterable[str]) -> None:
         """Raise InputError for an element without a PAW dataset."""
@@ -122,6 +122,11 @@ class GpawBackend(Backend):
             "occupations": {"name": "fermi-dirac", "width": settings.smearing_width},
             "convergence": {"energy": settings.energy_tolerance, "density": settings.density_tolerance},
             "maxiter": settings.max_scf_cycles,
+            "symmetry": {
+                # A fixed atom and a free one are not each other's mirror image, though they look it at the start.
+                "extra_ids": fixed_atoms(structure),
+                "tolerance": _SYMMETRY_TOLERANCE,
+            },
         }
         if settings.setups:
             parameters["setups"] = settings.setups
@@ -179,6 +184,12 @@ class GpawBackend(Backend):
         launcher = shlex.split(self.parallel.launcher.format(ranks=ranks)) if has_mpi() and ranks > 1 else []
         driver = Path(__file__).with_name("gpaw_driver.py")
         return [*launcher, sys.executable, "-m", "gpaw", "python", os.fspath(driver), os.fspath(folder.path)]
+
+
+def fixed_atoms(structure: Structure) -> list[int]:
+    """Return for each atom a number that tells which of its directions are free (7: all, 0: none)."""
+    flags = structure.site_properties.get("selective_dynamics") or [None] * len(structure)
+    return [7 if free is None else sum(bool(axis) << bit for bit, axis in enumerate(free)) for free in flags]
 
 
 def kpoint_grid(structure: Structure, spacing: float) -> list[int]:

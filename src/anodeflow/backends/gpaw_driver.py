@@ -20,20 +20,23 @@ from anodeflow.backends.folder import read_steps, write_atomically
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
 
 
+_MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
+
+
 def main(folder: Path) -> int:
     """Run what the folder's input asks for; return the exit status."""
     from gpaw import ConvergenceError
+    from gpaw.new.symmetry import SymmetryBrokenError
 
     request = decode((folder / "input.json").read_text())
     atoms = request["atoms"]
     steps_file = folder / "steps.jsonl"
     attempt = len(read_steps(steps_file))
-    remedies: list[str] = []
     counter = ScfCounter()
     world.barrier()
-    for rung in range(len(LADDER) + 1):
-        if rung:
-            remedies.append(LADDER[rung - 1][0])
+    rung, anew = 0, 0
+    while rung <= len(LADDER):
+        remedies = [name for name, _ in LADDER[:rung]]
         try:
             calculator = make_calculator(
                 parameters_at(rung, request["parameters"]), atoms, folder / "gpaw.txt", counter
@@ -52,16 +55,25 @@ def main(folder: Path) -> int:
             if world.rank == 0:
                 print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
             world.barrier()
+            rung += 1
             continue
-        finish(folder, {"converged": converged, "remedies": remedies})
+        except SymmetryBrokenError:
+            # Rounding grew until the geometry lost the symmetry it began with: begin again with what is left.
+            anew += 1
+            if anew > _MOST_SYMMETRIES:
+                raise
+            world.barrier()
+            continue
+        warnings = [f"GPAW lost the symmetry it had found and found it anew {anew} times"] if anew else []
+        finish(folder, {"converged": converged, "remedies": remedies, "warnings": warnings})
         return 0
     cycles = request["parameters"]["maxiter"] * (1 + len(LADDER))
     finish(
         folder,
         {
             "converged": False,
-            "remedies": remedies,
-            "error": f"the SCF did not converge in {cycles} cycles, after all of {len(remedies)} remedies",
+            "remedies": [name for name, _ in LADDER],
+            "error": f"the SCF did not converge in {cycles} cycles, after all of {len(LADDER)} remedies",
         },
     )
     return 3

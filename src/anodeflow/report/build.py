@@ -71,7 +71,7 @@ def write_report(
             f"campaign {campaign!r} has no finished study: run it first (anodeflow status says how far it is)."
         )
     _require("jinja2", "matplotlib")
-    references = [reference] if reference else shipped_references()
+    references = [reference] if reference else _references(documents)
     main = comparison.main_table(documents, references)
     parts = sections(documents, references)
     used = _used(documents, references)
@@ -103,6 +103,12 @@ def _require(*packages: str) -> None:
             import_module(package)
         except ImportError as error:
             raise InputError(f"reports need {package}: pip install 'anodeflow[report]'.") from error
+
+
+def _references(documents: list[StudyDoc]) -> list[Reference]:
+    """The papers that the campaign names and anodeflow has values of; all that it has if the campaign names none."""
+    named = {document.reference for document in documents if document.reference}
+    return [shipped for shipped in shipped_references() if not named or shipped.doi in named]
 
 
 def _used(documents: list[StudyDoc], references: list[Reference]) -> list[Reference]:

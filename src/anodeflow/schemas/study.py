@@ -15,6 +15,7 @@ class StudyDoc(BaseModel):
     study: str = Field(description="Name of the study.")
     campaign: str = Field(description="Name of the campaign.")
     system: str = Field(description="Name of the system in the campaign.")
+    reference: str | None = Field(default=None, description="DOI of the paper that the campaign compares with.")
     backend: str = Field(description="Name of the backend file.")
     code: str = Field(description="Name and version of the code.")
     settings: dict[str, Any] = Field(description="Settings that all calculations shared.")

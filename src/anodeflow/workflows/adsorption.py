@@ -43,8 +43,8 @@ class AdsorptionMaker(Maker):
         Box of the isolated atom, Å.
     atom_reference_reliable
         False for backends that cannot treat isolated atoms; the document says so.
-    campaign, system
-        Names that the document and its rows carry.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with.
     """
 
     relax: Maker
@@ -58,6 +58,7 @@ class AdsorptionMaker(Maker):
     atom_reference_reliable: bool = True
     campaign: str = ""
     system: str = ""
+    reference: str | None = None
 
     def make(
         self,
@@ -106,6 +107,7 @@ class AdsorptionMaker(Maker):
         study = {
             "campaign": self.campaign,
             "system": system,
+            "reference": self.reference,
             "adsorbate": self.adsorbate,
             "spin_polarized": self.spin_polarized,
             "atom_reference_reliable": self.atom_reference_reliable,
