@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,27 @@ def test_shipped_backends_are_valid(name):
     backend = load.load_backend(name)
     assert backend.description
     assert backend.settings_hash() != load.load_backend("emt" if name != "emt" else "mlip").settings_hash()
+
+
+def test_database_that_does_not_answer(anodeflow, campaign_file, home, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("ANODEFLOW_DATABASE", f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=300")
+    ended = anodeflow("run", campaign_file())
+    assert ended.status == 2
+    assert f"127.0.0.1:{port}" in ended.err
+    assert "Traceback" not in ended.err
+    assert not list(home.glob("calculations/*/*")), "nothing ran"
+
+
+def test_damaged_database_file(anodeflow, campaign_file, home):
+    assert anodeflow("run", campaign_file()).status == 0
+    file = home / "database" / "sqlite" / "anodeflow" / "outputs.collection"
+    assert file.stat().st_size > 4096
+    file.write_bytes(b"garbage" * 1000)
+    for command in (("run", campaign_file()), ("query",)):
+        ended = anodeflow(*command)
+        assert ended.status == 2
+        assert str(file.parents[1]) in ended.err
+        assert "Traceback" not in ended.err

@@ -98,6 +98,21 @@ def test_slab_that_only_looks_like_its_mirror_image_relaxes():
 
 
 @pytest.mark.gpaw
+def test_lost_symmetry_is_found_anew_and_told(monkeypatch):
+    """GPAW takes the fixed slab for its mirror image: after the first step it must begin again, with less symmetry."""
+    from anodeflow.backends import gpaw
+
+    slab = build_slab(load_structure("Li"), SlabSpec(layers=3, fixed_layers=1, vacuum=7, min_width=0)).structure
+    data = backend(kpoint_spacing=0.9).recipe()
+    data["relaxation"] |= {"force_threshold": 0.01, "max_steps": 2}
+    maker = GpawBackend.model_validate(data).relax()
+    monkeypatch.setattr(gpaw, "fixed_atoms", lambda structure: [7] * len(structure))
+    document = maker.calculate(slab)
+    assert document.ionic_steps > 1
+    assert any("lost the symmetry" in warning for warning in document.warnings)
+
+
+@pytest.mark.gpaw
 @pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
     """So few SCF cycles are allowed that every rung is climbed; the energy is that of an easy run."""

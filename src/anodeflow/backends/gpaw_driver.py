@@ -19,7 +19,6 @@ from anodeflow.backends.driver import run_task
 from anodeflow.backends.folder import read_steps, write_atomically
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
 
-
 _MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
 
 

@@ -13,7 +13,7 @@ def print_results(rows: "list[ResultRow]") -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("campaign", "system", "study", "property", "label"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "property")
     table.add_column("value", justify="right", no_wrap=True)
     for column in ("unit", "backend"):
         table.add_column(column, overflow="fold")
