@@ -79,6 +79,7 @@ def test_numbers_are_those_of_plain_ase(campaign):
     report = campaign.run()
     assert report.succeeded, report.failures
     assert (report.computed, report.reused) == (6, 0)
+    assert report.document_ids == [document.document_id for document in study_documents("aluminium")]
     expected = plain_ase()
     rows = query(campaign="aluminium").set_index("property")
     for name in ("binding_energy", "binding_energy_bulk"):

@@ -47,7 +47,8 @@ def run(
     display = RunDisplay([calculation.label for calculation in planned], console)
     with nullcontext() if quiet else display:
         report = run_campaign(campaign, None if quiet else display)
-    print_results(result_rows({"campaign": campaign.name, "backend": campaign.load_backend().name}))
+    if report.document_ids:
+        print_results(result_rows({"campaign": campaign.name, "document_id": report.document_ids}))
     console.print(
         f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
         f"Database: {settings.database or settings.home / 'database'}. "

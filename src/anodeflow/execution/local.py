@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from anodeflow.backends.progress import Progress, listen
 from anodeflow.database.store import open_store
 from anodeflow.execution.state import CampaignStatus, StepStatus, campaign_lock, now
+from anodeflow.schemas import StudyDoc
 from anodeflow.settings import get_settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class RunReport(BaseModel):
     failures: list[str] = Field(default_factory=list, description="One sentence for each job that failed.")
     computed: int = Field(description="Calculations done by this run.")
     reused: int = Field(description="Calculations found finished.")
+    document_ids: list[str] = Field(default_factory=list, description="Ids of the study documents of this run.")
     seconds: float = Field(description="Wall time of the run, s.")
 
 
@@ -74,7 +76,7 @@ def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | No
         keeper = _StatusKeeper(status, settings.campaigns)
         scratch = settings.home / "scratch"
         with listen(keeper), listen(listener or (lambda _: None)), _collect_failures(status.failures):
-            run_locally(campaign.flow(), store=store, log=False, root_dir=scratch)
+            responses = run_locally(campaign.flow(), store=store, log=False, root_dir=scratch)
         status.state = "failed" if status.failures else "finished"
         status.save(settings.campaigns)
     states = [step.state for step in status.steps]
@@ -84,6 +86,12 @@ def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | No
         failures=status.failures,
         computed=states.count("finished"),
         reused=states.count("reused"),
+        document_ids=[
+            response.output.document_id
+            for indexed in responses.values()
+            for response in indexed.values()
+            if isinstance(response.output, StudyDoc)
+        ],
         seconds=time.monotonic() - began,
     )
 
