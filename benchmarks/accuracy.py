@@ -1,8 +1,8 @@
 """How far the binding energy of Li on Li(001) is from converged, one parameter at a time.
 
 Takes the relaxed geometries of a finished quickstart campaign (`make demo`) and evaluates them again, without
-relaxing, with other cutoffs, k-points and smearings, and with the three GPAW presets; prints one line each. Run again, it
-finds what is done.
+relaxing, with other cutoffs, k-points and smearings, and with the three GPAW presets; prints one line each. Run
+again, it finds what is done.
 
     python benchmarks/accuracy.py [--presets-only]
 """
