@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from factories import adsorption_document, calculation_document
 from jobflow import Flow, JobStore, Response, job, run_locally
+from processes import parent_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -296,7 +297,7 @@ def test_embedded_server_lost_in_the_middle(settings, monkeypatch):
     def lose_it(store):
         store.update({"uuid": "kept", "index": 1, "output": 1})
         server = folder.recorded()
-        supervisor = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(server.pid)]))
+        supervisor = parent_of(server.pid)
         os.kill(supervisor, signal.SIGKILL)
         os.kill(server.pid, signal.SIGKILL)
         store.count({"uuid": "kept"})

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import parent_of, processes_naming
 from pymongo import MongoClient
 
 from anodeflow.database import embedded
@@ -33,12 +34,6 @@ with embedded_server(Path(sys.argv[1])) as server, MongoClient(server.uri) as cl
 """
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of all processes that name the folder."""
-    listed = subprocess.run(["ps", "-ewwo", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line]
-
-
 def wait_until(condition, seconds: float = 20.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -53,10 +48,6 @@ def client_process(folder: Path, documents: int, name: str, stay: float = 0.0) -
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def supervisor_of(server: Server) -> int:
-    return int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(server.pid)]))
-
-
 def documents_of(server: Server) -> set[str]:
     with MongoClient(server.uri, serverSelectionTimeoutMS=10000) as client:
         return {document["_id"] for document in client.test.documents.find()}
@@ -68,7 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     pytest.importorskip("secantus")
     monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
     yield tmp_path / "server"
-    assert wait_until(lambda: not processes_of(tmp_path)), processes_of(tmp_path)
+    assert wait_until(lambda: not processes_naming(tmp_path)), processes_naming(tmp_path)
 
 
 def test_all_clients_share_one_server_on_loopback(folder):
@@ -88,8 +79,8 @@ def test_stops_after_its_last_client_and_keeps_the_documents(folder):
         client.test.documents.insert_one({"_id": "kept"})
         time.sleep(1.2)
         assert server.answers(), "it stopped under a client"
-        assert len(processes_of(folder)) == 2, "server and supervisor"
-    assert wait_until(lambda: not processes_of(folder))
+        assert len(processes_naming(folder)) == 2, "server and supervisor"
+    assert wait_until(lambda: not processes_naming(folder))
     assert not server.answers()
     assert not ServerFolder(folder).state.exists()
     with embedded_server(folder) as server:
@@ -133,7 +124,7 @@ def test_killed_supervisor_is_replaced(folder, victims):
     with embedded_server(folder) as server, MongoClient(server.uri) as client:
         for n in range(30):
             client.test.documents.insert_one({"_id": str(n)})
-        os.kill(supervisor_of(server), signal.SIGKILL)
+        os.kill(parent_of(server.pid), signal.SIGKILL)
         if victims == "both":
             os.kill(server.pid, signal.SIGKILL)
         assert wait_until(lambda: not is_locked(ServerFolder(folder).supervisor_lock))
@@ -141,7 +132,7 @@ def test_killed_supervisor_is_replaced(folder, victims):
         with embedded_server(folder) as again:
             assert again.pid != server.pid
             assert documents_of(again) == {str(n) for n in range(30)}
-            assert wait_until(lambda: sum("--storage-path" in line for line in processes_of(folder)) == 1)
+            assert wait_until(lambda: sum("--storage-path" in line for line in processes_naming(folder)) == 1)
 
 
 def test_another_server_on_the_recorded_port_is_left_alone(folder):
@@ -161,7 +152,7 @@ def sound_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
         with embedded_server(folder):
             pass
-    assert wait_until(lambda: not processes_of(folder))
+    assert wait_until(lambda: not processes_naming(folder))
     return folder / "storage"
 
 

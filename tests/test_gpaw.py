@@ -1,13 +1,12 @@
 """The GPAW backend: k-points, parameters, remedies, what it says when it fails."""
 
 import json
-import os
-import signal
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from processes import processes_naming
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import RelaxationSettings
@@ -151,8 +150,8 @@ def test_killed_code_is_told_as_such(home):
         while time.monotonic() < deadline:
             for steps in home.glob("calculations/*/*/steps.jsonl"):
                 if steps.read_text().count("\n") >= 2:
-                    (process,) = children(os.getpid(), "gpaw_driver.py")
-                    os.kill(process, signal.SIGKILL)
+                    (process,) = processes_naming(steps.parent)
+                    process.kill()
                     return
             time.sleep(0.05)
 
@@ -167,20 +166,6 @@ def test_killed_code_is_told_as_such(home):
     steps = [json.loads(line) for line in (Path(document.directory) / "steps.jsonl").read_text().splitlines()]
     assert steps[0]["attempt"] == 0
     assert len({step["attempt"] for step in steps}) == 2
-
-
-def children(parent: int, command: str) -> list[int]:
-    """Processes below `parent` whose command line holds `command`."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_text()
-            above = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if above == parent and command in words:
-            found.append(int(folder.name))
-    return found
 
 
 @pytest.mark.gpaw

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import processes_naming
 
 from anodeflow import query
 from anodeflow.database.query import study_documents
@@ -75,8 +76,8 @@ def killed_and_finished(tmp_path_factory):
     identifier = step["calculation_id"]
     broken_off = home / "calculations" / identifier[:2] / identifier
     time.sleep(2)
-    survivors = subprocess.run(["pgrep", "-f", str(broken_off)], capture_output=True, text=True)
-    before = {"documents": documents(home), "steps": positions(broken_off), "survivors": survivors.stdout.split()}
+    survivors = processes_naming(broken_off)
+    before = {"documents": documents(home), "steps": positions(broken_off), "survivors": survivors}
     status = subprocess.run(
         [sys.executable, "-m", "anodeflow", "status", "tiny", "--format", "json"],
         env=environment,
