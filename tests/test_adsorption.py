@@ -16,6 +16,7 @@ from anodeflow import query
 from anodeflow.backends import load_backend
 from anodeflow.backends.progress import listen
 from anodeflow.campaign import Campaign
+from anodeflow.data import data_folder
 from anodeflow.database.query import study_documents
 from anodeflow.database.store import open_store
 from anodeflow.errors import CalculationError
@@ -114,6 +115,17 @@ def test_other_campaign_with_the_same_surface_computes_nothing(campaign, tmp_pat
     report = Campaign.from_file(file).run()
     assert (report.computed, report.reused) == (0, 6)
     assert len(query()) == 4
+
+
+def test_same_settings_under_another_name_are_found_and_named_anew(campaign, tmp_path):
+    campaign.run()
+    (tmp_path / "mine.yaml").write_text((data_folder("configs") / "backends" / "emt.yaml").read_text())
+    file = tmp_path / "other.yaml"
+    file.write_text(CAMPAIGN.replace("name: aluminium", "name: other").replace("backend: emt", "backend: mine.yaml"))
+    report = Campaign.from_file(file).run()
+    assert (report.computed, report.reused) == (0, 6)
+    assert set(query(campaign="other").backend) == {"mine"}
+    assert set(query(campaign="aluminium").backend) == {"emt"}
 
 
 def test_maker_runs_by_itself_as_atomate2s_do():

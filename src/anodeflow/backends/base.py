@@ -209,6 +209,8 @@ class CalculationMaker(Maker):
                         max_force=document.max_force,
                     )
                     return document
+        # Somebody else may have computed it, under another name of the same settings.
+        document = document.model_copy(update={"label": label, "backend": backend.name})
         tell("reused", energy=document.energy, max_force=document.max_force, ionic_step=document.ionic_steps)
         return document
 

@@ -13,6 +13,7 @@ from anodeflow.backends.progress import Progress
 
 _MARKS = {"finished": ("✓", "green"), "reused": ("✓", "dim green"), "failed": ("✗", "bold red")}
 _ENDS = tuple(_MARKS)
+_SILENCE = 20.0  # s without a line after which an SCF iteration is worth one
 
 
 def clock(seconds: float) -> str:
@@ -51,7 +52,7 @@ class RunDisplay:
         self.labels = list(labels)
         self.console = console
         self.messages: dict[str, Progress] = {}
-        self.began = time.monotonic()
+        self.began = self.printed = time.monotonic()
         self.live = (
             Live(console=console, refresh_per_second=4, get_renderable=self._table) if console.is_terminal else None
         )
@@ -78,10 +79,12 @@ class RunDisplay:
             head = f"[{self.labels.index(message.label) + 1}/{len(self.labels)}] {message.label}: {message.state}"
             detail = ", ".join(part for part in (numbers(message), message.message) if part)
             line = f"{head}{' - ' + detail if detail else ''} ({clock(message.elapsed)}; {done} done)"
+            self.printed = time.monotonic()
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    @staticmethod
-    def _is_news(before: Progress | None, message: Progress) -> bool:
+    def _is_news(self, before: Progress | None, message: Progress) -> bool:
+        if time.monotonic() - self.printed > _SILENCE:
+            return True
         if before is None or before.state != message.state:
             return message.state != "running" or message.ionic_step > 0
         return message.ionic_step != before.ionic_step

@@ -1,0 +1,60 @@
+"""What a run shows: a live table on a terminal, lines elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from anodeflow.backends.progress import Progress
+from anodeflow.execution import display
+from anodeflow.execution.display import RunDisplay, clock
+
+
+def console(terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120)
+
+
+def shown(display_console: Console) -> str:
+    return display_console.file.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3725, "1:02:05")])
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_lines_say_which_of_how_many_and_how_far():
+    out = console(terminal=False)
+    with RunDisplay(["bulk", "slab"], out) as show:
+        show(Progress("bulk", "1", "started"))
+        show(Progress("bulk", "1", "running", scf_iteration=3, elapsed=1.0))
+        show(Progress("bulk", "1", "running", ionic_step=1, energy=-1.5, max_force=0.25, elapsed=2.0))
+        show(Progress("bulk", "1", "finished", ionic_step=1, energy=-1.5, max_force=0.01, elapsed=3.0))
+        show(Progress("slab", "2", "failed", message="the SCF did not converge"))
+    lines = shown(out).splitlines()
+    assert lines == [
+        "[1/2] bulk: started (0:00; 0 done)",
+        "[1/2] bulk: running - ionic step 1, E = -1.5000 eV, max force 0.250 eV/Å (0:02; 0 done)",
+        "[1/2] bulk: finished - ionic step 1, E = -1.5000 eV, max force 0.010 eV/Å (0:03; 1 done)",
+        "[2/2] slab: failed - the SCF did not converge (0:00; 2 done)",
+    ]
+
+
+def test_a_long_scf_is_not_silent(monkeypatch):
+    monkeypatch.setattr(display, "_SILENCE", -1.0)
+    out = console(terminal=False)
+    with RunDisplay(["bulk"], out) as show:
+        show(Progress("bulk", "1", "running", scf_iteration=3, elapsed=25.0))
+    assert "SCF 3 (0:25" in shown(out)
+
+
+def test_terminal_gets_a_table_with_what_is_to_come():
+    out = console(terminal=True)
+    with RunDisplay(["bulk", "slab"], out) as show:
+        show(Progress("bulk", "1", "reused", ionic_step=4))
+        show(Progress("unplanned", "3", "running", ionic_step=2, scf_iteration=7))
+    text = shown(out)
+    assert "found finished" in text
+    assert "slab" in text
+    assert "ionic step 2, SCF 7" in text
+    assert "1 of 3 calculations done" in text
