@@ -132,7 +132,8 @@ def test_killed_supervisor_is_replaced(folder, victims):
         with embedded_server(folder) as again:
             assert again.pid != server.pid
             assert documents_of(again) == {str(n) for n in range(30)}
-            assert wait_until(lambda: sum("--storage-path" in line for line in processes_naming(folder)) == 1)
+            servers = [process.pid for process in processes_naming(f"--storage-path {folder}")]
+            assert servers == [again.pid]
 
 
 def test_another_server_on_the_recorded_port_is_left_alone(folder):
