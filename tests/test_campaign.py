@@ -10,6 +10,7 @@ import pytest
 from anodeflow.backends import load
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.campaign import Campaign
+from anodeflow.data import data_folder
 from anodeflow.errors import InputError
 
 GOOD = """\
@@ -140,6 +141,14 @@ def test_every_mistake_is_told_at_once(anodeflow, campaign_file):
     ended = anodeflow("check", campaign_file(("vacuum: 10", "vaccum: 10"), ("layers: 4", "layers: four")))
     assert ended.status == 2
     assert {"vaccum", "layers"} <= set(re.findall(r"vaccum|layers", ended.err))
+
+
+def test_shipped_campaign_by_its_name(anodeflow):
+    by_name, by_file = (
+        anodeflow("check", name, "--format", "json", "--backend", "mlip").out
+        for name in ("quickstart", data_folder("workflows") / "quickstart.yaml")
+    )
+    assert json.loads(by_name) == json.loads(by_file)
 
 
 def test_missing_file(anodeflow, tmp_path):

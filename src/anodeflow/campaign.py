@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from anodeflow.campaign_input import AdsorptionStudy, Study, System
+from anodeflow.data import data_folder
 from anodeflow.errors import InputError
 from anodeflow.yamlfile import YamlFile
 
@@ -70,7 +71,7 @@ class Campaign(BaseModel):
         Parameters
         ----------
         path
-            YAML file.
+            YAML file, or the name of a campaign that comes with anodeflow (quickstart).
         backend
             Backend instead of the one that the file names.
 
@@ -79,7 +80,9 @@ class Campaign(BaseModel):
         InputError
             A sentence, with its line, for each thing that is wrong with the form of the file.
         """
-        file = YamlFile.read(path)
+        path = Path(path)
+        shipped = data_folder("workflows") / f"{path}.yaml"
+        file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
         campaign = file.validate(cls)
         if backend is not None:
             campaign = campaign.model_copy(update={"backend": backend})

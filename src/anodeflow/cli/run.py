@@ -9,7 +9,7 @@ from anodeflow.cli import app
 
 @app.command()
 def run(
-    file: Path = typer.Argument(help="Campaign file, YAML."),
+    file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
     backend: str | None = typer.Option(
         None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
     ),
