@@ -26,7 +26,10 @@ def variants() -> dict[str, GpawBackend]:
             ("cutoff 400 eV", {"cutoff": 400.0}),
             ("cutoff 600 eV", {"cutoff": 600.0}),
             ("k-points 0.25 1/Å", {"kpoint_spacing": 0.25}),
+            ("k-points 0.20 1/Å", {"kpoint_spacing": 0.20}),
             ("k-points 0.15 1/Å", {"kpoint_spacing": 0.15}),
+            ("k-points 0.12 1/Å", {"kpoint_spacing": 0.12}),
+            ("k-points 0.10 1/Å", {"kpoint_spacing": 0.10}),
             ("smearing 0.05 eV", {"smearing_width": 0.05}),
             ("SCF tolerances 1e-5", {"energy_tolerance": 1e-5, "density_tolerance": 1e-5}),
         ):

@@ -40,7 +40,7 @@ class GpawSettings(BaseModel):
     functional: Literal["LDA", "PBE", "RPBE", "revPBE"] = Field(default="PBE", description="Exchange-correlation.")
     cutoff: float = Field(default=350.0, gt=100, description="Plane-wave cutoff, eV.")
     kpoint_spacing: float = Field(
-        default=0.25, gt=0, description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included)."
+        default=0.20, gt=0, description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included)."
     )
     smearing_width: float = Field(default=0.1, gt=0, description="Width of the Fermi-Dirac smearing, eV.")
     dipole_correction: bool = Field(default=True, description="Dipole layer in the vacuum of slabs.")
