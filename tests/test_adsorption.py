@@ -197,6 +197,23 @@ def test_run_status_and_query_by_command(anodeflow, tmp_path):
     assert anodeflow("status", "nothing").status == 2
 
 
+def test_interrupt_from_the_keyboard_is_a_sentence(anodeflow, tmp_path, monkeypatch):
+    from anodeflow.backends.emt import EmtBackend
+
+    def interrupt(self, structure, task, folder, lock, tell):
+        raise KeyboardInterrupt
+
+    file = tmp_path / "aluminium.yaml"
+    file.write_text(CAMPAIGN)
+    with monkeypatch.context() as patch:
+        patch.setattr(EmtBackend, "execute", interrupt)
+        ended = anodeflow("run", file)
+    assert ended.status == 1
+    assert "interrupted; the same command goes on" in ended.err
+    assert json.loads(anodeflow("status", "aluminium", "--format", "json").out)[0]["state"] == "interrupted"
+    assert anodeflow("run", file).status == 0
+
+
 def test_failed_run_exits_with_1_and_says_why(anodeflow, tmp_path, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 

@@ -50,6 +50,3 @@ def main() -> None:
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.exit(0)
-    except KeyboardInterrupt:
-        print("anodeflow: interrupted; the same command goes on from here.", file=sys.stderr)
-        sys.exit(1)

@@ -45,8 +45,12 @@ def run(
             soft_wrap=True,
         )
     display = RunDisplay([calculation.label for calculation in planned], console)
-    with nullcontext() if quiet else display:
-        report = run_campaign(campaign, None if quiet else display)
+    try:
+        with nullcontext() if quiet else display:
+            report = run_campaign(campaign, None if quiet else display)
+    except KeyboardInterrupt:
+        typer.echo("anodeflow: interrupted; the same command goes on from the last step.", err=True)
+        raise typer.Exit(1) from None
     if report.document_ids:
         print_results(result_rows({"campaign": campaign.name, "document_id": report.document_ids}))
     console.print(
