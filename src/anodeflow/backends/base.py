@@ -59,6 +59,8 @@ class Backend(BaseModel, ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress"})
     atom_reference_reliable: ClassVar[bool] = True
     """False where isolated atoms are out of the code's reach (machine-learned potentials)."""
+    revision: ClassVar[int] = 1
+    """Raised when the class makes other numbers of the same settings: earlier results are then not found again."""
 
     name: str = Field(description="Name of the backend file.")
     code: str = Field(description="Name of the code.")
@@ -136,6 +138,7 @@ class Backend(BaseModel, ABC):
                 "task": task,
                 "code": self.code,
                 "version": self.version(),
+                "revision": self.revision,
                 "settings": settings,
             }
         )

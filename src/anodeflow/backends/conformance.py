@@ -87,6 +87,11 @@ class BackendConformance:
             backend.address(fixed, "static"),
         }
         assert plain not in others
+
+        class Revised(type(backend)):  # type: ignore[misc]
+            revision = backend.revision + 1
+
+        assert Revised.model_validate(backend.recipe()).address(self.crystal(), "static") != plain
         assert len(others) == 3
 
     def test_same_input_gives_same_energy(
