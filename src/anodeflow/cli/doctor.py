@@ -167,7 +167,7 @@ def _gpaw() -> Check:
         remedy = "put the mpiexec first on PATH whose MPI GPAW was compiled with, or set ranks: 1 in the backend file"
         return Check("GPAW", False, f"{detail}, but mpiexec fails: {problem}", remedy)
     if not found["scalapack"]:
-        limit = "no ScaLAPACK: more MPI ranks than k-points times spins fail"
+        limit = "no ScaLAPACK: at most as many MPI ranks as k-points times spins"
         return Check("GPAW", True, f"{detail}, MPI on {ranks} cores, {limit}", _LIBRARIES)
     return Check("GPAW", True, f"{detail}, MPI on {ranks} cores, ScaLAPACK")
 
