@@ -1,13 +1,15 @@
 """Interrupted relaxations go on from their last whole step; damaged files are worked around."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.folder import append_step, read_steps
+from anodeflow.backends.folder import CalculationFolder, append_step, read_steps
 from anodeflow.backends.progress import listen
 from anodeflow.errors import CalculationError
 from anodeflow.structures.catalogue import load_structure
@@ -131,3 +133,36 @@ def test_append_cuts_off_what_a_kill_left(tmp_path):
     append_step(file, {"n": 3})
     assert read_steps(file) == [{"n": 1}, {"n": 3}]
     assert [json.loads(line)["n"] for line in file.read_text().splitlines()] == [1, 3]
+
+
+def test_the_same_calculation_at_once_is_computed_once(adatom):
+    """Another process (here: another open file) computes it: wait, then take what it found."""
+    maker = load_backend("emt").relax()
+    backend = load_backend("emt")
+    address = backend.address(adatom, "relax")
+    folder = CalculationFolder(backend_home() / "calculations" / address[:2] / address)
+    messages, results = [], []
+    waiter = threading.Thread(target=lambda: results.append(maker.calculate(adatom)))
+    with listen(messages.append):
+        with folder.locked():
+            waiter.start()
+            deadline = time.monotonic() + 10
+            while not messages and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert [message.state for message in messages] == ["waiting"]
+            assert not folder.document.exists()
+            # what the other process does meanwhile
+            finished = _elsewhere(maker, adatom, folder)
+        waiter.join(timeout=30)
+    assert [message.state for message in messages] == ["waiting", "reused"]
+    assert results[0].energy == finished.energy
+
+
+def _elsewhere(maker, structure, folder):
+    """Compute it in another home, unheard, and put the document where the waiter looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(folder.path.parent / "elsewhere"))
+        patch.setattr("anodeflow.backends.base.report", lambda message: None)
+        document = maker.calculate(structure)
+    folder.document.write_text((Path(document.directory) / "calculation.json").read_text())
+    return document
