@@ -101,8 +101,8 @@ class YamlFile:
         if item["type"] == "extra_forbidden":
             known = _keys(model, location[:-1])
             close = difflib.get_close_matches(str(location[-1]), known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}" if known else ""
-            return f"{self.where(*location)}: unknown key {location[-1]!r}{hint}."
+            hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}." if known else "."
+            return f"{self.where(*location)}: unknown key {location[-1]!r}{hint}"
         if item["type"] == "missing":
             return f"{self.where(*location[:-1])}: the key {key!r} is missing."
         message = item["msg"].removeprefix("Value error, ")
