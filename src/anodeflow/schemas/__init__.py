@@ -2,7 +2,45 @@
 
 from anodeflow.schemas.adsorption import AdatomState, AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc, Task
+from anodeflow.schemas.charge import ChargeDifference, ChargeTransferDoc, CompactGrid, NonNuclearBasin
+from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries
+from anodeflow.schemas.diffusion import (
+    DiffusionPath,
+    Diffusivity,
+    Hop,
+    HopStep,
+    MigrationDoc,
+    ProfilePoint,
+    RejectedSite,
+    SurfaceMinimum,
+)
+from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 
-__all__ = ["AdatomState", "AdsorbedSite", "AdsorptionDoc", "CalculationDoc", "ResultRow", "StudyDoc", "Task"]
+__all__ = [
+    "AdatomState",
+    "AdsorbedSite",
+    "AdsorptionDoc",
+    "CalculationDoc",
+    "ChargeDifference",
+    "ChargeTransferDoc",
+    "CompactGrid",
+    "ConvergenceDoc",
+    "ConvergencePoint",
+    "ConvergenceSeries",
+    "DiffusionPath",
+    "Diffusivity",
+    "Hop",
+    "HopStep",
+    "MigrationDoc",
+    "NebDoc",
+    "NonNuclearBasin",
+    "PathSymmetry",
+    "ProfilePoint",
+    "RejectedSite",
+    "ResultRow",
+    "StudyDoc",
+    "SurfaceMinimum",
+    "Task",
+]

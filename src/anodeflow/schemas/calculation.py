@@ -5,8 +5,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
-Task = Literal["relax", "relax_cell", "static"]
-"""What is done to the structure: positions relaxed, positions and cell relaxed, or nothing moved."""
+Task = Literal["relax", "relax_cell", "static", "density", "neb"]
+"""What is done to the structure.
+
+relax: positions relaxed; relax_cell: positions and cell; static: nothing moved; density: static, and the all-electron
+density written to a file; neb: a path between two minima relaxed.
+"""
 
 
 class CalculationDoc(BaseModel):
@@ -17,7 +21,7 @@ class CalculationDoc(BaseModel):
     """
 
     id: str = Field(description="Content address: hash of structure, task, settings and code.")
-    task: Task = Field(description="relax, relax_cell or static.")
+    task: Task = Field(description="relax, relax_cell, static, density or neb.")
     label: str = Field(default="", description="What the calculation is in its campaign, for people.")
     backend: str = Field(description="Name of the backend file.")
     code: str = Field(description="Name of the code: gpaw, sevennet, emt ...")
@@ -33,6 +37,12 @@ class CalculationDoc(BaseModel):
     stress: list[float] | None = Field(
         default=None,
         description="Stress in Voigt order (xx yy zz yz xz xy), eV/Å³, positive under tension (ASE's sign).",
+    )
+    density_file: str | None = Field(
+        default=None, description="All-electron density (anodeflow.density), in `directory`; task density only."
+    )
+    coarse_density_file: str | None = Field(
+        default=None, description="The same on a grid half as fine, to judge the grid's error; task density only."
     )
     magnetic_moment: float | None = Field(
         default=None, description="Total magnetic moment, µB; none without spin polarisation."

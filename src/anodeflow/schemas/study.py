@@ -23,6 +23,11 @@ class StudyDoc(BaseModel):
     calculation_ids: dict[str, str] = Field(
         description="Step of the study (bulk, slab, atom, site 0 ...) -> id of its calculation."
     )
+    variant: dict[str, float] = Field(
+        default_factory=dict,
+        description="Parameters in which a convergence test made it differ from the study as asked for; empty: the "
+        "study itself. The system of a variant is called `Li(001) [layers 5]`.",
+    )
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
 
     @abstractmethod

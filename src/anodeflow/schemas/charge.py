@@ -1,0 +1,86 @@
+"""The document of a charge-transfer study."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+from pymatgen.core import Structure
+
+from anodeflow.schemas.rows import ResultRow
+from anodeflow.schemas.study import StudyDoc
+
+
+class NonNuclearBasin(BaseModel):
+    """A Bader basin whose density maximum is no nucleus; found between the atoms of Li metal."""
+
+    position: list[float] = Field(description="Position of the maximum, Cartesian, Å.")
+    electrons: float = Field(description="Electrons in the basin.")
+    nearest_atom: int = Field(description="Index of the atom that is nearest to the maximum.")
+    distance: float = Field(description="Distance to it, Å.")
+
+
+class CompactGrid(BaseModel):
+    """A scalar field on part of a periodic grid, coarse enough to be stored in a document and drawn from it."""
+
+    shape: tuple[int, int, int] = Field(description="Number of points along the three lattice directions.")
+    origin: list[float] = Field(description="Cartesian position of the first point, Å.")
+    steps: list[list[float]] = Field(description="Cartesian vectors (3, 3) from one point to the next, Å.")
+    data: str = Field(description="Values, C order, little-endian float32, zlib-compressed, base64.")
+
+
+class ChargeDifference(BaseModel):
+    """rho(slab + A) - rho(slab at the same positions) - rho(A at the same position), on one grid."""
+
+    integral: float = Field(description="Integral over the cell, e; 0 but for numerical noise.")
+    accumulated: float = Field(description="Integral of its positive part: electrons that changed place.")
+    z: list[float] = Field(description="Heights of the grid planes, Å.")
+    planar_average: list[float] = Field(description="Integral over each plane, e/Å; positive: accumulation.")
+    isovalue: float = Field(description="Value of the isosurfaces drawn, e/Å³.")
+    grid: CompactGrid = Field(description="The difference near the surface, e/Å³; positive: accumulation.")
+    cube_file: str = Field(
+        description="Gaussian cube file with the whole grid (e/bohr³, bohr), on the machine of the run."
+    )
+
+
+class ChargeTransferDoc(StudyDoc):
+    """Bader partition and charge-density difference of the most stable adatom on one surface."""
+
+    study: Literal["charge"] = "charge"
+    adsorbate: str = Field(description="Element of the adatom.")
+    site: int = Field(description="Number of the adsorption site, that of the adsorption study.")
+    site_label: str = Field(description="Site where the adatom rests, by coordination.")
+    structure: Structure = Field(description="Relaxed slab with the adatom (its last atom).")
+    charge_donated: float = Field(
+        description="Electrons that the adatom gives away, e: electrons of the free atom minus those in the adatom's "
+        "basin; negative: it accepts."
+    )
+    charge_donated_coarse: float | None = Field(
+        default=None, description="The same on a grid half as fine, e: the grid's error shows in the difference."
+    )
+    atom_electrons: list[float] = Field(description="Electrons in the basin of each atom, core electrons included.")
+    atom_donated: list[float] = Field(description="Electrons that each atom gives away, e; negative: it accepts.")
+    non_nuclear_basins: list[NonNuclearBasin] = Field(
+        description="Basins that belong to no atom, never spread over atoms."
+    )
+    total_electrons: float = Field(description="Electrons of the cell: the sum of all atomic numbers.")
+    partition_error: float = Field(description="Sum of all basins minus `total_electrons`, e.")
+    equivalent_spread: float = Field(description="Largest difference between atoms that symmetry makes equal, e.")
+    program: str = Field(description="Program of the partition, with its version.")
+    method: str = Field(description="Its algorithm.")
+    grid_shape: tuple[int, int, int] = Field(description="Points of the density grid.")
+    grid_spacing: float = Field(description="Largest distance between neighbouring grid points, Å.")
+    difference: ChargeDifference = Field(description="Charge-density difference.")
+
+    @property
+    def non_nuclear_electrons(self) -> float:
+        """Electrons in all non-nuclear basins."""
+        return sum(basin.electrons for basin in self.non_nuclear_basins)
+
+    def rows(self) -> list[ResultRow]:
+        """Return the adatom's charge and what the non-nuclear basins hold."""
+        step = ["density"]
+        return [
+            self._row("charge_donated", self.charge_donated, "e", step, self.site_label),
+            self._row(
+                "non_nuclear_electrons", self.non_nuclear_electrons, "e", step, f"{len(self.non_nuclear_basins)} basins"
+            ),
+        ]
