@@ -33,22 +33,48 @@ _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the
 
 
 class GpawSettings(BaseModel):
-    """What decides GPAW's numbers. All of it is hashed and stored with every calculation."""
+    """What decides GPAW's numbers. All of it is hashed and stored with every calculation.
+
+    A number that a convergence test may vary says in which direction it is `finer`, and its unit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     functional: Literal["LDA", "PBE", "RPBE", "revPBE"] = Field(default="PBE", description="Exchange-correlation.")
-    cutoff: float = Field(default=350.0, gt=100, description="Plane-wave cutoff, eV.")
-    kpoint_spacing: float = Field(
-        default=0.20, gt=0, description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included)."
+    cutoff: float = Field(
+        default=350.0,
+        gt=100,
+        description="Plane-wave cutoff, eV.",
+        json_schema_extra={"finer": "larger", "unit": "eV"},
     )
-    smearing_width: float = Field(default=0.1, gt=0, description="Width of the Fermi-Dirac smearing, eV.")
+    kpoint_spacing: float = Field(
+        default=0.20,
+        gt=0,
+        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
+        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
+    )
+    smearing_width: float = Field(
+        default=0.1,
+        gt=0,
+        description="Width of the Fermi-Dirac smearing, eV.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    )
     dipole_correction: bool = Field(default=True, description="Dipole layer in the vacuum of slabs.")
     setups: dict[str, str] = Field(
         default_factory=dict, description="PAW dataset of an element other than the default: {Mg: '2'}."
     )
-    energy_tolerance: float = Field(default=5e-4, gt=0, description="SCF: change of energy, eV/valence electron.")
-    density_tolerance: float = Field(default=1e-4, gt=0, description="SCF: change of density, e/valence electron.")
+    energy_tolerance: float = Field(
+        default=5e-4,
+        gt=0,
+        description="SCF: change of energy, eV/valence electron.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    )
+    density_tolerance: float = Field(
+        default=1e-4,
+        gt=0,
+        description="SCF: change of density, e/valence electron.",
+        json_schema_extra={"finer": "smaller", "unit": "e"},
+    )
     max_scf_cycles: int = Field(default=150, ge=1, description="SCF cycles before a remedy is tried.")
 
 

@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 
 class SlabSpec(BaseModel):
-    """A surface slab: which plane, how thick, how much vacuum, how wide, what is held fixed."""
+    """A surface slab: which plane, how thick, how much vacuum, how wide, what is held fixed.
+
+    The numbers among its fields say in which direction they are `finer`: a convergence test varies them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -16,16 +19,35 @@ class SlabSpec(BaseModel):
         description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
         "stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
-    layers: int | None = Field(default=None, ge=1, description="Number of atomic layers (6 if no thickness is given).")
-    thickness: float | None = Field(default=None, gt=0, description="Least thickness instead of `layers`, Å.")
-    vacuum: float = Field(default=15.0, gt=0, description="Vacuum between the slab and its image, Å.")
+    layers: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of atomic layers (6 if no thickness is given).",
+        json_schema_extra={"finer": "larger", "unit": ""},
+    )
+    thickness: float | None = Field(
+        default=None,
+        gt=0,
+        description="Least thickness instead of `layers`, Å.",
+        json_schema_extra={"finer": "larger", "unit": "Å"},
+    )
+    vacuum: float = Field(
+        default=15.0,
+        gt=0,
+        description="Vacuum between the slab and its image, Å.",
+        json_schema_extra={"finer": "larger", "unit": "Å"},
+    )
     min_width: float = Field(
         default=6.5,
         ge=0,
         description="Least distance between an atom and its image in the plane, Å; 0: unit cell.",
+        json_schema_extra={"finer": "larger", "unit": "Å"},
     )
     fixed_layers: int | None = Field(
-        default=None, ge=0, description="Bottom layers held fixed; default: half of the layers, rounded down."
+        default=None,
+        ge=0,
+        description="Bottom layers held fixed; default: half of the layers, rounded down.",
+        json_schema_extra={"finer": "smaller", "unit": ""},
     )
     termination: int | Literal["all"] = Field(
         default=0,
