@@ -1,11 +1,15 @@
 """What a campaign file may say: surfaces and studies, each key with its default."""
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.spec import SlabSpec
+
+SiteWish = list[int | str] | Literal["all"]
+"""Sites by number or by a part of their label, or all."""
 
 
 class System(SlabSpec):
@@ -16,21 +20,43 @@ class System(SlabSpec):
     spin_polarized: bool = Field(
         default=False, description="Spin-polarise slab and adatom: for a radical on an insulator (Li on LiH)."
     )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of the backend that differ for this surface: its bulk, slab and adatoms.",
+    )
 
     def slab_spec(self) -> SlabSpec:
         """Return the slab alone."""
         return SlabSpec(**{key: getattr(self, key) for key in SlabSpec.model_fields})
 
 
-class AdsorptionStudy(BaseModel):
-    """Binding of one adatom on all distinct sites of some surfaces."""
+class StudyInput(BaseModel):
+    """What every study may be told."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress"})
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Capabilities of the backend without which the study is refused."""
+
+    convergence: dict[str, list[float]] = Field(
+        default_factory=dict,
+        description="Parameter (layers, vacuum, min_width, or a number among the backend's settings) -> values at "
+        "which the study is repeated, one parameter at a time.",
+    )
+
+    @field_validator("convergence")
+    @classmethod
+    def _some_values(cls, convergence: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name, values in convergence.items():
+            if not values:
+                raise ValueError(f"{name} has no values: give some, or leave it out")
+        return convergence
+
+
+class SurfaceStudy(StudyInput):
+    """A study of one adatom on some surfaces."""
 
     adsorbate: str = Field(default="Li", description="Element of the adatom.")
     systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
-    atom_box: tuple[float, float, float] = Field(default=BOX, description="Box of the isolated atom, Å.")
 
     @field_validator("adsorbate")
     @classmethod
@@ -42,17 +68,90 @@ class AdsorptionStudy(BaseModel):
         return symbol
 
 
+class AdsorptionStudy(SurfaceStudy):
+    """Binding of one adatom on the distinct sites of some surfaces."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress"})
+
+    atom_box: tuple[float, float, float] = Field(default=BOX, description="Box of the isolated atom, Å.")
+    sites: SiteWish | dict[str, SiteWish] = Field(
+        default="all",
+        description="Sites by number (as `anodeflow check` prints them) or by a part of their label; or system -> "
+        "sites, all on systems that are not named.",
+    )
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _sites(cls, sites: Any) -> Any:
+        for wish in sites.values() if isinstance(sites, dict) else [sites]:
+            listed = isinstance(wish, list) and all(type(item) in (int, str) for item in wish)
+            if wish != "all" and not listed:
+                raise ValueError(
+                    "sites are all, a list of numbers and parts of labels ([4, hollow]), or a list for each system"
+                )
+        return sites
+
+    def sites_of(self, *names: str) -> SiteWish:
+        """Return the sites to study on a system, by the first of its names that `sites` knows."""
+        if not isinstance(self.sites, dict):
+            return self.sites
+        return next((self.sites[name] for name in names if name in self.sites), "all")
+
+
+class ChargeStudy(SurfaceStudy):
+    """Bader charge and charge-density difference of the most stable adatom on some surfaces."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "charge_density"})
+
+    grid_spacing: float = Field(default=0.08, gt=0, le=0.5, description="Spacing of the density's grid, Å.")
+
+
+class DiffusionStudy(SurfaceStudy):
+    """Hops of one adatom between the minima of some surfaces, and the cheapest way across."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "neb"})
+
+    images: int = Field(default=5, ge=1, description="Images of a path between its two ends.")
+    prefactor: float = Field(default=1.0e13, gt=0, description="Attempt frequency of all hops, 1/s.")
+    temperatures: list[float] = Field(default=[300.0], description="Temperatures of rates and diffusivity, K.")
+
+    @field_validator("temperatures")
+    @classmethod
+    def _above_zero(cls, temperatures: list[float]) -> list[float]:
+        if any(temperature <= 0 for temperature in temperatures):
+            raise ValueError("temperatures are in K and above 0")
+        return temperatures
+
+
 class Study(BaseModel):
     """One entry of `studies`: the name of the study, and what it wants to know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     adsorption: AdsorptionStudy | None = Field(default=None, description="Binding of an adatom.")
+    charge: ChargeStudy | None = Field(default=None, description="Bader charge of the adatom.")
+    diffusion: DiffusionStudy | None = Field(default=None, description="Hops of the adatom.")
 
     @model_validator(mode="after")
     def _one(self) -> "Study":
-        if len(self.model_fields_set) != 1 or self.adsorption is None:
+        if len(list(self._given())) != 1 or len(self.model_fields_set) != 1:
             raise ValueError(
                 f"each entry names one study with its settings; there is {', '.join(type(self).model_fields)}"
             )
         return self
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return next(self._given())[0]
+
+    @property
+    def input(self) -> Any:
+        """What the study was told."""
+        return next(self._given())[1]
+
+    def _given(self) -> Iterator[tuple[str, StudyInput]]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value

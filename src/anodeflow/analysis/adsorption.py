@@ -8,6 +8,7 @@ from anodeflow.analysis.binding import binding_energy
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.adatom import describe_adatom, same_minimum
+from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.structures.sites import AdsorptionSite
 from anodeflow.structures.slabs import SlabCell
 
@@ -34,7 +35,8 @@ def adsorption_document(
     sites, relaxed
         Sites and their relaxations, in the same order; none where a relaxation failed.
     study
-        `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`.
+        `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`;
+        `choice` (SiteChoice, none: all sites were asked for) and `variant` may be missing.
 
     Returns
     -------
@@ -47,6 +49,12 @@ def adsorption_document(
         for site, calculation in zip(sites, relaxed, strict=True)
         if calculation is None
     ]
+    choice: SiteChoice | None = study.get("choice")
+    if choice is not None:
+        lost = [site for site in choice.chosen if site.number not in {other.index for other in sites}]
+        warnings += [f"site {site.number} ({site.label}) is missing: the relaxed slab has none there" for site in lost]
+        if choice.left_out:
+            warnings.append(f"left out by the campaign: site {', '.join(choice.left_out)}")
     done = [(site, found) for site, found in zip(sites, relaxed, strict=True) if found is not None]
     results: list[AdsorbedSite] = []
     for site, found in done:
@@ -83,6 +91,8 @@ def adsorption_document(
         "adsorbate": study["adsorbate"],
         "spin_polarized": study["spin_polarized"],
     }
+    if choice is not None:
+        settings["sites"] = choice.numbers
     return AdsorptionDoc(
         document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
         campaign=study["campaign"],
@@ -93,6 +103,7 @@ def adsorption_document(
         settings=settings,
         settings_hash=content_hash({"code": slab.code, "version": slab.code_version, "settings": settings}),
         calculation_ids=identifiers,
+        variant=study.get("variant", {}),
         warnings=warnings,
         adsorbate=study["adsorbate"],
         formula=slab.formula,

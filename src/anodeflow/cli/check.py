@@ -1,11 +1,14 @@
 """``anodeflow check``: validates a campaign and shows what it would compute."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from anodeflow.cli import app
+
+if TYPE_CHECKING:
+    from anodeflow.campaign_plan import PlannedCalculation
 
 
 @app.command()
@@ -31,16 +34,45 @@ def check(
     from anodeflow.campaign import Campaign
 
     campaign = Campaign.from_file(file, backend)
-    planned = campaign.check()
+    plan = campaign.plan()
+    planned = list(plan.calculations.values())
     if output == "json":
-        calculations = [asdict(calculation) for calculation in planned]
-        typer.echo(json.dumps({"campaign": campaign.name, "backend": campaign.backend, "calculations": calculations}))
+        answer = {
+            "campaign": campaign.name,
+            "backend": campaign.backend,
+            "calculations": [asdict(calculation) for calculation in planned],
+            "remarks": plan.remarks,
+        }
+        typer.echo(json.dumps(answer))
         return
-    console = Console()
-    tree = Tree(f"[bold]{campaign.name}[/bold] on {campaign.backend}: {len(planned)} calculations")
-    branches: dict[str, Tree] = {}
-    for calculation in planned:
-        parent = branches.get(calculation.after[0]) if calculation.after else None
-        text = f"{calculation.label}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
-        branches[calculation.label] = (parent or tree).add(text, highlight=False)
+    console = Console(soft_wrap=True)
+    tree = Tree(f"[bold]{campaign.name}[/bold] on {campaign.backend}: {_count(planned)}", highlight=False)
+    for group in dict.fromkeys(calculation.group for calculation in planned):
+        members = [calculation for calculation in planned if calculation.group == group]
+        top = tree.add(f"[bold]{_escaped(group)}[/bold]: {_count(members)}", highlight=False)
+        branches: dict[str, Tree] = {}
+        for calculation in members:
+            parent = branches.get(calculation.after[0], top) if calculation.after else top
+            text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
+            branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
+    for remark in plan.remarks:
+        console.print(remark, markup=False, highlight=False)
+
+
+def _count(planned: "list[PlannedCalculation]") -> str:
+    """Say how many calculations there are, and of which more turn up in the run."""
+    number = sum(calculation.number or 0 for calculation in planned)
+    variants = sum(calculation.number or 0 for calculation in planned if calculation.variant)
+    text = f"{number} calculation{'' if number == 1 else 's'}"
+    if 0 < variants < number:
+        text += f", {variants} of them for convergence tests"
+    if any(calculation.number is None for calculation in planned):
+        text += ", and hops as many as the run finds"
+    return text
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -35,7 +35,7 @@ def run(
 
     console = Console()
     campaign = Campaign.from_file(file, backend)
-    planned = campaign.check()
+    planned = [calculation for calculation in campaign.check() if calculation.number]
     settings = get_settings()
     if not quiet:
         console.print(

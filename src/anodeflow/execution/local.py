@@ -70,7 +70,7 @@ def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | No
             state="running",
             process=os.getpid(),
             started_at=now(),
-            steps=[StepStatus(label=calculation.label) for calculation in planned],
+            steps=[StepStatus(label=calculation.label) for calculation in planned if calculation.number],
         )
         status.save(settings.campaigns)
         keeper = _StatusKeeper(status, settings.campaigns)

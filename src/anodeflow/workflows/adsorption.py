@@ -1,4 +1,4 @@
-"""Adsorption: one adatom on all distinct sites of a slab, against the isolated atom and against the bulk metal."""
+"""Adsorption: one adatom on the distinct sites of a slab, against the isolated atom and against the bulk metal."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.host import HostLattice
+from anodeflow.structures.site_choice import SiteChoice, same_sites
 from anodeflow.structures.sites import AdsorptionSite, add_adsorbate, adsorption_sites
 from anodeflow.structures.slabs import SlabCell
 from anodeflow.structures.spec import SlabSpec
@@ -43,8 +44,12 @@ class AdsorptionMaker(Maker):
         Box of the isolated atom, Å.
     atom_reference_reliable
         False for backends that cannot treat isolated atoms; the document says so.
+    choice
+        Sites to study; none: all.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with.
+    variant
+        Parameters that a convergence test changed, for the document.
     """
 
     relax: Maker
@@ -56,9 +61,11 @@ class AdsorptionMaker(Maker):
     spin_polarized: bool = False
     atom_box: tuple[float, float, float] = BOX
     atom_reference_reliable: bool = True
+    choice: SiteChoice | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
 
     def make(
         self,
@@ -112,16 +119,19 @@ class AdsorptionMaker(Maker):
             "spin_polarized": self.spin_polarized,
             "atom_reference_reliable": self.atom_reference_reliable,
             "slab_spec": self.slab.model_dump(mode="json"),
+            "choice": self.choice,
+            "variant": self.variant,
         }
-        sites = relax_on_all_sites(
+        sites = relax_on_sites(
             self.relax, slab.output["cell"], slab.output["calculation"], atom.output, bulk.output, study
         )
-        sites.name = f"{system}: {self.adsorbate} on all sites"
+        which = "all sites" if self.choice is None else f"sites {', '.join(map(str, self.choice.numbers))}"
+        sites.name = f"{system}: {self.adsorbate} on {which}"
         return Flow([*jobs, sites], output=sites.output, name=f"{system}: {self.name}")
 
 
 @job
-def relax_on_all_sites(
+def relax_on_sites(
     relax: Maker,
     cell: SlabCell,
     slab: CalculationDoc,
@@ -129,9 +139,21 @@ def relax_on_all_sites(
     bulk: CalculationDoc,
     study: dict[str, Any],
 ) -> Response:
-    """Find the distinct sites of the relaxed slab and replace itself by their relaxations and the document."""
+    """Find the distinct sites of the relaxed slab and replace itself by their relaxations and the document.
+
+    Raises
+    ------
+    CalculationError
+        If the relaxed slab has none of the sites that were chosen.
+    """
     adsorbate, system = study["adsorbate"], study["system"]
     sites = adsorption_sites(slab.structure, adsorbate)
+    if study["choice"] is not None:
+        chosen = same_sites(study["choice"], cell, slab.structure, sites)
+        if not chosen:
+            there = ", ".join(f"{site.index} ({site.label})" for site in sites)
+            raise CalculationError(f"{system}: the relaxed slab has none of the chosen sites: it has {there}.")
+        sites = chosen
     jobs = []
     for site in sites:
         label = f"{system}: {adsorbate} at site {site.index} ({site.label})"

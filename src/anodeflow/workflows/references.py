@@ -43,10 +43,11 @@ def slab_flow(
     return Flow([cut, relaxed], output={"cell": cut.output, "calculation": relaxed.output}, name=f"{system}: slab")
 
 
-def atom_job(static: Maker, element: str, box: tuple[float, float, float] = BOX) -> Flow | Job:
-    """Return the job of the isolated, spin-polarised atom in a box (Å)."""
-    made = static.make(isolated_atom(element, box), label=f"{element} atom")
-    made.name = f"{element} atom"
+def atom_job(static: Maker, element: str, box: tuple[float, float, float] = BOX, name: str = "") -> Flow | Job:
+    """Return the job of the isolated, spin-polarised atom in a box (Å), called `name` (the element) for people."""
+    label = f"{name or element} atom"
+    made = static.make(isolated_atom(element, box), label=label)
+    made.name = label
     return made
 
 

@@ -1,0 +1,118 @@
+"""From a campaign's surfaces and studies to its flow: steps that several studies need are one job in it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobflow import Flow, Job
+
+from anodeflow.address import content_hash
+from anodeflow.backends.base import Backend
+from anodeflow.campaign_input import AdsorptionStudy, Study
+from anodeflow.campaign_studies import STUDIES, cases
+from anodeflow.campaign_surfaces import Surface, Surfaces, backend_key
+from anodeflow.structures.site_choice import SiteChoice
+from anodeflow.workflows.adsorption import AdsorptionMaker
+from anodeflow.workflows.convergence import ConvergenceMaker
+from anodeflow.workflows.references import atom_job, bulk_job, slab_flow
+
+
+class Steps:
+    """The steps of a campaign, each once however many studies ask for it.
+
+    Parameters
+    ----------
+    surfaces
+        Surfaces of the campaign.
+    labels
+        `campaign` and `reference`, for the documents.
+    """
+
+    def __init__(self, surfaces: Surfaces, labels: dict[str, Any]) -> None:
+        self.surfaces, self.labels = surfaces, labels
+        self.made: dict[tuple[Any, ...], Flow | Job] = {}
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Flow | Job]) -> Any:
+        """Return the step called `key`, made by `make` when it is asked for the first time."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    def bulk(self, structure: str, backend: Backend) -> Flow | Job:
+        """Return the relaxation of a bulk; output: CalculationDoc."""
+        return self.once(
+            ("bulk", structure, backend_key(backend)),
+            lambda: bulk_job(
+                backend.relax(cell=True),
+                self.surfaces.structure(structure),
+                self.surfaces.bulk_name(structure, backend),
+            ),
+        )
+
+    def atom(self, element: str, box: tuple[float, float, float], backend: Backend) -> Flow | Job:
+        """Return the calculation of an isolated atom; output: CalculationDoc."""
+        return self.once(
+            ("atom", element, box, backend_key(backend)),
+            lambda: atom_job(backend.static(), element, box, self.surfaces.atom_name(element, box, backend)),
+        )
+
+    def slab(self, surface: Surface) -> Flow:
+        """Return the relaxed slab; output: `cell` and `calculation` (:func:`slab_flow`)."""
+        system = surface.system
+        bulk = self.bulk(system.structure, surface.backend)
+        return self.once(
+            ("slab", surface.name),
+            lambda: slab_flow(
+                surface.backend.relax(),
+                bulk.output.structure,
+                system.slab_spec(),
+                self.surfaces.host(system.structure),
+                surface.name,
+            ),
+        )
+
+    def adsorption(self, surface: Surface, study: AdsorptionStudy, choice: SiteChoice | None) -> Flow:
+        """Return the adsorption of one adatom on a surface; output: AdsorptionDoc."""
+        system, backend = surface.system, surface.backend
+        metal = self.surfaces.metal(study.adsorbate)
+        slab = self.slab(surface)
+        atom = self.atom(study.adsorbate, study.atom_box, surface.references)
+        bulk = self.bulk(metal, surface.references)
+        maker = AdsorptionMaker(
+            relax=backend.relax(),
+            relax_cell=backend.relax(cell=True),
+            static=backend.static(),
+            adsorbate=study.adsorbate,
+            slab=system.slab_spec(),
+            spin_polarized=system.spin_polarized,
+            atom_box=study.atom_box,
+            atom_reference_reliable=backend.atom_reference_reliable,
+            choice=choice,
+            system=surface.name,
+            variant=surface.variant,
+            **self.labels,
+        )
+        return self.once(
+            ("adsorption", surface.name, study.adsorbate, study.atom_box, content_hash(choice and choice.numbers)),
+            lambda: maker.make(
+                self.surfaces.structure(system.structure),
+                self.surfaces.structure(metal),
+                self.surfaces.host(system.structure),
+                slab=slab,
+                atom=atom,
+                bulk=bulk,
+            ),
+        )
+
+
+def campaign_jobs(surfaces: Surfaces, studies: Sequence[Study], labels: dict[str, Any]) -> list[Flow | Job]:
+    """Return all jobs and flows of a campaign: shared steps, studies, their variants and convergence tests."""
+    steps = Steps(surfaces, labels)
+    tests = []
+    for case in cases(surfaces, studies):
+        build = STUDIES[case.name].build
+        base = build(case, case.base, steps)
+        variants = [[build(case, surface, steps) for surface in row] for row in case.variants]
+        if variants:
+            maker = ConvergenceMaker(of=case.name, system=case.base.name, parameters=case.parameters)
+            tests.append(maker.make(base.output, [[variant.output for variant in row] for row in variants]))
+    return [*steps.made.values(), *tests]

@@ -1,0 +1,110 @@
+"""What a campaign is going to compute, counted on ideal slabs before anything runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from anodeflow.backends.base import Backend
+from anodeflow.campaign_input import AdsorptionStudy, Study
+from anodeflow.campaign_studies import STUDIES, cases
+from anodeflow.campaign_surfaces import Surface, Surfaces
+from anodeflow.schemas.calculation import Task
+from anodeflow.structures.site_choice import SiteChoice
+
+SHARED = "shared"
+"""Group of the calculations that belong to no single surface."""
+
+
+@dataclass(frozen=True)
+class PlannedCalculation:
+    """A calculation that a campaign will ask for.
+
+    Attributes
+    ----------
+    label
+        What it is.
+    task
+        relax, relax_cell, static, density or neb.
+    atoms
+        Number of atoms.
+    after
+        Labels of the calculations that it waits for.
+    group
+        Surface (with the changed parameter in a convergence test), or `shared`.
+    number
+        1; none: as many as the run finds (hops).
+    variant
+        Whether only a convergence test asks for it.
+    """
+
+    label: str
+    task: Task
+    atoms: int
+    after: tuple[str, ...] = ()
+    group: str = SHARED
+    number: int | None = 1
+    variant: bool = False
+
+
+class Plan:
+    """Collects the calculations of a campaign, each once, and remarks on what is made for whom."""
+
+    def __init__(self, surfaces: Surfaces) -> None:
+        self.surfaces = surfaces
+        self.in_variant = False
+        self.calculations: dict[str, PlannedCalculation] = {}
+        self.remarks: list[str] = []
+
+    def add(self, planned: PlannedCalculation) -> str:
+        """Plan a calculation; return its label."""
+        known = self.calculations.get(planned.label)
+        if known is None or (known.variant and not self.in_variant):
+            self.calculations[planned.label] = replace(planned, variant=self.in_variant)
+        return planned.label
+
+    def remark(self, text: str) -> None:
+        """Say something to the reader of the plan, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def bulk(self, structure: str, backend: Backend) -> str:
+        """Plan the relaxation of a bulk."""
+        atoms = len(self.surfaces.structure(structure))
+        name = self.surfaces.bulk_name(structure, backend)
+        return self.add(PlannedCalculation(f"{name} bulk", "relax_cell", atoms))
+
+    def slab(self, surface: Surface) -> str:
+        """Plan a clean slab and its bulk."""
+        bulk = self.bulk(surface.system.structure, surface.backend)
+        atoms = len(self.surfaces.slab(surface).structure)
+        label = f"{surface.name}: clean slab"
+        return self.add(PlannedCalculation(label, "relax", atoms, (bulk,), surface.name))
+
+    def adsorption(self, surface: Surface, study: AdsorptionStudy, choice: SiteChoice | None) -> list[str]:
+        """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
+        self.bulk(surface.system.structure, surface.backend)
+        self.bulk(self.surfaces.metal(study.adsorbate), surface.references)
+        atom = self.surfaces.atom_name(study.adsorbate, study.atom_box, surface.references)
+        self.add(PlannedCalculation(f"{atom} atom", "static", 1))
+        slab = self.slab(surface)
+        atoms = len(self.surfaces.slab(surface).structure) + 1
+        labels = []
+        for site in self.surfaces.chosen(surface, study.adsorbate, choice):
+            label = f"{surface.name}: {study.adsorbate} at site {site.index} ({site.label})"
+            labels.append(self.add(PlannedCalculation(label, "relax", atoms, (slab,), surface.name)))
+        return labels
+
+
+def plan_campaign(surfaces: Surfaces, studies: Sequence[Study]) -> Plan:
+    """Return the plan of all studies, their variants for convergence tests included.
+
+    Raises
+    ------
+    InputError
+        If a slab cannot be built, or a choice or a value is not possible.
+    """
+    plan = Plan(surfaces)
+    for case in cases(surfaces, studies):
+        for surface in [case.base, *(surface for row in case.variants for surface in row)]:
+            plan.in_variant = bool(surface.variant)
+            STUDIES[case.name].plan(case, surface, plan)
+    return plan

@@ -1,0 +1,124 @@
+"""The studies that a campaign may name: how each is built from shared steps, and what it is going to compute.
+
+A new study is an input model (:mod:`anodeflow.campaign_input`) and an entry of `STUDIES`: a builder and a planner.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.analysis.convergence import ConvergenceParameter
+from anodeflow.campaign_input import AdsorptionStudy, Study, SurfaceStudy
+from anodeflow.campaign_surfaces import Surface, Surfaces
+from anodeflow.structures.site_choice import SiteChoice
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.campaign_flow import Steps
+    from anodeflow.campaign_plan import Plan
+
+
+@dataclass(frozen=True)
+class Case:
+    """One study on one surface, and the variants of the surface on which a convergence test repeats it.
+
+    Attributes
+    ----------
+    name
+        Name of the study.
+    study
+        What it was told.
+    base
+        The surface as asked for.
+    adsorption
+        The adsorption study of the same adatom on the same surface: the campaign's, or one with defaults.
+    has_adsorption
+        Whether it is the campaign's.
+    choice
+        Sites that it studies, in variants too; none: all.
+    parameters, variants
+        What a convergence test varies, and for each of them the surfaces at its values.
+    """
+
+    name: str
+    study: Any
+    base: Surface
+    adsorption: AdsorptionStudy
+    has_adsorption: bool
+    choice: SiteChoice | None
+    parameters: list[ConvergenceParameter] = field(default_factory=list)
+    variants: list[list[Surface]] = field(default_factory=list)
+
+
+def cases(surfaces: Surfaces, studies: Sequence[Study]) -> Iterator[Case]:
+    """Yield every study on each of its surfaces.
+
+    Raises
+    ------
+    InputError
+        If a slab cannot be built, or a choice or a value is not possible.
+    """
+    for entry in studies:
+        for surface in surfaces.of(entry.input.systems):
+            yield case_of(surfaces, studies, entry, surface)
+
+
+def case_of(surfaces: Surfaces, studies: Sequence[Study], entry: Study, surface: Surface) -> Case:
+    """Return one study on one surface; see :func:`cases`."""
+    study = entry.input
+    own = study if isinstance(study, AdsorptionStudy) else _campaigns_adsorption(studies, study, surface)
+    adsorption = own or AdsorptionStudy(adsorbate=study.adsorbate)
+    parameters = list(surfaces.parameters(surface, study.convergence))
+    return Case(
+        entry.name,
+        study,
+        surface,
+        adsorption,
+        own is not None,
+        surfaces.choice(surface, adsorption),
+        parameters,
+        [[surface.varied(each.name, value) for value in each.values] for each in parameters],
+    )
+
+
+def _campaigns_adsorption(studies: Sequence[Study], study: SurfaceStudy, surface: Surface) -> AdsorptionStudy | None:
+    """Return the first adsorption study of the same adatom on the surface; none if the campaign has none."""
+    for entry in studies:
+        other = entry.adsorption
+        names = (surface.family, surface.system.name)
+        if (
+            other is not None
+            and other.adsorbate == study.adsorbate
+            and (other.systems == "all" or any(name in other.systems for name in names))
+        ):
+            return other
+    return None
+
+
+def _build_adsorption(case: Case, surface: Surface, steps: "Steps") -> "Flow":
+    return steps.adsorption(surface, case.adsorption, case.choice)
+
+
+def _plan_adsorption(case: Case, surface: Surface, plan: "Plan") -> None:
+    plan.adsorption(surface, case.adsorption, case.choice)
+
+
+@dataclass(frozen=True)
+class StudyKind:
+    """How a study is built and planned.
+
+    Attributes
+    ----------
+    build
+        Returns the flow of the study on a surface (that of the case, or a variant of it); its output is the document.
+    plan
+        Plans its calculations.
+    """
+
+    build: "Callable[[Case, Surface, Steps], Flow]"
+    plan: "Callable[[Case, Surface, Plan], None]"
+
+
+STUDIES = {"adsorption": StudyKind(_build_adsorption, _plan_adsorption)}
+"""Name of a study in a campaign file -> how it is built and planned."""
