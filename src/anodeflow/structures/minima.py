@@ -1,0 +1,133 @@
+"""Which relaxed adsorption sites are minima of their own, and which ones symmetry may hold on a saddle."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pymatgen.core import Structure
+
+from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
+from anodeflow.structures.hops import SurfaceNet
+from anodeflow.structures.symmetry import face_operations
+
+PUSH = 0.1
+"""How far the adatom is shifted to measure the curvature, Å."""
+SADDLE = -0.02
+"""Curvature below which a site is a saddle, eV/Å²; weaker ones are within the noise of converged forces."""
+SAME_ENERGY = 0.02
+"""Minima at one place whose energies differ by less than this are one, eV."""
+_HELD = 0.15  # Å: how near to a symmetry element a relaxed adatom counts as held by it
+
+Reason = Literal["saddle", "merged", "sunk", "exchanged", "desorbed", "not converged"]
+
+
+def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int, Reason]]:
+    """Sort the relaxed sites of an adsorption study into possible minima and others.
+
+    Parameters
+    ----------
+    adsorption
+        Document of the study.
+
+    Returns
+    -------
+    list of AdsorbedSite
+        Sites whose adatom rests on the surface, each minimum once, the lowest first. Among two whose adatoms rest at
+        equivalent places of the surface (of the surface, not of the supercell) the lower one is kept.
+    dict
+        Number of each other site and why it is no minimum of its own.
+    """
+    rejected: dict[int, Reason] = {}
+    kept: list[AdsorbedSite] = []
+    for site in sorted(adsorption.sites, key=lambda site: site.binding_energy):
+        if site.state in ("sunk", "exchanged", "desorbed"):
+            rejected[site.site] = site.state  # type: ignore[assignment]
+        elif not site.converged:
+            rejected[site.site] = "not converged"
+        elif _known(adsorption.slab, kept, site):
+            rejected[site.site] = "merged"
+        else:
+            kept.append(site)
+    return kept, rejected
+
+
+def held_directions(slab: Structure, position: Sequence[float]) -> list[np.ndarray]:
+    """Return the in-plane directions in which symmetry alone may hold an adatom.
+
+    Parameters
+    ----------
+    slab
+        Clean slab, in its supercell: the symmetry that the relaxation had.
+    position
+        Position of the adatom, Cartesian, Å.
+
+    Returns
+    -------
+    list of np.ndarray
+        Orthonormal vectors (2,): none on a place without symmetry; the normal of the only mirror (along the mirror
+        the adatom could move); one direction where a three-, four- or sixfold axis makes all of them equal; else,
+        where there is a twofold axis, two, along the mirrors if there are some.
+    """
+    vectors = slab.lattice.matrix[:2, :2]
+    at = np.asarray(position, dtype=float)[:2] @ np.linalg.inv(vectors)
+    turns = []
+    for rotation, translation in face_operations(slab):
+        off = rotation[:2, :2] @ at + translation[:2] - at
+        turn = vectors.T @ rotation[:2, :2] @ np.linalg.inv(vectors.T)
+        if np.linalg.norm((off - np.rint(off)) @ vectors) < _HELD and not np.allclose(turn, np.eye(2), atol=1e-3):
+            turns.append(turn)
+    mirrors = [turn for turn in turns if np.linalg.det(turn) < 0]
+    rotations = [turn for turn in turns if np.linalg.det(turn) > 0]
+    if not turns:
+        return []
+    # A mirror is 1 - 2 n n^T: its normal n is the eigenvector of -1.
+    normal = np.linalg.eigh((mirrors[0] + mirrors[0].T) / 2)[1][:, 0] if mirrors else np.array([1.0, 0.0])
+    if not rotations or any(np.trace(turn) > -1.5 for turn in rotations):
+        return [normal]
+    return [normal, np.array([-normal[1], normal[0]])]
+
+
+def pushed(structure: Structure, direction: Sequence[float]) -> Structure:
+    """Return `structure` with its last atom, the adatom, shifted by 0.1 Å along an in-plane direction (2,)."""
+    moved = structure.copy()
+    moved.translate_sites(
+        [len(moved) - 1], [*(PUSH * np.asarray(direction)), 0.0], frac_coords=False, to_unit_cell=False
+    )
+    return moved
+
+
+def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence[float]]) -> float:
+    """Return the lowest curvature of the energy for shifts of the adatom in the plane, the other atoms at rest.
+
+    Parameters
+    ----------
+    directions
+        Directions of the shifts by 0.1 Å, orthonormal, (2,) each.
+    forces
+        Force on the shifted adatom (3,), eV/Å, one a direction. At the site itself it vanishes along them.
+
+    Returns
+    -------
+    float
+        Lowest eigenvalue of ``-dF/dx`` among those directions, eV/Å². A negative one proves that the site is no
+        minimum: there is a way down. A positive one proves nothing, as the atoms around do not give way here; where
+        they do, the curvature is lower.
+    """
+    basis = np.array(directions)
+    hessian = -np.array(forces, dtype=float)[:, :2] @ basis.T / PUSH
+    return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[0])
+
+
+def _known(slab: Structure, kept: Sequence[AdsorbedSite], site: AdsorbedSite) -> bool:
+    """Whether a site is the minimum of one that is kept, or its adatom rests at a copy of its place on the surface."""
+    if not kept:
+        return False
+    if _group(site) in {_group(other) for other in kept}:
+        return True
+    places = [other.structure[-1].coords for other in kept]
+    return SurfaceNet(slab, places).node_at(site.structure[-1].coords) is not None
+
+
+def _group(site: AdsorbedSite) -> int:
+    """Return the number of the site that stands for all those of its minimum."""
+    return site.site if site.merged_into is None else site.merged_into
