@@ -11,6 +11,7 @@ from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.folder import CalculationFolder, append_step, read_steps
 from anodeflow.backends.progress import listen
+from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError
 from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
@@ -91,7 +92,7 @@ def test_half_a_line_is_forgotten(adatom, monkeypatch):
     document = maker.calculate(adatom)
     assert document.converged
     assert len(steps_of(document)) == document.ionic_steps
-    assert backend.address(adatom, "relax") == document.id
+    assert backend.address(Request("relax", adatom)) == document.id
 
 
 def backend_home() -> Path:
@@ -139,7 +140,7 @@ def test_the_same_calculation_at_once_is_computed_once(adatom):
     """Another process (here: another open file) computes it: wait, then take what it found."""
     maker = load_backend("emt").relax()
     backend = load_backend("emt")
-    address = backend.address(adatom, "relax")
+    address = backend.address(Request("relax", adatom))
     folder = CalculationFolder(backend_home() / "calculations" / address[:2] / address)
     messages, results = [], []
     waiter = threading.Thread(target=lambda: results.append(maker.calculate(adatom)))

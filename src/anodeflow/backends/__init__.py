@@ -3,17 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anodeflow.backends.base import Availability, Backend, CalculationMaker
+    from anodeflow.backends.base import Availability, Backend
+    from anodeflow.backends.calculation import CalculationMaker
     from anodeflow.backends.load import available, load_backend
+    from anodeflow.backends.neb import NebMaker
 
 _PUBLIC = {
     "Availability": "base",
     "Backend": "base",
-    "CalculationMaker": "base",
+    "CalculationMaker": "calculation",
+    "NebMaker": "neb",
     "available": "load",
     "load_backend": "load",
 }
-__all__ = ["Availability", "Backend", "CalculationMaker", "available", "load_backend"]
+__all__ = ["Availability", "Backend", "CalculationMaker", "NebMaker", "available", "load_backend"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,8 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.load import load_backend
 from anodeflow.backends.progress import Progress, listen
+from anodeflow.backends.request import Request
+from anodeflow.density import DensityGrid
 from anodeflow.errors import InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.atom import isolated_atom
@@ -38,6 +40,8 @@ class BackendConformance:
     unknown_element: ClassVar[str] = "Og"
     force_tolerance: ClassVar[float] = 0.01
     stress_tolerance: ClassVar[float] = 2e-3
+    small_hop: ClassVar[bool] = True
+    """Whether a path in 2 x 2 x 2 cubes is cheap enough to be run."""
 
     @pytest.fixture(autouse=True)
     def _own_home(self, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,20 +82,20 @@ class BackendConformance:
         assert pickle.loads(pickle.dumps(backend)) == backend
 
     def test_address_follows_what_decides_the_result(self, backend: Backend) -> None:
-        plain = backend.address(self.crystal(), "static")
-        assert plain == self.make_backend().address(self.crystal(), "static")
+        plain = backend.address(Request("static", self.crystal()))
+        assert plain == self.make_backend().address(Request("static", self.crystal()))
         fixed = self.crystal().add_site_property("selective_dynamics", [[False] * 3] * len(self.crystal()))
         others = {
-            backend.address(self.crystal(0.01), "static"),
-            backend.address(self.crystal(), "relax"),
-            backend.address(fixed, "static"),
+            backend.address(Request("static", self.crystal(0.01))),
+            backend.address(Request("relax", self.crystal())),
+            backend.address(Request("static", fixed)),
         }
         assert plain not in others
 
         class Revised(type(backend)):  # type: ignore[misc]
             revision = backend.revision + 1
 
-        assert Revised.model_validate(backend.recipe()).address(self.crystal(), "static") != plain
+        assert Revised.model_validate(backend.recipe()).address(Request("static", self.crystal())) != plain
         assert len(others) == 3
 
     def test_same_input_gives_same_energy(
@@ -165,6 +169,74 @@ class BackendConformance:
         if "spin" in backend.capabilities:
             expected = document.initial_structure.site_properties["magmom"][0]
             assert document.magnetic_moment == pytest.approx(expected, abs=0.05)
+
+    def hop(self) -> list[Structure]:
+        """Return a straight path of five images on which the last atom goes into the vacancy beside it: a crystal of
+        2 x 2 x 2 cubes without one atom, all other atoms fixed.
+        """
+        crystal = self.crystal() * (2, 2, 2)
+        apart = crystal.lattice.get_all_distances([crystal[0].frac_coords], crystal.frac_coords)[0]
+        gap, mover = 0, int(np.argsort(apart)[1])
+        way = crystal[gap].coords - crystal[mover].coords
+        way = crystal.lattice.get_cartesian_coords(
+            crystal.lattice.get_fractional_coords(way) - np.rint(crystal.lattice.get_fractional_coords(way))
+        )
+        rest = [i for i in range(len(crystal)) if i not in (gap, mover)]
+        images = []
+        for share in np.linspace(0, 1, 5):
+            image = Structure.from_sites([crystal[i] for i in [*rest, mover]])
+            image.translate_sites([len(rest)], share * way, frac_coords=False, to_unit_cell=False)
+            fixed = [[False] * 3] * len(rest) + [[True] * 3]
+            images.append(image.add_site_property("selective_dynamics", fixed))
+        return images
+
+    def test_path_has_its_saddle_in_the_middle(self, backend: Backend) -> None:
+        """A hop between two equal ends: the highest image is the middle one, where no force is left along the path."""
+        if "neb" not in backend.capabilities or not self.small_hop:
+            pytest.skip(f"{backend.code} relaxes no paths here")
+        images = self.hop()
+        energy = self.energy(backend, images[0]).energy
+        document = backend.neb().calculate(images, (energy, energy))
+        assert document.converged
+        assert document.climbing_image == 2
+        assert document.energy - energy > 0.1
+        assert document.image_energies[1] == pytest.approx(document.image_energies[3], abs=5e-3)
+        saddle = self.energy(backend, document.structure)
+        assert saddle.energy == pytest.approx(document.energy, abs=2e-3)
+        assert np.abs(saddle.forces[-1]).max() < backend.path.force_threshold
+        again = backend.neb().calculate(images, (energy, energy))
+        assert again == document
+        with pytest.raises(InputError, match="the two ends are the same"):
+            backend.neb().calculate([images[0]] * 5, (energy, energy))
+
+    def test_density_holds_all_electrons(self, backend: Backend) -> None:
+        if "charge_density" not in backend.capabilities:
+            pytest.skip(f"{backend.code} has no charge density")
+        structure = self.displaced(0.15)
+        document = backend.static(charge_density=True, grid_spacing=0.12).calculate(structure)
+        fine, coarse = (
+            DensityGrid.load(_folder(document) / str(file))
+            for file in (document.density_file, document.coarse_density_file)
+        )
+        electrons = sum(structure.atomic_numbers)
+        assert fine.electrons == pytest.approx(electrons, abs=0.02)
+        assert coarse.electrons == pytest.approx(electrons, abs=0.02)
+        assert fine.spacing <= 0.12
+        assert coarse.spacing == pytest.approx(2 * fine.spacing, rel=0.15)
+        assert np.allclose(fine.positions, structure.cart_coords, atol=1e-6)
+        # The density is highest at the nuclei: the grid is not turned round, shifted or transposed.
+        for nucleus in fine.positions:
+            point = np.rint(np.linalg.solve(fine.cell.T, nucleus) * fine.values.shape).astype(int)
+            around = fine.values.take(range(point[0] - 2, point[0] + 3), 0, mode="wrap")
+            around = around.take(range(point[1] - 2, point[1] + 3), 1, mode="wrap")
+            around = around.take(range(point[2] - 2, point[2] + 3), 2, mode="wrap")
+            assert around.max() > 0.5 * fine.values.max()
+        assert document.energy == pytest.approx(self.energy(backend, structure).energy, abs=1e-4)
+
+    def test_settings_can_be_changed(self, backend: Backend) -> None:
+        with pytest.raises(InputError, match="has no setting 'no_such_setting'"):
+            backend.with_settings({"no_such_setting": 1})
+        assert backend.with_settings({}) == backend
 
     def test_unknown_element_is_refused(self, backend: Backend) -> None:
         with pytest.raises(InputError, match=self.unknown_element):

@@ -73,7 +73,7 @@ def run_task(
     calculator
         ASE calculator.
     task
-        static, relax or relax_cell.
+        static, density (as static), relax or relax_cell.
     relaxation
         `force_threshold` (eV/Å), `stress_threshold` (eV/Å³), `max_steps` (in this attempt),
         `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step).
@@ -107,8 +107,9 @@ def run_task(
         if on_step:
             on_step(step)
 
-    if task == "static":
-        if not earlier:
+    if task in ("static", "density"):
+        # A density is in the calculator, not on record: it is converged again.
+        if not earlier or task == "density":
             atoms.calc = calculator
             record()
         return True

@@ -21,10 +21,12 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Availability, Backend, Capability
+from anodeflow.backends.calculation import COARSE_DENSITY_FILE, DENSITY_FILE
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.neb import band_progress
+from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError, InterruptedCalculationError
-from anodeflow.schemas.calculation import Task
 
 _INSTALL = "install it with pip install 'anodeflow[gpaw]' (a C++ compiler is needed; see `make setup`)"
 
@@ -99,7 +101,8 @@ class GpawParallel(BaseModel):
 class GpawBackend(Backend):
     """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
 
     code: Literal["gpaw"] = "gpaw"
     settings: GpawSettings = Field(default_factory=GpawSettings)
@@ -163,23 +166,28 @@ class GpawBackend(Backend):
             parameters["occupations"]["fixmagmom"] = True
         return parameters
 
-    def execute(self, structure: Structure, task: Task, folder: CalculationFolder, lock: int, tell: Any) -> None:
+    def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""
         from ase.io.jsonio import encode
 
-        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        def atoms(structure: Structure) -> Any:
+            return AseAtomsAdaptor.get_atoms(structure, msonable=False)
+
+        structure = request.structure
         folder.outcome.unlink(missing_ok=True)
-        folder.write(
-            folder.input,
-            encode(
-                {
-                    "atoms": atoms,
-                    "task": task,
-                    "relaxation": self.relaxation.model_dump(),
-                    "parameters": self.parameters(structure),
-                }
-            ),
-        )
+        asked: dict[str, Any] = {
+            "atoms": atoms(structure),
+            "task": request.task,
+            "relaxation": self.relaxation.model_dump(),
+            "parameters": self.parameters(structure),
+            "options": request.options,
+        }
+        if request.task == "neb":
+            asked["images"] = [atoms(image) for image in request.images]
+        if request.task == "density":
+            spacing = request.options["grid_spacing"]
+            asked["densities"] = {DENSITY_FILE: spacing, COARSE_DENSITY_FILE: 2 * spacing}
+        folder.write(folder.input, encode(asked))
         log = folder.path / "driver.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -193,7 +201,7 @@ class GpawBackend(Backend):
                 preexec_fn=_die_with_parent,
             )
             try:
-                _watch(process, folder, tell)
+                _watch(process, request, folder, tell)
             except BaseException:
                 process.terminate()
                 process.wait()
@@ -293,7 +301,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1: PR_SET_PDEATHSIG
 
 
-def _watch(process: subprocess.Popen, folder: CalculationFolder, tell: Any) -> None:
+def _watch(process: subprocess.Popen, request: Request, folder: CalculationFolder, tell: Any) -> None:
     """Wait for the driver and tell its ionic steps and SCF iterations."""
     last: tuple[Any, ...] = ()
     while True:
@@ -304,13 +312,16 @@ def _watch(process: subprocess.Popen, folder: CalculationFolder, tell: Any) -> N
         if now != last:
             last = now
             step = steps[-1] if steps else None
-            tell(
-                "running",
-                ionic_step=len(steps),
-                scf_iteration=now[1],
-                energy=step and step["energy"],
-                max_force=step and largest_force(step["free_forces"]),
-            )
+            if step and request.task == "neb":
+                tell("running", scf_iteration=now[1], **band_progress(steps, request))
+            else:
+                tell(
+                    "running",
+                    ionic_step=len(steps),
+                    scf_iteration=now[1],
+                    energy=step and step["energy"],
+                    max_force=step and largest_force(step["free_forces"]),
+                )
         if process.returncode is not None:
             return
 

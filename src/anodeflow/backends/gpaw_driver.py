@@ -1,7 +1,7 @@
 """Runs one calculation with GPAW: ``[mpiexec -n N] gpaw python gpaw_driver.py FOLDER``.
 
-Reads input.json, appends to steps.jsonl, writes gpaw.txt and outcome.json. Started again in the same folder, it
-goes on from the last recorded step.
+Reads input.json, appends to steps.jsonl, writes gpaw.txt, outcome.json and the density files that are asked for.
+Started again in the same folder, it goes on from the last recorded step.
 """
 
 import ctypes
@@ -18,6 +18,8 @@ from ase.parallel import world
 from anodeflow.backends.driver import run_task
 from anodeflow.backends.folder import read_steps, write_atomically
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
+from anodeflow.backends.neb_driver import run_neb
+from anodeflow.density import DensityGrid
 
 _MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
 
@@ -28,7 +30,6 @@ def main(folder: Path) -> int:
     from gpaw.new.symmetry import SymmetryBrokenError
 
     request = decode((folder / "input.json").read_text())
-    atoms = request["atoms"]
     steps_file = folder / "steps.jsonl"
     attempt = len(read_steps(steps_file))
     counter = ScfCounter()
@@ -37,19 +38,7 @@ def main(folder: Path) -> int:
     while rung <= len(LADDER):
         remedies = [name for name, _ in LADDER[:rung]]
         try:
-            calculator = make_calculator(
-                parameters_at(rung, request["parameters"]), atoms, folder / "gpaw.txt", counter
-            )
-            converged = run_task(
-                atoms,
-                calculator,
-                request["task"],
-                request["relaxation"],
-                steps_file,
-                attempt=attempt,
-                writes=world.rank == 0,
-                extra=counter.take,
-            )
+            outcome = compute(request, parameters_at(rung, request["parameters"]), folder, attempt, counter)
         except ConvergenceError as error:
             if world.rank == 0:
                 print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
@@ -64,7 +53,7 @@ def main(folder: Path) -> int:
             world.barrier()
             continue
         warnings = [f"GPAW lost the symmetry it had found and found it anew {anew} times"] if anew else []
-        finish(folder, {"converged": converged, "remedies": remedies, "warnings": warnings})
+        finish(folder, outcome | {"remedies": remedies, "warnings": warnings})
         return 0
     cycles = request["parameters"]["maxiter"] * (1 + len(LADDER))
     finish(
@@ -76,6 +65,56 @@ def main(folder: Path) -> int:
         },
     )
     return 3
+
+
+def compute(
+    request: dict[str, Any], parameters: dict[str, Any], folder: Path, attempt: int, counter: "ScfCounter"
+) -> dict[str, Any]:
+    """Do the task with one set of GPAW parameters; return its outcome."""
+    steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
+    writes = world.rank == 0
+    if request["task"] == "neb":
+        images = [image.copy() for image in request["images"]]
+
+        def next_calculator() -> Any:
+            return make_calculator(parameters, images[0], log, counter)
+
+        return run_neb(
+            images,
+            next_calculator,
+            request["options"],
+            steps_file,
+            attempt=attempt,
+            writes=writes,
+            extra=counter.take,
+        )
+    atoms = request["atoms"]
+    calculator = make_calculator(parameters, atoms, log, counter)
+    converged = run_task(
+        atoms,
+        calculator,
+        request["task"],
+        request["relaxation"],
+        steps_file,
+        attempt=attempt,
+        writes=writes,
+        extra=counter.take,
+    )
+    for name, spacing in request.get("densities", {}).items():
+        write_density(calculator, atoms, spacing, folder / name)
+    return {"converged": converged}
+
+
+def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> None:
+    """Write GPAW's all-electron density, both spins together, on a grid of at most `spacing` (Å)."""
+    density = calculator.dft.densities().all_electron_densities(grid_spacing=spacing)
+    values = density.gather()
+    if world.rank == 0:
+        grid = DensityGrid(
+            values.data[: min(2, len(values.data))].sum(axis=0), atoms.cell.array, atoms.positions, atoms.numbers
+        )
+        grid.save(file)
+    world.barrier()
 
 
 class ScfCounter:

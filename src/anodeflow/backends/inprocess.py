@@ -4,14 +4,15 @@ import json
 from abc import abstractmethod
 from typing import Any
 
-from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.driver import largest_force, run_task
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.neb import band_progress
+from anodeflow.backends.neb_driver import run_neb
+from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError
-from anodeflow.schemas.calculation import Task
 
 
 class InProcessBackend(Backend):
@@ -21,7 +22,7 @@ class InProcessBackend(Backend):
     def calculator(self) -> Any:
         """Return a new ASE calculator with the backend's settings."""
 
-    def execute(self, structure: Structure, task: Task, folder: CalculationFolder, lock: int, tell: Any) -> None:
+    def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the task here, step by step on record (see :meth:`Backend.execute`)."""
         number = attempt = len(folder.steps())
 
@@ -30,19 +31,29 @@ class InProcessBackend(Backend):
             number += 1
             tell("running", ionic_step=number, energy=step["energy"], max_force=largest_force(step["free_forces"]))
 
-        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        def on_image(step: dict[str, Any]) -> None:
+            tell("running", **band_progress(folder.steps(), request))
+
+        folder.outcome.unlink(missing_ok=True)
+        outcome: dict[str, Any]
         try:
-            converged = run_task(
-                atoms,
-                self.calculator(),
-                task,
-                self.relaxation.model_dump(),
-                folder.steps_file,
-                attempt=attempt,
-                on_step=on_step,
-            )
+            if request.task == "neb":
+                images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in request.images]
+                outcome = run_neb(
+                    images, self.calculator, request.options, folder.steps_file, attempt=attempt, on_step=on_image
+                )
+            else:
+                converged = run_task(
+                    AseAtomsAdaptor.get_atoms(request.structure, msonable=False),
+                    self.calculator(),
+                    request.task,
+                    self.relaxation.model_dump(),
+                    folder.steps_file,
+                    attempt=attempt,
+                    on_step=on_step,
+                )
+                outcome = {"converged": converged}
         except Exception as error:
-            raise CalculationError(
-                f"{self.code} failed on {structure.composition.reduced_formula} in {folder.path}: {error}."
-            ) from error
-        folder.write(folder.outcome, json.dumps({"converged": converged}))
+            formula = request.structure.composition.reduced_formula
+            raise CalculationError(f"{self.code} failed on {formula} in {folder.path}: {error}.") from error
+        folder.write(folder.outcome, json.dumps(outcome))

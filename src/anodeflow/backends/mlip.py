@@ -65,7 +65,13 @@ class MlipBackend(InProcessBackend):
                 )
 
     def calculator(self) -> Any:
-        """Return the potential's ASE calculator; loaded once a process."""
+        """Return an ASE calculator of the potential; the model is loaded once a process."""
+        from copy import copy
+
+        # Each image of a path wants a calculator of its own, with its own results; the model they share.
+        return copy(self._loaded())
+
+    def _loaded(self) -> Any:
         import json
 
         return _load(self.settings.force_field_name, json.dumps(self.settings.calculator_kwargs, sort_keys=True))

@@ -1,0 +1,153 @@
+"""The Maker of nudged elastic bands, and the document made of what a code recorded."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Maker, job
+from pymatgen.core import Structure
+
+from anodeflow.backends.base import Backend
+from anodeflow.backends.calculation import common_fields, compute, placed
+from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.neb_driver import computed_images
+from anodeflow.backends.request import Request
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas.neb import NebDoc, PathSymmetry
+
+
+@dataclass
+class NebMaker(Maker):
+    """Makes the job that relaxes one path, or finds it relaxed.
+
+    Attributes
+    ----------
+    name
+        Name of the job.
+    backend
+        The backend as plain data (it travels to the cluster with the job).
+    """
+
+    name: str = "neb"
+    backend: dict[str, Any] = field(default_factory=dict)
+
+    @job(output_schema=NebDoc)
+    def make(
+        self,
+        images: list[Structure],
+        energies: tuple[float, float],
+        label: str = "",
+        symmetry: PathSymmetry | None = None,
+    ) -> NebDoc:
+        """Relax a path.
+
+        Parameters
+        ----------
+        images
+            Initial path, its two relaxed ends included: the same atoms in the same order, with their
+            `selective_dynamics` (and `magmom`); interior images lie near the path that is looked for.
+        energies
+            Energies of the two ends, extrapolated to zero smearing, eV; they are not computed again.
+        label
+            What it is, for people: shown in progress, status and report.
+        symmetry
+            Operation that turns the path round: only half of the images is then computed.
+
+        Returns
+        -------
+        NebDoc
+
+        Raises
+        ------
+        InputError
+            If the images do not make a path.
+        CalculationError
+            If the code fails; the message names its log.
+        """
+        return self.calculate(images, energies, label, symmetry)
+
+    def calculate(
+        self,
+        images: list[Structure],
+        energies: tuple[float, float],
+        label: str = "",
+        symmetry: PathSymmetry | None = None,
+    ) -> NebDoc:
+        """Do at once, outside a workflow, what the job of :meth:`make` does."""
+        from anodeflow.backends.load import from_recipe
+
+        backend = from_recipe(self.backend)
+        label = label or f"neb {images[0].composition.reduced_formula}"
+        _check_path(images, label)
+        options = {
+            "energies": [float(energy) for energy in energies],
+            "settings": backend.path.model_dump(),
+            "symmetry": symmetry and symmetry.model_dump(),
+        }
+        request = Request("neb", images[0], tuple(images), options)
+        return compute(backend, request, label, NebDoc, _neb_document)
+
+
+def _check_path(images: list[Structure], label: str) -> None:
+    """Raise InputError unless the images are the same atoms in the same order and cell, and the ends differ."""
+    if len(images) < 3:
+        raise InputError(f"{label}: a path needs its two ends and at least one image between them.")
+    first = images[0]
+    for number, image in enumerate(images):
+        if image.species != first.species:
+            raise InputError(f"{label}: image {number} has other atoms, or another order of them, than image 0.")
+        if abs(image.lattice.matrix - first.lattice.matrix).max() > 1e-6:
+            raise InputError(f"{label}: image {number} has another cell than image 0.")
+    moved = max(a.distance(b) for a, b in zip(first, images[-1], strict=True))
+    if moved < 0.1:
+        raise InputError(f"{label}: the two ends are the same (no atom moves more than {moved:.2f} Å): nothing hops.")
+
+
+def band_progress(steps: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+    """Return the fields of a progress message: iteration, image, and the highest energy over the first end so far."""
+    last = steps[-1]
+    energies = {step["image"]: step["energy"] for step in steps}
+    highest = max(energies.values()) - request.options["energies"][0]
+    count = len(request.images)
+    return {
+        "ionic_step": last["iteration"] + 1,
+        "message": f"image {last['image']} of {count - 2}, highest so far {highest:+.3f} eV",
+    }
+
+
+def _neb_document(backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str) -> NebDoc:
+    """Put the document together from the recorded images and the outcome."""
+    steps, outcome = folder.steps(), folder.read(folder.outcome)
+    if outcome is None or "images" not in outcome:
+        raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
+    images = [placed(start, image["positions"]) for start, image in zip(request.images, outcome["images"], strict=True)]
+    climbing = outcome["climbing_image"]
+    saddle = outcome["images"][climbing]
+    symmetry = request.options["symmetry"]
+    computed = computed_images(len(images), symmetry is not None)
+    iterations = max((sum(step["image"] == index for step in steps) for index in computed), default=0)
+    warnings = list(outcome.get("warnings", []))
+    if not outcome["converged"]:
+        warnings.append(
+            f"not converged after {iterations} iterations: largest force on the band {outcome['residual']:.3f} eV/Å; "
+            "run it again to go on"
+        )
+    return NebDoc(
+        **common_fields(backend, request, folder, address, label, steps)
+        | {"settings": backend.all_settings() | {"path": backend.path.model_dump()}},
+        structure=images[climbing],
+        energy=saddle["energy"],
+        free_energy=saddle["free_energy"],
+        forces=saddle["forces"],
+        max_force=outcome["residual"],
+        converged=outcome["converged"],
+        ionic_steps=iterations,
+        remedies=outcome.get("remedies", []),
+        warnings=warnings,
+        images=images,
+        initial_images=list(request.images),
+        image_energies=[image["energy"] for image in outcome["images"]],
+        image_forces=[image["forces"] for image in outcome["images"]],
+        symmetry=symmetry,
+        climbing_image=climbing,
+        computed_images=len(computed),
+    )
