@@ -194,7 +194,7 @@ def hop(index: int, start: np.ndarray, move: np.ndarray, barrier: float, rise: f
 
 
 def migration_document(system: str = "Li(001)", barrier: float = 0.131, **changes: Any) -> MigrationDoc:
-    """Hops from hollow to hollow over the bridge, and straight across an atom."""
+    """Hops from hollow to hollow: over the bridge, and across an atom."""
     start = np.array([1.72, 1.72])
     straight, diagonal = np.array([3.44, 0.0]), np.array([3.44, 3.44])
     structure = surface_slab((*start, 1.66))
@@ -225,6 +225,35 @@ def migration_document(system: str = "Li(001)", barrier: float = 0.131, **change
         ],
     }  # fmt: skip
     return MigrationDoc(**_study("diffusion", system, values | changes))
+
+
+def alloy_migration(system: str = "Li3Mg7(001):0", **changes: Any) -> MigrationDoc:
+    """A path through two minima: up to the bridge, on to the next hollow; a third hop failed."""
+    first, second = np.array([1.72, 1.72]), np.array([3.60, 2.40])
+    back = first + [3.44, 0] - second
+    low, high = surface_slab((*first, 1.66), "Mg"), surface_slab((*second, 2.0), "Mg")
+    minima = [
+        {
+            "index": index, "site": 2 - index, "label": label, "position": structure.cart_coords[-1].tolist(),
+            "energy": 0.08 * index, "multiplicity": 1, "structure": structure,
+        }
+        for index, (label, structure) in enumerate([("fourfold hollow", low), ("bridge", high)])
+    ]  # fmt: skip
+    failed = {"state": "failed", "message": "its SCF did not converge", "barrier_forward": None, "profile": []}
+    hops = [
+        hop(0, first, second - first, 0.21, 0.08, final=1),
+        hop(1, first, -back, 0.27, 0.08, final=1),
+        hop(2, second, np.array([0.0, 3.44]), 0.4, initial=1, final=1, images=[], barrier_reverse=None, **failed),
+    ]
+    steps = [
+        {"hop": 0, "reverse": False, "displacement": (second - first).tolist()},
+        {"hop": 1, "reverse": True, "displacement": back.tolist()},
+    ]
+    barrier = hops[1].barrier_forward
+    path = {"start": 0, "steps": steps, "displacement": [3.44, 0.0], "barrier": barrier, "limiting_hop": 1}
+    ids = {step: f"{step.replace(' ', '')}-{system}" for step in ("minimum 0", "minimum 1", "hop 0", "hop 1")}
+    values = {"minima": minima, "hops": hops, "path": path, "calculation_ids": ids, "diffusivities": []}
+    return migration_document(system, **(values | {"slab": surface_slab(surface="Mg")} | changes))
 
 
 def convergence_document(base: Any, name: str, value: float, unit: str = "eV", **changes: Any) -> ConvergenceDoc:

@@ -1,15 +1,16 @@
 """The section of a report on adsorption studies."""
 
-import re
 from itertools import groupby
 
 import numpy as np
 
 from anodeflow.report.atoms import configuration, site_map
-from anodeflow.report.comparison import Published, published
+from anodeflow.report.comparison import Published
+from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.levels import site_levels, surfaces
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
-from anodeflow.report.reference import Reference, base_name
+from anodeflow.report.reference import base_name
+from anodeflow.report.scenes import configurations_scene
 from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
 
 _EXPLANATION = (
@@ -34,9 +35,9 @@ _COLUMNS = [
 ]
 
 
-def adsorption_section(documents: list[AdsorptionDoc], references: list[Reference]) -> Section:
+def adsorption_section(documents: list[AdsorptionDoc], context: Context) -> Section:
     """Return tables, pictures and sentences of all adsorption studies of a campaign."""
-    papers = [published(references, document, "binding_energy") for document in documents]
+    papers = [context.published(document, "binding_energy") for document in documents]
     pairs = list(zip(documents, papers, strict=True))
     pictures = []
     for adsorbate in dict.fromkeys(d.adsorbate for d in documents):
@@ -45,16 +46,16 @@ def adsorption_section(documents: list[AdsorptionDoc], references: list[Referenc
             pictures.append(surfaces([d for d, _ in mine], [p for _, p in mine], f"binding-energies-{adsorbate}"))
     return Section(
         title="Adsorption",
-        answer=[_answer(*pair) for pair in pairs] + _orders(pairs),
+        answer=[_answer(*pair, context) for pair in pairs] + _orders(pairs),
         explanation=_EXPLANATION,
-        parts=[_part(*pair) for pair in pairs],
+        parts=[_part(*pair, context) for pair in pairs],
         pictures=pictures,
     )
 
 
-def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
-    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{document.system} {document.adsorbate} {document.backend}").strip("-")
-    name = f"{name}-{re.sub('[^A-Za-z0-9]', '', document.document_id)[:8]}"
+def _part(document: AdsorptionDoc, paper: Published | None, context: Context) -> Part:
+    context.tell(f"adsorption of {document.adsorbate} on {document.system}")
+    name = part_name(document)
     sites = document.sites
     starts = np.array([site.initial_position for site in sites])
     ends = np.array([site.final_position for site in sites])
@@ -62,7 +63,7 @@ def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
     termination = f", termination {document.termination}" if document.termination else ""
     return Part(
         anchor=f"study-{document.document_id}",
-        title=f"{document.adsorbate} on {document.system} — {document.backend} · {document.settings_hash[:8]}",
+        title=part_title(document, f"{document.adsorbate} on {document.system}"),
         facts=(
             f"Slab {document.formula} of {document.surface_atoms} atoms, plane ({plane}){termination}; "
             f"{document.code}. Clean slab {number(document.slab_energy, 4)} eV, isolated "
@@ -75,6 +76,7 @@ def _part(document: AdsorptionDoc, paper: Published | None) -> Part:
             site_map(document.slab, starts, ends, [site.site for site in sites], f"sites-{name}"),
         ],
         gallery=[_configuration(site, name) for site in sites],
+        scenes=[configurations_scene(document, f"scene-{name}")],
     )
 
 
@@ -102,10 +104,11 @@ def _configuration(site: AdsorbedSite, name: str) -> Picture:
     )
 
 
-def _answer(document: AdsorptionDoc, paper: Published | None) -> str:
+def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) -> str:
     """One sentence for one surface: where, how strongly, against the paper, and what it means."""
     best, adatom = document.sites[document.most_stable], document.adsorbate
-    atom, bulk = number(best.binding_energy, 3), number(best.binding_energy_bulk, 3, signed=True)
+    atom = context.text(document, "binding_energy", best.binding_energy)
+    bulk = context.text(document, "binding_energy_bulk", best.binding_energy_bulk, signed=True)
     verb = "binds to" if best.binding_energy < 0 else "is not bound to"
     text = (
         f"{adatom} {verb} {document.system} by {atom} eV (isolated atom) at the {best.final_label} [{document.backend}]"

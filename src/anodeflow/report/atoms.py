@@ -1,8 +1,6 @@
 """Pictures of slabs: from above and from the side, in the colours of Jmol."""
 
 import numpy as np
-from ase.data import atomic_numbers, covalent_radii
-from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -11,6 +9,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from anodeflow.report.colours import colour, radius
 from anodeflow.report.figures import GREY, INK, MARK, new_figure, save
 from anodeflow.report.page import Picture
 
@@ -59,6 +58,15 @@ class SlabView:
         fractional[:, 2] = np.mod(fractional[:, 2] - self._origin, 1.0)
         return self._lattice.get_cartesian_coords(fractional) @ self._axes.T
 
+    def path_in_frame(self, points: NDArray) -> NDArray:
+        """Return Cartesian `points`, shape (N, 3), as :meth:`in_frame`, but all shifted as the first one is."""
+        turned = points @ self._axes.T
+        return turned + self.in_frame(points[:1])[0] - turned[0]
+
+    def turned(self, moves: NDArray) -> NDArray:
+        """Return displacements in the plane, Cartesian (N, 2), in the frame of the view (N, 2)."""
+        return np.pad(np.atleast_2d(moves), ((0, 0), (0, 1))) @ self._axes.T[:, :2]
+
 
 def configuration(structure: Structure, name: str, title: str, caption: str) -> Picture:
     """Draw a slab with an adatom, its last atom, from above and from the side.
@@ -72,10 +80,10 @@ def configuration(structure: Structure, name: str, title: str, caption: str) -> 
     figure = new_figure(_WIDTH, max(height, rise) * scale + 0.9)
     top, side = figure.subplots(1, 2)
     adatom = len(view.species) - 1
-    _draw_top(top, view, adatom)
-    _draw_side(side, view, adatom)
+    draw_top(top, view, adatom)
+    draw_side(side, view, adatom)
     figure.suptitle(title, fontsize=10, color=INK)
-    _legend(figure, view, with_adatom=True)
+    legend(figure, view, with_adatom=True)
     return save(figure, name, caption)
 
 
@@ -98,9 +106,9 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
     scale = 3.4 / max(width, height)
     figure = new_figure(max(width * scale + 0.3, 2.6), height * scale + 0.8)
     axes = figure.subplots()
-    _draw_top(axes, view, None, faint=0.35)
+    draw_top(axes, view, None, faint=0.35)
     for label, start, end in zip(numbers, view.in_frame(starts), view.in_frame(ends), strict=True):
-        move = _shortest(end[:2] - start[:2], view.cell)
+        move = shortest(end[:2] - start[:2], view.cell)
         if np.linalg.norm(move) > 0.3:
             axes.annotate(
                 "",
@@ -114,7 +122,7 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": MARK, "edgecolor": "white"},
         )  # fmt: skip
     figure.suptitle("Sites on the clean slab", fontsize=10, color=INK)
-    _legend(figure, view, with_adatom=False)
+    legend(figure, view, with_adatom=False)
     return save(figure, name, "Where each adatom was put (numbers) and where it went if it moved (arrows).")
 
 
@@ -132,15 +140,27 @@ def _extent(cell: NDArray) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def _shortest(move: NDArray, cell: NDArray) -> NDArray:
-    """Shortest periodic image of a displacement in the plane (enough images for any reduced cell)."""
+def shortest(move: NDArray, cell: NDArray) -> NDArray:
+    """Return the shortest periodic image of a displacement in the plane (enough images for any reduced cell)."""
     images = [move + i * cell[0] + j * cell[1] for i in (-1, 0, 1) for j in (-1, 0, 1)]
     return min(images, key=np.linalg.norm)
 
 
-def _draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0) -> None:
+def top_limits(view: SlabView, points: NDArray | None = None) -> tuple[NDArray, NDArray]:
+    """Return the lower left and upper right corner of a view from above of the cell, and of `points` (N, 2 or 3)."""
+    corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1]])
+    if points is not None and len(points):
+        corners = np.concatenate([corners, np.asarray(points)[:, :2]])
+    return corners.min(axis=0) - _MARGIN, corners.max(axis=0) + _MARGIN
+
+
+def draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0, points: NDArray | None = None) -> None:
+    """Draw a slab from above with its cell; `points` (N, 2 or 3), Å, in the frame of the view, come into the picture.
+
+    Atoms fade towards white by at least `faint`; the images of the adatom get a ring.
+    """
     corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1], [0, 0]])
-    low, high = corners.min(axis=0) - _MARGIN, corners.max(axis=0) + _MARGIN
+    low, high = top_limits(view, points)
     highest, depth = view.positions[:, 2].max(), max(np.ptp(view.positions[:, 2]), 1.0)
     for index, position in enumerate(view.positions):
         # Deeper layers fade towards white, as the eye expects.
@@ -153,14 +173,18 @@ def _draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0
                     if index == adatom:
                         _ring(axes, point, view.species[index], solid=i == j == 0)
     axes.plot(*corners.T, color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
-    _frame(axes, low, high, "from above")
+    frame(axes, low, high, "from above")
 
 
-def _draw_side(axes: Axes, view: SlabView, adatom: int) -> None:
-    corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1]])
+def draw_side(
+    axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0, points: NDArray | None = None
+) -> None:
+    """Draw a slab from the side; `points` (N, 3) as in :func:`draw_top`."""
     heights = view.positions[:, 2]
-    low = np.array([corners[:, 0].min() - _MARGIN, heights.min() - _MARGIN - 0.6])
-    high = np.array([corners[:, 0].max() + _MARGIN, heights.max() + _MARGIN + 0.8])
+    left, right = (corner[0] for corner in top_limits(view, points))
+    highest = max(heights.max(), *points[:, 2]) if points is not None and len(points) else heights.max()
+    low = np.array([left, heights.min() - _MARGIN - 0.6])
+    high = np.array([right, highest + _MARGIN + 0.8])
     for index, position in enumerate(view.positions):
         for i in (-1, 0, 1):
             for j in (-1, 0, 1):
@@ -169,37 +193,32 @@ def _draw_side(axes: Axes, view: SlabView, adatom: int) -> None:
                 inside = (i == j == 0) or index != adatom
                 # One row of cells in depth; images of the adatom would only hide the slab.
                 if inside and j == 0 and low[0] - 2 < point[0] < high[0] + 2:
-                    _atom(axes, point, view, index, order=float(-position[1]), fade=0.0)
-    _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), view.species[adatom], solid=True)
+                    _atom(axes, point, view, index, order=float(-position[1]), fade=faint)
+    if adatom is not None:
+        _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), view.species[adatom], solid=True)
     for x in (0.0, view.cell[0, 0]):
         axes.plot([x, x], [low[1], high[1]], color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
-    _frame(axes, low, high, "from the side")
+    frame(axes, low, high, "from the side")
 
 
 def _atom(axes: Axes, point: NDArray, view: SlabView, index: int, order: float, fade: float) -> None:
-    number = atomic_numbers[view.species[index]]
-    colour = (1 - fade) * np.array(jmol_colors[number]) + fade * _WHITE
+    face = (1 - fade) * colour(view.species[index]) + fade * _WHITE
     fixed = view.fixed[index]
     if fixed:
-        colour = 0.55 * colour + 0.45 * np.array(to_rgb("#9aa5b1"))
+        face = 0.55 * face + 0.45 * np.array(to_rgb("#9aa5b1"))
     axes.add_patch(
         Circle(
-            tuple(point), _radius(view.species[index]), facecolor=colour, lw=0.6, zorder=100 + order,
+            tuple(point), radius(view.species[index]), facecolor=face, lw=0.6, zorder=100 + order,
             edgecolor=GREY if fixed else INK, hatch="//////" if fixed else None, hatch_linewidth=0.4,
         )
     )  # fmt: skip
-
-
-def _radius(element: str) -> float:
-    """Radius at which an atom is drawn, Å: smaller than a covalent one, so that the layers below show."""
-    return max(0.8 * float(covalent_radii[atomic_numbers[element]]), 0.5)  # a hydride ion is no dot
 
 
 def _ring(axes: Axes, point: NDArray, element: str, solid: bool) -> None:
     axes.add_patch(
         Circle(
             tuple(point),
-            _radius(element),
+            radius(element),
             fill=False,
             edgecolor=MARK,
             lw=2.2 if solid else 1.0,
@@ -209,7 +228,8 @@ def _ring(axes: Axes, point: NDArray, element: str, solid: bool) -> None:
     )
 
 
-def _frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
+def frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
+    """Set the limits of a picture to scale, without axes, with a bar of 2 Å."""
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", anchor="N", xticks=[], yticks=[])
     axes.set_title(title, fontsize=8, color=GREY)
     for spine in axes.spines.values():
@@ -221,13 +241,15 @@ def _frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
               bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.6, "lw": 0})  # fmt: skip
 
 
-def _legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
+def legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
+    """Say below the figure which colour is which element, and what the marks mean."""
+
     def dot(face: str, edge: str = INK, width: float = 0.6) -> Line2D:
         return Line2D([], [], ls="", marker="o", ms=8, mfc=face, mec=edge, mew=width)
 
     handles, labels = [], []
     for element in dict.fromkeys(view.species):
-        handles.append(dot(to_hex(jmol_colors[atomic_numbers[element]])))
+        handles.append(dot(to_hex(tuple(colour(element)))))
         labels.append(element)
     if with_adatom and any(view.fixed):
         handles.append(dot("#c5ccd3", GREY))

@@ -9,28 +9,43 @@ from typing import Any
 import anodeflow
 from anodeflow.errors import InputError
 from anodeflow.report import comparison, provenance
+from anodeflow.report.context import Context, base_studies
 from anodeflow.report.page import Picture, Section, Table, plain
+from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
-from anodeflow.schemas import CalculationDoc, StudyDoc
+from anodeflow.schemas import (
+    AdsorptionDoc,
+    CalculationDoc,
+    ChargeTransferDoc,
+    ConvergenceDoc,
+    MigrationDoc,
+    StudyDoc,
+)
 
 
-def sections(documents: list[StudyDoc], references: list[Reference]) -> list[Section]:
+def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     """Return one section for every kind of study among `documents`.
 
     A new kind of study joins the report by a line in this function's table; until then its properties stand in the
     main table only.
     """
     from anodeflow.report.adsorption import adsorption_section
-    from anodeflow.schemas import AdsorptionDoc
+    from anodeflow.report.charge import charge_section
+    from anodeflow.report.convergence import convergence_section
+    from anodeflow.report.diffusion import diffusion_section
 
-    builders: dict[type[StudyDoc], Callable[[list[Any], list[Reference]], Section]] = {
+    builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
         AdsorptionDoc: adsorption_section,
+        ChargeTransferDoc: charge_section,
+        MigrationDoc: diffusion_section,
+        ConvergenceDoc: convergence_section,
     }
     found = []
     for kind, build in builders.items():
-        mine = [document for document in documents if isinstance(document, kind)]
+        # Variants stand in the section on convergence only.
+        mine = [document for document in documents if isinstance(document, kind) and not document.variant]
         if mine:
-            found.append(build(mine, references))
+            found.append(build(mine, context))
     return found
 
 
@@ -40,6 +55,7 @@ def write_report(
     calculations: dict[str, CalculationDoc],
     output: Path,
     reference: Reference | None = None,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Path:
     """Write the report of one campaign.
 
@@ -52,9 +68,12 @@ def write_report(
     calculations
         Id -> calculation, for every calculation that the documents rest on.
     output
-        Folder to write to: ``index.html``, ``figures/`` (PNG and SVG) and ``tables/`` (CSV).
+        Folder to write to: ``index.html``, ``figures/`` (PNG and SVG) and ``tables/`` (CSV). The page alone is
+        complete; the other two hold its figures and tables for papers and talks.
     reference
         Publication whose values stand beside ours; None: every shipped one is searched for the systems' names.
+    tell
+        Called with a few words before each study is drawn.
 
     Returns
     -------
@@ -70,31 +89,53 @@ def write_report(
         raise InputError(
             f"campaign {campaign!r} has no finished study: run it first (anodeflow status says how far it is)."
         )
-    _require("jinja2", "matplotlib")
+    _require("jinja2", "matplotlib", "plotly", "skimage")
     references = [reference] if reference else _references(documents)
-    main = comparison.main_table(documents, references)
-    parts = sections(documents, references)
-    used = _used(documents, references)
-    settings = provenance.settings_table(documents)
+    context = Context.of(documents, references, tell)
+    studies = base_studies(documents)
+    main = comparison.main_table(studies, references, context.errors)
+    papers = paper_tables(studies, context)
+    parts = sections(documents, context)
+    settings = provenance.settings_table(studies or documents)
     steps = provenance.calculations_table(documents, calculations)
-    context = {
-        "campaign": campaign,
-        "sections": parts,
-        "results": main,
-        "references": used,
-        "notes": comparison.notes(documents, references),
-        "warnings": provenance.warnings(documents, calculations),
-        "settings": settings,
-        "calculations": steps,
-        "version": anodeflow.__version__,
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
-    tables = [main, *(t for s in parts for p in s.parts for t in p.tables), settings, steps]
+    tables: list[Table | PaperTable] = [
+        *papers,
+        main,
+        *(t for s in parts for t in s.tables),
+        *(t for s in parts for p in s.parts for t in p.tables),
+        settings,
+        steps,
+    ]
     pictures = [
         *(f for s in parts for f in s.pictures),
         *(f for s in parts for p in s.parts for f in p.pictures + p.gallery),
     ]
-    return _write(output, _render(context), tables, pictures)
+    tell("the page")
+    page = {
+        "campaign": campaign,
+        "sections": parts,
+        "results": main,
+        "papers": papers,
+        "references": _used(studies, references),
+        "notes": comparison.notes(studies, references),
+        "warnings": provenance.warnings(documents, calculations),
+        "settings": settings,
+        "calculations": steps,
+        "tables": tables,
+        "pictures": pictures,
+        "scripts": _scripts() if any(p.scenes for s in parts for p in s.parts) else [],
+        "version": anodeflow.__version__,
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    return _write(output, _render(page), tables, pictures)
+
+
+def _scripts() -> list[str]:
+    """The library that draws in three dimensions, whole, and our script that uses it."""
+    from plotly.offline import get_plotlyjs
+
+    own = (Path(__file__).parent / "templates" / "scenes.js").read_text(encoding="utf-8")
+    return [get_plotlyjs(), own]
 
 
 def _require(*packages: str) -> None:
@@ -132,7 +173,7 @@ def _render(context: dict[str, Any]) -> str:
     return environment.get_template("index.html.j2").render(context)
 
 
-def _write(output: Path, page: str, tables: list[Table], pictures: list[Picture]) -> Path:
+def _write(output: Path, page: str, tables: list[Table | PaperTable], pictures: list[Picture]) -> Path:
     index = output / "index.html"
     try:
         for folder in (output / "figures", output / "tables"):

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from anodeflow.report.page import Column, Link, Table, number
+from anodeflow.report.page import Column, Link, Table, measured, number, scientific
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
-from anodeflow.schemas import StudyDoc
+from anodeflow.schemas import ResultRow, StudyDoc
 
 _COLUMNS = [
     Column("system", "system"),
     Column("property", "property"),
-    Column("label", "site"),
+    Column("label", "where"),
     Column("ours", "ours", decimals=3),
+    Column("convergence_error", "± convergence", file_only=True),
     Column("paper", "paper", decimals=2),
     Column("difference", "ours − paper", decimals=2, signed=True),
     Column("unit", "unit"),
@@ -56,28 +57,52 @@ def published(references: list[Reference], document: StudyDoc, property: str) ->
     return None
 
 
+def comparable(row: ResultRow) -> bool:
+    """Whether a row is the number that publications print: of barriers that of the cheapest path."""
+    return row.label == "cheapest path" if row.property in ("barrier_forward", "barrier_reverse") else True
+
+
 def step_links(document: StudyDoc, ids: list[str]) -> list[Link]:
     """Return links to calculations, called by the steps of the study that they are."""
     step = {identity: name for name, identity in document.calculation_ids.items()}
     return [Link(step.get(identity, identity[:10]), f"calc-{identity}") for identity in ids]
 
 
-def main_table(documents: list[StudyDoc], references: list[Reference]) -> Table:
+def main_table(
+    documents: list[StudyDoc], references: list[Reference], errors: dict[str, dict[str, float]] | None = None
+) -> Table:
     """Return the table of all properties, ours beside the published ones.
 
     The difference is ours minus the paper's, printed with the paper's number of digits: it is no more precise than
     that.
+
+    Parameters
+    ----------
+    documents
+        Studies as they were asked for, without variants.
+    references
+        Publications to compare with.
+    errors
+        Id of a document -> property -> remaining error of convergence, which stands behind the first row of that
+        property.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
+        left = dict((errors or {}).get(document.document_id, {}))
         for row in document.rows():
-            paper = published(references, document, row.property)
+            paper = published(references, document, row.property) if comparable(row) else None
+            error = left.pop(row.property, None)
+            value = Link(row.value, f"calc-{row.calculation_ids[0]}") if row.calculation_ids else row.value
+            text = measured(row.value, 3, error)
+            if 0 < abs(row.value) < 0.0005 and row.unit not in ("eV", "e"):
+                text = scientific(row.value)
             rows.append(
                 {
                     "system": Link(row.system, f"study-{document.document_id}"),
                     "property": row.property,
                     "label": row.label,
-                    "ours": Link(row.value, f"calc-{row.calculation_ids[0]}"),
+                    "ours": value,
+                    "convergence_error": error,
                     "paper": paper.entry.value if paper else None,
                     "difference": paper.difference(row.value) if paper else None,
                     "unit": row.unit,
@@ -85,6 +110,7 @@ def main_table(documents: list[StudyDoc], references: list[Reference]) -> Table:
                     "backend": row.backend,
                     "settings_hash": Link(row.settings_hash[:8], f"settings-{row.settings_hash}"),
                     "calculations": step_links(document, row.calculation_ids),
+                    "_text": {"ours": text},
                     "_decimals": dict.fromkeys(("paper", "difference"), paper.entry.decimals) if paper else {},
                 }
             )

@@ -70,7 +70,7 @@ def around_adatom(structure: Structure, middle: NDArray | None = None) -> Neighb
     for index, fraction in enumerate(fractions):
         for i in (-1, 0, 1):
             for j in (-1, 0, 1):
-                image = fraction + [i, j, 0]
+                image = fraction + np.array([i, j, 0])
                 if np.all(np.abs(image[:2] - centre[:2]) <= 0.5 + _EDGE) and (
                     i == j == 0 or index < len(structure) - 1
                 ):

@@ -1,6 +1,7 @@
 """What a report page is made of: tables, pictures and the sections that hold them."""
 
 import csv
+import json
 from base64 import b64encode
 from dataclasses import dataclass, field
 from io import StringIO
@@ -33,6 +34,8 @@ class Column:
         Whether a positive number gets its sign, as differences should.
     below
         Whether the page shows it in a line of its own under the row, where there is something to show.
+    file_only
+        Whether it stands in the CSV file only.
     """
 
     key: str
@@ -41,6 +44,7 @@ class Column:
     decimals: int | None = None
     signed: bool = False
     below: bool = False
+    file_only: bool = False
 
     def text(self, value: Any, decimals: int | None = None) -> str:
         """Return `value` as the page shows it; `decimals` overrides the column's own."""
@@ -57,13 +61,16 @@ class Table:
     """A table: shown on the page, and written as a CSV file called `name`.
 
     A row may bring ``_anchor`` (name of the place that links lead to), ``_decimals`` (column key -> digits, where a
-    row is printed with other precision than its column) and ``_marked`` (True: the row to look at first).
+    row is printed with other precision than its column), ``_text`` (column key -> what the page shows instead of the
+    value) and ``_marked`` (True: the row to look at first).
     """
 
     name: str
     columns: list[Column]
     rows: list[dict[str, Any]]
     caption: str = ""
+    folded: bool = False
+    """Whether the page shows it only on request, under its caption."""
 
     def csv(self) -> str:
         """Return the table as CSV: all digits, units in the header, several values in a cell separated by blanks."""
@@ -92,8 +99,26 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """Atoms and surfaces in three dimensions, which the reader turns with the mouse.
+
+    `data` is what ``templates/scenes.js`` draws from (see anodeflow.report.scenes).
+    """
+
+    name: str
+    title: str
+    caption: str
+    data: dict[str, Any]
+
+    @property
+    def json(self) -> str:
+        """The data as JSON that may stand inside a script element."""
+        return json.dumps(self.data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+@dataclass(frozen=True)
 class Part:
-    """One system in a section: its facts, tables and pictures."""
+    """One system in a section: its facts, tables, pictures, and what turns with the mouse."""
 
     anchor: str
     title: str
@@ -101,6 +126,7 @@ class Part:
     tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     gallery: list[Picture] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -115,6 +141,22 @@ class Section:
     explanation: str
     parts: list[Part]
     pictures: list[Picture] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+def measured(value: float, decimals: int, error: float | None, signed: bool = False) -> str:
+    """Return `value` with its remaining error of convergence, where that is known: -1.234 ± 0.020."""
+    text = number(value, decimals, signed)
+    return text if error is None else f"{text} ± {number(abs(error), decimals)}"
+
+
+def scientific(value: float, digits: int = 1) -> str:
+    """Return `value` as a product with a power of ten: 2.7·10⁻⁵."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa}·10{power}".replace("-", "−")
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:

@@ -1,0 +1,77 @@
+"""What every section of a report needs beside its own documents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from anodeflow.report.comparison import Published, published
+from anodeflow.report.page import Link, measured
+from anodeflow.report.reference import Reference
+from anodeflow.schemas import ConvergenceDoc, StudyDoc
+
+
+@dataclass(frozen=True)
+class Context:
+    """Published values, remaining errors of convergence, and whom to tell what is being drawn.
+
+    Attributes
+    ----------
+    references
+        Publications to compare with.
+    errors
+        Id of a study document -> property -> remaining error.
+    documents
+        Id -> document, variants of convergence tests included.
+    tell
+        Called with a few words before each system is drawn.
+    """
+
+    references: list[Reference] = field(default_factory=list)
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    documents: dict[str, StudyDoc] = field(default_factory=dict)
+    tell: Callable[[str], None] = print
+
+    @classmethod
+    def of(cls, documents: list[StudyDoc], references: list[Reference], tell: Callable[[str], None]) -> "Context":
+        """Return the context of all documents of a report."""
+        tests = [document for document in documents if isinstance(document, ConvergenceDoc)]
+        errors = {test.base_document_id: dict(test.remaining_errors) for test in tests}
+        return cls(references, errors, {document.document_id: document for document in documents}, tell)
+
+    def published(self, document: StudyDoc, name: str) -> Published | None:
+        """Return what the publications say of a property of the document's system."""
+        return published(self.references, document, name)
+
+    def error(self, document: StudyDoc, name: str) -> float | None:
+        """Return how far a property may be off by what convergence tests say; None: not tested."""
+        return self.errors.get(document.document_id, {}).get(name)
+
+    def text(self, document: StudyDoc, name: str, value: float, decimals: int = 3, signed: bool = False) -> str:
+        """Return a property's value with its remaining error, as sentences say it, without its unit."""
+        return measured(value, decimals, self.error(document, name), signed)
+
+    def link(self, document: StudyDoc, name: str, label: str | None = None) -> Link | None:
+        """Return a property's value, leading to its calculation.
+
+        None if the document has no such property; `label` chooses among several rows of one property.
+        """
+        for row in document.rows():
+            if row.property == name and label in (None, row.label):
+                return Link(row.value, f"calc-{row.calculation_ids[0]}" if row.calculation_ids else row.document_id)
+        return None
+
+
+def base_studies(documents: list[StudyDoc]) -> list[StudyDoc]:
+    """Return the studies as they were asked for: no variants of convergence tests, nor the tests themselves."""
+    return [d for d in documents if not d.variant and not isinstance(d, ConvergenceDoc)]
+
+
+def part_name(document: StudyDoc) -> str:
+    """Return a name for the files of one study: system, backend and the beginning of its id."""
+    words = [document.system, getattr(document, "adsorbate", ""), document.backend]
+    name = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in " ".join(words)).split())
+    return f"{name}-{''.join(c for c in document.document_id if c.isascii() and c.isalnum())[:8]}"
+
+
+def part_title(document: StudyDoc, words: str) -> str:
+    """Return the heading of one study: `words`, backend and settings."""
+    return f"{words} — {document.backend} · {document.settings_hash[:8]}"
