@@ -82,7 +82,8 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
         saddle = minima[hop.initial].energy + hop.barrier_forward
         own = SurfaceHop(hop.initial, hop.final, (hop.displacement[0], hop.displacement[1]), hop.multiplicity)
         forward, backward = net.copies(net.edge(own))
-        for edge in sorted(forward | backward):
+        # Those along +x first: of equal ways the first is taken, and the hop's own copy is preferred alike.
+        for edge in sorted(forward | backward, key=lambda e: (-net.displacement(e).round(3)).tolist()):
             x, y = net.displacement(edge)
             links.append(
                 Link(

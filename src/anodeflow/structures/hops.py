@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from pymatgen.core import Structure
 
 from anodeflow.structures.symmetry import face_operations, surface_cell
@@ -75,7 +76,7 @@ class SurfaceNet:
         """Return how many copies of a minimum one surface cell holds."""
         return self.minimum.count(minimum)
 
-    def node_at(self, point: Sequence[float]) -> tuple[int, int, int] | None:
+    def node_at(self, point: npt.ArrayLike) -> tuple[int, int, int] | None:
         """Return the node at a lateral position, ``(node, m, n)`` with its cell; none if none is within 0.3 Å."""
         shifts = (np.asarray(point, dtype=float)[:2] - self.positions) @ self._inverse
         cells = np.rint(shifts).astype(int)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pymatgen.core import Structure
 
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
@@ -41,7 +42,7 @@ def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int,
     kept: list[AdsorbedSite] = []
     for site in sorted(adsorption.sites, key=lambda site: site.binding_energy):
         if site.state in ("sunk", "exchanged", "desorbed"):
-            rejected[site.site] = site.state  # type: ignore[assignment]
+            rejected[site.site] = site.state
         elif not site.converged:
             rejected[site.site] = "not converged"
         elif _known(adsorption.slab, kept, site):
@@ -51,7 +52,7 @@ def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int,
     return kept, rejected
 
 
-def held_directions(slab: Structure, position: Sequence[float]) -> list[np.ndarray]:
+def held_directions(slab: Structure, position: npt.ArrayLike) -> list[np.ndarray]:
     """Return the in-plane directions in which symmetry alone may hold an adatom.
 
     Parameters

@@ -1,0 +1,171 @@
+"""From relaxed paths to the document of a diffusion study."""
+
+from typing import Any
+
+import numpy as np
+from ase.utils.forcecurve import fit_raw
+
+from anodeflow.address import content_hash
+from anodeflow.analysis.hop_search import HopSearch
+from anodeflow.analysis.kinetics import diffusivity
+from anodeflow.analysis.network import build_network
+from anodeflow.analysis.percolation import cheapest_path
+from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
+from anodeflow.schemas.neb import NebDoc
+
+DIP = 0.01
+"""How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
+
+
+def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
+    """Put a relaxed path into its hop.
+
+    Parameters
+    ----------
+    search
+        Its hop `index` is changed; it waits no more.
+    index
+        Index of the hop.
+    band
+        The path.
+
+    Returns
+    -------
+    int or None
+        Index of the lowest image in a dip deeper than 10 meV, which may be a minimum on the way; none if there is no
+        such image, or the path did not converge.
+    """
+    hop = search.hops[index]
+    energies = np.array(band.image_energies)
+    saddle = float(energies.max())
+    hop.state = "done" if band.converged else "not converged"
+    hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
+    hop.symmetric = band.symmetry is not None
+    hop.barrier_forward = saddle - float(energies[0])
+    hop.barrier_reverse = saddle - float(energies[-1])
+    hop.profile = profile(band)
+    hop.path_length = hop.profile[-1].distance
+    hop.images = band.images
+    hop.max_force = band.max_force
+    if int(energies.argmax()) in (0, len(energies) - 1):
+        search.warnings.append(f"hop {index}: no image lies above its ends, so one of them may be no minimum")
+    search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
+    search.calculation_ids[f"hop {index}"] = band.id
+    search.settings = band.settings
+    return lowest_dip(energies) if band.converged else None
+
+
+def lowest_dip(energies: np.ndarray) -> int | None:
+    """Return the index of the interior image that lies deepest in a dip of a path; none if no dip is 10 meV deep.
+
+    A dip is as deep as the lower of the highest images on its two sides is above it.
+    """
+    depths = [
+        min(energies[:i].max(), energies[i + 1 :].max()) - energies[i] if 0 < i < len(energies) - 1 else 0.0
+        for i in range(len(energies))
+    ]
+    deepest = int(np.argmax(depths))
+    return deepest if depths[deepest] > DIP else None
+
+
+def profile(band: NebDoc) -> list[ProfilePoint]:
+    """Return length, energy and slope along a path, one point an image.
+
+    The slope is minus the force along the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE
+    computes it; at the two ends it is 0.
+    """
+    lattice = band.images[0].lattice
+    positions = [band.images[0].cart_coords]
+    for image in band.images[1:]:
+        step = lattice.get_fractional_coords(image.cart_coords - positions[-1])
+        step[:, :2] -= np.rint(step[:, :2])
+        positions.append(positions[-1] + lattice.get_cartesian_coords(step))
+    fit = fit_raw(band.image_energies, np.array(band.image_forces), np.array(positions))
+    slopes = [(y[-1] - y[0]) / (x[-1] - x[0]) for x, y in fit.lines]
+    return [
+        ProfilePoint(distance=float(distance), energy=float(energy), slope=float(slope))
+        for distance, energy, slope in zip(fit.path, fit.energies, slopes, strict=True)
+    ]
+
+
+def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:
+    """Return the document of a finished search.
+
+    Parameters
+    ----------
+    search
+        Minima and hops; none waits.
+    study
+        `campaign`, `system`, `reference`, `variant`, `adsorbate`, `images`, `prefactor` (1/s), `temperatures` (K).
+    """
+    order = sorted(search.minima, key=lambda minimum: minimum.energy)
+    place = {minimum.index: index for index, minimum in enumerate(order)}
+    lowest = order[0].energy
+    net = search.net()
+    minima = [
+        minimum.model_copy(
+            update={
+                "index": index,
+                "energy": minimum.energy - lowest,
+                "multiplicity": net.multiplicity(minimum.index),
+            }
+        )
+        for index, minimum in enumerate(order)
+    ]
+    hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
+    rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
+    adsorption = search.adsorption
+    network = build_network(adsorption.slab, minima, hops)
+    path = cheapest_path(network)
+    settings = {
+        "calculation": search.settings,
+        "slab": adsorption.settings.get("slab"),
+        "sites": adsorption.settings.get("sites", "all"),
+        **{key: study[key] for key in ("adsorbate", "images", "prefactor", "temperatures")},
+    }
+    identifiers = search.calculation_ids
+    return MigrationDoc(
+        document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
+        campaign=study["campaign"],
+        system=study["system"],
+        reference=study["reference"],
+        backend=adsorption.backend,
+        code=adsorption.code,
+        settings=settings,
+        settings_hash=content_hash({"code": adsorption.code, "settings": settings}),
+        calculation_ids=identifiers,
+        variant=study["variant"],
+        warnings=_warnings(search, hops, found_path=path is not None),
+        adsorbate=study["adsorbate"],
+        slab=adsorption.slab,
+        surface_cell=net.vectors.tolist(),
+        minima=minima,
+        rejected=rejected,
+        hops=hops,
+        path=path,
+        path_across=None if path is None else cheapest_path(network, across=path),
+        prefactor=study["prefactor"],
+        diffusivities=[]
+        if path is None
+        else [diffusivity(network, hops, temperature, study["prefactor"]) for temperature in study["temperatures"]],
+    )
+
+
+def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]:
+    """Return what a reader should know, hops that failed included."""
+    warnings = list(search.warnings)
+    chosen = search.adsorption.settings.get("sites")
+    if chosen is not None:
+        warnings.append(f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known")
+    warnings += [
+        f"site {site.site} ({site.label}) is no minimum: {site.reason}"
+        for site in search.rejected
+        if site.reason not in ("saddle", "merged")
+    ]
+    failed = [hop for hop in hops if hop.state == "failed"]
+    warnings += [f"hop {hop.index} failed: {hop.message}" for hop in failed]
+    if failed and found_path:
+        warnings.append("the path is the cheapest of the hops that were computed, and D(T) a lower bound")
+    if not found_path:
+        warnings.append("the hops that were computed lead to no other cell: there is no path and no D(T)")
+    return warnings

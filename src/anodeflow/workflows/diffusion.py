@@ -1,0 +1,312 @@
+"""Diffusion: hops of an adatom between the minima of a surface, each a nudged elastic band, and the way across."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import CURRENT_JOB, Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
+
+from anodeflow.analysis.diffusion import migration_document, record_band
+from anodeflow.analysis.hop_search import (
+    HopSearch,
+    SaddleTest,
+    finish_end,
+    hop_ends,
+    saddle_tests,
+    split_hop,
+    start_search,
+)
+from anodeflow.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.schemas.adsorption import AdsorptionDoc
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.diffusion import MigrationDoc
+from anodeflow.schemas.neb import NebDoc
+from anodeflow.structures.minima import pushed
+from anodeflow.structures.path import first_path
+from anodeflow.workflows.identity import with_stable_uuids
+
+
+@dataclass
+class DiffusionMaker(Maker):
+    """Makes the flow of a diffusion study, which starts from an adsorption study of the same adatom.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions (ends of hops, minima found on a path), with the adsorption study's settings.
+    static
+        Maker that evaluates a structure (adatoms pushed off sites that symmetry may hold on a saddle).
+    neb
+        Maker that relaxes a path; see the backends' `NebMaker`.
+    name
+        Name of the flow.
+    adsorbate
+        Element of the adatom.
+    images
+        Images of a path between its two ends; on a path that symmetry turns round, the next odd number, of which half
+        are computed.
+    prefactor
+        Attempt frequency of all hops, 1/s.
+    temperatures
+        Temperatures of rates and diffusivity, K.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
+        of the adsorption study.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    static: Maker
+    neb: Maker
+    name: str = "diffusion"
+    adsorbate: str = "Li"
+    images: int = 5
+    prefactor: float = 1e13
+    temperatures: tuple[float, ...] | list[float] = (300.0,)
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, adsorption: AdsorptionDoc | OutputReference) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        adsorption
+            Document of the adsorption study (or a reference to it), with the same slab, adatom and settings.
+
+        Returns
+        -------
+        Flow
+            Output: MigrationDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "adsorbate": self.adsorbate,
+            "images": self.images,
+            "prefactor": self.prefactor,
+            "temperatures": list(self.temperatures),
+        }
+        makers = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        start = test_for_saddles(makers, adsorption, study)
+        start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+
+
+@job
+def test_for_saddles(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+    """Push the adatom off each site that symmetry may hold on a saddle, then look for hops between minima.
+
+    Raises
+    ------
+    InputError
+        If the adsorption study is one of another adatom.
+    CalculationError
+        If no site can be a minimum.
+    """
+    study = study | {"system": study["system"] or adsorption.system}
+    if adsorption.adsorbate != study["adsorbate"]:
+        raise InputError(
+            f"{study['system']}: diffusion of {study['adsorbate']} cannot start from adsorption of "
+            f"{adsorption.adsorbate}: name the same adsorbate in both studies."
+        )
+    tests = saddle_tests(adsorption)
+    sites = {site.site: site for site in adsorption.sites}
+    jobs = []
+    for number, test in enumerate(tests):
+        site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
+        label = f"{_of(study)} pushed off site {site.site} ({site.final_label}), direction {which}"
+        jobs.append(_named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
+    connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
+    return _replaced([*jobs, connect], connect, f"{_of(study)}: hops")
+
+
+@job
+def connect_minima(
+    makers: dict[str, Maker],
+    adsorption: AdsorptionDoc,
+    tests: list[SaddleTest],
+    results: list[CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response:
+    """Find the distinct hops between the minima and compute them."""
+    return _next_round(makers, start_search(adsorption, tests, results), study)
+
+
+@job
+def run_bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    ends: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response:
+    """Compute the paths of all hops that wait, now that their ends are relaxed."""
+    return _bands(makers, search, ends, study)
+
+
+@job
+def review_bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    bands: dict[str, NebDoc | None],
+    study: dict[str, Any],
+) -> Response | MigrationDoc:
+    """Take the paths into account; relax images that lie in a dip of their path, or end with the document."""
+    jobs: dict[str, Job] = {}
+    images: dict[str, int] = {}
+    for key, band in bands.items():
+        dip = record_band(search, int(key), band) if band is not None else None
+        if band is not None and dip is not None:
+            label = f"{_of(study)} minimum on hop {key}"
+            jobs[key] = _named(makers["relax"].make(band.images[dip], label=label), label)
+            images[key] = dip
+    search.waiting = []
+    if not jobs:
+        return migration_document(search, study)
+    split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
+    return _replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+
+
+@job
+def split_hops(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    images: dict[str, int],
+    relaxed: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response | MigrationDoc:
+    """Split the hops that have a minimum on their way, and compute the parts."""
+    failures: dict[str, AnodeflowError] = {}
+    for key, image in images.items():
+        found, hop = relaxed[key], search.hops[int(key)]
+        if found is None:
+            hop.state, hop.barrier_forward, hop.barrier_reverse = "failed", None, None
+            hop.message = f"image {image} lies in a dip and could not be relaxed: `anodeflow status` says why"
+            continue
+        search.calculation_ids[f"minimum on hop {key}"] = found.id
+        try:
+            split_hop(search, int(key), image, found)
+        except CalculationError as error:
+            failures[f"{_of(study)} minimum on hop {key}"] = error
+    return _next_round(makers, search, study, failures)
+
+
+@job
+def report_failure(message: str, of_input: bool) -> None:
+    """Fail with a message: a step that cannot be done is shown as failed, and the others go on."""
+    raise InputError(message) if of_input else CalculationError(message)
+
+
+@job(output_schema=MigrationDoc)
+def collect_diffusion(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:
+    """Put the document together from the finished search."""
+    return migration_document(search, study)
+
+
+def _next_round(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response:
+    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+    failed = dict(failures or {})
+    jobs: dict[str, Job] = {}
+    for index in list(search.waiting):
+        try:
+            ends = hop_ends(search, index)
+        except InputError as error:
+            _give_up(search, index, error, failed, study)
+            continue
+        if ends.guessed:
+            label = f"{_of(study)} end of hop {index}"
+            jobs[str(index)] = _named(makers["relax"].make(ends.final, label=label), label)
+    if not jobs:
+        return _bands(makers, search, {}, study, failed)
+    bands = run_bands(makers, search, {key: relaxed.output for key, relaxed in jobs.items()}, study)
+    return _replaced([*jobs.values(), *_failures(failed), bands], bands, f"{_of(study)}: ends of hops")
+
+
+def _bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    relaxed: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response:
+    """Compute the paths of the hops that wait, `relaxed` being the ends that were only guessed."""
+    failed = dict(failures or {})
+    jobs: dict[str, Job] = {}
+    for index in list(search.waiting):
+        key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
+        if key in relaxed and end is None:
+            hop.message = "its end could not be relaxed: `anodeflow status` says why"
+            continue
+        try:
+            ends = hop_ends(search, index)
+            final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
+            if end is not None:
+                final, energy = finish_end(search, index, ends, end), end.energy
+                search.calculation_ids[f"end {index}"] = end.id
+            images = study["images"]
+            path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
+        except AnodeflowError as error:
+            _give_up(search, index, error, failed, study)
+            continue
+        label = f"{_of(study)} hop {index}"
+        energies = (search.total_energy(hop.initial), energy)
+        jobs[key] = _named(makers["neb"].make(path, energies, label=label, symmetry=symmetry), label)
+    if jobs:
+        last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study)
+    else:
+        last = collect_diffusion(search, study)
+    return _replaced([*jobs.values(), *_failures(failed), last], last, f"{_of(study)}: paths of hops")
+
+
+def _give_up(
+    search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: dict[str, Any]
+) -> None:
+    """Note why a hop cannot be computed, in the document and for a job that fails with it."""
+    search.hops[index].message = str(error)
+    search.waiting.remove(index)
+    failed[f"{_of(study)} hop {index}"] = error
+
+
+def _failures(failed: dict[str, AnodeflowError]) -> list[Job]:
+    """Return one job for each step that cannot be done; it fails with the step's message."""
+    return [
+        _named(report_failure(_sentence(label, error), isinstance(error, InputError)), label)
+        for label, error in failed.items()
+    ]
+
+
+def _sentence(label: str, error: AnodeflowError) -> str:
+    """Return the message with what it is about in front, once."""
+    system = label.split(":")[0]
+    return str(error) if str(error).startswith(f"{system}:") else f"{label}: {error}"
+
+
+def _of(study: dict[str, Any]) -> str:
+    """Return the system and the adatom, with which all labels begin."""
+    return f"{study['system']}: {study['adsorbate']}"
+
+
+def _named(made: Any, name: str) -> Job:
+    """Return the job that a Maker made, under a name."""
+    made.name = name
+    return made
+
+
+def _replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
+    """Return the response that puts `jobs` in place of the current one, the output being that of the last.
+
+    The last one runs although others failed: what they were for is missing from the document, which says so.
+    """
+    last.config = JobConfig(on_missing_references=OnMissing.NONE)
+    last.name = f"{name}: {last.function.__name__.replace('_', ' ')}"
+    flow = Flow(jobs, output=last.output, name=name)
+    return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
