@@ -84,7 +84,9 @@ class AdsorptionStudy(SurfaceStudy):
     @classmethod
     def _sites(cls, sites: Any) -> Any:
         for wish in sites.values() if isinstance(sites, dict) else [sites]:
-            listed = isinstance(wish, list) and all(type(item) in (int, str) for item in wish)
+            listed = isinstance(wish, list) and all(
+                isinstance(item, int | str) and not isinstance(item, bool) for item in wish
+            )
             if wish != "all" and not listed:
                 raise ValueError(
                     "sites are all, a list of numbers and parts of labels ([4, hollow]), or a list for each system"

@@ -52,7 +52,7 @@ class Plan:
         self.surfaces = surfaces
         self.in_variant = False
         self.calculations: dict[str, PlannedCalculation] = {}
-        self.remarks: list[str] = []
+        self._remarks: dict[str, list[str]] = {}
 
     def add(self, planned: PlannedCalculation) -> str:
         """Plan a calculation; return its label."""
@@ -61,10 +61,32 @@ class Plan:
             self.calculations[planned.label] = replace(planned, variant=self.in_variant)
         return planned.label
 
-    def remark(self, text: str) -> None:
-        """Say something to the reader of the plan, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
+    def calculation(
+        self,
+        label: str,
+        task: Task,
+        atoms: int,
+        after: Sequence[str],
+        surface: Surface,
+        number: int | None = 1,
+    ) -> str:
+        """Plan a calculation on a surface; return its label."""
+        return self.add(PlannedCalculation(label, task, atoms, tuple(after), surface.name, number))
+
+    def atoms(self, surface: Surface) -> int:
+        """Return the number of atoms of the clean slab."""
+        return len(self.surfaces.slab(surface).structure)
+
+    def remark(self, text: str, surface: str) -> None:
+        """Say something about a surface to the reader of the plan; surfaces of which the same is said are listed."""
+        named = self._remarks.setdefault(text, [])
+        if surface not in named:
+            named.append(surface)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is made for whom, one sentence each."""
+        return [f"{text} {', '.join(surfaces)}." for text, surfaces in self._remarks.items()]
 
     def bulk(self, structure: str, backend: Backend) -> str:
         """Plan the relaxation of a bulk."""
@@ -75,9 +97,7 @@ class Plan:
     def slab(self, surface: Surface) -> str:
         """Plan a clean slab and its bulk."""
         bulk = self.bulk(surface.system.structure, surface.backend)
-        atoms = len(self.surfaces.slab(surface).structure)
-        label = f"{surface.name}: clean slab"
-        return self.add(PlannedCalculation(label, "relax", atoms, (bulk,), surface.name))
+        return self.calculation(f"{surface.name}: clean slab", "relax", self.atoms(surface), [bulk], surface)
 
     def adsorption(self, surface: Surface, study: AdsorptionStudy, choice: SiteChoice | None) -> list[str]:
         """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
@@ -86,12 +106,11 @@ class Plan:
         atom = self.surfaces.atom_name(study.adsorbate, study.atom_box, surface.references)
         self.add(PlannedCalculation(f"{atom} atom", "static", 1))
         slab = self.slab(surface)
-        atoms = len(self.surfaces.slab(surface).structure) + 1
-        labels = []
-        for site in self.surfaces.chosen(surface, study.adsorbate, choice):
-            label = f"{surface.name}: {study.adsorbate} at site {site.index} ({site.label})"
-            labels.append(self.add(PlannedCalculation(label, "relax", atoms, (slab,), surface.name)))
-        return labels
+        adatom = f"{surface.name}: {study.adsorbate} at site"
+        return [
+            self.calculation(f"{adatom} {site.index} ({site.label})", "relax", self.atoms(surface) + 1, [slab], surface)
+            for site in self.surfaces.chosen(surface, study.adsorbate, choice)
+        ]
 
 
 def plan_campaign(surfaces: Surfaces, studies: Sequence[Study]) -> Plan:

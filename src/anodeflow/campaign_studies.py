@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.analysis.convergence import ConvergenceParameter
-from anodeflow.campaign_input import AdsorptionStudy, Study, SurfaceStudy
+from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, Study, SurfaceStudy
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.structures.site_choice import SiteChoice
 
@@ -104,6 +104,64 @@ def _plan_adsorption(case: Case, surface: Surface, plan: "Plan") -> None:
     plan.adsorption(surface, case.adsorption, case.choice)
 
 
+def _build_charge(case: Case, surface: Surface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.charge import ChargeMaker
+
+    study: ChargeStudy = case.study
+    maker = ChargeMaker(
+        density=surface.backend.static(charge_density=True, grid_spacing=study.grid_spacing),
+        adsorbate=study.adsorbate,
+        system=surface.name,
+        variant=surface.variant,
+        **steps.labels,
+    )
+    adsorption = _build_adsorption(case, surface, steps)
+    key = ("charge", surface.name, study.adsorbate, study.grid_spacing, adsorption.uuid)
+    return steps.once(key, lambda: maker.make(adsorption.output))
+
+
+def _plan_charge(case: Case, surface: Surface, plan: "Plan") -> None:
+    sites = _plan_needed_adsorption(case, surface, plan)
+    atoms = plan.atoms(surface)
+    for what, number in (("slab with adatom", atoms + 1), ("slab alone", atoms), ("adatom alone", 1)):
+        plan.calculation(f"{surface.name}: density of {what}", "density", number, sites, surface)
+
+
+def _build_diffusion(case: Case, surface: Surface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.diffusion import DiffusionMaker
+
+    study: DiffusionStudy = case.study
+    maker = DiffusionMaker(
+        relax=surface.backend.relax(),
+        static=surface.backend.static(),
+        neb=surface.backend.neb(),
+        adsorbate=study.adsorbate,
+        images=study.images,
+        prefactor=study.prefactor,
+        temperatures=study.temperatures,
+        system=surface.name,
+        variant=surface.variant,
+        **steps.labels,
+    )
+    adsorption = _build_adsorption(case, surface, steps)
+    key = ("diffusion", surface.name, study.model_dump_json(), adsorption.uuid)
+    return steps.once(key, lambda: maker.make(adsorption.output))
+
+
+def _plan_diffusion(case: Case, surface: Surface, plan: "Plan") -> None:
+    sites = _plan_needed_adsorption(case, surface, plan)
+    atoms = plan.atoms(surface) + 1
+    plan.calculation(f"{surface.name}: hops between its minima", "neb", atoms, sites, surface, number=None)
+
+
+def _plan_needed_adsorption(case: Case, surface: Surface, plan: "Plan") -> list[str]:
+    """Plan the adsorption that a study starts from, and say whose it is."""
+    if not surface.variant:
+        source = "the campaign's adsorption study" if case.has_adsorption else "an adsorption study made for it"
+        plan.remark(f"{case.name} of {case.study.adsorbate} starts from {source} on", surface.name)
+    return plan.adsorption(surface, case.adsorption, case.choice)
+
+
 @dataclass(frozen=True)
 class StudyKind:
     """How a study is built and planned.
@@ -120,5 +178,9 @@ class StudyKind:
     plan: "Callable[[Case, Surface, Plan], None]"
 
 
-STUDIES = {"adsorption": StudyKind(_build_adsorption, _plan_adsorption)}
+STUDIES = {
+    "adsorption": StudyKind(_build_adsorption, _plan_adsorption),
+    "charge": StudyKind(_build_charge, _plan_charge),
+    "diffusion": StudyKind(_build_diffusion, _plan_diffusion),
+}
 """Name of a study in a campaign file -> how it is built and planned."""

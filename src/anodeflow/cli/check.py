@@ -45,14 +45,16 @@ def check(
         }
         typer.echo(json.dumps(answer))
         return
-    console = Console(soft_wrap=True)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
     tree = Tree(f"[bold]{campaign.name}[/bold] on {campaign.backend}: {_count(planned)}", highlight=False)
     for group in dict.fromkeys(calculation.group for calculation in planned):
         members = [calculation for calculation in planned if calculation.group == group]
         top = tree.add(f"[bold]{_escaped(group)}[/bold]: {_count(members)}", highlight=False)
         branches: dict[str, Tree] = {}
         for calculation in members:
-            parent = branches.get(calculation.after[0], top) if calculation.after else top
+            parent = branches.get(calculation.after[0], top) if len(calculation.after) == 1 else top
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)

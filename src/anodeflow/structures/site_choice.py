@@ -11,7 +11,7 @@ from anodeflow.structures.sites import AdsorptionSite
 from anodeflow.structures.slabs import SlabCell
 from anodeflow.structures.symmetry import face_operations, surface_cell
 
-NEAR = 1.0
+NEAR = 0.5
 """How far, in the plane, a site of the relaxed slab may lie from the one that was chosen on the ideal slab, Å."""
 
 
@@ -66,7 +66,10 @@ def choose_sites(
     for wish in wanted:
         found = {site.index for site in sites if _meets(site, wish)}
         if not found:
-            raise InputError(f"{wish!r} names no site of {surface}: choose from {', '.join(names)}.")
+            raise InputError(
+                f"{wish!r} names no site of {surface}: choose from {', '.join(names)} "
+                f"(for this surface alone: sites: {{{surface}: [...]}})."
+            )
         chosen |= found
     if not chosen:
         raise InputError(f"no site of {surface} is chosen: choose from {', '.join(names)}, or say all.")
@@ -92,7 +95,7 @@ def same_sites(
     """Return the chosen sites among those of a relaxed slab, under the numbers that they were chosen by.
 
     Sites are the same by their number where both slabs have as many and those of the choice touch the same atoms;
-    else a chosen site is the nearest one, symmetry copies counted, within 1 Å in the plane.
+    else a chosen site is the nearest one, symmetry copies counted, within 0.5 Å in the plane.
 
     Parameters
     ----------
@@ -138,10 +141,10 @@ def _lateral_distances(slab: Structure, point: np.ndarray, sites: Sequence[Adsor
     """Return the distance in the plane (n,), Å, from a point to the nearest copy of each site."""
     primitive = surface_cell(slab)
     positions = np.array([[*point, 0.0], *(site.position for site in sites)])
-    fractional = np.array(primitive.lattice.get_fractional_coords(positions * [1.0, 1.0, 0.0]))
-    target, places = fractional[:1], fractional[1:]
+    fractional = np.array(primitive.lattice.get_fractional_coords(positions))
     apart = []
     for rotation, translation in face_operations(primitive):
-        copies = (places @ rotation.T + translation) * [1.0, 1.0, 0.0]
-        apart.append(np.array(primitive.lattice.get_all_distances(target, copies))[0])
+        copies = fractional[1:] @ rotation.T + translation
+        ends = [np.column_stack([ends[:, :2], np.full(len(ends), 0.5)]) for ends in (fractional[:1], copies)]
+        apart.append(np.array(primitive.lattice.get_all_distances(*ends))[0])
     return np.min(apart, axis=0)

@@ -1,0 +1,211 @@
+"""What `anodeflow check` says of studies: sites to choose from, what is made for whom, what a backend cannot do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from anodeflow.campaign import Campaign
+from anodeflow.campaign_flow import campaign_jobs
+from anodeflow.database.query import study_documents
+from anodeflow.errors import InputError
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.site_choice import choose_sites, same_sites
+from anodeflow.structures.sites import adsorption_sites
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+
+CAMPAIGN = """\
+name: metals
+backend: emt
+systems:
+  - {name: Al(001), structure: Al, layers: 3, vacuum: 10, min_width: 5.5}
+  - {name: Cu(111), structure: Cu, miller: [1, 1, 1], layers: 3, vacuum: 10, min_width: 5}
+studies:
+  - adsorption: {adsorbate: Al, systems: [Al(001)]}
+"""
+
+
+@pytest.fixture
+def campaign_file(tmp_path):
+    """Write a campaign file with its studies."""
+
+    def write(*studies: str, systems: str = ""):
+        file = tmp_path / "metals.yaml"
+        lines = [f"  - {study}" for study in studies]
+        file.write_text(CAMPAIGN[: CAMPAIGN.index("studies:")] + systems + "\n".join(["studies:", *lines]) + "\n")
+        return file
+
+    return write
+
+
+def sites(campaign: Campaign, system: str) -> list[str]:
+    """The sites that a campaign plans on a system."""
+    head = f"{system}: Al at site "
+    return [each.label.removeprefix(head) for each in campaign.check() if each.label.startswith(head)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        ("all", ["0 (onefold top)", "1 (bridge)", "2 (fourfold hollow)"]),
+        ("[2]", ["2 (fourfold hollow)"]),
+        ("[hollow, 0]", ["0 (onefold top)", "2 (fourfold hollow)"]),
+        ("[Fourfold Hollow]", ["2 (fourfold hollow)"]),
+        ("{Al(001): [1]}", ["1 (bridge)"]),
+        ("{Cu(111): [1]}", ["0 (onefold top)", "1 (bridge)", "2 (fourfold hollow)"]),
+    ],
+)
+def test_sites_by_number_or_label(campaign_file, wish, expected):
+    systems = "all" if "Cu" in wish else "[Al(001)]"
+    file = campaign_file(f"adsorption: {{adsorbate: Al, systems: {systems}, sites: {wish}}}")
+    assert sites(Campaign.from_file(file), "Al(001)") == expected
+
+
+def test_document_names_the_sites_left_out(campaign_file):
+    file = campaign_file("adsorption: {adsorbate: Al, systems: [Al(001)], sites: [1]}")
+    report = Campaign.from_file(file).run()
+    assert report.succeeded, report.failures
+    assert report.computed == 4
+    (document,) = study_documents("metals")
+    assert [site.site for site in document.sites] == [1]
+    assert document.settings["sites"] == [1]
+    assert "left out by the campaign: site 0 (onefold top), 2 (fourfold hollow)" in document.warnings
+    everything = Campaign.from_file(campaign_file("adsorption: {adsorbate: Al, systems: [Al(001)]}"))
+    assert everything.run().computed == 2, "the site that was computed is found"
+    latest = study_documents("metals")[-1]
+    assert [site.site for site in latest.sites] == [0, 1, 2]
+    assert "sites" not in latest.settings
+
+
+def test_chosen_sites_are_found_on_another_slab_of_the_same_surface():
+    crystal = load_structure("Cu")
+    spec = SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=5)
+    cell = build_slab(crystal, spec)
+    found = adsorption_sites(cell.structure, "Al")
+    choice = choose_sites(cell, found, ["hollow"], "Cu(111)")
+    assert choice.numbers == [2, 3]
+    assert choice.left_out == ["0 (onefold top)", "1 (bridge)"]
+    below = [found[number].below for number in choice.numbers]
+    larger = crystal.copy()
+    larger.scale_lattice(crystal.volume * 1.03**3)
+    for changes in ({}, {"layers": 5}, {"vacuum": 14}, {"min_width": 7}):
+        other = build_slab(larger, spec.model_copy(update=changes))
+        there = adsorption_sites(other.structure, "Al")
+        assert same_sites(choice, other, other.structure, there) == [there[2], there[3]]
+        # The same sites under other numbers, and one more: then positions decide.
+        renumbered = [site.model_copy(update={"index": n}) for n, site in enumerate([*reversed(there), there[0]])]
+        again = same_sites(choice, other, other.structure, renumbered)
+        assert [site.index for site in again] == [2, 3], "numbers are those of the choice"
+        assert [site.below for site in again] == below
+        for site, meant in zip(again, there[2:4], strict=True):
+            assert np.allclose(site.position, meant.position)
+    assert same_sites(choice, cell, cell.structure, found[:2]) == [], "a slab without hollows"
+
+
+def test_charge_and_diffusion_start_from_the_campaigns_adsorption(campaign_file):
+    file = campaign_file(
+        "adsorption: {adsorbate: Al, systems: [Al(001)], sites: [2]}",
+        "diffusion: {adsorbate: Al}",
+    )
+    campaign = Campaign.from_file(file)
+    assert campaign.plan().remarks == [
+        "diffusion of Al starts from the campaign's adsorption study on Al(001).",
+        "diffusion of Al starts from an adsorption study made for it on Cu(111).",
+    ]
+    assert sites(campaign, "Al(001)") == ["2 (fourfold hollow)"]
+    assert len(sites(campaign, "Cu(111)")) == 4
+    hops = [planned for planned in campaign.check() if planned.task == "neb"]
+    assert [planned.number for planned in hops] == [None, None]
+
+
+def test_variants_need_the_same_sites_alone(campaign_file):
+    campaign = Campaign.from_file(
+        campaign_file(
+            "adsorption: {adsorbate: Al, systems: [Al(001)], sites: [2]}",
+            "diffusion: {adsorbate: Al, systems: [Al(001)], convergence: {layers: [4]}}",
+        )
+    )
+    planned = campaign.check()
+    assert sites(campaign, "Al(001) [layers 4]") == ["2 (fourfold hollow)"]
+    assert {each.label for each in planned if each.variant} == {
+        *("Al(001) [layers 4]: clean slab", "Al(001) [layers 4]: Al at site 2 (fourfold hollow)"),
+        "Al(001) [layers 4]: hops between its minima",
+    }
+
+
+def test_check_prints_groups_and_numbers(anodeflow, campaign_file):
+    file = campaign_file(
+        "adsorption: {adsorbate: Al, systems: [Al(001)], convergence: {layers: [4]}}",
+        "diffusion: {adsorbate: Al, systems: [Al(001)]}",
+    )
+    shown = anodeflow("check", file).out
+    assert "metals on emt: 10 calculations, 4 of them for convergence tests, and hops as many as the run finds" in shown
+    assert "Al(001) [layers 4]: 4 calculations" in shown
+    assert "shared: 2 calculations" in shown
+    assert "diffusion of Al starts from the campaign's adsorption study on Al(001)." in shown
+    answer = json.loads(anodeflow("check", file, "--format", "json").out)
+    assert {each["group"] for each in answer["calculations"]} == {"shared", "Al(001)", "Al(001) [layers 4]"}
+
+
+def test_one_termination_by_its_name(campaign_file):
+    system = "  - {name: X, structure: Li3Mg7, layers: 3, vacuum: 10, termination: all}\n"
+    file = campaign_file("adsorption: {systems: ['X:1'], sites: {'X:1': [0]}}", systems=system)
+    planned = Campaign.from_file(file, "mlip").check()
+    assert [each.label for each in planned if each.group != "shared"] == [
+        "X:1: clean slab",
+        "X:1: Li at site 0 (onefold top)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("study", "line", "words"),
+    [
+        ("adsorption: {adsorbate: Al, sites: [7]}", 7, "7 names no site of Al(001): choose from 0 (onefold top), 1 ("),
+        ("adsorption: {adsorbate: Al, sites: [hollw]}", 7, "'hollw' names no site of Al(001)"),
+        ("adsorption: {adsorbate: Al, sites: []}", 7, "no site of Al(001) is chosen: choose from 0 (onefold top)"),
+        ("adsorption: {adsorbate: Al, sites: 4}", 7, "sites are all, a list of numbers"),
+        ("adsorption: {adsorbate: Al, sites: [1.5]}", 7, "sites are all, a list of numbers"),
+        ("adsorption: {adsorbate: Al, sites: {Al(01): [1]}}", 7, "unknown system 'Al(01)'"),
+        ("adsorption: {adsorbate: Al, convergence: {layers: []}}", 7, "layers has no values"),
+        ("diffusion: {adsorbate: Al, images: 0}", 7, "greater than or equal to 1"),
+        ("diffusion: {adsorbate: Al, temperatures: [-3]}", 7, "temperatures are in K and above 0"),
+        ("diffusion: {adsorbate: Al, image: 3}", 7, "unknown key 'image'; did you mean images?"),
+        ("charge: {adsorbate: Al, grid_spacing: 0}", 7, "greater than 0"),
+        ("charge: {adsorbate: Al}", 7, "charge needs charge_density, which backend emt (emt) does not have"),
+        ("difusion: {adsorbate: Al}", 7, "unknown key 'difusion'; did you mean diffusion?"),
+        ("{adsorption: {adsorbate: Al}, diffusion: {adsorbate: Al}}", 7, "each entry names one study"),
+    ],
+)
+def test_wrong_study_is_a_sentence_with_its_line(anodeflow, campaign_file, study, line, words):
+    ended = anodeflow("check", campaign_file(study))
+    assert ended.status == 2
+    assert words in ended.err
+    assert f"metals.yaml, line {line}" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_every_study_that_the_backend_cannot_do_is_named(campaign_file, monkeypatch):
+    from anodeflow.backends.emt import EmtBackend
+
+    monkeypatch.setattr(EmtBackend, "capabilities", frozenset({"relax"}))
+    file = campaign_file("adsorption: {adsorbate: Al}", "charge: {adsorbate: Al}", "diffusion: {adsorbate: Xx}")
+    with pytest.raises(InputError, match=r"line 9: .*'Xx' is no chemical element"):
+        Campaign.from_file(file)
+    file = campaign_file("adsorption: {adsorbate: Al}", "charge: {adsorbate: Al}", "diffusion: {adsorbate: Li}")
+    with pytest.raises(InputError) as error:
+        Campaign.from_file(file).check()
+    said = str(error.value).splitlines()
+    assert len(said) == 4
+    assert "line 7: adsorption needs stress, which" in said[0]
+    assert "line 8: charge needs charge_density, stress, which" in said[1]
+    assert "line 9: diffusion needs neb, stress, which" in said[2]
+    assert "leave the study out" in said[2]
+    assert "line 9: backend emt: EMT has no parameters for Li" in said[3]
+
+
+def test_studies_share_one_adsorption(campaign_file):
+    study = "adsorption: {adsorbate: Al, systems: [Al(001)]}"
+    campaign = Campaign.from_file(campaign_file(study, study))
+    names = [node.name for node in campaign_jobs(campaign._surfaces(), campaign.studies, {"campaign": "metals"})]
+    assert names == ["Al bulk", "Al(001): slab", "Al atom", "Al(001): adsorption"]
