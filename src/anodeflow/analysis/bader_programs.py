@@ -1,8 +1,8 @@
 """The two programs that cut a density into Bader basins: BaderKit, and the one of the Henkelman group.
 
 Both are asked for the weight method (M. Yu and D. R. Trinkle, J. Chem. Phys. 134, 064111 (2011)). On grids of 0.06 to
-0.2 Å it gives symmetry-equivalent atoms of LiH and of Li(001) the same charge within 0.003 e. The neargrid method, which
-follows the gradient from point to point, lets those of LiH differ by 0.03 to 0.09 e.
+0.2 Å it gives symmetry-equivalent atoms of LiH and of Li(001) the same charge within 0.003 e. The neargrid method lets
+those of LiH differ by 0.03 to 0.09 e: it follows the gradient from point to point.
 """
 
 import logging

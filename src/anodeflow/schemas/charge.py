@@ -34,8 +34,14 @@ class ChargeDifference(BaseModel):
     accumulated: float = Field(description="Integral of its positive part: electrons that changed place.")
     z: list[float] = Field(description="Heights of the grid planes, Å.")
     planar_average: list[float] = Field(description="Integral over each plane, e/Å; positive: accumulation.")
-    isovalue: float = Field(description="Value of the isosurfaces drawn, e/Å³.")
-    grid: CompactGrid = Field(description="The difference near the surface, e/Å³; positive: accumulation.")
+    isovalue: float = Field(
+        description="Value of the isosurfaces drawn, e/Å³: half of all changes take place where the absolute "
+        "difference is larger."
+    )
+    grid: CompactGrid = Field(
+        description="The difference near the surface, e/Å³; positive: accumulation. In the plane it holds the whole "
+        "cell once, without the points at which it begins again."
+    )
     cube_file: str = Field(
         description="Gaussian cube file with the whole grid (e/bohr³, bohr), on the machine of the run."
     )
@@ -60,6 +66,9 @@ class ChargeTransferDoc(StudyDoc):
     atom_donated: list[float] = Field(description="Electrons that each atom gives away, e; negative: it accepts.")
     non_nuclear_basins: list[NonNuclearBasin] = Field(
         description="Basins that belong to no atom, never spread over atoms."
+    )
+    vacuum_electrons: float = Field(
+        default=0.0, description="Electrons in no basin: in the tail of the density that fades into the vacuum."
     )
     total_electrons: float = Field(description="Electrons of the cell: the sum of all atomic numbers.")
     partition_error: float = Field(description="Sum of all basins minus `total_electrons`, e.")
