@@ -222,7 +222,7 @@ class BackendConformance:
         assert fine.electrons == pytest.approx(electrons, abs=0.02)
         assert coarse.electrons == pytest.approx(electrons, abs=0.02)
         assert fine.spacing <= 0.12
-        assert coarse.spacing == pytest.approx(2 * fine.spacing, rel=0.15)
+        assert 1.3 * fine.spacing < coarse.spacing < 2.3 * fine.spacing
         assert np.allclose(fine.positions, structure.cart_coords, atol=1e-6)
         # The density is highest at the nuclei: the grid is not turned round, shifted or transposed.
         for nucleus in fine.positions:

@@ -106,8 +106,15 @@ def compute(
 
 
 def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> None:
-    """Write GPAW's all-electron density, both spins together, on a grid of at most `spacing` (Å)."""
-    density = calculator.dft.densities().all_electron_densities(grid_spacing=spacing)
+    """Write GPAW's all-electron density, both spins together, on a grid of about `spacing` (Å).
+
+    GPAW cannot go below the grid of its plane waves: a grid that would be coarser becomes that one.
+    """
+    densities = calculator.dft.densities()
+    try:
+        density = densities.all_electron_densities(grid_spacing=spacing)
+    except ValueError:
+        density = densities.all_electron_densities(grid_refinement=1)
     values = density.gather()
     if world.rank == 0:
         grid = DensityGrid(
