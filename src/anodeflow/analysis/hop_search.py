@@ -15,7 +15,7 @@ from anodeflow.schemas.diffusion import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.schemas.neb import PathSymmetry
 from anodeflow.structures.adatom import describe_adatom
 from anodeflow.structures.hops import SurfaceHop, SurfaceNet
-from anodeflow.structures.minima import SADDLE, candidates, held_directions, lowest_curvature
+from anodeflow.structures.minima import SADDLE, candidates, lowest_curvature, push_directions
 from anodeflow.structures.path import carried_end, check_hop, guessed_end, path_symmetry, relaxed_end
 
 LEFT = 0.5
@@ -28,10 +28,10 @@ NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
 
 
 class SaddleTest(BaseModel):
-    """One static calculation with the adatom pushed off a site that symmetry may hold on a saddle."""
+    """One static calculation with the adatom pushed off a site that may be a saddle."""
 
     site: int = Field(description="Number of the adsorption site.")
-    direction: list[float] = Field(description="Direction of the push in the plane (2,).")
+    direction: list[float] = Field(description="Direction of the push in the plane (2,); zero: at rest.")
 
 
 class HopSearch(BaseModel):
@@ -80,7 +80,7 @@ def saddle_tests(adsorption: AdsorptionDoc) -> list[SaddleTest]:
     return [
         SaddleTest(site=site.site, direction=direction.tolist())
         for site in candidates(adsorption)[0]
-        for direction in held_directions(adsorption.slab, site.structure[-1].coords)
+        for direction in push_directions(adsorption.slab, site.structure[-1].coords, "hollow" in site.final_label)
     ]
 
 
@@ -109,8 +109,8 @@ def start_search(
         pairs = [(test, result) for test, result in zip(tests, results, strict=True) if test.site == site.site]
         done = [(np.array(test.direction), result) for test, result in pairs if result is not None]
         if len(done) < len(pairs):
-            warnings.append(f"site {site.site} ({site.final_label}): whether it is a saddle could not be tested fully")
-        if done:
+            warnings.append(f"site {site.site} ({site.final_label}): whether it is a saddle could not be tested")
+        elif done:
             curvatures[site.site] = lowest_curvature([d for d, _ in done], [r.forces[-1] for _, r in done])
         identifiers |= {f"site {site.site} pushed {n}": result.id for n, (_, result) in enumerate(done, 1)}
     minima = [site for site in kept if curvatures.get(site.site, 0.0) >= SADDLE]

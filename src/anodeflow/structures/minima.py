@@ -52,8 +52,12 @@ def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int,
     return kept, rejected
 
 
-def held_directions(slab: Structure, position: npt.ArrayLike) -> list[np.ndarray]:
-    """Return the in-plane directions in which symmetry alone may hold an adatom.
+def push_directions(slab: Structure, position: npt.ArrayLike, hollow: bool) -> list[np.ndarray]:
+    """Return the pushes that tell whether an adatom at rest is in a minimum or on a saddle.
+
+    A relaxation stays on a saddle where symmetry holds it: on an axis, or across a mirror. It may also stop near one
+    because the forces there are below its threshold, if it started there: on top of an atom or on a bridge whose two
+    sides are nearly alike (fcc and hcp hollows), but not in a hollow.
 
     Parameters
     ----------
@@ -61,13 +65,16 @@ def held_directions(slab: Structure, position: npt.ArrayLike) -> list[np.ndarray
         Clean slab, in its supercell: the symmetry that the relaxation had.
     position
         Position of the adatom, Cartesian, Å.
+    hollow
+        Whether the adatom rests in a hollow: then only pushes against what symmetry holds are needed.
 
     Returns
     -------
     list of np.ndarray
-        Orthonormal vectors (2,): none on a place without symmetry; the normal of the only mirror (along the mirror
-        the adatom could move); one direction where a three-, four- or sixfold axis makes all of them equal; else,
-        where there is a twofold axis, two, along the mirrors if there are some.
+        Orthonormal directions (2,): one on a three-, four- or sixfold axis, where all are alike; two on a twofold
+        one; on a mirror its normal, and unless it is a hollow the direction along it; without symmetry none in a
+        hollow, else two. Where a direction is among them in which the force need not vanish at rest, the zero vector
+        comes last: the adatom at rest.
     """
     vectors = slab.lattice.matrix[:2, :2]
     at = np.asarray(position, dtype=float)[:2] @ np.linalg.inv(vectors)
@@ -79,17 +86,20 @@ def held_directions(slab: Structure, position: npt.ArrayLike) -> list[np.ndarray
             turns.append(turn)
     mirrors = [turn for turn in turns if np.linalg.det(turn) < 0]
     rotations = [turn for turn in turns if np.linalg.det(turn) > 0]
-    if not turns:
-        return []
     # A mirror is 1 - 2 n n^T: its normal n is the eigenvector of -1.
     normal = np.linalg.eigh((mirrors[0] + mirrors[0].T) / 2)[1][:, 0] if mirrors else np.array([1.0, 0.0])
-    if not rotations or any(np.trace(turn) > -1.5 for turn in rotations):
+    along = np.array([-normal[1], normal[0]])
+    if any(np.trace(turn) > -1.5 for turn in rotations):
         return [normal]
-    return [normal, np.array([-normal[1], normal[0]])]
+    if rotations:
+        return [normal, along]
+    if hollow:
+        return [normal] if mirrors else []
+    return [normal, along, np.zeros(2)]
 
 
 def pushed(structure: Structure, direction: Sequence[float]) -> Structure:
-    """Return `structure` with its last atom, the adatom, shifted by 0.1 Å along an in-plane direction (2,)."""
+    """Return `structure` with its last atom, the adatom, shifted by 0.1 Å times an in-plane direction (2,)."""
     moved = structure.copy()
     moved.translate_sites(
         [len(moved) - 1], [*(PUSH * np.asarray(direction)), 0.0], frac_coords=False, to_unit_cell=False
@@ -103,9 +113,10 @@ def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence
     Parameters
     ----------
     directions
-        Directions of the shifts by 0.1 Å, orthonormal, (2,) each.
+        Directions of the shifts by 0.1 Å, from :func:`push_directions`.
     forces
-        Force on the shifted adatom (3,), eV/Å, one a direction. At the site itself it vanishes along them.
+        Force on the shifted adatom (3,), eV/Å, one a direction. At rest it vanishes by symmetry along all of them,
+        unless the zero vector is among them.
 
     Returns
     -------
@@ -114,8 +125,11 @@ def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence
         minimum: there is a way down. A positive one proves nothing, as the atoms around do not give way here; where
         they do, the curvature is lower.
     """
-    basis = np.array(directions)
-    hessian = -np.array(forces, dtype=float)[:, :2] @ basis.T / PUSH
+    moved = [bool(np.any(direction)) for direction in directions]
+    basis = np.array(directions)[moved]
+    lateral = np.array(forces, dtype=float)[:, :2]
+    rest = np.zeros(2) if all(moved) else lateral[moved.index(False)]
+    hessian = -(lateral[moved] - rest) @ basis.T / PUSH
     return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[0])
 
 

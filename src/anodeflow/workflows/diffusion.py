@@ -1,5 +1,6 @@
 """Diffusion: hops of an adatom between the minima of a surface, each a nudged elastic band, and the way across."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +35,7 @@ class DiffusionMaker(Maker):
     relax
         Maker that relaxes positions (ends of hops, minima found on a path), with the adsorption study's settings.
     static
-        Maker that evaluates a structure (adatoms pushed off sites that symmetry may hold on a saddle).
+        Maker that evaluates a structure (adatoms pushed off sites that may be saddles).
     neb
         Maker that relaxes a path; see the backends' `NebMaker`.
     name
@@ -99,7 +100,7 @@ class DiffusionMaker(Maker):
 
 @job
 def test_for_saddles(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
-    """Push the adatom off each site that symmetry may hold on a saddle, then look for hops between minima.
+    """Push the adatom off each site that may be a saddle, then look for hops between minima.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def test_for_saddles(makers: dict[str, Maker], adsorption: AdsorptionDoc, study:
     jobs = []
     for number, test in enumerate(tests):
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
-        label = f"{_of(study)} pushed off site {site.site} ({site.final_label}), direction {which}"
+        push = f"push {which}" if any(test.direction) else "at rest"
+        label = f"{_of(study)} at site {site.site} ({site.final_label}), {push}"
         jobs.append(_named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
     return _replaced([*jobs, connect], connect, f"{_of(study)}: hops")
@@ -143,8 +145,12 @@ def run_bands(
     search: HopSearch,
     ends: dict[str, CalculationDoc | None],
     study: dict[str, Any],
+    failed: Sequence[None] = (),
 ) -> Response:
-    """Compute the paths of all hops that wait, now that their ends are relaxed."""
+    """Compute the paths of all hops that wait, now that their ends are relaxed.
+
+    `failed` here and below: outputs of jobs that only say what could not be done; the document comes after them.
+    """
     return _bands(makers, search, ends, study)
 
 
@@ -154,6 +160,7 @@ def review_bands(
     search: HopSearch,
     bands: dict[str, NebDoc | None],
     study: dict[str, Any],
+    failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or end with the document."""
     jobs: dict[str, Job] = {}
@@ -202,7 +209,7 @@ def report_failure(message: str, of_input: bool) -> None:
 
 
 @job(output_schema=MigrationDoc)
-def collect_diffusion(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:
+def collect_diffusion(search: HopSearch, study: dict[str, Any], failed: Sequence[None] = ()) -> MigrationDoc:
     """Put the document together from the finished search."""
     return migration_document(search, study)
 
@@ -227,8 +234,10 @@ def _next_round(
             jobs[str(index)] = _named(makers["relax"].make(ends.final, label=label), label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
-    bands = run_bands(makers, search, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return _replaced([*jobs.values(), *_failures(failed), bands], bands, f"{_of(study)}: ends of hops")
+    told = _failures(failed)
+    outputs = {key: relaxed.output for key, relaxed in jobs.items()}
+    bands = run_bands(makers, search, outputs, study, [each.output for each in told])
+    return _replaced([*jobs.values(), *told, bands], bands, f"{_of(study)}: ends of hops")
 
 
 def _bands(
@@ -260,11 +269,13 @@ def _bands(
         label = f"{_of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
         jobs[key] = _named(makers["neb"].make(path, energies, label=label, symmetry=symmetry), label)
+    told = _failures(failed)
+    outputs = [each.output for each in told]
     if jobs:
-        last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study)
+        last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
     else:
-        last = collect_diffusion(search, study)
-    return _replaced([*jobs.values(), *_failures(failed), last], last, f"{_of(study)}: paths of hops")
+        last = collect_diffusion(search, study, outputs)
+    return _replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
 
 
 def _give_up(
