@@ -230,7 +230,7 @@ def migration_document(system: str = "Li(001)", barrier: float = 0.131, **change
 def alloy_migration(system: str = "Li3Mg7(001):0", **changes: Any) -> MigrationDoc:
     """A path through two minima: up to the bridge, on to the next hollow; a third hop failed."""
     first, second = np.array([1.72, 1.72]), np.array([3.60, 2.40])
-    back = first + [3.44, 0] - second
+    back = first + np.array([3.44, 0.0]) - second
     low, high = surface_slab((*first, 1.66), "Mg"), surface_slab((*second, 2.0), "Mg")
     minima = [
         {

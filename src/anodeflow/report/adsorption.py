@@ -115,9 +115,7 @@ def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) 
     )
     difference = paper.difference(best.binding_energy) if paper else None
     if paper and difference is not None:
-        digits = paper.entry.decimals
-        side = "stronger" if difference < 0 else "weaker"
-        text += f", {abs(difference):.{digits}f} eV {side} than the {paper.text} eV of {paper.reference.name}"
+        text += f", {paper.against(best.binding_energy, 'weaker', 'stronger')}"
     meaning = "the surface wets" if best.binding_energy_bulk < 0 else f"{adatom} would rather cluster than wet it"
     text += f"; against bulk {adatom} it is {bulk} eV: {meaning}."
     if not document.atom_reference_reliable:

@@ -1,8 +1,10 @@
 """The section of a report on charge transfer."""
 
+from typing import Any
+
 from anodeflow.report.charge_figures import isosurface_picture, planar_average
 from anodeflow.report.context import Context, part_name, part_title
-from anodeflow.report.page import Column, Link, Part, Section, Table, number
+from anodeflow.report.page import Column, Link, Part, Section, Table, number, scientific
 from anodeflow.report.scenes import difference_scene
 from anodeflow.schemas import ChargeTransferDoc
 
@@ -126,7 +128,7 @@ def _part(document: ChargeTransferDoc, context: Context) -> Part:
 def _row(document: ChargeTransferDoc, context: Context) -> dict:
     ours = context.link(document, "charge_donated")
     error = context.error(document, "charge_donated")
-    row = {
+    row: dict[str, Any] = {
         "system": Link(document.system, f"study-{document.document_id}"),
         "site": f"{document.site}: {document.site_label}",
         "charge_donated": ours,
@@ -137,13 +139,14 @@ def _row(document: ChargeTransferDoc, context: Context) -> dict:
         "accumulated": document.difference.accumulated,
         "partition_error": document.partition_error,
         "equivalent_spread": document.equivalent_spread,
-        "integral": float(f"{document.difference.integral:.1e}"),
+        "integral": document.difference.integral,
         "program": f"{document.program}, {document.method}",
         "grid": " × ".join(map(str, document.grid_shape)),
         "cube_file": document.difference.cube_file,
     }
+    row["_text"] = {"integral": scientific(document.difference.integral)}
     if error is not None:
-        row["_text"] = {"charge_donated": context.text(document, "charge_donated", document.charge_donated, 3, True)}
+        row["_text"]["charge_donated"] = context.text(document, "charge_donated", document.charge_donated, 3, True)
     return row
 
 

@@ -11,11 +11,11 @@ from anodeflow.report.colours import colour, radius
 from anodeflow.report.fields import ACCUMULATION, DEPLETION, Field, Mesh
 from anodeflow.report.figures import GREY, INK, MARK, new_figure, save
 from anodeflow.report.neighbourhood import Neighbourhood, around_adatom
-from anodeflow.report.page import Picture, number
+from anodeflow.report.page import Picture, number, scientific
 from anodeflow.report.painter import Camera, Painting
 from anodeflow.schemas import ChargeTransferDoc
 
-_PIXELS = 55
+_PIXELS = 50
 """Pixels per Å of a painting."""
 
 
@@ -35,7 +35,7 @@ def isosurface_picture(document: ChargeTransferDoc, name: str) -> Picture:
     """Paint the isosurfaces with the atoms below them, from the side and from above."""
     atoms = around_adatom(document.structure)
     surfaces = difference_surfaces(document)
-    figure = new_figure(7.6, 4.1)
+    figure = new_figure(6.2, 3.6)
     side, top = figure.subplots(1, 2, width_ratios=(1.15, 1))
     for axes, camera, title in (
         (side, Camera(-72, 14), "from the side"),
@@ -81,7 +81,7 @@ def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
     inside = x < heights.max() + 5.0
     x, y = x[inside], y[inside]
 
-    figure = new_figure(5.6, 3.5)
+    figure = new_figure(4.9, 3.4)
     axes = figure.subplots()
     axes.fill_between(x, y, where=(y > 0).tolist(), color=ACCUMULATION, alpha=0.85, lw=0, interpolate=True)
     axes.fill_between(x, y, where=(y < 0).tolist(), color=DEPLETION, alpha=0.85, lw=0, interpolate=True)
@@ -109,7 +109,7 @@ def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
         figure,
         name,
         f"The difference integrated over planes parallel to the surface; dots: heights of the atoms. {moved} e change "
-        f"place; the whole integrates to {document.difference.integral:.1e} e.".replace("e-", "e−"),
+        f"place; the whole integrates to {scientific(document.difference.integral)} e.",
     )
 
 

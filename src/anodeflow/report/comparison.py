@@ -40,6 +40,22 @@ class Published:
         """Publication and figure."""
         return f"{self.reference.name}, Fig. {self.entry.figure}" if self.entry.figure else self.reference.name
 
+    def against(self, ours: float, more: str, less: str) -> str:
+        """Return how our energy compares, in words: 0.08 eV stronger than the -1.44 eV of Zhang 2021.
+
+        Parameters
+        ----------
+        ours
+            Our value; the publication must have one too.
+        more, less
+            Words for a value that lies above the published one, and below it.
+        """
+        difference = f"{abs(self.difference(ours) or 0.0):.{self.entry.decimals}f}"
+        theirs = f"the {self.text} {self.entry.unit} of {self.reference.name}"
+        if float(difference) == 0:
+            return f"equal to {theirs}"
+        return f"{difference} {self.entry.unit} {more if (self.difference(ours) or 0.0) > 0 else less} than {theirs}"
+
     def difference(self, ours: float) -> float | None:
         """Return ours minus the published value; None where no number was published."""
         return None if self.entry.value is None else ours - self.entry.value
@@ -94,7 +110,7 @@ def main_table(
             error = left.pop(row.property, None)
             value = Link(row.value, f"calc-{row.calculation_ids[0]}") if row.calculation_ids else row.value
             text = measured(row.value, 3, error)
-            if 0 < abs(row.value) < 0.0005 and row.unit not in ("eV", "e"):
+            if row.unit == "cm²/s":
                 text = scientific(row.value)
             rows.append(
                 {

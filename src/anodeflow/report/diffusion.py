@@ -86,9 +86,7 @@ def _answer(document: MigrationDoc, context: Context) -> str:
     paper = context.published(document, "barrier_forward")
     difference = paper.difference(path.barrier) if paper else None
     if paper and difference is not None:
-        digits = paper.entry.decimals
-        side = "higher" if difference > 0 else "lower"
-        text += f", {abs(difference):.{digits}f} eV {side} than the {paper.text} eV of {paper.reference.name}"
+        text += f", {paper.against(path.barrier, 'higher', 'lower')}"
     if document.path_across:
         text += f"; in a second direction over {number(document.path_across.barrier, 3)} eV"
     if document.diffusivities:
@@ -116,9 +114,9 @@ def _part(document: MigrationDoc, context: Context) -> Part:
         anchor=f"study-{document.document_id}",
         title=part_title(document, f"{document.adsorbate} on {document.system}"),
         facts=(
-            f"{len(document.minima)} distinct minima, {len(document.hops)} distinct hops, "
-            f"{len(document.rejected)} relaxed sites that are no minima of their own; attempt frequency "
-            f"{scientific(document.prefactor)} 1/s; {document.code}."
+            f"Distinct minima: {len(document.minima)}; distinct hops: {len(document.hops)}; relaxed sites that are no "
+            f"minima of their own: {len(document.rejected)}; attempt frequency {scientific(document.prefactor)} 1/s; "
+            f"{document.code}."
         ),
         tables=_tables(document, context, name, on_path),
         pictures=pictures + [view for index, view in views.items() if index in on_path],
@@ -135,7 +133,7 @@ def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[in
     ]
     if document.rejected:
         rows = [{c.key: getattr(site, c.key) for c in _REJECTED} for site in document.rejected]
-        tables.append(Table(f"rejected-{name}", _REJECTED, rows, "Sites that are no minima"))
+        tables.append(Table(f"rejected-{name}", _REJECTED, rows, "Sites that are no minima", folded=True))
     if document.diffusivities:
         rates = []
         for point in document.diffusivities:
@@ -147,7 +145,7 @@ def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[in
                            "tensor": ", ".join(map(scientific, tensor)),
                            "hop_rates": ", ".join(map(scientific, point.hop_rates))}}
             )  # fmt: skip
-        tables.append(Table(f"diffusivity-{name}", _RATES, rates, "Rates and diffusivity"))
+        tables.append(Table(f"diffusivity-{name}", _RATES, rates, "Rates and diffusivity", folded=True))
     return tables
 
 

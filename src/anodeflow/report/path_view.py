@@ -35,7 +35,9 @@ def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
     energies = np.array([point.energy for point in hop.profile])
     colours = ScalarMappable(Normalize(min(energies.min(), 0), energies.max()), _HEAT)
     saddle = int(np.argmax(energies))
-    size = 0.55 * radius(hop.images[0][-1].specie.symbol)
+    # Small enough that the numbers of neighbouring images show.
+    spacing = float(np.median(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    size = min(0.55 * radius(hop.images[0][-1].specie.symbol), max(0.62 * spacing, 0.25))
     for axes, points, order in ((top, places[:, :2], places[:, 2]), (side, places[:, [0, 2]], -places[:, 1])):
         axes.plot(*points.T, color=INK, lw=0.9, zorder=805)
         for place, rank in enumerate(np.argsort(order)):

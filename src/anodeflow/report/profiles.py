@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from anodeflow.report.comparison import Published
 from anodeflow.report.figures import GREY, INK, MARK, OURS, PAPER, new_figure, save
-from anodeflow.report.page import Picture, number
+from anodeflow.report.page import Picture, number, scientific
 from anodeflow.report.paths import Stretch, stretch, stretches
 from anodeflow.schemas import MigrationDoc
 
@@ -79,7 +79,7 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
 
 def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: str) -> Picture:
     """Draw the cheapest paths over all surfaces together, the published barriers as open diamonds over the saddles."""
-    figure = new_figure(6.6, 4.2)
+    figure = new_figure(6.0, 4.0)
     axes = figure.subplots()
     backends = len({document.backend for document, _ in pairs})
     published = None
@@ -109,7 +109,7 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
 
 def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
     """Draw the diffusivity of every surface against the inverse temperature."""
-    figure = new_figure(5.6, 3.9)
+    figure = new_figure(5.2, 4.0)
     axes = figure.subplots()
     temperatures: list[float] = []
     for rank, document in enumerate(documents):
@@ -129,7 +129,7 @@ def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
     top.tick_params(labelsize=8)
     top.minorticks_off()
     figure.legend(loc="outside lower center", ncols=4, fontsize=8.5, frameon=False)
-    prefactors = ", ".join(sorted({f"{document.prefactor:.2g}" for document in documents}))
+    prefactors = ", ".join(sorted({scientific(document.prefactor) for document in documents}))
     return save(figure, name, f"Diffusivity of the adatom by harmonic transition-state theory with the attempt "
                 f"frequency {prefactors} 1/s for all hops: half the trace of the tensor in the plane.")  # fmt: skip
 

@@ -5,6 +5,9 @@
   const MOST_ALIVE = 6;
   const BALL = 0.62;  // share of an atom's radius at which it is drawn, so that bonds show
   const alive = [];
+  const LIGHTING = {ambient: 0.65, diffuse: 0.7, specular: 0.2, roughness: 0.5, fresnel: 0.1,
+    vertexnormalsepsilon: 1e-12, facenormalsepsilon: 1e-12};
+  const LIGHT = {x: -4000, y: -10000, z: 12000};
 
   function icosphere(times) {
     const t = (1 + Math.sqrt(5)) / 2;
@@ -36,8 +39,7 @@
   function mesh(extra) {
     return Object.assign({type: "mesh3d", x: [], y: [], z: [], i: [], j: [], k: [], text: [], hoverinfo: "text",
       flatshading: false, showlegend: true, showscale: false,
-      lighting: {ambient: 0.55, diffuse: 0.75, specular: 0.25, roughness: 0.4, fresnel: 0.1, vertexnormalsepsilon: 0},
-      lightposition: {x: -2000, y: -3000, z: 6000}}, extra);
+      lighting: LIGHTING, lightposition: LIGHT}, extra);
   }
   function addFaces(trace, faces, offset) {
     for (const [a, b, c] of faces) { trace.i.push(a + offset); trace.j.push(b + offset); trace.k.push(c + offset); }
@@ -107,8 +109,7 @@
       const every = (array, start) => Array.from({length: array.length / 3}, (_, n) => array[3 * n + start]);
       list.push({type: "mesh3d", name: surface.name, color: surface.colour, opacity: 0.5, flatshading: false,
         x: every(v, 0), y: every(v, 1), z: every(v, 2), i: every(f, 0), j: every(f, 1), k: every(f, 2),
-        hoverinfo: "name", showlegend: true, showscale: false,
-        lighting: {ambient: 0.6, diffuse: 0.6, specular: 0.3, roughness: 0.4, vertexnormalsepsilon: 0, facenormalsepsilon: 0}});
+        hoverinfo: "name", showlegend: true, showscale: false, lighting: LIGHTING, lightposition: LIGHT});
     }
     const ring = [...data.cell, data.cell[0]];
     list.push({type: "scatter3d", mode: "lines", name: "cell", x: ring.map(p => p[0]), y: ring.map(p => p[1]),
@@ -117,11 +118,17 @@
   }
 
   function layout(data) {
-    const hidden = {visible: false};
-    return {margin: {l: 0, r: 0, t: 0, b: 0}, showlegend: true, uirevision: "keep", paper_bgcolor: "#fff",
-      legend: {orientation: "h", x: 0, y: 0, yanchor: "bottom", font: {size: 12}, bgcolor: "rgba(255,255,255,0.8)"},
-      scene: {xaxis: hidden, yaxis: hidden, zaxis: hidden, aspectmode: "data", dragmode: "orbit", uirevision: "keep",
-        camera: {eye: {x: 0.45, y: -1.5, z: 0.55}, projection: {type: "orthographic"}}}};
+    // One range for all frames, so that nothing jumps as the slider moves.
+    const points = data.frames.flatMap(frame => frame.positions).concat(data.cell, data.ghosts || []);
+    const low = [0, 1, 2].map(d => Math.min(...points.map(p => p[d])) - 1.2);
+    const size = [0, 1, 2].map(d => Math.max(...points.map(p => p[d])) + 1.2 - low[d]);
+    const zoom = 2 / Math.hypot(...size);
+    const axis = d => ({visible: false, range: [low[d], low[d] + size[d]], autorange: false});
+    return {margin: {l: 0, r: 0, t: 0, b: 48}, showlegend: true, uirevision: "keep", paper_bgcolor: "#fff",
+      legend: {orientation: "h", x: 0, y: -0.01, yanchor: "top", font: {size: 11}},
+      scene: {xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), dragmode: "orbit", uirevision: "keep",
+        aspectmode: "manual", aspectratio: {x: zoom * size[0], y: zoom * size[1], z: zoom * size[2]},
+        camera: {eye: {x: 0.5, y: -1.65, z: 0.5}, projection: {type: "perspective"}}}};
   }
 
   function draw(box) {
