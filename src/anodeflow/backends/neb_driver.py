@@ -85,7 +85,7 @@ def run_neb(
             image.calc = SinglePointCalculator(image, energy=energy, forces=np.zeros((len(image), 3)))
         else:
             image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
-    band = NEB(images, k=settings["spring_constant"], climb=False, method="improvedtangent")
+    band = _Band(images, symmetry, settings["spring_constant"])
     target: Any = band
     optimizer = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
     converged, residual = False, np.inf
@@ -112,6 +112,33 @@ def run_neb(
             for image, energy in zip(images, energies, strict=True)
         ],
     }
+
+
+class _Band(NEB):
+    """A band whose forces obey the symmetry that turns it round, if it has one.
+
+    Without this, a path with two equal saddles would lose its symmetry: only one of them climbs.
+    """
+
+    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, spring_constant: float) -> None:
+        super().__init__(images, k=spring_constant, climb=False, method="improvedtangent")
+        self.symmetry = symmetry
+
+    def get_forces(self) -> np.ndarray:
+        """Return the forces (interior images * atoms, 3), eV/Å, those of the climbing half taken over to the other."""
+        forces = super().get_forces().reshape(self.nimages - 2, self.natoms, 3)
+        if self.symmetry is None:
+            return forces.reshape(-1, 3)
+        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
+        turned = forces[::-1, permutation] @ rotation.T
+        half = len(forces) // 2
+        if self.imax - 1 < len(forces) - half:
+            forces[len(forces) - half :] = turned[len(forces) - half :]
+        else:
+            forces[:half] = turned[:half]
+        if len(forces) % 2:
+            forces[half] = (forces[half] + turned[half]) / 2
+        return forces.reshape(-1, 3)
 
 
 class RecordedCalculator(Calculator):
