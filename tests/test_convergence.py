@@ -125,6 +125,29 @@ def test_nothing_to_compare_where_the_study_itself_fails(campaign, monkeypatch):
     assert any("Al(001): adsorption failed, so there is nothing" in failure for failure in report.failures)
 
 
+def test_diffusion_is_repeated_from_adsorption_made_for_it(tmp_path):
+    file = tmp_path / "aluminium.yaml"
+    study = "diffusion: {adsorbate: Al, images: 3, convergence: {vacuum: [12]}}"
+    file.write_text(CAMPAIGN[: CAMPAIGN.index("adsorption:")] + study)
+    report = Campaign.from_file(file).run()
+    assert report.succeeded, report.failures
+    found = documents()
+    assert set(found) == {
+        *("adsorption Al(001)", "diffusion Al(001)", "convergence Al(001)"),
+        *("adsorption Al(001) [vacuum 12]", "diffusion Al(001) [vacuum 12]"),
+    }
+    own, wide = found["diffusion Al(001)"], found["diffusion Al(001) [vacuum 12]"]
+    assert wide.variant == {"vacuum": 12}
+    document = found["convergence Al(001)"]
+    assert document.of == "diffusion"
+    errors = document.series[0].errors
+    assert errors["barrier_forward (cheapest path)"] == pytest.approx(own.path.barrier - wide.path.barrier)
+    assert document.remaining_errors["barrier_forward (cheapest path)"] < 1e-3
+    rows = query(study="convergence", property="convergence_error").set_index("label")
+    assert rows.unit["diffusion: barrier_forward (cheapest path)"] == "eV"
+    assert rows.unit["diffusion: diffusivity"] == "cm²/s"
+
+
 def test_errors_are_chosen_minus_finest_and_add_up():
     base = bound_by(1.40)
     thick = bound_by(1.44, document_id="6", variant={"layers": 6}, calculation_ids=CALCULATIONS | {"slab": "s6"})

@@ -20,6 +20,7 @@ def status(
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from anodeflow.execution.display import clock
     from anodeflow.execution.state import campaign_names, read_status
@@ -49,7 +50,7 @@ def status(
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         for step in one.steps if campaign else []:
             table.add_row(
-                step.label,
+                Text(step.label),  # "[layers 6]" is no markup
                 step.state,
                 str(step.ionic_steps or ""),
                 "" if step.energy is None else f"{step.energy:.4f}",

@@ -22,7 +22,7 @@ def print_results(rows: "list[ResultRow]") -> None:
     for row in rows:
         table.add_row(
             *(row.campaign, row.system, row.study, row.property, row.label),
-            f"{row.value:.3f}",
+            f"{row.value:.3f}" if row.unit in ("eV", "e") else f"{row.value:.4g}",
             *(row.unit, row.backend, row.settings_hash[:8], row.document_id[:8]),
         )
     console = Console(markup=False, highlight=False)
