@@ -204,6 +204,25 @@ def test_every_study_that_the_backend_cannot_do_is_named(campaign_file, monkeypa
     assert "line 9: backend emt: EMT has no parameters for Li" in said[3]
 
 
+def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monkeypatch):
+    """EMT writes no density, so no document comes of it: what it is asked for is what matters here."""
+    from anodeflow.backends.emt import EmtBackend
+    from anodeflow.execution.state import read_status
+    from anodeflow.settings import get_settings
+
+    monkeypatch.setattr(EmtBackend, "capabilities", EmtBackend.capabilities | {"charge_density"})
+    campaign = Campaign.from_file(campaign_file("charge: {adsorbate: Al, systems: [Al(001)]}"))
+    assert campaign.plan().remarks == ["charge of Al starts from an adsorption study made for it on Al(001)."]
+    planned = campaign.check()
+    assert [each.atoms for each in planned if each.task == "density"] == [13, 12, 1]
+    report = campaign.run()
+    assert not report.succeeded
+    assert any("charge document" in failure or "density" in failure for failure in report.failures)
+    steps = {step.label: step.state for step in read_status(get_settings(), "metals").steps}
+    assert steps == {each.label: "finished" for each in planned}
+    assert [document.study for document in study_documents("metals")] == ["adsorption"]
+
+
 def test_studies_share_one_adsorption(campaign_file):
     study = "adsorption: {adsorbate: Al, systems: [Al(001)]}"
     campaign = Campaign.from_file(campaign_file(study, study))

@@ -122,8 +122,8 @@ def _build_charge(case: Case, surface: Surface, steps: "Steps") -> "Flow":
 
 def _plan_charge(case: Case, surface: Surface, plan: "Plan") -> None:
     sites = _plan_needed_adsorption(case, surface, plan)
-    atoms = plan.atoms(surface)
-    for what, number in (("slab with adatom", atoms + 1), ("slab alone", atoms), ("adatom alone", 1)):
+    atoms, adsorbate = plan.atoms(surface), case.study.adsorbate
+    for what, number in ((f"{adsorbate} on slab", atoms + 1), ("slab alone", atoms), (f"{adsorbate} alone", 1)):
         plan.calculation(f"{surface.name}: density of {what}", "density", number, sites, surface)
 
 
