@@ -1,12 +1,18 @@
 """The command ``anodeflow report``: one HTML page with the results of a campaign, its figures and its tables."""
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anodeflow.cli import app
 from anodeflow.errors import InputError
+
+if TYPE_CHECKING:
+    from anodeflow.schemas import CalculationDoc, StudyDoc
+
+_PATIENCE = 3.0  # s after which a report says what it is at
 
 
 @app.command()
@@ -24,6 +30,10 @@ def report(
             "anodeflow ships is searched for the names of the systems.",
         ),
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the results from a file that anodeflow export wrote."),
+    ] = None,
 ) -> None:
     """Write the report of a campaign: index.html, figures/ (PNG, SVG) and tables/ (CSV).
 
@@ -31,21 +41,85 @@ def report(
     beside ours where the systems have the same names, and every number leads
     to its calculations.
 
-    Example: [bold]anodeflow report quickstart -o report[/bold]
+    Examples: [bold]anodeflow report quickstart -o report[/bold],
+    [bold]anodeflow report --results surfaces.json.gz[/bold]
     """
-    from anodeflow.database.query import calculation_documents, study_documents
     from anodeflow.report.build import write_report
-    from anodeflow.report.provenance import calculation_ids
     from anodeflow.report.reference import load_reference
 
     chosen = load_reference(reference) if reference else None
-    documents = study_documents(campaign)
-    names = sorted({document.campaign for document in documents or study_documents()})
+    name, documents, calculations = campaign_documents(campaign, results)
+    with _Progress() as tell:
+        index = write_report(name, documents, calculations, output, chosen, tell)
+    typer.echo(f"The report of {name} is {index.resolve()}")
+
+
+def campaign_documents(
+    campaign: str | None, results: Path | None
+) -> "tuple[str, list[StudyDoc], dict[str, CalculationDoc]]":
+    """Return the name of a campaign, its studies, and their calculations.
+
+    Parameters
+    ----------
+    campaign
+        Name of the campaign; None: the only one there is.
+    results
+        Results file; None: the database.
+
+    Raises
+    ------
+    InputError
+        If there is no such campaign, or there are several and none was named.
+    """
+    if results is None:
+        from anodeflow.database.query import calculation_documents, study_documents
+        from anodeflow.report.provenance import calculation_ids
+
+        documents = study_documents(campaign)
+        names = sorted({document.campaign for document in documents or study_documents()})
+        where = "the database"
+    else:
+        from anodeflow.database.results_file import read_results
+
+        everything, calculations = read_results(results)
+        documents = [document for document in everything if campaign in (None, document.campaign)]
+        names = sorted({document.campaign for document in documents or everything})
+        where = str(results)
     if not documents:
         there = f"there are {', '.join(names)}" if names else "it holds none yet: anodeflow run FILE makes one"
         wanted = f"no results of campaign {campaign!r}" if campaign else "no campaign"
-        raise InputError(f"the database has {wanted}; {there}.")
+        raise InputError(f"{where} has {wanted}; {there}.")
     if len(names) > 1:
-        raise InputError(f"the database holds several campaigns: name one of {', '.join(names)}.")
-    index = write_report(names[0], documents, calculation_documents(calculation_ids(documents)), output, chosen)
-    typer.echo(f"The report of {names[0]} is {index.resolve()}")
+        raise InputError(f"{where} holds several campaigns: name one of {', '.join(names)}.")
+    if results is None:
+        calculations = calculation_documents(calculation_ids(documents))
+    return names[0], documents, calculations
+
+
+class _Progress:
+    """Says on stderr what is being drawn, once that takes more than a few seconds."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True, highlight=False)
+        self.status = self.console.status("drawing")
+        self.began = self.said = time.monotonic()
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.status.stop()
+
+    def __call__(self, words: str) -> None:
+        """Take what is drawn next."""
+        now = time.monotonic()
+        if now - self.began < _PATIENCE:
+            return
+        if self.console.is_terminal:
+            self.status.update(f"drawing {words}")
+            self.status.start()
+        elif now - self.said > _PATIENCE:
+            self.said = now
+            self.console.print(f"drawing {words}", markup=False, soft_wrap=True)

@@ -90,11 +90,16 @@ def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
     span = float(np.ptp(y)) or 1.0
     axes.set_ylim(y.min() - 0.12 * span, y.max() + 0.30 * span)
     rail = y.max() + 0.17 * span
+    elements = list(dict.fromkeys(atoms.species))
     for species, height, index in zip(atoms.species, heights, atoms.indices, strict=True):
         adatom = index == len(document.structure) - 1
         axes.plot([height, height], [y.min() - 0.12 * span, rail], color="#c5ccd3", lw=0.6, zorder=0)
-        axes.plot(height, rail, "o", ms=7, mfc=tuple(colour(species)), mec=MARK if adatom else INK,
+        row = rail - 0.075 * span * (0 if adatom else elements.index(species))
+        axes.plot(height, row, "o", ms=7, mfc=tuple(colour(species)), mec=MARK if adatom else INK,
                   mew=1.6 if adatom else 0.6, clip_on=False, zorder=4)  # fmt: skip
+    for rank, element in enumerate(elements):
+        axes.annotate(element, (0, rail - 0.075 * span * rank), (4, 0), xycoords=("axes fraction", "data"), fontsize=8,
+                      textcoords="offset points", va="center", color=INK)  # fmt: skip
     axes.annotate("adatom", (heights[atoms.centre], rail), (0, 7), textcoords="offset points", ha="center",
                   fontsize=8, color=MARK)  # fmt: skip
     axes.set_xlim(x[0], x[-1])

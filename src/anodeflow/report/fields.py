@@ -89,8 +89,11 @@ class Field:
         return Field(values, origin, self.steps)
 
     def isosurface(self, value: float) -> Mesh | None:
-        """Return the surface on which the field is `value`; None if the field does not reach it."""
+        """Return the surface on which the field is `value`, its normals outwards; None if the field is nowhere so."""
         if not self.values.min() < value < self.values.max():
             return None
         vertices, faces, _, _ = marching_cubes(self.values, value)
-        return Mesh(self.origin + vertices @ self.steps, faces)
+        vertices = vertices @ self.steps
+        corners = vertices[faces] - vertices.mean(axis=0)
+        volume = np.einsum("nd,nd->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
+        return Mesh(self.origin + vertices, faces if volume > 0 else faces[:, ::-1])

@@ -38,6 +38,7 @@ def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
     # Small enough that the numbers of neighbouring images show.
     spacing = float(np.median(np.linalg.norm(np.diff(places, axis=0), axis=1)))
     size = min(0.55 * radius(hop.images[0][-1].specie.symbol), max(0.62 * spacing, 0.25))
+    crowded = spacing * scale < 0.16  # inches from number to number
     for axes, points, order in ((top, places[:, :2], places[:, 2]), (side, places[:, [0, 2]], -places[:, 1])):
         axes.plot(*points.T, color=INK, lw=0.9, zorder=805)
         for place, rank in enumerate(np.argsort(order)):
@@ -45,6 +46,8 @@ def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
                 Circle(tuple(points[rank]), size, facecolor=colours.to_rgba(energies[rank]), zorder=810 + place,
                        edgecolor=MARK if rank == saddle else INK, lw=2.0 if rank == saddle else 0.7, alpha=0.92)
             )  # fmt: skip
+            if crowded and rank not in (0, saddle, len(places) - 1):
+                continue
             axes.text(*points[rank], str(rank), fontsize=7, ha="center", va="center", zorder=810.5 + place,
                       color="white" if energies[rank] > 0.6 * energies.max() else INK)  # fmt: skip
     bar = figure.colorbar(colours, ax=side, shrink=0.7, aspect=25)
@@ -92,7 +95,9 @@ def hop_graph(document: MigrationDoc, name: str) -> Picture:
             )
         )  # fmt: skip
         words = f"{number(hop.barrier_forward, 3)} eV" if hop.barrier_forward is not None else hop.state
-        middle = 0.5 * (start + end) + 0.09 * np.array([end[1] - start[1], start[0] - end[0]])
+        # Beside the arrow, on the side to which it bends.
+        across = np.array([end[1] - start[1], start[0] - end[0]])
+        middle = 0.5 * (start + end) + (0.06 + 0.55 / max(float(np.linalg.norm(across)), 0.1)) * across
         axes.text(middle[0], middle[1], f"hop {hop.index}\n{words}", fontsize=7.5, color=shade, ha="center",
                   va="center", zorder=890, bbox=_GROUND)  # fmt: skip
     for index, minimum in enumerate(minima):

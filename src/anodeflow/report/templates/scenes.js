@@ -5,16 +5,23 @@
   const MOST_ALIVE = 6;
   const BALL = 0.62;  // share of an atom's radius at which it is drawn, so that bonds show
   const alive = [];
-  const LIGHTING = {ambient: 0.65, diffuse: 0.7, specular: 0.2, roughness: 0.5, fresnel: 0.1,
-    vertexnormalsepsilon: 1e-12, facenormalsepsilon: 1e-12};
-  const LIGHT = {x: -4000, y: -10000, z: 12000};
+  // plotly sheds no light in parallel projection: every vertex brings its own shade.
+  const EVEN = {ambient: 1, diffuse: 0, specular: 0, fresnel: 0};
+  const unit = p => { const n = Math.hypot(...p) || 1; return p.map(x => x / n); };
+  const LIGHT = unit([-0.45, -0.7, 0.85]), HALF = unit([-0.2, -0.9, 0.6]);
+  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  const cross = (a, b) => [a[1]*b[2]-a[2]*b[1], a[2]*b[0]-a[0]*b[2], a[0]*b[1]-a[1]*b[0]];
+  function shade(rgb, normal) {
+    const strength = 0.66 + 0.4 * dot(normal, LIGHT), glint = 70 * Math.max(0, dot(normal, HALF)) ** 24;
+    return "rgb(" + rgb.map(c => Math.round(Math.min(255, Math.max(0, c * strength + glint)))).join(",") + ")";
+  }
+  const rgb = hex => [1, 3, 5].map(n => parseInt(hex.slice(n, n + 2), 16));
 
   function icosphere(times) {
     const t = (1 + Math.sqrt(5)) / 2;
     let points = [[-1,t,0],[1,t,0],[-1,-t,0],[1,-t,0],[0,-1,t],[0,1,t],[0,-1,-t],[0,1,-t],[t,0,-1],[t,0,1],[-t,0,-1],[-t,0,1]];
     let faces = [[0,11,5],[0,5,1],[0,1,7],[0,7,10],[0,10,11],[1,5,9],[5,11,4],[11,10,2],[10,7,6],[7,1,8],
       [3,9,4],[3,4,2],[3,2,6],[3,6,8],[3,8,9],[4,9,5],[2,4,11],[6,2,10],[8,6,7],[9,8,1]];
-    const unit = p => { const n = Math.hypot(...p); return p.map(x => x / n); };
     points = points.map(unit);
     for (let step = 0; step < times; step++) {
       const known = new Map(), finer = [];
@@ -37,16 +44,16 @@
   const SPHERE = icosphere(2);
 
   function mesh(extra) {
-    return Object.assign({type: "mesh3d", x: [], y: [], z: [], i: [], j: [], k: [], text: [], hoverinfo: "text",
-      flatshading: false, showlegend: true, showscale: false,
-      lighting: LIGHTING, lightposition: LIGHT}, extra);
+    return Object.assign({type: "mesh3d", x: [], y: [], z: [], i: [], j: [], k: [], text: [], vertexcolor: [],
+      hoverinfo: "text", flatshading: false, showlegend: true, showscale: false, lighting: EVEN}, extra);
   }
   function addFaces(trace, faces, offset) {
     for (const [a, b, c] of faces) { trace.i.push(a + offset); trace.j.push(b + offset); trace.k.push(c + offset); }
   }
   function addSphere(trace, centre, radius, text) {
-    const offset = trace.x.length;
+    const offset = trace.x.length, colour = rgb(trace.color);
     for (const p of SPHERE.points) {
+      trace.vertexcolor.push(shade(colour, p));
       trace.x.push(centre[0] + radius * p[0]); trace.y.push(centre[1] + radius * p[1]);
       trace.z.push(centre[2] + radius * p[2]); trace.text.push(text);
     }
@@ -55,12 +62,11 @@
   function addStick(trace, start, end, radius, text) {
     const sides = 10, along = end.map((x, d) => x - start[d]), n = Math.hypot(...along);
     const w = along.map(x => x / n), h = Math.abs(w[0]) < 0.9 ? [1, 0, 0] : [0, 1, 0];
-    const cross = (a, b) => [a[1]*b[2]-a[2]*b[1], a[2]*b[0]-a[0]*b[2], a[0]*b[1]-a[1]*b[0]];
-    let u = cross(w, h); const m = Math.hypot(...u); u = u.map(x => x / m);
-    const v = cross(w, u), offset = trace.x.length, faces = [];
+    const u = unit(cross(w, h)), v = cross(w, u), offset = trace.x.length, faces = [], colour = rgb(trace.color);
     for (const tip of [start, end]) for (let s = 0; s < sides; s++) {
       const c = Math.cos(2 * Math.PI * s / sides), q = Math.sin(2 * Math.PI * s / sides);
-      const p = tip.map((x, d) => x + radius * (c * u[d] + q * v[d]));
+      const normal = [0, 1, 2].map(d => c * u[d] + q * v[d]), p = tip.map((x, d) => x + radius * normal[d]);
+      trace.vertexcolor.push(shade(colour, normal));
       trace.x.push(p[0]); trace.y.push(p[1]); trace.z.push(p[2]); trace.text.push(text);
     }
     for (let s = 0; s < sides; s++) {
@@ -73,6 +79,16 @@
   function unpack(text, kind) {
     const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
     return new kind(bytes.buffer);
+  }
+
+  function normals(v, f) {
+    const at = n => [v[3 * n], v[3 * n + 1], v[3 * n + 2]], less = (a, b) => a.map((x, d) => x - b[d]);
+    const sums = Array.from({length: v.length / 3}, () => [0, 0, 0]);
+    for (let n = 0; n < f.length; n += 3) {
+      const [a, b, c] = [at(f[n]), at(f[n + 1]), at(f[n + 2])], area = cross(less(b, a), less(c, a));
+      for (const corner of [f[n], f[n + 1], f[n + 2]]) for (let d = 0; d < 3; d++) sums[corner][d] += area[d];
+    }
+    return sums.map(unit);
   }
 
   function traces(data, index) {
@@ -107,9 +123,11 @@
     for (const surface of data.surfaces || []) {
       const v = unpack(surface.vertices, Float32Array), f = unpack(surface.faces, Uint32Array);
       const every = (array, start) => Array.from({length: array.length / 3}, (_, n) => array[3 * n + start]);
+      const colour = rgb(surface.colour);
       list.push({type: "mesh3d", name: surface.name, color: surface.colour, opacity: 0.5, flatshading: false,
         x: every(v, 0), y: every(v, 1), z: every(v, 2), i: every(f, 0), j: every(f, 1), k: every(f, 2),
-        hoverinfo: "name", showlegend: true, showscale: false, lighting: LIGHTING, lightposition: LIGHT});
+        vertexcolor: normals(v, f).map(normal => shade(colour, normal)),
+        hoverinfo: "name", showlegend: true, showscale: false, lighting: EVEN});
     }
     const ring = [...data.cell, data.cell[0]];
     list.push({type: "scatter3d", mode: "lines", name: "cell", x: ring.map(p => p[0]), y: ring.map(p => p[1]),
@@ -121,14 +139,20 @@
     // One range for all frames, so that nothing jumps as the slider moves.
     const points = data.frames.flatMap(frame => frame.positions).concat(data.cell, data.ghosts || []);
     const low = [0, 1, 2].map(d => Math.min(...points.map(p => p[d])) - 1.2);
-    const size = [0, 1, 2].map(d => Math.max(...points.map(p => p[d])) + 1.2 - low[d]);
-    const zoom = 2 / Math.hypot(...size);
+    const high = [0, 1, 2].map(d => Math.max(...points.map(p => p[d])) + 1.2);
+    for (const surface of data.surfaces || []) {
+      unpack(surface.vertices, Float32Array).forEach((x, n) => {
+        low[n % 3] = Math.min(low[n % 3], x - 0.2);
+        high[n % 3] = Math.max(high[n % 3], x + 0.2);
+      });
+    }
+    const size = high.map((x, d) => x - low[d]), zoom = 2.9 / Math.hypot(...size);
     const axis = d => ({visible: false, range: [low[d], low[d] + size[d]], autorange: false});
     return {margin: {l: 0, r: 0, t: 0, b: 48}, showlegend: true, uirevision: "keep", paper_bgcolor: "#fff",
       legend: {orientation: "h", x: 0, y: -0.01, yanchor: "top", font: {size: 11}},
       scene: {xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), dragmode: "orbit", uirevision: "keep",
         aspectmode: "manual", aspectratio: {x: zoom * size[0], y: zoom * size[1], z: zoom * size[2]},
-        camera: {eye: {x: 0.5, y: -1.65, z: 0.5}, projection: {type: "perspective"}}}};
+        camera: {eye: {x: 0.5, y: -1.65, z: 0.45}, projection: {type: "orthographic"}}}};
   }
 
   function draw(box) {

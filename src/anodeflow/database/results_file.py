@@ -1,0 +1,152 @@
+"""Results in one file: study documents and their calculations, small enough to be kept beside the code.
+
+The file is gzipped JSON with a format version. It leaves out what no report shows and what says where it was computed:
+forces, the images that bands began with, folders, paths of cube files.
+"""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monty.json import jsanitize
+from pydantic import BaseModel, ValidationError
+from pymatgen.core import Structure
+
+from anodeflow import schemas
+from anodeflow.errors import InputError
+from anodeflow.schemas import CalculationDoc, StudyDoc
+
+FORMAT = "anodeflow results"
+VERSION = 1
+_DIGITS = 6
+"""Digits after the decimal point of coordinates: 1e-6 of a cell vector is far below what a relaxation settles."""
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/]+/)+")
+"""Absolute folders in a text; addresses with a scheme are none."""
+_LEFT_OUT = {"forces", "initial_images", "image_forces"}
+
+
+def write_results(studies: Iterable[StudyDoc], calculations: Mapping[str, CalculationDoc], file: Path) -> Path:
+    """Write documents to a results file; the same documents give the same bytes.
+
+    Parameters
+    ----------
+    studies
+        Study documents, variants of convergence tests included.
+    calculations
+        Id -> calculation, for the calculations that the studies rest on.
+    file
+        File to write, ``*.json.gz``.
+
+    Returns
+    -------
+    pathlib.Path
+        `file`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    folders = {str(Path(found.directory).parent) for found in calculations.values()}
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "studies": [_packed(study, folders) for study in studies],
+        "calculations": [_packed(calculation, folders) for calculation in calculations.values()],
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+    except OSError as error:
+        raise InputError(
+            f"cannot write the results to {file} ({error.strerror}): give another file with -o."
+        ) from error
+    return file
+
+
+def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]:
+    """Read a file that :func:`write_results` wrote.
+
+    Returns
+    -------
+    list of StudyDoc, dict of CalculationDoc
+        Study documents, and id -> calculation.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is damaged, or is of another format or a newer version.
+    """
+    try:
+        content = json.loads(gzip.decompress(file.read_bytes()))
+    except FileNotFoundError:
+        raise InputError(f"there is no results file {file}: write one with anodeflow export.") from None
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
+            f"{VERSION}: install the anodeflow that wrote it."
+        )
+    try:
+        studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
+        calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{file} holds a document that cannot be read ({reason}): write it anew.") from error
+    return studies, {calculation.id: calculation for calculation in calculations}
+
+
+def _packed(document: BaseModel, folders: set[str]) -> dict[str, Any]:
+    """A document as JSON can hold it, with its class, without what is left out."""
+    fields = {name: getattr(document, name) for name in type(document).model_fields}
+    fields = {name: [] if name in _LEFT_OUT else value for name, value in fields.items()}
+    if isinstance(document, CalculationDoc):
+        fields["directory"] = document.id
+    return {"@class": type(document).__name__} | {name: _plain(value, folders) for name, value in fields.items()}
+
+
+def _plain(value: Any, folders: set[str]) -> Any:
+    if isinstance(value, Structure):
+        return _structure(value)
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name), folders) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {key: _plain(item, folders) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, folders) for item in value]
+    if isinstance(value, str):
+        return _without_folders(value, folders)
+    return jsanitize(value, strict=True)
+
+
+def _without_folders(text: str, folders: set[str]) -> str:
+    """A text in which calculations are named by their ids, and files of other folders by their names alone."""
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(f"{folder}/", "")
+    return _FOLDERS.sub("", text)
+
+
+def _structure(structure: Structure) -> dict[str, Any]:
+    """A structure without what follows from the rest: Cartesian coordinates, lengths and angles."""
+    entry = jsanitize(structure.as_dict(verbosity=0), strict=True)
+    entry["lattice"]["matrix"] = [[round(x, _DIGITS) for x in row] for row in entry["lattice"]["matrix"]]
+    for site in entry["sites"]:
+        site["abc"] = [round(x, _DIGITS) for x in site["abc"]]
+        site.pop("xyz", None)
+        site.pop("label", None)
+    return entry
+
+
+def _unpacked(entry: dict[str, Any], base: type) -> Any:
+    kind = getattr(schemas, entry["@class"], None)
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        raise TypeError(f"no document of the kind {entry['@class']}")
+    return kind.model_validate({name: value for name, value in entry.items() if not name.startswith("@")})  # type: ignore[attr-defined]
