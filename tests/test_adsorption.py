@@ -154,10 +154,10 @@ def test_site_that_fails_is_told_and_the_others_go_on(campaign, monkeypatch):
 
     execute = EmtBackend.execute
 
-    def fail_on_bridge(self, structure, task, folder, lock, tell):
-        if failing(structure):
+    def fail_on_bridge(self, request, folder, lock, tell):
+        if failing(request.structure):
             raise CalculationError(f"EMT gave up in {folder.path}.")
-        execute(self, structure, task, folder, lock, tell)
+        execute(self, request, folder, lock, tell)
 
     def failing(structure):
         # the adatom of the bridge site stands over no atom and over no hollow
@@ -200,7 +200,7 @@ def test_run_status_and_query_by_command(anodeflow, tmp_path):
 def test_interrupt_from_the_keyboard_is_a_sentence(anodeflow, tmp_path, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 
-    def interrupt(self, structure, task, folder, lock, tell):
+    def interrupt(self, request, folder, lock, tell):
         raise KeyboardInterrupt
 
     file = tmp_path / "aluminium.yaml"
@@ -217,7 +217,7 @@ def test_interrupt_from_the_keyboard_is_a_sentence(anodeflow, tmp_path, monkeypa
 def test_failed_run_exits_with_1_and_says_why(anodeflow, tmp_path, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 
-    def fail(self, structure, task, folder, lock, tell):
+    def fail(self, request, folder, lock, tell):
         raise CalculationError(f"EMT gave up in {folder.path}; see the log there.")
 
     monkeypatch.setattr(EmtBackend, "execute", fail)
