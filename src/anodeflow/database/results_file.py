@@ -18,7 +18,7 @@ from pymatgen.core import Structure
 
 from anodeflow import schemas
 from anodeflow.errors import InputError
-from anodeflow.schemas import CalculationDoc, StudyDoc
+from anodeflow.schemas import CalculationDoc, CompactGrid, StudyDoc
 
 FORMAT = "anodeflow results"
 VERSION = 1
@@ -116,6 +116,8 @@ def _packed(document: BaseModel, folders: set[str]) -> dict[str, Any]:
 def _plain(value: Any, folders: set[str]) -> Any:
     if isinstance(value, Structure):
         return _structure(value)
+    if isinstance(value, CompactGrid):
+        return value.model_dump(mode="json")  # its base64 has slashes that part no folders
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name), folders) for name in type(value).model_fields}
     if isinstance(value, dict):

@@ -37,7 +37,7 @@ class Mesh:
         normals = np.zeros_like(self.vertices)
         for corner in range(3):
             np.add.at(normals, self.faces[:, corner], areas)
-        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
 
 @dataclass(frozen=True, eq=False)

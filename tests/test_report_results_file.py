@@ -1,0 +1,127 @@
+"""The results file: what it keeps, what it leaves out, and reports made from it."""
+
+import gzip
+import json
+
+import pytest
+from factories import calculation_document
+from surface_factories import (
+    alloy_migration,
+    charge_document,
+    convergence_document,
+    migration_document,
+    surface_adsorption,
+)
+
+from anodeflow.database.results_file import read_results, write_results
+from anodeflow.errors import InputError
+from anodeflow.schemas import NebDoc
+
+
+def band(identity: str) -> NebDoc:
+    """A band whose folder lies on the machine of the run."""
+    images = migration_document().hops[0].images
+    base = calculation_document(id=identity, task="neb", directory=f"/scratch/me/calculations/{identity}")
+    return NebDoc(
+        **{name: getattr(base, name) for name in type(base).model_fields},
+        images=images, initial_images=images, image_energies=[-1.0] * 7, image_forces=[[[0.1] * 3] * 17] * 7,
+        climbing_image=3, computed_images=5,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def content():
+    adsorption, charge = surface_adsorption(), charge_document()
+    charge.difference.cube_file = "/scratch/me/calculations/charge-1/difference.cube"
+    adsorption.warnings.append("the SCF was slow, see /scratch/me/calculations/slab-Li(001)/gpaw.txt and /opt/x/y.log")
+    studies = [adsorption, charge, migration_document(), alloy_migration()]
+    studies.append(convergence_document(adsorption, "binding_energy", adsorption.binding_energy))
+    ids = {identity for study in studies for identity in study.calculation_ids.values()}
+    calculations = {i: calculation_document(id=i, directory=f"/scratch/me/calculations/{i}") for i in sorted(ids)}
+    calculations["hop0-Li(001)"] = band("hop0-Li(001)")
+    return studies, calculations
+
+
+def test_numbers_settings_and_ids_come_back(content, tmp_path):
+    studies, calculations = content
+    read, found = read_results(write_results(studies, calculations, tmp_path / "deep" / "r.json.gz"))
+    assert [type(study) for study in read] == [type(study) for study in studies]
+    for ours, theirs in zip(read, studies, strict=True):
+        assert ours.rows() == theirs.rows()
+        assert ours.settings == theirs.settings
+        assert ours.calculation_ids == theirs.calculation_ids
+    assert list(found) == list(calculations)
+    for identity, calculation in calculations.items():
+        assert type(found[identity]) is type(calculation)
+        assert (found[identity].energy, found[identity].settings) == (calculation.energy, calculation.settings)
+    assert read[1].difference.grid == studies[1].difference.grid
+    ours, theirs = read[2].hops[0].images[3], studies[2].hops[0].images[3]
+    assert ours.matches(theirs)
+    assert ours.cart_coords == pytest.approx(theirs.cart_coords, abs=1e-4)
+    assert ours.site_properties == theirs.site_properties
+    assert ours.lattice.pbc == (True, True, False)
+
+
+def test_nothing_says_where_it_was_computed(content, tmp_path):
+    file = write_results(*content, tmp_path / "r.json.gz")
+    text = gzip.decompress(file.read_bytes()).decode("utf-8")
+    assert "/scratch" not in text
+    assert "/opt" not in text
+    studies, calculations = read_results(file)
+    assert calculations["slab-Li(001)"].directory == "slab-Li(001)"
+    assert studies[1].difference.cube_file == "charge-1/difference.cube"
+    assert studies[0].warnings == ["the SCF was slow, see slab-Li(001)/gpaw.txt and y.log"]
+
+
+def test_it_is_small_and_the_same_each_time(content, tmp_path):
+    file, again = (write_results(*content, tmp_path / name) for name in ("a.json.gz", "b.json.gz"))
+    assert file.read_bytes() == again.read_bytes()
+    assert file.stat().st_size < 300_000
+    _, calculations = read_results(file)
+    neb = calculations["hop0-Li(001)"]
+    assert (neb.forces, neb.image_forces, neb.initial_images) == ([], [], [])
+    assert len(neb.images) == 7
+
+
+def test_other_files_are_refused_in_a_sentence(content, tmp_path):
+    file = write_results(*content, tmp_path / "r.json.gz")
+    with pytest.raises(InputError, match=r"no results file .*absent.json.gz: write one with anodeflow export"):
+        read_results(tmp_path / "absent.json.gz")
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(InputError, match="is no results file, or is cut short"):
+        read_results(file)
+    for stored, message in (
+        ({"format": "anodeflow results", "version": 2}, "of version 2, and this anodeflow reads version 1"),
+        ([1], "holds something else than results"),
+        ({"format": "anodeflow results", "version": 1, "studies": [{"@class": "Path"}], "calculations": []},
+         "a document that cannot be read .no document of the kind Path"),
+        ({"format": "anodeflow results", "version": 1, "studies": [{"@class": "AdsorptionDoc"}], "calculations": []},
+         "a document that cannot be read"),
+    ):  # fmt: skip
+        file.write_bytes(gzip.compress(json.dumps(stored).encode()))
+        with pytest.raises(InputError, match=message):
+            read_results(file)
+
+
+def test_a_report_from_a_file(content, tmp_path, anodeflow):
+    studies, calculations = content
+    file = write_results(studies[:1], calculations, tmp_path / "r.json.gz")
+    done = anodeflow("report", "--results", file, "-o", tmp_path / "out")
+    assert done.status == 0
+    assert done.out.strip() == f"The report of surfaces is {tmp_path / 'out' / 'index.html'}"
+    assert "−1.523" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    wrong = anodeflow("report", "zinc", "--results", file, "-o", tmp_path / "out")
+    assert wrong.status == 2
+    assert "no results of campaign 'zinc'; there are surfaces" in wrong.err
+
+
+def test_export_of_a_campaign(content, tmp_path, anodeflow, monkeypatch):
+    studies, calculations = content
+    monkeypatch.setattr("anodeflow.database.query.study_documents", lambda campaign=None: studies)
+    monkeypatch.setattr("anodeflow.database.query.calculation_documents", lambda ids: {i: calculations[i] for i in ids})
+    done = anodeflow("export", "-o", tmp_path / "s.json.gz")
+    assert done.status == 0
+    assert f"{tmp_path / 's.json.gz'}: 5 studies and" in done.out
+    read, found = read_results(tmp_path / "s.json.gz")
+    assert len(read) == 5
+    assert set(found) == {identity for study in studies for identity in study.calculation_ids.values()}

@@ -1,0 +1,260 @@
+"""The report on charge transfer, diffusion and convergence: its sentences, tables, figures and turning pictures."""
+
+import base64
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import calculation_document
+from lxml import html
+from surface_factories import (
+    alloy_migration,
+    charge_document,
+    convergence_document,
+    migration_document,
+    surface_adsorption,
+)
+
+from anodeflow.report.build import write_report
+from anodeflow.schemas import CalculationDoc, StudyDoc
+
+ADSORPTION, MIGRATION = surface_adsorption(), migration_document()
+
+
+def variant(layers: int) -> StudyDoc:
+    """The adsorption study on a slab of another thickness, as its convergence test names it."""
+    return surface_adsorption(binding=-1.5034).model_copy(
+        update={
+            "document_id": f"{ADSORPTION.document_id} {layers}",
+            "system": f"Li(001) [layers {layers}]",
+            "variant": {"layers": float(layers)},
+            "calculation_ids": {step: f"{i}-{layers}" for step, i in ADSORPTION.calculation_ids.items()},
+            "warnings": ["this variant did not converge"],
+        }
+    )
+
+
+def studies() -> list[StudyDoc]:
+    return [
+        ADSORPTION,
+        surface_adsorption("Li3Mg7(001):0", -1.88, "Mg"),
+        surface_adsorption("Li3Mg7(001):1", -1.99, "Mg"),
+        charge_document(),
+        MIGRATION,
+        alloy_migration(),
+        variant(4),
+        convergence_document(ADSORPTION, "binding_energy", ADSORPTION.binding_energy),
+        convergence_document(MIGRATION, "barrier_forward", 0.131),
+    ]
+
+
+def calculations(documents: list[StudyDoc]) -> dict[str, CalculationDoc]:
+    return {i: calculation_document(id=i, label=i) for d in documents for i in d.calculation_ids.values()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    documents = studies()
+    drawn: list[str] = []
+    out = tmp_path_factory.mktemp("surfaces")
+    write_report("surfaces", documents, calculations(documents), out, tell=drawn.append)
+    assert drawn[:1] == ["adsorption of Li on Li(001)"]
+    assert drawn[-2:] == ["convergence of diffusion on Li(001)", "the page"]
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> html.HtmlElement:
+    return html.fromstring((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def words(element: html.HtmlElement) -> str:
+    return " ".join(element.text_content().split())
+
+
+def answers(page) -> list[str]:
+    return [words(paragraph) for paragraph in page.find_class("answer")]
+
+
+def rows(page, table: str) -> list[list[str]]:
+    found = page.xpath(f'//table[@id="table-{table}"]/tbody/tr[not(contains(@class, "below") and td[@colspan])]')
+    return [[words(cell) for cell in row.xpath("td")] for row in found]
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def scene(page, part: str) -> dict:
+    (script,) = page.xpath(f'//figure[starts-with(@id, "scene-{part}")]/script')
+    return json.loads(script.text)
+
+
+def test_charge_in_words(page):
+    (answer,) = [text for text in answers(page) if "Bader" in text]
+    assert answer.startswith("By its Bader basin Li accepts 1.64 e on Li(001) (fourfold hollow) [gpaw-standard]")
+    assert "in Zhang 2021 it accepts 1.62 e, a difference of −0.02 e." in answer
+    assert "8 density maxima that are no nuclei hold 10.52 e; they are counted apart." in answer
+    assert "does not mean that the ion has gained electrons" in answer
+
+
+def test_charge_table_holds_the_checks(folder, page):
+    ((system, site, donated, coarse, electrons, basins, held, *_, integral),) = rows(page, "charge")
+    assert (system, site, basins) == ("Li(001)", "2: fourfold hollow", "8")
+    assert (donated, coarse, electrons, held) == ("−1.640", "−1.628", "4.640", "10.520")
+    assert integral.endswith("·10⁻¹⁷")
+    (file,) = (folder / "tables").glob("bader-*.csv")
+    atoms = read_csv(file)
+    assert (len(atoms), atoms[0]["atom"], float(atoms[0]["electrons (e)"])) == (17, "16", 4.64)  # the adatom first
+
+
+def test_diffusion_in_words(page):
+    li, alloy = [text for text in answers(page) if text.startswith("Li moves")]
+    assert li == (
+        "Li moves from cell to cell on Li(001) over a barrier of 0.131 ± 0.036 eV (fourfold hollow → fourfold hollow) "
+        "[gpaw-standard], 0.086 eV higher than the 0.045 eV of Zhang 2021. D(300 K) = 7.5·10⁻⁵ cm²/s."
+    )
+    assert "(fourfold hollow → bridge → fourfold hollow)" in alloy
+    assert "equal to the 0.27 eV of Zhang 2021" in alloy
+    assert alloy.endswith("1 of 3 hops did not finish, so a cheaper way may exist.")
+
+
+def test_a_surface_without_a_path_says_why(tmp_path):
+    document = alloy_migration(path=None)
+    index = write_report("test", [document], calculations([document]), tmp_path)
+    page = html.fromstring(index.read_text(encoding="utf-8"))
+    assert answers(page) == [
+        "No finished hop leads Li from cell to cell on Li3Mg7(001):0 [gpaw-standard]; unfinished: hop 2 (failed)."
+    ]
+    assert not list((tmp_path / "figures").glob("profile-*"))
+    assert list((tmp_path / "figures").glob("hops-*.svg"))
+
+
+def test_only_the_cheapest_path_is_compared_with_the_paper(page):
+    barriers = {row[2]: row[3:6] for row in rows(page, "results") if row[:2] == ["Li(001)", "barrier_forward"]}
+    assert barriers == {
+        "cheapest path": ["0.131 ± 0.036", "0.045", "+0.086"],
+        "hop 0: minimum 0 to 0": ["0.131", "–", "–"],
+        "hop 1: minimum 0 to 0": ["0.330", "–", "–"],
+    }
+
+
+def test_remaining_errors_stand_behind_their_numbers(folder, page):
+    energies = [row[3] for row in rows(page, "results") if row[1] == "binding_energy"]
+    assert energies == ["−1.523 ± 0.036", "−1.880", "−1.990"]
+    assert answers(page)[0].startswith("Li binds to Li(001) by −1.523 ± 0.036 eV")
+    first = read_csv(folder / "tables" / "results.csv")[0]
+    assert (float(first["ours"]), float(first["convergence_error"])) == (-1.5234, 0.036)
+
+
+def test_variants_stand_in_the_section_on_convergence_only(page):
+    assert not any("[layers" in text for row in rows(page, "results") for text in row)
+    assert not any("[layers" in words(heading) for heading in page.xpath("//h3"))
+    (row,) = page.xpath('//tr[@id="study-adsorption-Li(001) 4"]')
+    assert [words(cell) for cell in row.xpath("td")] == ["4", "no", "−1.503", "+0.050"]
+    assert row.xpath("td/a/@href") == ["#calc-site2-Li(001)-4"]
+    assert any("this variant did not converge" in words(item) for item in page.find_class("warnings")[0].xpath(".//li"))
+
+
+def test_convergence_in_words(page):
+    text = next(text for text in answers(page) if text.startswith("Convergence of adsorption"))
+    assert text == (
+        "Convergence of adsorption on Li(001) [gpaw-standard]: binding energy, atom −1.523 ± 0.036 eV (most of it from "
+        "layers: 0.030 eV); 1 of the repeated studies failed."
+    )
+
+
+def test_the_table_of_the_paper(folder, page):
+    head = [words(cell) for cell in page.xpath('//table[@id="table-paper-gpaw-standard"]/thead//th')]
+    assert head == ["", "Li3Mg7(001)", "Li3Mg(001)", "Li(001)", "LiH(001)"]
+    binding, charge, barrier = rows(page, "paper-gpaw-standard")
+    assert binding == [
+        "−1.99 … −1.88 2 studies paper −1.94 ours − paper −0.05 … +0.06",
+        "not computed paper −1.78",
+        "−1.52 ± 0.04 paper −1.44 ours − paper −0.08",
+        "not computed paper −0.75",
+    ]
+    assert charge[2:] == ["−1.64 paper −1.62 ours − paper −0.02", "not computed paper not given"]
+    assert barrier[0] == "0.27 paper 0.27 ours − paper 0.00"
+    assert barrier[2] == "0.131 ± 0.036 paper 0.045 ours − paper +0.086"
+    table = {(row["property"], row["system"]): row for row in read_csv(folder / "tables" / "paper-gpaw-standard.csv")}
+    alloy = table["binding_energy", "Li3Mg7(001)"]
+    assert (alloy["ours_low"], alloy["ours_high"], alloy["studies"], alloy["paper"]) == ("-1.99", "-1.88", "2", "-1.94")
+    assert table["barrier_forward", "LiH(001)"]["ours_low"] == ""
+
+
+def test_every_link_leads_somewhere(folder, page):
+    anchors = page.xpath("//@id")
+    assert len(anchors) == len(set(anchors))
+    for target in [*page.xpath("//@href"), *page.xpath("//@src")]:
+        if target.startswith("#"):
+            assert target[1:] in anchors
+        elif not target.startswith(("data:image/png;base64,", "https://doi.org/")):
+            assert (folder / target).is_file()
+
+
+def test_every_figure_and_table_is_listed(folder, page):
+    listed = {Path(link).name for link in page.xpath('//ul[@class="files"]//a/@href')}
+    there = {file.name for kind in ("figures", "tables") for file in (folder / kind).iterdir()}
+    assert listed == there
+    names = {name.partition("-Li-001")[0] for name in there if name.endswith(".svg") and "-Li-001" in name}
+    assert names == {
+        "configuration", "convergence", "difference", "graph", "hop", "hops", "levels", "planar", "profile", "sites",
+    }  # fmt: skip
+    assert {"binding-energies-Li.svg", "paths-Li.svg", "diffusivity-Li.svg"} <= there
+
+
+def test_scripts_are_on_the_page_and_fetch_nothing(page):
+    assert not page.xpath("//script/@src | //link | //iframe")
+    plotly, own = (script.text for script in page.xpath("/html/body/script"))
+    assert "plotly.js" in plotly[:200]
+    assert "IntersectionObserver" in own
+    assert "http" not in own
+
+
+def test_scene_of_the_configurations(page):
+    data = scene(page, "Li-001")
+    assert [frame["label"] for frame in data["frames"]] == [
+        "site 0: onefold, −1.203 eV",
+        "site 1: bridge → fourfold hollow, −1.523 eV",
+        "site 2: fourfold hollow, −1.523 eV",
+    ]
+    assert (data["shown"], data["control"]) == (2, "menu")
+    frame = data["frames"][2]
+    adatom = np.array(frame["positions"][frame["adatom"]])
+    lengths = [float(np.linalg.norm(np.array(frame["positions"][n]) - adatom)) for _, n in frame["bonds"]]
+    expected = [float(np.hypot(1.72 * 2**0.5, 1.66))] * 4  # the four atoms of the hollow
+    assert sorted(lengths)[:4] == pytest.approx(expected, abs=2e-3)
+    assert set(data["elements"]) == {"Li"}
+
+
+def test_scene_of_the_charge_difference(page):
+    data = scene(page, "difference")
+    assert [(s["name"], s["colour"]) for s in data["surfaces"]] == [
+        ("accumulation", "#f2c200"),
+        ("depletion", "#2f6fd0"),
+    ]
+    frame = data["frames"][0]
+    adatom = frame["positions"][frame["adatom"]]
+    heights = []
+    for surface in data["surfaces"]:
+        vertices = np.frombuffer(base64.b64decode(surface["vertices"]), "<f4").reshape(-1, 3)
+        faces = np.frombuffer(base64.b64decode(surface["faces"]), "<u4").reshape(-1, 3)
+        assert faces.max() < len(vertices)
+        assert np.all(np.abs(vertices[:, :2] - adatom[:2]) < 3.6)  # around the adatom, not over the edge of the cell
+        heights.append(vertices[:, 2].mean())
+    assert heights[0] < adatom[2] < heights[1]  # electrons leave the top of the adatom for the surface
+    assert len(data["points"]["positions"]) == 8
+
+
+def test_scene_of_a_path(page):
+    data = scene(page, "hop-Li-001")
+    assert (len(data["frames"]), data["control"], data["shown"]) == (7, "slider", 3)
+    assert data["frames"][3]["label"] == "image 3: 0.131 eV"
+    ghosts = np.array(data["ghosts"])
+    assert np.diff(ghosts[:, 0]) == pytest.approx([3.44 / 6] * 6, abs=2e-3)
+    for frame, ghost in zip(data["frames"], ghosts, strict=True):
+        assert frame["positions"][frame["adatom"]] == pytest.approx(ghost, abs=2e-3)
