@@ -8,13 +8,15 @@ from ase.utils.forcecurve import fit_raw
 from anodeflow.address import content_hash
 from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
-from anodeflow.analysis.network import build_network
+from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
 
 DIP = 0.01
 """How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
+ROUGH_DIP = 0.05
+"""The same for a path that did not converge, eV: it may have run into minima that lie on its way."""
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -32,8 +34,8 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     Returns
     -------
     int or None
-        Index of the lowest image in a dip deeper than 10 meV, which may be a minimum on the way; none if there is no
-        such image, or the path did not converge.
+        Index of the image in the deepest dip of the path, which may be a minimum on the way; none if there is no dip
+        deeper than 10 meV (50 meV where the path did not converge).
     """
     hop = search.hops[index]
     energies = np.array(band.image_energies)
@@ -52,11 +54,11 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
     search.calculation_ids[f"hop {index}"] = band.id
     search.settings = band.settings
-    return lowest_dip(energies) if band.converged else None
+    return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
 
 
-def lowest_dip(energies: np.ndarray) -> int | None:
-    """Return the index of the interior image that lies deepest in a dip of a path; none if no dip is 10 meV deep.
+def deepest_dip(energies: np.ndarray, least: float) -> int | None:
+    """Return the index of the interior image that lies deepest in a dip of a path; none if no dip is `least` deep, eV.
 
     A dip is as deep as the lower of the highest images on its two sides is above it.
     """
@@ -65,7 +67,7 @@ def lowest_dip(energies: np.ndarray) -> int | None:
         for i in range(len(energies))
     ]
     deepest = int(np.argmax(depths))
-    return deepest if depths[deepest] > DIP else None
+    return deepest if depths[deepest] > least else None
 
 
 def profile(band: NebDoc) -> list[ProfilePoint]:
@@ -164,6 +166,9 @@ def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]
     ]
     failed = [hop for hop in hops if hop.state == "failed"]
     warnings += [f"hop {hop.index} failed: {hop.message}" for hop in failed]
+    rough = [hop for hop in hops if hop.state == "not converged" and not has_barrier(hop)]
+    warnings += [f"hop {hop.index} is left out of path and D(T): {hop.message}" for hop in rough]
+    failed += rough
     if failed and found_path:
         warnings.append("the path is the cheapest of the hops that were computed, and D(T) a lower bound")
     if not found_path:

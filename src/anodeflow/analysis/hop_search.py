@@ -286,7 +286,8 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     start, end, m, n = net.edge(surface_hop(hop))
     place = net.node_at(rest.final_position)
     if place in ((start, 0, 0), (end, m, n)):
-        hop.message = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
+        rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
+        hop.message = f"{hop.message}; {rolled}" if hop.message else rolled
         return
     if place is None:
         search.minima.append(

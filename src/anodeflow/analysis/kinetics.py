@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase.units import kB
 
-from anodeflow.analysis.network import Network
+from anodeflow.analysis.network import Network, has_barrier
 from anodeflow.schemas.diffusion import Diffusivity, Hop
 
 _SQUARE_CENTIMETRE = 1e-16  # per Å²
@@ -78,7 +78,9 @@ def diffusivity(network: Network, hops: Sequence[Hop], temperature: float, prefa
     return Diffusivity(
         temperature=temperature,
         hop_rates=[
-            0.0 if hop.barrier_forward is None else hop_rate(hop.barrier_forward, temperature, prefactor)
+            hop_rate(hop.barrier_forward, temperature, prefactor)
+            if hop.barrier_forward is not None and has_barrier(hop)
+            else 0.0
             for hop in hops
         ],
         tensor=tensor.tolist(),

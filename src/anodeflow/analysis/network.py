@@ -9,6 +9,9 @@ from pymatgen.core import Structure
 from anodeflow.schemas.diffusion import Hop, SurfaceMinimum
 from anodeflow.structures.hops import SurfaceHop, SurfaceNet
 
+ROUGH = 0.2
+"""Largest force on a band, eV/Å, up to which the barrier of a path that did not converge is taken for an estimate."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -62,7 +65,7 @@ class Network:
 
 
 def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> Network:
-    """Return the network of those hops that have a barrier; hops that were split have none, their parts have.
+    """Return the network of the hops whose barrier is known (:func:`has_barrier`).
 
     The saddle of a hop is its initial minimum's energy plus its forward barrier, so that both directions meet at one
     energy and detailed balance holds.
@@ -77,7 +80,7 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
     net = SurfaceNet(slab, [minimum.position for minimum in minima])
     links = []
     for hop in hops:
-        if hop.barrier_forward is None:
+        if hop.barrier_forward is None or not has_barrier(hop):
             continue
         saddle = minima[hop.initial].energy + hop.barrier_forward
         own = SurfaceHop(hop.initial, hop.final, (hop.displacement[0], hop.displacement[1]), hop.multiplicity)
@@ -98,3 +101,12 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
             )
     energies = np.array([minima[index].energy for index in net.minimum])
     return Network(net.vectors, energies, net.minimum, links)
+
+
+def has_barrier(hop: Hop) -> bool:
+    """Whether a hop has a barrier that is good enough for paths and rates.
+
+    Hops that failed or were split have none (the parts of the latter have); of paths that did not converge, those with
+    forces up to 0.2 eV/Å are counted.
+    """
+    return hop.barrier_forward is not None and (hop.state == "done" or (hop.max_force or 0.0) <= ROUGH)

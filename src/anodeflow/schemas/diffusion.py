@@ -133,6 +133,7 @@ class MigrationDoc(StudyDoc):
             if hop.barrier_forward is None or hop.barrier_reverse is None:
                 continue
             label = f"hop {hop.index}: minimum {hop.initial} to {hop.final}"
+            label += ", not converged" if hop.state == "not converged" else ""
             rows.append(self._row("barrier_forward", hop.barrier_forward, "eV", [f"hop {hop.index}"], label))
             rows.append(self._row("barrier_reverse", hop.barrier_reverse, "eV", [f"hop {hop.index}"], label))
         done = [f"hop {hop.index}" for hop in self.hops if hop.barrier_forward is not None]
