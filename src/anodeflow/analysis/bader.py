@@ -15,7 +15,7 @@ from pymatgen.core import Lattice
 from scipy.ndimage import map_coordinates
 from scipy.sparse.csgraph import connected_components
 
-from anodeflow.analysis.bader_programs import METHOD, BaderProgram, Basins, find_basins
+from anodeflow.analysis.bader_programs import BaderProgram, Basins, find_basins
 from anodeflow.density import DensityGrid
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.charge import NonNuclearBasin
@@ -132,7 +132,7 @@ def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
         partition_error=float(basins.electrons.sum()) + basins.vacuum_electrons - total,
         equivalent_spread=_spread(density, nuclei, atoms),
         program=basins.program,
-        method=METHOD,
+        method=basins.method,
     )
 
 
@@ -182,6 +182,7 @@ def _non_nuclear(
     density: DensityGrid, lattice: Lattice, nuclei: np.ndarray, maxima: np.ndarray, electrons: np.ndarray
 ) -> list[NonNuclearBasin]:
     """Join split maxima (fractional) and describe what is left: each at the mean of its parts by their electrons."""
+    maxima = np.array([_climb(density.values, maximum) for maximum in maxima]).reshape(-1, 3)
     linked = np.eye(len(maxima), dtype=bool)
     apart = lattice.get_all_distances(maxima, maxima) if len(maxima) else np.zeros((0, 0))
     for i, j in zip(*np.nonzero(np.triu(apart < LONGEST_SPLIT, k=1)), strict=True):
@@ -207,6 +208,25 @@ def _non_nuclear(
             )
         )
     return sorted(found, key=lambda basin: -basin.electrons)
+
+
+def _climb(values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return the maximum of a periodic field near `start` (fractional), from the parabolas through the highest point.
+
+    Programs give maxima within a grid step or two.
+    """
+    shape = np.array(values.shape)
+    point = np.rint(start * shape).astype(int)
+    while True:
+        around = values[np.ix_(*((point[:, None] + [-1, 0, 1]) % shape[:, None]))]
+        step = np.array(np.unravel_index(around.argmax(), around.shape)) - 1
+        if around.max() <= around[1, 1, 1]:
+            break
+        point += step
+    lines = np.array([around[:, 1, 1], around[1, :, 1], around[1, 1, :]])
+    curvature = lines[:, 0] - 2 * lines[:, 1] + lines[:, 2]
+    slope = (lines[:, 2] - lines[:, 0]) / 2
+    return (point - np.divide(slope, curvature, out=np.zeros(3), where=curvature < 0)) / shape
 
 
 def _shortest(lattice: Lattice, step: np.ndarray) -> np.ndarray:

@@ -1,16 +1,25 @@
 """The two programs that cut a density into Bader basins: BaderKit, and the one of the Henkelman group.
 
-Both are asked for the weight method (M. Yu and D. R. Trinkle, J. Chem. Phys. 134, 064111 (2011)). On grids of 0.06 to
-0.2 Å it gives symmetry-equivalent atoms of LiH and of Li(001) the same charge within 0.003 e. The neargrid method lets
-those of LiH differ by 0.03 to 0.09 e: it follows the gradient from point to point.
+BaderKit is asked for its neargrid-weight method: basins grow along the gradient (W. Tang et al., J. Phys.: Condens.
+Matter 21, 084204 (2009)), and points at their edges are divided by weights (M. Yu and D. R. Trinkle, J. Chem. Phys.
+134, 064111 (2011)). Tried on LiH and on Li(001), grids of 0.06 to 0.2 Å, against its other methods (version 0.10.2):
+
+- neargrid-weight gives symmetry-equivalent atoms the same charge within 0.001 e, and is the fastest;
+- neargrid lets those of LiH differ by 0.03 to 0.09 e: points at the edges go to one basin or the other;
+- weight adds what flows from an edge point to some basin to another one instead (its code compares with a label left
+  over from an earlier loop): two equal Gaussians came out with 3.12 and 2.87 e.
+
+The Henkelman group's program has no such mixture; its weight method is used. Version 1.05 stores its maxima one grid
+step off (pymatgen's issue 4638), which is less than the distance within which they are searched around nuclei.
 """
 
+import io
 import logging
 import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -34,9 +43,9 @@ Plane waves ripple by about 1e-5 e/Å³ in a vacuum, which makes hundreds of max
 cut off holds 1e-4 e per Å² of a Li surface.
 """
 
-METHOD = "weight"
-
 BaderProgram = Literal["baderkit", "henkelman"]
+
+METHODS: dict[BaderProgram, str] = {"baderkit": "neargrid-weight", "henkelman": "weight"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +60,15 @@ class Basins:
         Electrons in the basin of each (n,).
     vacuum_electrons
         Electrons where the density is below `VACUUM`, and in basins that the program does not list.
-    program
-        Name and version of the program.
+    program, method
+        Name and version of the program, and its method.
     """
 
     positions: np.ndarray
     electrons: np.ndarray
     vacuum_electrons: float
     program: str
+    method: str
 
 
 def find_basins(density: DensityGrid, program: BaderProgram | None = None) -> Basins:
@@ -99,7 +109,7 @@ def choose_program(program: BaderProgram | None = None) -> BaderProgram:
 
 def baderkit_basins(density: DensityGrid) -> Basins:
     """Cut a density into basins with BaderKit (compiled at its first call on a machine, which takes minutes)."""
-    with _quiet_logging():
+    with _quiet():
         from baderkit import Bader, Grid
 
         structure = Structure(
@@ -112,13 +122,14 @@ def baderkit_basins(density: DensityGrid) -> Basins:
         charge = Grid(structure, {"total": density.values * volume}, sig_figs=12)
         # Negative ripples of the vacuum count as charge, but must not guide the search for maxima.
         reference = Grid(structure, {"total": np.maximum(density.values, 0.0) * volume}, sig_figs=12)
-        found = Bader(charge_grid=charge, total_charge_grid=reference, method=METHOD, vacuum_tol=VACUUM)
+        found = Bader(charge_grid=charge, total_charge_grid=reference, method=METHODS["baderkit"], vacuum_tol=VACUUM)
         electrons = np.asarray(found.basin_charges, dtype=float)
         return Basins(
             positions=structure.lattice.get_cartesian_coords(np.asarray(found.maxima_frac).reshape(-1, 3)),
             electrons=electrons,
             vacuum_electrons=float(found.vacuum_charge),
             program=f"BaderKit {version('baderkit')}",
+            method=METHODS["baderkit"],
         )
 
 
@@ -137,7 +148,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
             atoms = Atoms(density.numbers, density.positions, cell=density.cell, pbc=True)
             write_cube(stream, atoms, data=density.values * Bohr**3, comment="all-electron density, e/bohr^3")
         # No exponent: the program takes a minus sign for the next option.
-        command = [str(executable), "-b", METHOD, "-vac", f"{VACUUM * Bohr**3:.8f}", "density.cube"]
+        command = [str(executable), "-b", METHODS["henkelman"], "-vac", f"{VACUUM * Bohr**3:.8f}", "density.cube"]
         ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
         output = ended.stdout + ended.stderr
         if "BADER ANALYSIS" not in output.upper():
@@ -163,6 +174,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
             electrons=basins[:, 4],
             vacuum_electrons=float(total[1]) - float(basins[:, 4].sum()),
             program=f"Henkelman bader {found[1] if found else 'of unknown version'}",
+            method=METHODS["henkelman"],
         )
 
 
@@ -173,14 +185,15 @@ def _numbers(table: Path) -> np.ndarray:
 
 
 @contextmanager
-def _quiet_logging():
-    """Leave the root logger as it was: BaderKit gives it a handler and a level when it is imported."""
+def _quiet():
+    """Keep BaderKit from printing, and from giving the root logger a handler and a level when it is imported."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     silent = logging.NullHandler()
     root.addHandler(silent)  # with a handler there, basicConfig adds none
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)

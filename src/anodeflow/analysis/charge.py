@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from anodeflow.address import content_hash
 from anodeflow.analysis.bader import BaderPartition, bader_partition
-from anodeflow.analysis.bader_programs import METHOD, choose_program
+from anodeflow.analysis.bader_programs import METHODS, choose_program
 from anodeflow.analysis.charge_difference import charge_difference
 from anodeflow.density import DensityGrid
 from anodeflow.errors import AnodeflowError, CalculationError
@@ -83,7 +83,7 @@ def charge_document(
     settings = {
         "calculation": combined.settings,
         "adsorbate": study["adsorbate"],
-        "bader": {"program": program, "method": METHOD},
+        "bader": {"program": program, "method": METHODS[program]},
         "grid_shape": list(density.values.shape),
     }
     return ChargeTransferDoc(
