@@ -46,7 +46,7 @@ def studies() -> list[StudyDoc]:
         alloy_migration(),
         variant(4),
         convergence_document(ADSORPTION, "binding_energy", ADSORPTION.binding_energy),
-        convergence_document(MIGRATION, "barrier_forward", 0.131),
+        convergence_document(MIGRATION, "barrier_forward (cheapest path)", 0.131),
     ]
 
 
@@ -165,6 +165,13 @@ def test_convergence_in_words(page):
         "Convergence of adsorption on Li(001) [gpaw-standard]: binding energy, atom −1.523 ± 0.036 eV (most of it from "
         "layers: 0.030 eV); 1 of the repeated studies failed."
     )
+    assert any("barrier forward, cheapest path 0.131 ± 0.036 eV" in text for text in answers(page))
+
+
+def test_settings_of_each_kind_of_study_stand_together(page):
+    tables = [name for name in page.xpath("//table/@id") if name.startswith("table-settings")]
+    assert tables == ["table-settings-adsorption", "table-settings-charge", "table-settings-diffusion"]
+    assert ["cutoff", "eV", "350"] in [row[:3] for row in rows(page, "settings-charge")]
 
 
 def test_the_table_of_the_paper(folder, page):

@@ -97,7 +97,7 @@ def _configuration(site: AdsorbedSite, name: str) -> Picture:
     return configuration(
         site.structure,
         f"configuration-{name}-site-{site.site}",
-        f"site {site.site}: {rest}",
+        f"site {site.site}: {rest}, {number(site.binding_energy, 3)} eV",
         f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy "
         f"{number(site.binding_energy, 3)} eV against the atom, "
         f"{number(site.binding_energy_bulk, 3)} eV against the bulk.",

@@ -96,14 +96,14 @@ def write_report(
     main = comparison.main_table(studies, references, context.errors)
     papers = paper_tables(studies, context)
     parts = sections(documents, context)
-    settings = provenance.settings_table(studies or documents)
+    settings = provenance.settings_tables(studies or documents)
     steps = provenance.calculations_table(documents, calculations)
     tables: list[Table | PaperTable] = [
         *papers,
         main,
         *(t for s in parts for t in s.tables),
         *(t for s in parts for p in s.parts for t in p.tables),
-        settings,
+        *settings,
         steps,
     ]
     pictures = [
@@ -120,6 +120,7 @@ def write_report(
         "notes": comparison.notes(studies, references),
         "warnings": provenance.warnings(documents, calculations),
         "settings": settings,
+        "settings_anchors": sorted({d.settings_hash for d in documents}),
         "calculations": steps,
         "tables": tables,
         "pictures": pictures,

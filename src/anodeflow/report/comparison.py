@@ -78,6 +78,16 @@ def comparable(row: ResultRow) -> bool:
     return row.label == "cheapest path" if row.property in ("barrier_forward", "barrier_reverse") else True
 
 
+def is_row(row: ResultRow, name: str) -> bool:
+    """Whether convergence documents call a row `name`: its property, with its label where there are several of it."""
+    return name == f"{row.property} ({row.label})" or (name == row.property and comparable(row))
+
+
+def remaining_error(errors: dict[str, float], row: ResultRow) -> float | None:
+    """Return what is left of error in a row; `errors`: name -> remaining error, of the row's document."""
+    return next((error for name, error in errors.items() if is_row(row, name)), None)
+
+
 def step_links(document: StudyDoc, ids: list[str]) -> list[Link]:
     """Return links to calculations, called by the steps of the study that they are."""
     step = {identity: name for name, identity in document.calculation_ids.items()}
@@ -99,19 +109,18 @@ def main_table(
     references
         Publications to compare with.
     errors
-        Id of a document -> property -> remaining error of convergence, which stands behind the first row of that
-        property.
+        Id of a document -> property -> remaining error of convergence, as convergence documents name properties.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
-        left = dict((errors or {}).get(document.document_id, {}))
+        of_document = (errors or {}).get(document.document_id, {})
         for row in document.rows():
             paper = published(references, document, row.property) if comparable(row) else None
-            error = left.pop(row.property, None)
+            error = remaining_error(of_document, row)
             value = Link(row.value, f"calc-{row.calculation_ids[0]}") if row.calculation_ids else row.value
             text = measured(row.value, 3, error)
             if row.unit == "cm²/s":
-                text = scientific(row.value)
+                text = scientific(row.value) + (f" ± {scientific(abs(error))}" if error is not None else "")
             rows.append(
                 {
                     "system": Link(row.system, f"study-{document.document_id}"),

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from anodeflow.report.comparison import Published, published
+from anodeflow.report.comparison import Published, comparable, is_row, published, remaining_error
 from anodeflow.report.page import Link, measured
 from anodeflow.report.reference import Reference
-from anodeflow.schemas import ConvergenceDoc, StudyDoc
+from anodeflow.schemas import ConvergenceDoc, ResultRow, StudyDoc
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,24 @@ class Context:
 
     def error(self, document: StudyDoc, name: str) -> float | None:
         """Return how far a property may be off by what convergence tests say; None: not tested."""
-        return self.errors.get(document.document_id, {}).get(name)
+        errors = self.errors.get(document.document_id, {})
+        rows = (row for row in document.rows() if row.property == name and comparable(row))
+        return next((remaining_error(errors, row) for row in rows), None)
 
     def text(self, document: StudyDoc, name: str, value: float, decimals: int = 3, signed: bool = False) -> str:
         """Return a property's value with its remaining error, as sentences say it, without its unit."""
         return measured(value, decimals, self.error(document, name), signed)
 
-    def link(self, document: StudyDoc, name: str, label: str | None = None) -> Link | None:
-        """Return a property's value, leading to its calculation.
-
-        None if the document has no such property; `label` chooses among several rows of one property.
-        """
+    def link(self, document: StudyDoc, name: str) -> Link | None:
+        """Return the value of a row, called as convergence documents do, leading to its calculation; None: no row."""
         for row in document.rows():
-            if row.property == name and label in (None, row.label):
-                return Link(row.value, f"calc-{row.calculation_ids[0]}" if row.calculation_ids else row.document_id)
+            if is_row(row, name):
+                return Link(row.value, _anchor(row))
         return None
+
+
+def _anchor(row: ResultRow) -> str:
+    return f"calc-{row.calculation_ids[0]}" if row.calculation_ids else f"study-{row.document_id}"
 
 
 def base_studies(documents: list[StudyDoc]) -> list[StudyDoc]:

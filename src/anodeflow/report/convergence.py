@@ -14,6 +14,7 @@ _EXPLANATION = (
     "minus that at its most demanding value; the remaining error of a number is the sum of their magnitudes, and "
     "stands behind it with ±. It says nothing of the functional."
 )
+_MOST_SHOWN = 4
 _WORDS = {
     "binding_energy": "binding energy, atom",
     "binding_energy_bulk": "binding energy, bulk",
@@ -40,14 +41,24 @@ def convergence_section(documents: list[ConvergenceDoc], context: Context) -> Se
 
 
 def words(name: str) -> str:
-    """Return a property or parameter as people call it."""
-    return _WORDS.get(name, name.replace("_", " "))
+    """Return a property or parameter as people call it; a label in brackets follows a comma."""
+    name, _, label = name.removesuffix(")").partition(" (")
+    return ", ".join([_WORDS.get(name, name.replace("_", " ")), *([label] if label else [])])
+
+
+def main_properties(document: ConvergenceDoc) -> list[str]:
+    """Return the properties that answer the study: those of single hops and of temperatures stand in the files only."""
+    names = [name for name in document.units if " (" not in name or name.endswith("(cheapest path)")]
+    return (names or list(document.units))[:_MOST_SHOWN]
 
 
 def _answer(document: ConvergenceDoc, context: Context) -> str:
     """One sentence for one study: what is left of error, and which parameter it comes from."""
     parts = []
-    for name, error in document.remaining_errors.items():
+    for name in main_properties(document):
+        if name not in document.remaining_errors:
+            continue
+        error = document.remaining_errors[name]
         unit = document.units[name]
         chosen = _chosen(document, name)
         shown = f"± {abs(error):.3f}" if chosen is None else measured(chosen, 3, error)
@@ -81,7 +92,7 @@ def _parts(documents: list[ConvergenceDoc], context: Context) -> list[Part]:
         parts.append(
             Part(
                 anchor=f"study-{document.document_id}",
-                title=part_title(document, f"{document.of} on {document.system}"),
+                title=part_title(document, f"{document.of.capitalize()} on {document.system}"),
                 facts=f"Parameters: {', '.join(words(series.parameter) for series in document.series)}.",
                 tables=tables,
                 pictures=[_picture(document, f"convergence-{name}-{document.of}")] if document.units else [],
@@ -94,10 +105,13 @@ def _table(
     document: ConvergenceDoc, series: ConvergenceSeries, context: Context, name: str, anchored: set[str]
 ) -> Table:
     columns = [Column("value", words(series.parameter), series.unit), Column("chosen", "chosen")]
-    for key, unit in document.units.items():
+    shown = main_properties(document)
+    for key in [*shown, *(key for key in document.units if key not in shown)]:
+        aside = key not in shown
+        unit = document.units[key]
         columns += [
-            Column(key, words(key), unit, 3),
-            Column(f"{key}_error", f"against {series.finest:g}", unit, 3, signed=True),
+            Column(key, words(key), unit, 3, file_only=aside),
+            Column(f"{key}_error", f"against {series.finest:g}", unit, 3, signed=True, file_only=aside),
         ]
     columns.append(Column("study", "study", below=True))
     finest = next((point.properties for point in series.points if point.value == series.finest), {})
@@ -129,7 +143,7 @@ def _linked(point: ConvergencePoint, key: str, context: Context) -> float | Link
 
 def _picture(document: ConvergenceDoc, name: str) -> Picture:
     """Draw every property against every parameter; the chosen value has a ring, the finest a dotted line."""
-    properties = list(document.units)
+    properties = main_properties(document)
     figure = new_figure(max(4.6, 3.1 * len(document.series)), 2.5 * len(properties) + 0.5)
     grid = figure.subplots(len(properties), len(document.series), squeeze=False, sharey="row")
     for row, key in enumerate(properties):
@@ -141,7 +155,7 @@ def _picture(document: ConvergenceDoc, name: str) -> Picture:
             if column == 0:
                 axes.set_ylabel(f"{words(key)} ({document.units[key]})", fontsize=9)
     figure.suptitle(f"Convergence of {document.of} on {document.system}", fontsize=10, color=INK)
-    return save(figure, name, "Red ring: the value of the study itself; dotted: the most demanding value; figures "
+    return save(figure, name, "Red ring: the value of the study itself; dotted: the most demanding value; numbers "
                 "below the rings: error of the chosen value.")  # fmt: skip
 
 

@@ -1,13 +1,12 @@
 """Scalar fields on grids: unpacking them from documents, and the surfaces on which they have one value."""
 
-import base64
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import marching_cubes
 
+from anodeflow.analysis.charge_difference import unpack_grid
 from anodeflow.schemas import CompactGrid
 
 ACCUMULATION, DEPLETION = "#f2c200", "#2f6fd0"
@@ -61,8 +60,7 @@ class Field:
     @classmethod
     def from_document(cls, grid: CompactGrid) -> "Field":
         """Unpack a grid that was stored in a document."""
-        values = np.frombuffer(zlib.decompress(base64.b64decode(grid.data)), dtype="<f4").reshape(grid.shape)
-        return cls(values.astype(float), np.array(grid.origin), np.array(grid.steps))
+        return cls(unpack_grid(grid), np.array(grid.origin), np.array(grid.steps))
 
     def centred(self, point: NDArray, cell: NDArray) -> "Field":
         """Return the field with `point` in the middle of the plane, so that no surface around it is cut in two.

@@ -72,8 +72,19 @@ def calculations_table(documents: list[StudyDoc], calculations: dict[str, Calcul
     return Table("calculations", _CALCULATION_COLUMNS, rows)
 
 
-def settings_table(documents: list[StudyDoc]) -> Table:
-    """Return all settings, one column for each settings hash, so that differences stand side by side."""
+def settings_tables(documents: list[StudyDoc]) -> list[Table]:
+    """Return all settings, a table for each kind of study."""
+    kinds = list(dict.fromkeys(document.study for document in documents))
+    found = []
+    for kind in kinds:
+        mine = [document for document in documents if document.study == kind]
+        caption = f"Settings of {kind} studies" if len(kinds) > 1 else ""
+        found.append(_settings_table(mine, f"settings-{kind}" if len(kinds) > 1 else "settings", caption))
+    return found
+
+
+def _settings_table(documents: list[StudyDoc], name: str, caption: str) -> Table:
+    """All settings, one column for each settings hash, so that differences stand side by side."""
     by_hash = {d.settings_hash: d for d in documents}
     systems = {digest: dict.fromkeys(d.system for d in documents if d.settings_hash == digest) for digest in by_hash}
     flat = {digest: _flatten(d.settings) | {"code": d.code} for digest, d in by_hash.items()}
@@ -87,7 +98,7 @@ def settings_table(documents: list[StudyDoc]) -> Table:
         | {digest: flat[digest].get(key) for digest in flat}
         for key in keys
     ]
-    return Table("settings", columns, rows)
+    return Table(name, columns, rows, caption)
 
 
 def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> list[Link]:
