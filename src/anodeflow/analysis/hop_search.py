@@ -118,8 +118,8 @@ def start_search(
     if not minima:
         reasons = ", ".join(f"site {number} {reason}" for number, reason in sorted(others.items()))
         raise CalculationError(
-            f"{adsorption.system}: {adsorbate_of(adsorption)} has no minimum on this surface ({reasons}), so nothing "
-            "can hop: relax more sites, or let unfinished relaxations go on."
+            f"{adsorption.system}: the {adsorption.adsorbate} adatom has no minimum on this surface ({reasons}), so "
+            "nothing can hop: relax more sites, or let unfinished relaxations go on."
         )
     lowest = minima[0].binding_energy
     search = HopSearch(
@@ -160,11 +160,6 @@ def start_search(
     for hop in search.net().hops():
         search.add_hop(hop)
     return search
-
-
-def adsorbate_of(adsorption: AdsorptionDoc) -> str:
-    """Return the adatom's element with what it is, for messages: 'a Li adatom'."""
-    return f"a {adsorption.adsorbate} adatom"
 
 
 @dataclass(frozen=True)

@@ -93,13 +93,13 @@ class DiffusionMaker(Maker):
             "temperatures": list(self.temperatures),
         }
         makers = {"relax": self.relax, "static": self.static, "neb": self.neb}
-        start = test_for_saddles(makers, adsorption, study)
+        start = push_adatoms(makers, adsorption, study)
         start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
 
 
 @job
-def test_for_saddles(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
     """Push the adatom off each site that may be a saddle, then look for hops between minima.
 
     Raises

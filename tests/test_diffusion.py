@@ -1,0 +1,359 @@
+"""The diffusion workflow on EMT: against plain ASE, split hops, ends without symmetry, and what goes wrong."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+from ase.mep import NEB
+from ase.optimize import BFGS, FIRE
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow import query
+from anodeflow.analysis import hop_search
+from anodeflow.analysis.diffusion import deepest_dip
+from anodeflow.analysis.hop_search import HopSearch, finish_end, hop_ends, saddle_tests, split_hop, start_search
+from anodeflow.backends import load_backend
+from anodeflow.backends.emt import EmtBackend
+from anodeflow.database.query import study_documents
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas import AdsorptionDoc, MigrationDoc
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.minima import pushed
+from anodeflow.structures.path import first_path
+from anodeflow.structures.spec import SlabSpec
+from anodeflow.workflows.adsorption import AdsorptionMaker
+from anodeflow.workflows.diffusion import DiffusionMaker
+
+SURFACES = {
+    "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
+    "Cu(111)": ("Cu", SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=7)),
+    "Cu(110)": ("Cu", SlabSpec(miller=(1, 1, 0), layers=5, vacuum=10, min_width=7)),
+}
+
+
+def run(flow: Flow) -> dict:
+    """Run a flow without a database of ours; return its output."""
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False)
+    return store.get_output(flow.output.uuid, load=True)
+
+
+@pytest.fixture(scope="module")
+def adsorption(tmp_path_factory):
+    """Adsorption of a metal's own atom on one of SURFACES, computed once."""
+    done: dict[str, AdsorptionDoc] = {}
+
+    def of(name: str) -> AdsorptionDoc:
+        if name not in done:
+            element, spec = SURFACES[name]
+            backend = load_backend("emt")
+            maker = AdsorptionMaker(
+                relax=backend.relax(),
+                relax_cell=backend.relax(cell=True),
+                static=backend.static(),
+                adsorbate=element,
+                slab=spec,
+            )
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("adsorption")))
+                output = run(maker.make(load_structure(element), load_structure(element)))
+            done[name] = AdsorptionDoc.model_validate(output)
+        return done[name]
+
+    return of
+
+
+def maker(element: str, **fields) -> DiffusionMaker:
+    backend = load_backend("emt")
+    return DiffusionMaker(
+        relax=backend.relax(), static=backend.static(), neb=backend.neb(), adsorbate=element, **fields
+    )
+
+
+def diffuse(document: AdsorptionDoc, **fields) -> MigrationDoc:
+    output = run(maker(document.adsorbate, **fields).make(document))
+    return MigrationDoc.model_validate(output)
+
+
+def started(document: AdsorptionDoc) -> HopSearch:
+    """The search with its saddle tests done."""
+    tests, static = saddle_tests(document), load_backend("emt").static()
+    sites = {site.site: site.structure for site in document.sites}
+    return start_search(document, tests, [static.calculate(pushed(sites[test.site], test.direction)) for test in tests])
+
+
+def only(document: AdsorptionDoc, *sites: int) -> AdsorptionDoc:
+    """The document with some of its sites alone."""
+    return document.model_copy(
+        update={"sites": [site for site in document.sites if site.site in sites], "most_stable": 0}
+    )
+
+
+def plain_neb(initial, final) -> float:
+    """Barrier by ASE alone: its interpolation, its band with all images, another optimiser."""
+    ends = []
+    for structure in (initial, final):
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=0.01)
+        ends.append(atoms)
+    images = [ends[0]] + [ends[0].copy() for _ in range(7)] + [ends[1]]
+    for image in images[1:-1]:
+        image.calc = EMT()
+    band = NEB(images, climb=False, method="improvedtangent", k=0.5)
+    band.interpolate("idpp", mic=True, apply_constraint=True)
+    FIRE(band, logfile=None).run(fmax=0.1)
+    band.climb = True
+    FIRE(band, logfile=None).run(fmax=0.01, steps=500)
+    return max(image.get_potential_energy() for image in images) - ends[0].get_potential_energy()
+
+
+def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
+    document = adsorption("Al(001)")
+    result = diffuse(document, campaign="test", temperatures=(300.0, 400.0))
+    (hop,) = result.hops
+    assert (hop.state, hop.symmetric, hop.multiplicity) == ("done", True, 4)
+    assert len(hop.images) == 7
+    assert isinstance(AseAtomsAdaptor.get_atoms(hop.images[3], msonable=False).constraints[0], FixAtoms)
+    assert hop.barrier_forward == pytest.approx(plain_neb(hop.images[0], hop.images[-1]), abs=5e-3)
+    bridge = next(site for site in document.sites if site.final_label == "bridge")
+    assert hop.barrier_forward == pytest.approx(bridge.binding_energy - document.binding_energy, abs=5e-3)
+    assert hop.barrier_reverse == pytest.approx(hop.barrier_forward)
+
+    assert [minimum.label for minimum in result.minima] == ["fourfold hollow"]
+    assert {(site.label, site.reason) for site in result.rejected} == {("onefold top", "saddle"), ("bridge", "saddle")}
+    assert all(site.curvature < -0.1 for site in result.rejected)
+    assert result.path.barrier == pytest.approx(hop.barrier_forward)
+    assert np.linalg.norm(result.path.displacement) == pytest.approx(np.linalg.norm(hop.displacement), abs=1e-3)
+    assert abs(np.linalg.det([result.path.displacement, result.path_across.displacement])) > 1
+    rate = result.diffusivities[0].hop_rates[0]
+    assert result.diffusivities[0].diffusivity == pytest.approx(rate * np.sum(np.square(hop.displacement)) * 1e-16)
+    assert result.diffusivities[1].diffusivity > result.diffusivities[0].diffusivity
+    assert result.warnings == []
+
+    points = hop.profile
+    assert [point.energy for point in points] == pytest.approx([point.energy for point in points[::-1]])
+    assert points[3].energy == pytest.approx(hop.barrier_forward)
+    assert points[3].slope == pytest.approx(0, abs=1e-6)
+    assert hop.path_length == pytest.approx(points[-1].distance)
+    for before, after in pairwise(points):
+        assert after.distance > before.distance
+    rows = {row.property: row for row in result.rows()}
+    assert set(rows) == {"barrier_forward", "barrier_reverse", "diffusivity"}
+    assert all(row.calculation_ids for row in result.rows())
+
+
+def test_half_of_the_images_gives_the_same_barrier(adsorption):
+    search = started(adsorption("Al(001)"))
+    ends = hop_ends(search, 0)
+    neb, energies = load_backend("emt").neb(), (search.zero, search.zero)
+    half = neb.calculate(first_path(ends.initial, ends.final, 5, ends.symmetry), energies, symmetry=ends.symmetry)
+    whole = neb.calculate(first_path(ends.initial, ends.final, 5), energies)
+    assert (half.computed_images, whole.computed_images) == (3, 5)
+    assert half.force_evaluations <= 0.7 * whole.force_evaluations
+    assert half.energy == pytest.approx(whole.energy, abs=1e-3)
+
+
+def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption):
+    document = adsorption("Cu(111)")
+    result = diffuse(document)
+    assert [minimum.label for minimum in result.minima] == ["threefold hollow"] * 2
+    assert [minimum.multiplicity for minimum in result.minima] == [1, 1]
+    bridge = next(site for site in result.rejected if site.label == "bridge")
+    assert bridge.reason == "saddle", "its two sides are nearly alike, so the relaxation stayed there"
+    (hop,) = result.hops
+    assert (hop.state, hop.symmetric, hop.multiplicity) == ("done", False, 3)
+    assert hop.barrier_forward == pytest.approx(bridge.energy, abs=2e-3)
+    assert hop.barrier_forward - hop.barrier_reverse == pytest.approx(result.minima[1].energy, abs=1e-6)
+    assert [(step.hop, step.reverse) for step in result.path.steps] == [(0, False), (0, True)]
+    assert result.path.barrier == pytest.approx(hop.barrier_forward)
+
+
+def test_hop_over_an_unknown_minimum_is_split(adsorption):
+    """Only the fcc hollow is known: the path from one to the next runs through the hcp hollow."""
+    document = adsorption("Cu(111)")
+    lowest = document.sites[document.most_stable].site
+    result = diffuse(only(document, lowest))
+    whole, part = result.hops
+    assert (whole.state, whole.split_into, whole.barrier_forward) == ("split", [1], None)
+    assert "minimum 1 (threefold hollow) lies on the way" in whole.message
+    assert (part.state, part.initial, part.final, part.multiplicity) == ("done", 0, 1, 3)
+    assert [minimum.site for minimum in result.minima] == [lowest, None]
+    complete = diffuse(document)
+    assert part.barrier_forward == pytest.approx(complete.hops[0].barrier_forward, abs=2e-3)
+    assert result.path.barrier == pytest.approx(complete.path.barrier, abs=2e-3)
+    assert {"hop 0", "hop 1", "minimum on hop 0"} <= set(result.calculation_ids)
+
+
+def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monkeypatch):
+    """Bridges taken for minima, on a supercell that does not map those along x on those along y."""
+    spec = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=10, min_width=5)
+    element, backend = "Al", load_backend("emt")
+    made = AdsorptionMaker(
+        relax=backend.relax(),
+        relax_cell=backend.relax(cell=True),
+        static=backend.static(),
+        adsorbate=element,
+        slab=spec,
+    )
+    output = run(made.make(load_structure(element), load_structure(element)))
+    document = AdsorptionDoc.model_validate(output)
+    wide = document.slab.make_supercell([[1, 0, 0], [0, 2, 0], [0, 0, 1]], in_place=False)
+    clean = backend.relax().calculate(wide)
+    bridge = next(site for site in document.sites if site.final_label == "bridge")
+    adatom = wide.copy()
+    adatom.append(
+        element, bridge.structure[-1].coords, coords_are_cartesian=True, properties={"selective_dynamics": [True] * 3}
+    )
+    relaxed = backend.relax().calculate(adatom)
+    bound = relaxed.energy - clean.energy - document.atom_energy
+    site = bridge.model_copy(update={"structure": relaxed.structure, "binding_energy": bound, "merged_into": None})
+    document = document.model_copy(
+        update={"slab": clean.structure, "slab_energy": clean.energy, "sites": [site], "most_stable": 0}
+    )
+    monkeypatch.setattr(hop_search, "SADDLE", -np.inf)
+    result = diffuse(document)
+    assert result.hops[0].state == "split"
+    assert {"end 0", "hop 0", "minimum on hop 0"} <= set(result.calculation_ids)
+    assert result.minima[0].label == "fourfold hollow", "the lowest minimum is the one that was found on the way"
+    assert result.minima[0].energy == 0
+    assert result.minima[1].energy == pytest.approx(0.21, abs=0.03)
+    assert result.rejected == []
+    assert all(result.minima[hop.initial].index == hop.initial for hop in result.hops)
+    assert result.path is not None
+    assert result.path.start == 0
+
+
+def test_one_hop_that_fails_does_not_take_the_others_with_it(adsorption, monkeypatch):
+    execute = EmtBackend.execute
+
+    def fail_on_the_long_hop(self, request, folder, lock, tell):
+        if request.task == "neb" and request.images[0][-1].distance(request.images[-1][-1]) > 3:
+            raise CalculationError(f"EMT gave up in {folder.path}.")
+        execute(self, request, folder, lock, tell)
+
+    monkeypatch.setattr(EmtBackend, "execute", fail_on_the_long_hop)
+    result = diffuse(adsorption("Cu(110)"))
+    assert [hop.state for hop in result.hops] == ["done", "failed"]
+    assert "`anodeflow status` says why" in result.hops[1].message
+    assert any("hop 1 failed" in warning for warning in result.warnings)
+    assert any("D(T) a lower bound" in warning for warning in result.warnings)
+    assert [step.hop for step in result.path.steps] == [0]
+    assert result.path_across is None
+    assert result.diffusivities[0].hop_rates[1] == 0
+    assert np.linalg.matrix_rank(np.array(result.diffusivities[0].tensor), rtol=1e-6) == 1
+    monkeypatch.setattr(EmtBackend, "execute", execute)
+    again = diffuse(adsorption("Cu(110)"))
+    assert [hop.state for hop in again.hops] == ["done", "done"]
+    assert again.path_across.barrier > again.path.barrier
+
+
+CAMPAIGN = """\
+name: narrow
+backend: emt
+systems:
+  - {name: Al(001), structure: Al, miller: [0, 0, 1], layers: 3, vacuum: 10, min_width: 2.5}
+  - {name: wide, structure: Al, miller: [0, 0, 1], layers: 3, vacuum: 10, min_width: 5}
+studies:
+  - diffusion: {adsorbate: Al, systems: all}
+"""
+
+
+def test_slab_one_hop_wide_fails_in_a_sentence_and_the_campaign_goes_on(anodeflow, tmp_path):
+    file = tmp_path / "narrow.yaml"
+    file.write_text(CAMPAIGN)
+    ended = anodeflow("run", file)
+    assert ended.status == 1
+    assert "Traceback" not in ended.err
+    assert "periodic image of its start, 2.82 Å away" in ended.err
+    assert "larger min_width" in anodeflow("status", "narrow").out
+    results = {document.system: document for document in study_documents("narrow") if document.study == "diffusion"}
+    narrow, wide = results["Al(001)"], results["wide"]
+    assert narrow.hops[0].state == "failed"
+    assert "larger min_width" in narrow.hops[0].message
+    assert (narrow.path, narrow.diffusivities) == (None, [])
+    assert any("lead to no other cell" in warning for warning in narrow.warnings)
+    assert wide.hops[0].state == "done"
+    rows = query(campaign="narrow", study="diffusion", system="wide", property="barrier_forward")
+    assert set(rows.value.round(6)) == {round(wide.path.barrier, 6)}
+    assert set(rows.label) == {"cheapest path", "hop 0: minimum 0 to 0"}
+    assert query(campaign="narrow", study="diffusion", system="Al(001)").empty
+
+
+def test_surface_without_a_minimum_is_told_in_a_sentence(adsorption):
+    document = adsorption("Al(001)")
+    sunk = document.model_copy(update={"sites": [s.model_copy(update={"state": "sunk"}) for s in document.sites]})
+    with pytest.raises(
+        CalculationError, match=r"^Al\(001\): the Al adatom has no minimum .*site 0 sunk.*relax more sites"
+    ):
+        start_search(sunk, [], [])
+    unfinished = document.model_copy(
+        update={"sites": [s.model_copy(update={"converged": False}) for s in document.sites]}
+    )
+    with pytest.raises(CalculationError, match="site 2 not converged"):
+        start_search(unfinished, [], [])
+
+
+def test_other_adatom_than_that_of_the_adsorption_is_refused(adsorption):
+    flow = maker("Cu").make(adsorption("Al(001)"))
+    (start,) = flow.jobs
+    with pytest.raises(InputError, match=r"^Al\(001\): diffusion of Cu cannot start from adsorption of Al"):
+        start.function(*start.function_args, **start.function_kwargs)
+
+
+def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
+    search = started(adsorption("Al(001)"))
+    ends = hop_ends(search, 0)
+    relaxed = load_backend("emt").static().calculate(ends.final)
+    assert finish_end(search, 0, ends, relaxed)[-1].coords == pytest.approx(ends.final[-1].coords)
+    rolled = relaxed.structure.copy()
+    rolled.translate_sites([len(rolled) - 1], [0, 1.0, 0], frac_coords=False)
+    with pytest.raises(CalculationError, match=r"Al\(001\): end of hop 0: the adatom left minimum 0 .*1.00 Å"):
+        finish_end(search, 0, ends, relaxed.model_copy(update={"structure": rolled}))
+    with pytest.raises(CalculationError, match=r"came to rest \+0.200 eV from minimum 0"):
+        finish_end(search, 0, ends, relaxed.model_copy(update={"energy": relaxed.energy + 0.2}))
+    with pytest.raises(CalculationError, match="did not converge"):
+        finish_end(search, 0, ends, relaxed.model_copy(update={"converged": False}))
+
+
+def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
+    search = started(adsorption("Al(001)"))
+    ends = hop_ends(search, 0)
+    relaxed = load_backend("emt").static().calculate(ends.initial)
+    hop = search.hops[0]
+    hop.state, hop.barrier_forward, hop.images = "done", 0.2, first_path(ends.initial, ends.final, 5)
+    split_hop(search, 0, 1, relaxed)
+    assert (hop.state, hop.barrier_forward) == ("done", 0.2)
+    assert "rolls to an end" in hop.message
+    gone = relaxed.structure.copy()
+    gone.translate_sites([len(gone) - 1], [0, 0, 4.0], frac_coords=False)
+    with pytest.raises(CalculationError, match="minimum on hop 0: the adatom has desorbed"):
+        split_hop(search, 0, 1, relaxed.model_copy(update={"structure": gone}))
+    assert (hop.state, hop.barrier_forward) == ("failed", None)
+    search.splits[0] = hop_search.MOST_SPLITS
+    with pytest.raises(CalculationError, match="split 2 times already"):
+        split_hop(search, 0, 1, relaxed)
+
+
+def test_dips_are_seen_by_their_depth():
+    assert deepest_dip(np.array([0, 0.1, 0.2, 0.1, 0.0]), 0.01) is None
+    assert deepest_dip(np.array([0, 0.1, 0.095, 0.1, 0.0]), 0.01) is None
+    assert deepest_dip(np.array([0, 0.1, 0.04, 0.06, 0.08, 0.0]), 0.01) == 2
+    assert deepest_dip(np.array([0, -0.02, -0.05, 0.0]), 0.01) == 2, "lower than both ends"
+    assert deepest_dip(np.array([0.0, 0.1, 0.2]), 0.01) is None
+
+
+def test_running_again_computes_nothing(adsorption, monkeypatch):
+    first = diffuse(adsorption("Cu(110)"))
+
+    def refuse(self, request, folder, lock, tell):
+        raise AssertionError(f"{request.task} was computed again")
+
+    monkeypatch.setattr(EmtBackend, "execute", refuse)
+    again = diffuse(adsorption("Cu(110)"))
+    assert again.document_id == first.document_id
+    assert again.calculation_ids == first.calculation_ids
