@@ -145,13 +145,10 @@ def _show(axes: Axes, painting: Painting, title: str) -> None:
 
 def _label_adatom(axes: Axes, painting: Painting, atoms: Neighbourhood, document: ChargeTransferDoc) -> None:
     x, y, _ = painting.project(atoms.positions[[atoms.centre]])[0]
-    left, right, _, top = painting.extent()
-    side = right if x < (left + right) / 2 + 1 else left
+    top = painting.extent()[3]
     axes.annotate(
-        f"adatom {_verb(document)}", (x, y), (side, top), fontsize=8.5, color=INK, va="top",
-        ha="right" if side == right else "left", annotation_clip=False, zorder=5,
-        bbox={"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.5},
-        arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.8},
+        f"adatom\n{_verb(document)}", (x, y), (x + 2.3, top), fontsize=8.5, color=INK, va="top", ha="left",
+        annotation_clip=False, zorder=5, arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.8},
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 // Draws the scenes of a report with plotly when they come into view, and gives their memory back when they have left
 // it for others: browsers allow about sixteen WebGL pictures at once.
 (() => {
-  const MOST_ALIVE = 6;
+  const MOST_ALIVE = 8;
   const BALL = 0.62;  // share of an atom's radius at which it is drawn, so that bonds show
   const alive = [];
   // plotly sheds no light in parallel projection: every vertex brings its own shade.
