@@ -15,7 +15,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow import query
 from anodeflow.analysis import hop_search
 from anodeflow.analysis.diffusion import deepest_dip
-from anodeflow.analysis.hop_search import HopSearch, finish_end, hop_ends, saddle_tests, split_hop, start_search
+from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
+from anodeflow.analysis.hop_search import HopSearch, saddle_tests, start_search
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.database.query import study_documents
@@ -334,7 +335,7 @@ def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
     with pytest.raises(CalculationError, match="minimum on hop 0: the adatom has desorbed"):
         split_hop(search, 0, 1, relaxed.model_copy(update={"structure": gone}))
     assert (hop.state, hop.barrier_forward) == ("failed", None)
-    search.splits[0] = hop_search.MOST_SPLITS
+    search.splits[0] = MOST_SPLITS
     with pytest.raises(CalculationError, match="split 2 times already"):
         split_hop(search, 0, 1, relaxed)
 

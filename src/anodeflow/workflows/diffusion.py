@@ -7,15 +7,8 @@ from typing import Any
 from jobflow import CURRENT_JOB, Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
 
 from anodeflow.analysis.diffusion import migration_document, record_band
-from anodeflow.analysis.hop_search import (
-    HopSearch,
-    SaddleTest,
-    finish_end,
-    hop_ends,
-    saddle_tests,
-    split_hop,
-    start_search,
-)
+from anodeflow.analysis.hop_ends import finish_end, hop_ends, split_hop
+from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
