@@ -91,7 +91,7 @@ def test_ripples_of_the_vacuum_make_no_basins():
 
 
 def test_a_flat_maximum_that_the_grid_splits_is_one():
-    places = np.array([[3.0, 3.0, 1.0], [3.0, 3.0, 7.0], [3.0, 2.55, 4.0], [3.0, 3.45, 4.0]])
+    places = np.array([[3.0, 3.0, 1.0], [3.0, 3.0, 7.0], [3.0, 2.565, 4.0], [3.0, 3.435, 4.0]])
     values = gaussians(places, [2.2, 2.2, 0.8, 0.8], [0.4, 0.4, 0.43, 0.43])
     density = DensityGrid(values, CELL, places[:2], np.array([3, 3]))
     basins = by_hand(places, [2.2, 2.2, 0.79, 0.81])

@@ -23,13 +23,13 @@ from anodeflow.structures.host import SYMPREC
 
 LEAST_BASIN = 0.01
 """Electrons below which a basin far from all nuclei is a ripple of the vacuum's edge."""
-LEAST_DIP = 0.005
-"""Part by which the density must fall between two non-nuclear maxima that are not one.
+LEAST_DIP = 0.003
+"""Part by which the density must fall between two non-nuclear maxima (on the straight line) that are not one.
 
-Real ones of Li(001) are 1.3 to 2.7 % apart. Flat ones split into up to four on some grids and not on others, with 0.1 %
-or less between the parts.
+Seen at Li(001): 0.6 to 4 % between maxima that are there on every grid; 0.25 % and less, over up to 1.3 Å, between the
+two to four into which a flat one splits on some grids and not on others.
 """
-LONGEST_SPLIT = 1.0
+LONGEST_SPLIT = 1.5
 """Distance up to which non-nuclear maxima can be parts of one, Å."""
 SUM_TOLERANCE = 1e-3
 """Part of the cell's electrons by which the sum of the basins may be off."""

@@ -25,8 +25,8 @@ BELOW, ABOVE = 5.0, 3.5
 adatom, Å."""
 FINEST_STEP = 0.2
 """Distance of the stored points, Å, or more where there would be too many: plane waves resolve no more."""
-MOST_POINTS = 80_000
-"""Points that are stored, roughly at most; they take about 100 kB."""
+MOST_POINTS = 42_000
+"""Points that are stored, roughly at most; they take up to 3 bytes each in the document."""
 ENCLOSED = 0.5
 """Part of all changes (integral of the absolute difference) that the isosurfaces enclose: it decides their value."""
 
