@@ -115,6 +115,7 @@ def test_a_maximum_beside_its_nucleus_belongs_to_it_across_the_edge_of_the_cell(
 @pytest.mark.parametrize(
     ("positions", "electrons", "message"),
     [
+        ([[3, 3, 1], [3, 3, 7], [3, 3, 4]], [2.1, 2.1, 1.6], r"0\.200 e are in no Bader basin"),
         ([[3, 3, 1], [3, 3, 7], [3, 3, 4]], [2.2, 2.2, 1.5], r"hold 5\.900 e and the cell has 6 e"),
         ([[3, 3, 1], [3, 3, 7], [3, 3, 4]], [1.9, 1.9, 2.2], r"Li \(atom 0\) holds 1\.900 e .* closed core of 2 e"),
         ([[3, 3, 1], [3, 3, 7], [3, 3, 4]], [2.2, 2.3, 1.5], r"symmetry makes equal differ by 0\.100 e"),
@@ -123,8 +124,9 @@ def test_a_maximum_beside_its_nucleus_belongs_to_it_across_the_edge_of_the_cell(
 )
 def test_a_broken_partition_is_an_error_with_its_numbers(positions, electrons, message):
     density = lithium_pair()
+    vacuum = 0.2 if "no Bader basin" in message else 0.0
     with pytest.raises(CalculationError, match=message):
-        check_partition(density, assign_basins(density, by_hand(positions, electrons)))
+        check_partition(density, assign_basins(density, by_hand(positions, electrons, vacuum)))
 
 
 def test_thousands_of_basins_are_an_error():

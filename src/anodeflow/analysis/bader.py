@@ -37,6 +37,8 @@ SPREAD_TOLERANCE = 0.05
 """Difference allowed between atoms that symmetry makes equal, e."""
 MOST_BASINS = 10
 """Basins per atom beyond which the partition has followed noise."""
+MOST_IN_VACUUM = 0.1
+"""Electrons that the thin tail of the density may hold: 1e-4 e per Å² of a Li surface are usual."""
 _NOBLE_GASES = (2, 10, 18, 36, 54, 86)
 
 
@@ -140,13 +142,19 @@ def check_partition(density: DensityGrid, partition: BaderPartition) -> None:
     """Raise CalculationError unless a partition is sound.
 
     The basins add up to the electrons of the cell within 0.1 %; atoms that symmetry makes equal agree within 0.05 e; no
-    atom holds less than its closed core (2 e for Li, 10 e for Mg, none for H); there are at most ten basins per atom.
+    atom holds less than its closed core (2 e for Li, 10 e for Mg, none for H); there are at most ten basins per atom;
+    what belongs to no basin is next to nothing.
     """
     where = f"on a grid of {density.spacing:.3f} Å"
     if abs(partition.partition_error) > SUM_TOLERANCE * partition.total_electrons:
         raise CalculationError(
             f"the Bader basins hold {partition.total_electrons + partition.partition_error:.3f} e and the cell has "
             f"{partition.total_electrons:.0f} e: the density {where} is not an all-electron one, or too coarse."
+        )
+    if abs(partition.vacuum_electrons) > MOST_IN_VACUUM:
+        raise CalculationError(
+            f"{partition.vacuum_electrons:.3f} e are in no Bader basin {where} ({MOST_IN_VACUUM} e are allowed): "
+            "ask for a smaller grid_spacing."
         )
     count = len(partition.non_nuclear) + len(partition.atom_electrons)
     if count > MOST_BASINS * len(partition.atom_electrons):
