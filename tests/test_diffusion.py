@@ -23,7 +23,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import AdsorptionDoc, MigrationDoc
 from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.minima import pushed
+from anodeflow.structures.minima import candidates, pushed
 from anodeflow.structures.path import first_path
 from anodeflow.structures.spec import SlabSpec
 from anodeflow.workflows.adsorption import AdsorptionMaker
@@ -358,3 +358,19 @@ def test_running_again_computes_nothing(adsorption, monkeypatch):
     again = diffuse(adsorption("Cu(110)"))
     assert again.document_id == first.document_id
     assert again.calculation_ids == first.calculation_ids
+
+
+def test_relaxations_that_stopped_along_one_valley_are_one_minimum(adsorption):
+    document = adsorption("Al(001)")
+    best = document.sites[document.most_stable]
+
+    def beside(number: int, distance: float, energy: float):
+        structure = best.structure.copy()
+        structure.translate_sites([len(structure) - 1], [distance, 0, 0], frac_coords=False)
+        changes = {"site": number, "structure": structure, "binding_energy": best.binding_energy + energy}
+        return best.model_copy(update=changes)
+
+    several = [best, beside(10, 0.8, 0.01), beside(11, 0.8, 0.1), beside(12, 1.2, 0.01)]
+    kept, rejected = candidates(document.model_copy(update={"sites": several}))
+    assert [site.site for site in kept] == [best.site, 12, 11]
+    assert rejected == {10: "merged"}

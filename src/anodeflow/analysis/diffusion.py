@@ -15,6 +15,8 @@ from anodeflow.schemas.neb import NebDoc
 
 DIP = 0.01
 """How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
+NO_BARRIER = 0.001
+"""Barrier below which the end of a hop may be no minimum, eV."""
 ROUGH_DIP = 0.05
 """The same for a path that did not converge, eV: it may have run into minima that lie on its way."""
 
@@ -49,8 +51,12 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     hop.path_length = hop.profile[-1].distance
     hop.images = band.images
     hop.max_force = band.max_force
-    if int(energies.argmax()) in (0, len(energies) - 1):
-        search.warnings.append(f"hop {index}: no image lies above its ends, so one of them may be no minimum")
+    for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
+        if barrier < NO_BARRIER:
+            search.warnings.append(
+                f"hop {index} rises all the way to one end ({search.minima[end].label}, "
+                f"{search.minima[end].energy:.3f} eV), which may be no minimum"
+            )
     search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
     search.calculation_ids[f"hop {index}"] = band.id
     search.settings = band.settings

@@ -14,6 +14,7 @@ from anodeflow.schemas.diffusion import Hop, SurfaceMinimum
 from anodeflow.schemas.neb import PathSymmetry
 from anodeflow.structures.adatom import describe_adatom
 from anodeflow.structures.hops import SurfaceHop
+from anodeflow.structures.minima import BASIN, SAME_ENERGY
 from anodeflow.structures.path import carried_end, check_hop, guessed_end, path_symmetry, relaxed_end
 
 LEFT = 0.5
@@ -137,6 +138,10 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     net = search.net()
     start, end, m, n = net.edge(surface_hop(hop))
     place = net.node_at(rest.final_position)
+    if place is None:
+        near = net.node_at(rest.final_position, within=BASIN)
+        if near is not None and abs(relaxed.energy - search.total_energy(net.minimum[near[0]])) < SAME_ENERGY:
+            place = near
     if place in ((start, 0, 0), (end, m, n)):
         rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
         hop.message = f"{hop.message}; {rolled}" if hop.message else rolled

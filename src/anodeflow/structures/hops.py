@@ -76,13 +76,13 @@ class SurfaceNet:
         """Return how many copies of a minimum one surface cell holds."""
         return self.minimum.count(minimum)
 
-    def node_at(self, point: npt.ArrayLike) -> tuple[int, int, int] | None:
-        """Return the node at a lateral position, ``(node, m, n)`` with its cell; none if none is within 0.3 Å."""
+    def node_at(self, point: npt.ArrayLike, within: float = SAME_PLACE) -> tuple[int, int, int] | None:
+        """Return the node nearest to a lateral position, ``(node, m, n)`` with its cell; none beyond `within`, Å."""
         shifts = (np.asarray(point, dtype=float)[:2] - self.positions) @ self._inverse
         cells = np.rint(shifts).astype(int)
         apart = np.linalg.norm((shifts - cells) @ self.vectors, axis=1)
         node = int(apart.argmin())
-        if apart[node] > SAME_PLACE:
+        if apart[node] > within:
             return None
         return node, int(cells[node, 0]), int(cells[node, 1])
 

@@ -15,8 +15,14 @@ PUSH = 0.1
 """How far the adatom is shifted to measure the curvature, Å."""
 SADDLE = -0.02
 """Curvature below which a site is a saddle, eV/Å²; weaker ones are within the noise of converged forces."""
+BASIN = 1.0
+"""Adatoms at rest nearer to each other than this, in the plane, with nearly the same energy are in one minimum, Å.
+
+Hollows of close-packed metals are 1.4 Å apart or more. On soft alloys a relaxation stops anywhere along a flat valley;
+a barrier between two places so near would be some 10 meV, less than kT at room temperature.
+"""
 SAME_ENERGY = 0.02
-"""Minima at one place whose energies differ by less than this are one, eV."""
+"""Difference of energy up to which they are, eV."""
 _HELD = 0.15  # Å: how near to a symmetry element a relaxed adatom counts as held by it
 
 Reason = Literal["saddle", "merged", "sunk", "exchanged", "desorbed", "not converged"]
@@ -34,7 +40,8 @@ def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int,
     -------
     list of AdsorbedSite
         Sites whose adatom rests on the surface, each minimum once, the lowest first. Among two whose adatoms rest at
-        equivalent places of the surface (of the surface, not of the supercell) the lower one is kept.
+        equivalent places of the surface (of the surface, not of the supercell) the lower one is kept; likewise among
+        two less than 1 Å and 20 meV apart.
     dict
         Number of each other site and why it is no minimum of its own.
     """
@@ -139,8 +146,11 @@ def _known(slab: Structure, kept: Sequence[AdsorbedSite], site: AdsorbedSite) ->
         return False
     if _group(site) in {_group(other) for other in kept}:
         return True
-    places = [other.structure[-1].coords for other in kept]
-    return SurfaceNet(slab, places).node_at(site.structure[-1].coords) is not None
+    net = SurfaceNet(slab, [other.structure[-1].coords for other in kept])
+    if net.node_at(site.structure[-1].coords) is not None:
+        return True
+    near = net.node_at(site.structure[-1].coords, within=BASIN)
+    return near is not None and site.binding_energy - kept[net.minimum[near[0]]].binding_energy < SAME_ENERGY
 
 
 def _group(site: AdsorbedSite) -> int:
