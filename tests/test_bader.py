@@ -105,6 +105,18 @@ def test_a_flat_maximum_that_the_grid_splits_is_one():
     assert len(assign_basins(deep, basins).non_nuclear) == 2
 
 
+@pytest.mark.parametrize(("distance", "apart"), [(1.15, False), (1.5, True)])
+def test_a_shoulder_beside_an_atom_is_the_atoms_and_a_maximum_is_not(distance, apart):
+    """A cloud beside a nucleus: near to it the density between them dips by 0.03 % only, further away by half."""
+    places = np.array([[3.0, 3.0, 4.5], [3.0, 3.0, 4.5 + distance]])
+    values = gaussians(places, [2.0, 1.0], [0.24, 0.9], shape=(40, 40, 180))
+    density = DensityGrid(values, CELL, places[:1], np.array([3]))
+    found = assign_basins(density, by_hand(places, [2.3, 0.7]))
+    assert found.atom_electrons.tolist() == pytest.approx([2.3 if apart else 3.0])
+    assert [basin.electrons for basin in found.non_nuclear] == pytest.approx([0.7] if apart else [])
+    assert found.shoulders == ({} if apart else pytest.approx({0: 0.7}))
+
+
 def test_a_maximum_beside_its_nucleus_belongs_to_it_across_the_edge_of_the_cell():
     places = np.array([[0.02, 3.0, 1.0], [3.0, 3.0, 7.0]])
     density = DensityGrid(gaussians(places, [3, 3], [0.5, 0.5]), CELL, places, np.array([3, 3]))

@@ -231,3 +231,21 @@ def test_neb_document_is_found_again(home):
     assert again == first.model_copy(update={"label": "two"})
     assert isinstance(again, NebDoc)
     assert again.structure == again.images[again.climbing_image]
+
+
+def test_a_band_whose_steps_are_too_long_goes_back_and_on_with_fire(home):
+    """With a curvature far below the metal's BFGS throws the atoms about; the answer is the same."""
+    start = adatom("Cu")
+    images = path(start, mirror(start))
+    backend = load_backend("emt")
+    energy = backend.static().calculate(start).energy
+    reference = backend.neb().calculate(images, (energy, energy))
+    wild = backend.model_copy(
+        update={"path": backend.path.model_copy(update={"curvature": 0.2, "max_displacement": 0.6})}
+    )
+    document = wild.neb().calculate(images, (energy, energy))
+    forces = [np.linalg.norm(step["free_forces"], axis=1).max() for step in lines(Path(document.directory))]
+    assert max(forces) > 1.0, "BFGS was not wild"
+    assert document.converged
+    assert document.id != reference.id
+    assert document.energy == pytest.approx(reference.energy, abs=2e-3)

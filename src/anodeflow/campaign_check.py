@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from anodeflow.campaign_input import AdsorptionStudy, Study, SurfaceStudy, System
+from anodeflow.analysis.bader_programs import choose_program
+from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, Study, SurfaceStudy, System
 from anodeflow.campaign_surfaces import Surface, Surfaces
-from anodeflow.errors import InputError
+from anodeflow.errors import BackendUnavailableError, InputError
 
 
 class CampaignCheck:
@@ -40,7 +41,7 @@ class CampaignCheck:
         """Return what `action` gives; none, and a sentence, if it raises InputError."""
         try:
             return action(*arguments)
-        except InputError as error:
+        except (InputError, BackendUnavailableError) as error:
             self._tell(str(error), *location)
             return None
 
@@ -74,6 +75,8 @@ class CampaignCheck:
                 f"({self.backend.code}) does not have: choose another backend or leave the study out.",
                 *("studies", index),
             )
+        if isinstance(entry.input, ChargeStudy):
+            self._attempt(("studies", index), choose_program)
 
     def _surface_study(
         self, index: int, name: str, study: SurfaceStudy, good: Sequence[Surface], known: Sequence[str]

@@ -105,7 +105,7 @@ class ChargeStudy(SurfaceStudy):
 
     needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "charge_density"})
 
-    grid_spacing: float = Field(default=0.08, gt=0, le=0.5, description="Spacing of the density's grid, Å.")
+    grid_spacing: float = Field(default=0.07, gt=0, le=0.5, description="Spacing of the density's grid, Å.")
 
 
 class DiffusionStudy(SurfaceStudy):

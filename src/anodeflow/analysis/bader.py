@@ -6,7 +6,7 @@ reported apart.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import spglib
@@ -24,13 +24,15 @@ from anodeflow.structures.host import SYMPREC
 LEAST_BASIN = 0.01
 """Electrons below which a basin far from all nuclei is a ripple of the vacuum's edge."""
 LEAST_DIP = 0.003
-"""Part by which the density must fall between two non-nuclear maxima (on the straight line) that are not one.
+"""Part by which the density must fall between two maxima (on the straight line) that are not one.
 
-Seen at Li(001): 0.6 to 4 % between maxima that are there on every grid; 0.25 % and less, over up to 1.3 Å, between the
-two to four into which a flat one splits on some grids and not on others.
+Seen at Li(001): 0.6 to 4 % between non-nuclear maxima that are there on every grid, and 1.9 % and more between them
+and the nearest nucleus; 0.25 % and less, over up to 1.3 Å, between the two to four into which a flat one splits on some
+grids and not on others; 0.1 % between an adatom and the shoulder of the density 1.2 Å below it, which one grid calls a
+maximum and the next one does not.
 """
 LONGEST_SPLIT = 1.5
-"""Distance up to which non-nuclear maxima can be parts of one, Å."""
+"""Distance up to which maxima can be parts of one, Å."""
 SUM_TOLERANCE = 1e-3
 """Part of the cell's electrons by which the sum of the basins may be off."""
 SPREAD_TOLERANCE = 0.05
@@ -62,6 +64,9 @@ class BaderPartition:
         Largest difference between atoms that symmetry makes equal, e.
     program, method
         Who cut the basins, and how.
+    shoulders
+        Atom -> electrons in its basin that a hardly visible maximum beside it holds: the dip between is below
+        `LEAST_DIP`. Whether they are the atom's is a matter of the last digit of the density.
     """
 
     atom_electrons: np.ndarray
@@ -72,6 +77,7 @@ class BaderPartition:
     equivalent_spread: float
     program: str
     method: str
+    shoulders: dict[int, float] = field(default_factory=dict)
 
 
 def bader_partition(density: DensityGrid, program: BaderProgram | None = None) -> BaderPartition:
@@ -98,7 +104,7 @@ def bader_partition(density: DensityGrid, program: BaderProgram | None = None) -
 
 
 def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
-    """Tell the basins of nuclei from the others, and join the parts of maxima that a grid has split.
+    """Tell the basins of nuclei from the others, and join the parts of maxima that only a grid sets apart.
 
     A basin is a nucleus's if its maximum lies within 0.3 Å of it, or within the diagonal of a grid cell, where that is
     more: on a coarse grid the highest point can be a neighbour of the one next to the nucleus. Non-nuclear maxima stand
@@ -125,6 +131,15 @@ def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
     atoms = np.bincount(nearest[nuclear], weights=basins.electrons[nuclear], minlength=len(nuclei))
     ripples = ~nuclear & (basins.electrons < LEAST_BASIN)
     others = np.flatnonzero(~nuclear & ~ripples)
+    shoulders: dict[int, float] = defaultdict(float)
+    for index in others:
+        maxima[index] = _climb(density.values, maxima[index])
+    for index in others[distance[others] < LONGEST_SPLIT]:
+        atom = int(nearest[index])
+        if _dip(density, maxima[index], _shortest(lattice, nuclei[atom] - maxima[index])) < LEAST_DIP:
+            atoms[atom] += basins.electrons[index]
+            shoulders[atom] += float(basins.electrons[index])
+            others = others[others != index]
     total = float(np.sum(density.numbers))
     return BaderPartition(
         atom_electrons=atoms,
@@ -135,6 +150,7 @@ def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
         equivalent_spread=_spread(density, nuclei, atoms),
         program=basins.program,
         method=basins.method,
+        shoulders=dict(shoulders),
     )
 
 
@@ -190,13 +206,10 @@ def _non_nuclear(
     density: DensityGrid, lattice: Lattice, nuclei: np.ndarray, maxima: np.ndarray, electrons: np.ndarray
 ) -> list[NonNuclearBasin]:
     """Join split maxima (fractional) and describe what is left: each at the mean of its parts by their electrons."""
-    maxima = np.array([_climb(density.values, maximum) for maximum in maxima]).reshape(-1, 3)
     linked = np.eye(len(maxima), dtype=bool)
     apart = lattice.get_all_distances(maxima, maxima) if len(maxima) else np.zeros((0, 0))
     for i, j in zip(*np.nonzero(np.triu(apart < LONGEST_SPLIT, k=1)), strict=True):
-        line = maxima[i] + np.linspace(0, 1, 41)[:, None] * _shortest(lattice, maxima[j] - maxima[i])
-        values = map_coordinates(density.values, (line * density.values.shape).T, order=1, mode="grid-wrap")
-        linked[i, j] = values.min() > (1 - LEAST_DIP) * min(values[0], values[-1])
+        linked[i, j] = _dip(density, maxima[i], _shortest(lattice, maxima[j] - maxima[i])) < LEAST_DIP
     _, groups = connected_components(linked, directed=False)
     members = defaultdict(list)
     for index, group in enumerate(groups):
@@ -216,6 +229,14 @@ def _non_nuclear(
             )
         )
     return sorted(found, key=lambda basin: -basin.electrons)
+
+
+def _dip(density: DensityGrid, start: np.ndarray, way: np.ndarray) -> float:
+    """Return by which part the density falls on the straight way (fractional) from one maximum to another, below the
+    lower of the two."""
+    line = start + np.linspace(0, 1, 81)[:, None] * way
+    values = map_coordinates(density.values, (line * density.values.shape).T, order=1, mode="grid-wrap")
+    return float(1 - values.min() / min(values[0], values[-1]))
 
 
 def _climb(values: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -78,6 +78,12 @@ def charge_document(
         raise CalculationError(f"{study['system']}: {error}") from error
     warnings = _warnings(site, {"density": combined, "slab density": slab, "atom density": adatom})
     donated = density.numbers - partition.atom_electrons
+    shoulder = partition.shoulders.get(len(donated) - 1, 0.0)
+    if shoulder:
+        warnings.append(
+            f"{shoulder:.2f} e of the adatom's basin lie around a shoulder of the density beside it, which is hardly a "
+            f"maximum of its own; counted apart, the adatom would have donated {donated[-1] + shoulder:+.2f} e"
+        )
     coarse = _coarse_charge(combined, program, float(donated[-1]), warnings)
     identifiers = {"density": combined.id, "slab density": slab.id, "atom density": adatom.id}
     settings = {
@@ -104,6 +110,7 @@ def charge_document(
         structure=combined.structure,
         charge_donated=float(donated[-1]),
         charge_donated_coarse=coarse,
+        shoulder_electrons=shoulder,
         atom_donated=donated.tolist(),
         difference=difference,
         grid_shape=density.values.shape,

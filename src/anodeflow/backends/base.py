@@ -144,7 +144,7 @@ class Backend(BaseModel, ABC):
         task: Task = "relax_cell" if cell else "relax"
         return CalculationMaker(name=f"{self.code} {task}", task=task, backend=self.recipe())
 
-    def static(self, charge_density: bool = False, grid_spacing: float = 0.08) -> "CalculationMaker":
+    def static(self, charge_density: bool = False, grid_spacing: float = 0.07) -> "CalculationMaker":
         """Return the Maker that evaluates a structure as it is.
 
         Parameters

@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 from ase.mep import NEB
-from ase.optimize import BFGS
+from ase.optimize import BFGS, FIRE
 
 from anodeflow.backends.driver import free_forces, largest_force
 from anodeflow.backends.folder import append_step, read_steps
@@ -86,17 +86,7 @@ def run_neb(
         else:
             image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
     band = _Band(images, symmetry, settings["spring_constant"])
-    target: Any = band
-    optimizer = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
-    converged, residual = False, np.inf
-    for _ in optimizer.irun(fmax=0.0, steps=settings["max_steps"]):
-        residual = largest_force(band.get_forces())
-        if not band.climb and residual < settings["climb_below"]:
-            band.climb = True
-            residual = largest_force(band.get_forces())
-        if band.climb and residual < settings["force_threshold"]:
-            converged = True
-            break
+    converged, residual = _relax(band, settings)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
         "converged": converged,
@@ -112,6 +102,37 @@ def run_neb(
             for image, energy in zip(images, energies, strict=True)
         ],
     }
+
+
+def _relax(band: "_Band", settings: dict[str, Any]) -> tuple[bool, float]:
+    """Relax the band until it is calm, its highest image climbing from `climb_below` on.
+
+    BFGS is quick on soft surfaces, but its step can be too long for a stiff band. Where the forces have grown to five
+    times the least, and above 1 eV/Å, the band goes back to where they were least and FIRE takes over.
+
+    Returns
+    -------
+    bool, float
+        Whether it is calm, and the largest force on it, eV/Å.
+    """
+    target: Any = band
+    left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
+    bfgs = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
+    for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
+        for _ in optimizer.irun(fmax=0.0, steps=left):
+            residual = largest_force(band.get_forces())
+            if not band.climb and residual < settings["climb_below"]:
+                band.climb = True
+                residual = largest_force(band.get_forces())
+            if band.climb and residual < settings["force_threshold"]:
+                return True, residual
+            if residual < least:
+                least, best = residual, band.get_positions()
+            elif optimizer is bfgs and residual > max(1.0, 5 * least):
+                band.set_positions(best)
+                break
+        left -= optimizer.nsteps
+    return False, residual
 
 
 class _Band(NEB):

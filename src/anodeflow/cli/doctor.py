@@ -20,7 +20,15 @@ from anodeflow.cli import app
 from anodeflow.errors import AnodeflowError
 
 _PATIENCE = 120  # s that one trial may take
-_OTHERS = ("Python", "home", "EMT", "database", "report", "jobflow-remote")  # all that is no backend for metals
+_OTHERS = (
+    "Python",
+    "home",
+    "EMT",
+    "database",
+    "report",
+    "Bader",
+    "jobflow-remote",
+)  # all that is no backend for metals
 _LIBRARIES = (
     "make setup as root installs what is missing: libscalapack-openmpi-dev libopenblas-dev libxc-dev openmpi-bin"
 )
@@ -86,9 +94,10 @@ def _checks() -> list[Check]:
                 ("SevenNet", _imports("sevenn", "sevenn.calculator"), "pip install 'anodeflow[mlip]'"),
                 (
                     "report",
-                    _imports("matplotlib", "matplotlib.pyplot", "jinja2"),
+                    _imports("matplotlib", "matplotlib.pyplot", "jinja2", "plotly.graph_objects", "skimage.measure"),
                     "pip install 'anodeflow[report]'",
                 ),
+                ("Bader", _imports("baderkit", "baderkit"), "pip install 'anodeflow[charge]'"),
                 (
                     "jobflow-remote",
                     _imports("jobflow-remote", "jobflow_remote"),

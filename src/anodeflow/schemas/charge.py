@@ -62,6 +62,11 @@ class ChargeTransferDoc(StudyDoc):
     charge_donated_coarse: float | None = Field(
         default=None, description="The same on a grid half as fine, e: the grid's error shows in the difference."
     )
+    shoulder_electrons: float = Field(
+        default=0.0,
+        description="Electrons of the adatom's basin around a maximum beside it that is hardly one (the dip is "
+        "below 0.3 %): a partition of the last digit would call them non-nuclear.",
+    )
     atom_electrons: list[float] = Field(description="Electrons in the basin of each atom, core electrons included.")
     atom_donated: list[float] = Field(description="Electrons that each atom gives away, e; negative: it accepts.")
     non_nuclear_basins: list[NonNuclearBasin] = Field(
@@ -82,7 +87,7 @@ class ChargeTransferDoc(StudyDoc):
     @property
     def non_nuclear_electrons(self) -> float:
         """Electrons in all non-nuclear basins."""
-        return sum(basin.electrons for basin in self.non_nuclear_basins)
+        return float(sum(basin.electrons for basin in self.non_nuclear_basins))
 
     def rows(self) -> list[ResultRow]:
         """Return the adatom's charge and what the non-nuclear basins hold."""

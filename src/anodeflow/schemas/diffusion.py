@@ -120,15 +120,9 @@ class MigrationDoc(StudyDoc):
         rows = []
         if self.path is not None:
             steps = [f"hop {step.hop}" for step in self.path.steps]
-            limiting = next(step for step in self.path.steps if step.hop == self.path.limiting_hop)
-            hop = self.hops[limiting.hop]
-            ends = (hop.final, hop.initial) if limiting.reverse else (hop.initial, hop.final)
-            saddle = self.path.barrier + self.minima[self.path.start].energy
-            label = "cheapest path"
-            rows.append(self._row("barrier_forward", self.path.barrier, "eV", steps, label))
-            # Back from the minimum behind the highest saddle: on a path over several minima it may be a smaller step.
-            behind = self.minima[ends[1]].energy
-            rows.append(self._row("barrier_reverse", saddle - behind, "eV", steps, label))
+            # It leads from a minimum to its own copy: there and back are alike.
+            for name in ("barrier_forward", "barrier_reverse"):
+                rows.append(self._row(name, self.path.barrier, "eV", steps, "cheapest path"))
         for hop in self.hops:
             if hop.barrier_forward is None or hop.barrier_reverse is None:
                 continue

@@ -13,8 +13,11 @@ from anodeflow.structures.symmetry import face_operations
 
 PUSH = 0.1
 """How far the adatom is shifted to measure the curvature, Å."""
-SADDLE = -0.02
-"""Curvature below which a site is a saddle, eV/Å²; weaker ones are within the noise of converged forces."""
+SADDLE = 0.02
+"""Curvature below which a site counts as a saddle, eV/Å².
+
+It is measured with all other atoms at rest; where they give way it can only be lower. Minima have 0.2 and more.
+"""
 BASIN = 1.0
 """Adatoms at rest nearer to each other than this, in the plane, with nearly the same energy are in one minimum, Å.
 
