@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from anodeflow.address import content_hash
 from anodeflow.analysis.binding import binding_energy
+from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.adatom import describe_adatom, same_minimum
@@ -94,18 +94,8 @@ def adsorption_document(
     if choice is not None:
         settings["sites"] = choice.numbers
     return AdsorptionDoc(
-        document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
-        campaign=study["campaign"],
-        system=study["system"],
-        reference=study["reference"],
-        backend=slab.backend,
-        code=f"{slab.code} {slab.code_version}",
-        settings=settings,
-        settings_hash=content_hash({"code": slab.code, "version": slab.code_version, "settings": settings}),
-        calculation_ids=identifiers,
-        variant=study.get("variant", {}),
+        **study_fields(study, slab.backend, f"{slab.code} {slab.code_version}", settings, identifiers),
         warnings=warnings,
-        adsorbate=study["adsorbate"],
         formula=slab.formula,
         miller=cell.miller,
         termination=cell.termination,

@@ -7,10 +7,10 @@ import numpy as np
 from ase.data import ground_state_magnetic_moments
 from pymatgen.core import Structure
 
-from anodeflow.address import content_hash
 from anodeflow.analysis.bader import BaderPartition, bader_partition
 from anodeflow.analysis.bader_programs import METHODS, choose_program
 from anodeflow.analysis.charge_difference import charge_difference
+from anodeflow.analysis.study import study_fields
 from anodeflow.density import DensityGrid
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
@@ -93,18 +93,8 @@ def charge_document(
         "grid_shape": list(density.values.shape),
     }
     return ChargeTransferDoc(
-        document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
-        campaign=study["campaign"],
-        system=study["system"],
-        reference=study["reference"],
-        backend=combined.backend,
-        code=f"{combined.code} {combined.code_version}",
-        settings=settings,
-        settings_hash=content_hash({"code": combined.code, "version": combined.code_version, "settings": settings}),
-        calculation_ids=identifiers,
-        variant=study["variant"],
+        **study_fields(study, combined.backend, f"{combined.code} {combined.code_version}", settings, identifiers),
         warnings=warnings,
-        adsorbate=study["adsorbate"],
         site=site.site,
         site_label=site.final_label,
         structure=combined.structure,

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from ase.utils.forcecurve import fit_raw
 
-from anodeflow.address import content_hash
 from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
 from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
+from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
 
@@ -133,18 +133,8 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
     }
     identifiers = search.calculation_ids
     return MigrationDoc(
-        document_id=content_hash({"system": study["system"], "calculations": identifiers, "settings": settings}),
-        campaign=study["campaign"],
-        system=study["system"],
-        reference=study["reference"],
-        backend=adsorption.backend,
-        code=adsorption.code,
-        settings=settings,
-        settings_hash=content_hash({"code": adsorption.code, "settings": settings}),
-        calculation_ids=identifiers,
-        variant=study["variant"],
+        **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, hops, found_path=path is not None),
-        adsorbate=study["adsorbate"],
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),
         minima=minima,
