@@ -171,3 +171,63 @@ def test_numbers_are_those_of_plain_ase_and_gpaw(finished):
     rows = query(campaign="tiny").set_index("property").value
     assert rows["binding_energy"] == pytest.approx(binding - atom.get_potential_energy(), abs=2e-3)
     assert rows["binding_energy_bulk"] == pytest.approx(binding - crystal.get_potential_energy() / 2, abs=2e-3)
+
+
+def run_charged(finished) -> subprocess.CompletedProcess:
+    """Run the campaign with charge and diffusion; what it shares with the other one is found."""
+    file = finished["home"].parent / "charged.yaml"
+    more = "  - charge: {adsorbate: Li, grid_spacing: 0.1}\n  - diffusion: {adsorbate: Li}\n"
+    file.write_text(CAMPAIGN.replace("name: tiny", "name: charged") + more)
+    environment = os.environ | {"ANODEFLOW_EMBEDDED": "sqlite", "OMP_NUM_THREADS": "1"}
+    return subprocess.run([*RUN, str(file)], env=environment, capture_output=True, text=True)
+
+
+def test_charge_goes_through_and_a_hop_that_cannot_be_is_told(finished, monkeypatch):
+    monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
+    ended = run_charged(finished)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "widen min_width" in ended.stderr, "the cell is one hop wide: the end of each hop is the image of its start"
+    (document,) = [found for found in study_documents("charged") if found.study == "charge"]
+    rows = query(campaign="charged", study="charge").set_index("property")
+    assert rows.value["charge_donated"] == document.charge_donated
+    assert rows.unit["charge_donated"] == "e"
+    electrons = sum(document.atom_electrons) + document.non_nuclear_electrons + document.vacuum_electrons
+    assert electrons == pytest.approx(12, abs=0.012)
+    assert min(document.atom_electrons) > 2
+    assert abs(document.difference.integral) < 1e-3
+    assert document.difference.accumulated > 0.05
+
+    from ase.io.cube import read_cube_data
+    from ase.units import Bohr
+
+    density, atoms = read_cube_data(document.difference.cube_file)
+    assert density.shape == document.grid_shape
+    assert atoms.get_chemical_symbols() == ["Li"] * 4
+    element = atoms.get_volume() / Bohr**3 / density.size
+    assert density.sum() * element == pytest.approx(document.difference.integral, abs=1e-4)
+    assert density.clip(0).sum() * element == pytest.approx(document.difference.accumulated, rel=1e-3)
+
+    # A density cut short: the charge study fails in a sentence, and what else there is stays.
+    file = (
+        finished["home"]
+        / "calculations"
+        / document.calculation_ids["density"][:2]
+        / document.calculation_ids["density"]
+    )
+    whole = (file / "density.npz").read_bytes()
+    (file / "density.npz").write_bytes(whole[: len(whole) // 2])
+    again = run_charged(finished)
+    assert again.returncode == 1
+    assert "Traceback" not in again.stdout + again.stderr
+    told = subprocess.run(
+        [sys.executable, "-m", "anodeflow", "status", "charged", "--format", "json"],
+        env=os.environ | {"ANODEFLOW_EMBEDDED": "sqlite"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failures = " ".join(json.loads(told.stdout)[0]["failures"])
+    assert "damaged or cut short" in failures
+    assert "widen min_width" in failures
+    assert "binding_energy" in set(query(campaign="charged").property)

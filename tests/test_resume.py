@@ -163,7 +163,7 @@ def _elsewhere(maker, structure, folder):
     """Compute it in another home, unheard, and put the document where the waiter looks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANODEFLOW_HOME", str(folder.path.parent / "elsewhere"))
-        patch.setattr("anodeflow.backends.base.report", lambda message: None)
+        patch.setattr("anodeflow.backends.calculation.report", lambda message: None)
         document = maker.calculate(structure)
     folder.document.write_text((Path(document.directory) / "calculation.json").read_text())
     return document
