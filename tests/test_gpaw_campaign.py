@@ -187,7 +187,7 @@ def test_charge_goes_through_and_a_hop_that_cannot_be_is_told(finished, monkeypa
     ended = run_charged(finished)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stdout + ended.stderr
-    assert "widen min_width" in ended.stderr, "the cell is one hop wide: the end of each hop is the image of its start"
+    assert "larger min_width" in ended.stderr, "the cell is one hop wide: the end of each hop is the image of its start"
     (document,) = [found for found in study_documents("charged") if found.study == "charge"]
     rows = query(campaign="charged", study="charge").set_index("property")
     assert rows.value["charge_donated"] == document.charge_donated
@@ -229,5 +229,5 @@ def test_charge_goes_through_and_a_hop_that_cannot_be_is_told(finished, monkeypa
     )
     failures = " ".join(json.loads(told.stdout)[0]["failures"])
     assert "damaged or cut short" in failures
-    assert "widen min_width" in failures
+    assert "larger min_width" in failures
     assert "binding_energy" in set(query(campaign="charged").property)
