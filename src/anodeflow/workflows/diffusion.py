@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import CURRENT_JOB, Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.analysis.diffusion import migration_document, record_band
 from anodeflow.analysis.hop_ends import finish_end, hop_ends, split_hop
@@ -16,7 +16,7 @@ from anodeflow.schemas.diffusion import MigrationDoc
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.structures.minima import pushed
 from anodeflow.structures.path import first_path
-from anodeflow.workflows.identity import with_stable_uuids
+from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
 @dataclass
@@ -115,9 +115,9 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
         push = f"push {which}" if any(test.direction) else "at rest"
         label = f"{_of(study)} at site {site.site} ({site.final_label}), {push}"
-        jobs.append(_named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
+        jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
-    return _replaced([*jobs, connect], connect, f"{_of(study)}: hops")
+    return replaced([*jobs, connect], connect, f"{_of(study)}: hops")
 
 
 @job
@@ -162,13 +162,13 @@ def review_bands(
         dip = record_band(search, int(key), band) if band is not None else None
         if band is not None and dip is not None:
             label = f"{_of(study)} minimum on hop {key}"
-            jobs[key] = _named(makers["relax"].make(band.images[dip], label=label), label)
+            jobs[key] = named(makers["relax"].make(band.images[dip], label=label), label)
             images[key] = dip
     search.waiting = []
     if not jobs:
         return migration_document(search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return _replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+    return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
 
 
 @job
@@ -195,12 +195,6 @@ def split_hops(
     return _next_round(makers, search, study, failures)
 
 
-@job
-def report_failure(message: str, of_input: bool) -> None:
-    """Fail with a message: a step that cannot be done is shown as failed, and the others go on."""
-    raise InputError(message) if of_input else CalculationError(message)
-
-
 @job(output_schema=MigrationDoc)
 def collect_diffusion(search: HopSearch, study: dict[str, Any], failed: Sequence[None] = ()) -> MigrationDoc:
     """Put the document together from the finished search."""
@@ -224,13 +218,13 @@ def _next_round(
             continue
         if ends.guessed:
             label = f"{_of(study)} end of hop {index}"
-            jobs[str(index)] = _named(makers["relax"].make(ends.final, label=label), label)
+            jobs[str(index)] = named(makers["relax"].make(ends.final, label=label), label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
-    told = _failures(failed)
+    told = failure_jobs(failed)
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     bands = run_bands(makers, search, outputs, study, [each.output for each in told])
-    return _replaced([*jobs.values(), *told, bands], bands, f"{_of(study)}: ends of hops")
+    return replaced([*jobs.values(), *told, bands], bands, f"{_of(study)}: ends of hops")
 
 
 def _bands(
@@ -261,14 +255,14 @@ def _bands(
             continue
         label = f"{_of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
-        jobs[key] = _named(makers["neb"].make(path, energies, label=label, symmetry=symmetry), label)
-    told = _failures(failed)
+        jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry), label)
+    told = failure_jobs(failed)
     outputs = [each.output for each in told]
     if jobs:
         last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
     else:
         last = collect_diffusion(search, study, outputs)
-    return _replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
 
 
 def _give_up(
@@ -280,37 +274,6 @@ def _give_up(
     failed[f"{_of(study)} hop {index}"] = error
 
 
-def _failures(failed: dict[str, AnodeflowError]) -> list[Job]:
-    """Return one job for each step that cannot be done; it fails with the step's message."""
-    return [
-        _named(report_failure(_sentence(label, error), isinstance(error, InputError)), label)
-        for label, error in failed.items()
-    ]
-
-
-def _sentence(label: str, error: AnodeflowError) -> str:
-    """Return the message with what it is about in front, once."""
-    system = label.split(":")[0]
-    return str(error) if str(error).startswith(f"{system}:") else f"{label}: {error}"
-
-
 def _of(study: dict[str, Any]) -> str:
     """Return the system and the adatom, with which all labels begin."""
     return f"{study['system']}: {study['adsorbate']}"
-
-
-def _named(made: Any, name: str) -> Job:
-    """Return the job that a Maker made, under a name."""
-    made.name = name
-    return made
-
-
-def _replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
-    """Return the response that puts `jobs` in place of the current one, the output being that of the last.
-
-    The last one runs although others failed: what they were for is missing from the document, which says so.
-    """
-    last.config = JobConfig(on_missing_references=OnMissing.NONE)
-    last.name = f"{name}: {last.function.__name__.replace('_', ' ')}"
-    flow = Flow(jobs, output=last.output, name=name)
-    return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
