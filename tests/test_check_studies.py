@@ -228,3 +228,32 @@ def test_studies_share_one_adsorption(campaign_file):
     campaign = Campaign.from_file(campaign_file(study, study))
     names = [node.name for node in campaign_jobs(campaign._surfaces(), campaign.studies, {"campaign": "metals"})]
     assert names == ["Al bulk", "Al(001): slab", "Al atom", "Al(001): adsorption"]
+
+
+def test_studies_left_out_by_name_and_lines_stay_those_of_the_file(anodeflow, campaign_file):
+    file = campaign_file("charge: {adsorbate: Al}", "adsorption: {adsorbate: Al}", "diffusion: {adsorbate: Al}")
+    ended = anodeflow("check", file, "--without", "charge", "--format", "json")
+    assert ended.status == 0
+    answer = json.loads(ended.out)
+    assert answer["remarks"][0] == "Left out by name: charge."
+    assert {each["task"] for each in answer["calculations"]} == {"relax_cell", "static", "relax", "neb"}
+    broken = campaign_file("charge: {adsorbate: Al}", "adsorption: {adsorbate: Al, systems: [Xx]}")
+    assert "line 8: unknown system 'Xx'" in anodeflow("check", broken, "-w", "charge").err
+    assert "no study 'chrge' to leave out; there is charge" in anodeflow("check", file, "-w", "chrge").err
+    every = anodeflow("check", broken, "-w", "charge", "-w", "adsorption")
+    assert every.status == 2
+    assert "has no study left" in every.err
+
+
+def test_another_backend_leaves_out_settings_that_it_lacks(anodeflow, campaign_file):
+    system = "  - {name: X, structure: Al, layers: 3, vacuum: 10, min_width: 5.5, settings: {kpoint_spacing: 0.3}}\n"
+    file = campaign_file("adsorption: {adsorbate: Al, convergence: {layers: [4], cutoff: [300]}}", systems=system)
+    file.write_text(file.read_text().replace("backend: emt", "backend: gpaw-demo"))
+    ended = anodeflow("check", file, "--backend", "emt", "--format", "json")
+    assert ended.status == 0
+    answer = json.loads(ended.out)
+    assert answer["remarks"] == [
+        "X: kpoint_spacing left out, backend emt has no such setting.",
+        "convergence of adsorption: cutoff left out, backend emt has no such setting.",
+    ]
+    assert any(each["variant"] for each in answer["calculations"])

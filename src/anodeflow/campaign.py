@@ -4,11 +4,13 @@ The file says which surfaces are studied, how, and with which backend; docs/camp
 say stands in `campaign_input`; how a study becomes jobs and a plan, in `campaign_studies`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from anodeflow.campaign_changes import changed, without_foreign_settings, without_studies
 from anodeflow.campaign_input import Study, System
 from anodeflow.data import data_folder
 from anodeflow.errors import InputError
@@ -40,9 +42,11 @@ class Campaign(BaseModel):
 
     _file: YamlFile | None = PrivateAttr(default=None)
     _built: dict[tuple[Any, ...], Any] = PrivateAttr(default_factory=dict)
+    _notes: list[str] = PrivateAttr(default_factory=list)
+    _kept: list[int] | None = PrivateAttr(default=None)
 
     @classmethod
-    def from_file(cls, path: str | Path, backend: str | None = None) -> "Campaign":
+    def from_file(cls, path: str | Path, backend: str | None = None, without: Sequence[str] = ()) -> "Campaign":
         """Read a campaign file.
 
         Parameters
@@ -50,7 +54,10 @@ class Campaign(BaseModel):
         path
             YAML file, or the name of a campaign that comes with anodeflow (quickstart).
         backend
-            Backend instead of the one that the file names.
+            Backend instead of the one that the file names. Settings of systems and parameters of convergence tests
+            that it does not have are left out; `notes` says which.
+        without
+            Names of studies that are left out.
 
         Raises
         ------
@@ -61,10 +68,20 @@ class Campaign(BaseModel):
         shipped = data_folder("workflows") / f"{path}.yaml"
         file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
         campaign = file.validate(cls)
+        campaign._file = file
+        if without:
+            kept, notes = without_studies(campaign, without)
+            campaign = changed(campaign, {"studies": [campaign.studies[index] for index in kept]}, notes)
+            campaign._kept = kept
         if backend is not None:
             campaign = campaign.model_copy(update={"backend": backend})
-        campaign._file = file
+            campaign = changed(campaign, *without_foreign_settings(campaign, campaign.load_backend()))
         return campaign
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the file, one sentence each."""
+        return list(self._notes)
 
     @property
     def path(self) -> Path | None:
@@ -142,4 +159,8 @@ class Campaign(BaseModel):
         return name
 
     def _where(self, *location: Any) -> str:
-        return self._file.where(*location) if self._file else f"campaign {self.name}"
+        if self._file is None:
+            return f"campaign {self.name}"
+        if self._kept is not None and location[0] == "studies":
+            location = ("studies", self._kept[location[1]], *location[2:])
+        return self._file.where(*location)

@@ -72,7 +72,8 @@ class CampaignCheck:
         if missing:
             self._tell(
                 f"{entry.name} needs {', '.join(sorted(missing))}, which backend {self.backend.name} "
-                f"({self.backend.code}) does not have: choose another backend or leave the study out.",
+                f"({self.backend.code}) does not have: choose another backend, or leave the study out (--without "
+                f"{entry.name}).",
                 *("studies", index),
             )
         if isinstance(entry.input, ChargeStudy):

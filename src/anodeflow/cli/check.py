@@ -17,6 +17,9 @@ def check(
     backend: str | None = typer.Option(
         None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
     ),
+    without: list[str] = typer.Option(
+        [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
@@ -33,7 +36,7 @@ def check(
 
     from anodeflow.campaign import Campaign
 
-    campaign = Campaign.from_file(file, backend)
+    campaign = Campaign.from_file(file, backend, without)
     plan = campaign.plan()
     planned = list(plan.calculations.values())
     if output == "json":
@@ -41,7 +44,7 @@ def check(
             "campaign": campaign.name,
             "backend": campaign.backend,
             "calculations": [asdict(calculation) for calculation in planned],
-            "remarks": plan.remarks,
+            "remarks": campaign.notes + plan.remarks,
         }
         typer.echo(json.dumps(answer))
         return
@@ -58,7 +61,7 @@ def check(
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
-    for remark in plan.remarks:
+    for remark in campaign.notes + plan.remarks:
         console.print(remark, markup=False, highlight=False)
 
 

@@ -13,6 +13,9 @@ def run(
     backend: str | None = typer.Option(
         None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
     ),
+    without: list[str] = typer.Option(
+        [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress, only the table at the end."),
 ) -> None:
     """Run a campaign here, with progress, and print its results.
@@ -34,7 +37,7 @@ def run(
     from anodeflow.settings import get_settings
 
     console = Console()
-    campaign = Campaign.from_file(file, backend)
+    campaign = Campaign.from_file(file, backend, without)
     planned = [calculation for calculation in campaign.check() if calculation.number]
     settings = get_settings()
     if not quiet:
@@ -44,6 +47,8 @@ def run(
             highlight=False,
             soft_wrap=True,
         )
+        for note in campaign.notes:
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
     display = RunDisplay([calculation.label for calculation in planned], console)
     try:
         with nullcontext() if quiet else display:

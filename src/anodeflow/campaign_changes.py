@@ -1,0 +1,70 @@
+"""What the command line leaves out of a campaign file: studies by name, and settings that another backend lacks."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.errors import InputError
+
+if TYPE_CHECKING:
+    from anodeflow.backends.base import Backend
+    from anodeflow.campaign import Campaign
+
+
+def changed(campaign: "Campaign", changes: dict[str, Any], notes: list[str]) -> "Campaign":
+    """Return the campaign with some fields changed and with notes on that."""
+    other = campaign.model_copy(update=changes)
+    other._notes = campaign.notes + notes
+    # A copy shares what was built of the systems, which may have changed.
+    other._built = {}
+    return other
+
+
+def without_studies(campaign: "Campaign", names: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return the indices of the studies that are not called so, and a note.
+
+    Raises
+    ------
+    InputError
+        If the campaign has no such study, or none but those.
+    """
+    there = list(dict.fromkeys(study.name for study in campaign.studies))
+    for name in names:
+        if name not in there:
+            raise InputError(
+                f"campaign {campaign.name} has no study {name!r} to leave out; there is {', '.join(there)}."
+            )
+    kept = [index for index, study in enumerate(campaign.studies) if study.name not in names]
+    if not kept:
+        raise InputError(f"without {', '.join(names)} campaign {campaign.name} has no study left: keep one.")
+    return kept, [f"Left out by name: {', '.join(dict.fromkeys(names))}."]
+
+
+def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[dict[str, Any], list[str]]:
+    """Return the changes and notes that leave out settings which `backend` does not have.
+
+    A campaign file gives its systems settings for the backend that it names; on another code they mean nothing.
+    """
+    from anodeflow.campaign_surfaces import declarations
+
+    known = set(type(backend.settings).model_fields)
+    notes: list[str] = []
+
+    def drop(name: str, keys: list[str]) -> None:
+        notes.append(f"{name}: {', '.join(keys)} left out, backend {backend.name} has no such setting.")
+
+    systems = []
+    for system in campaign.systems:
+        foreign = [key for key in system.settings if key not in known]
+        if foreign:
+            drop(system.name, foreign)
+        kept = {key: value for key, value in system.settings.items() if key in known}
+        systems.append(system.model_copy(update={"settings": kept}))
+    studies = []
+    for study in campaign.studies:
+        varied = study.input.convergence
+        foreign = [key for key in varied if key not in declarations(backend)]
+        if foreign:
+            drop(f"convergence of {study.name}", foreign)
+        kept = {key: values for key, values in varied.items() if key not in foreign}
+        studies.append(study.model_copy(update={study.name: study.input.model_copy(update={"convergence": kept})}))
+    return {"systems": systems, "studies": studies}, notes
