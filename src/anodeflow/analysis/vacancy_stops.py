@@ -1,0 +1,125 @@
+"""Which of the relaxed places of a vacancy become stops of its paths."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from anodeflow.analysis.vacancy_search import VacancySearch, trial_words
+from anodeflow.errors import AnodeflowError, CalculationError
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.vacancy import TrialState, VacancyStop, stop_step
+from anodeflow.structures.vacancy import outcome, unwrapped
+
+
+def settle(
+    search: VacancySearch, results: Mapping[str, CalculationDoc | None], study: dict[str, Any]
+) -> dict[str, AnodeflowError]:
+    """Judge the trials that were relaxed; the lowest of each path becomes its next stop.
+
+    Parameters
+    ----------
+    search
+        Changed: trials, stops, hops, ends of paths.
+    results
+        Index of each trial that waited -> its relaxation; none where it failed.
+    study
+        `system`, `element`, `barriers`.
+
+    Returns
+    -------
+    dict
+        Label of each relaxation that did not converge -> the error that says so.
+
+    Raises
+    ------
+    CalculationError
+        If the vacancy can be made nowhere.
+    """
+    failures: dict[str, AnodeflowError] = {}
+    for index, relaxed in ((int(key), relaxed) for key, relaxed in results.items()):
+        trial = search.trials[index]
+        if relaxed is not None:
+            search.calculation_ids[trial_words(trial)] = relaxed.id
+            search.settings = relaxed.settings
+        trial.state, trial.message = _judge(search, index, relaxed)
+        if trial.state == "not converged":
+            failures[f"{study['system']}: {study['element']} vacancy, {trial_words(trial)}"] = CalculationError(
+                "the relaxation did not converge; run it again to go on."
+            )
+    for name in dict.fromkeys(search.trials[int(key)].path for key in results):
+        tried = {int(key): relaxed for key, relaxed in results.items() if search.trials[int(key)].path == name}
+        energies = {i: relaxed.energy for i, relaxed in tried.items() if relaxed is not None}
+        good = [i for i in tried if search.trials[i].state == "higher"]
+        best = min(good, key=lambda i: energies[i], default=None)
+        if name is None and best is not None:
+            search.zero = energies[best]
+        for i, energy in energies.items():
+            search.trials[i].energy = energy - search.zero
+        if best is not None:
+            relaxed = tried[best]
+            assert relaxed is not None
+            _take(search, best, relaxed, asked=study["barriers"])
+            continue
+        why = "; ".join(
+            f"{search.trials[i].element} {search.trials[i].atom}: {search.trials[i].message}" for i in tried
+        )
+        if name is None:
+            raise CalculationError(
+                f"{study['system']}: no {study['element']} vacancy stays in layer {search.start_layer} ({why}): look "
+                "at these relaxations, or start elsewhere."
+            )
+        step = search.trials[next(iter(tried))].step
+        search.path(name).end = f"path {name} ends before hop {step}: {why}"
+    return failures
+
+
+def _judge(search: VacancySearch, index: int, relaxed: CalculationDoc | None) -> tuple[TrialState, str]:
+    """Return what became of a trial, "higher" standing for all that are stops or could be."""
+    trial = search.trials[index]
+    if relaxed is None:
+        return "failed", "its relaxation failed: `anodeflow status` says why"
+    if not relaxed.converged:
+        return "not converged", "its relaxation did not converge"
+    if trial.path is None:
+        state, message = outcome(search.trial_structure(index), relaxed.structure)
+    else:
+        stop, position, _ = search.front(trial.path)
+        state, message = outcome(stop.structure, relaxed.structure, trial.atom, position)
+    return ("higher" if state == "arrived" else state), message
+
+
+def _take(search: VacancySearch, index: int, relaxed: CalculationDoc, asked: bool) -> None:
+    """Make a trial the next stop of its path (of both paths, at the start), and add the hop that leads there."""
+    trial, interface = search.trials[index], search.interface
+    trial.state = "taken"
+    if trial.path is None:
+        before = search.trial_structure(index)
+        position = interface.structure[trial.atom].coords
+        layers = [number for atom, number in enumerate(interface.layer) if atom != trial.atom]
+        reached = search.paths
+    else:
+        reached = [search.path(trial.path)]
+        last, _, vacant = search.front(trial.path)
+        before = last.structure
+        position = before[trial.atom].coords
+        layers = [vacant if atom == trial.atom else number for atom, number in enumerate(last.layers)]
+    stop = VacancyStop(
+        index=len(search.stops),
+        path=trial.path,
+        name=str(trial.step),
+        element=trial.element,
+        layer=trial.layer,
+        position=position.tolist(),
+        energy=relaxed.energy - search.zero,
+        structure=unwrapped(before, relaxed.structure),
+        layers=layers,
+    )
+    search.stops.append(stop)
+    search.calculation_ids[stop_step(stop)] = search.calculation_ids.pop(trial_words(trial))
+    for path in reached:
+        path.stops.append(stop.index)
+    if trial.path is not None:
+        hop = search.add_hop(trial.path, stop.name, (reached[0].stops[-2], stop.index), trial.atom)
+        reached[0].hops.append(hop)
+        if not asked:
+            search.hops[hop].state, search.hops[hop].message = "left out", "barriers were not asked for"
+            search.waiting.remove(hop)

@@ -1,0 +1,158 @@
+"""The document of a vacancy study: where the vacancy stops on its two paths, and the hops between the stops."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+from pymatgen.core import Structure
+
+from anodeflow.schemas.diffusion import ProfilePoint
+from anodeflow.schemas.rows import ResultRow
+from anodeflow.schemas.study import StudyDoc
+
+PathName = Literal["I", "II"]
+"""I: atoms of the metal's element alone hop into the vacancy; II: an atom of the helper hops first."""
+
+TrialState = Literal["waiting", "taken", "higher", "returned", "rearranged", "not converged", "failed"]
+"""What became of a vacancy that was tried.
+
+taken: it is a stop; higher: another one has less energy; returned: the atom went back, so that it is the stop before;
+rearranged: other atoms changed their places; not converged, failed: its relaxation did not end.
+"""
+
+
+class VacancyTrial(BaseModel):
+    """One place of the vacancy that was relaxed: the start, or the end of one hop."""
+
+    path: PathName | None = Field(description="Path that it would go on; none: the start, which both share.")
+    step: int = Field(description="Number of the hop that leads there; 0: the start.")
+    atom: int = Field(description="Index of the atom that is taken out (start, in the interface) or hops (else).")
+    element: str = Field(description="Element of that atom.")
+    layer: int = Field(description="Layer where the vacancy is then: the atom's layer before.")
+    distance: float | None = Field(description="From the atom to the vacancy that it hops into, Å; none: the start.")
+    energy: float | None = Field(
+        default=None, description="Energy over the lowest start, eV; none: it was not computed."
+    )
+    state: TrialState = Field(default="waiting", description="What became of it.")
+    message: str = Field(default="", description="What happened, where it is no stop.")
+
+
+class VacancyStop(BaseModel):
+    """A relaxed place of the vacancy."""
+
+    index: int = Field(description="Number of the stop in this document; 0: the start.")
+    path: PathName | None = Field(description="Path that it belongs to; none: the start, which both share.")
+    name: str = Field(description="Number of the stop on its path; `on hop 2`: found on the way of that hop.")
+    element: str = Field(description="Element of the atom that hopped last (of the one taken out, at the start).")
+    layer: int | None = Field(
+        description="Layer of the vacancy: metal 1, 2 ..., alloy -1, -2 ..., counted away from the interface; none: "
+        "between two layers, found on the way of a hop."
+    )
+    position: list[float] | None = Field(description="Position of the vacancy, Cartesian, Å; none: between layers.")
+    energy: float = Field(description="Energy over stop 0, the vacancy at the start, eV.")
+    structure: Structure = Field(
+        description="Relaxed interface with the vacancy; the same order of atoms in all stops."
+    )
+    layers: list[int] = Field(description="Layer of each atom of `structure`: one that hops takes the vacancy's.")
+
+
+class VacancyHop(BaseModel):
+    """One atom that hops into the vacancy."""
+
+    index: int = Field(description="Number of the hop in this document.")
+    path: PathName = Field(description="Path that it belongs to.")
+    name: str = Field(description="Number of the hop on its path; 2a, 2b: parts of hop 2.")
+    initial: int = Field(description="Index of the stop where it starts.")
+    final: int = Field(description="Index of the stop where it ends.")
+    atom: int = Field(description="Index of the atom that hops.")
+    element: str = Field(description="Its element.")
+    state: Literal["done", "split", "refused", "failed", "not converged", "left out"] = Field(
+        description="split: the hops of `split_into` take its place; refused: its ends are no two neighbouring "
+        "minima; left out: barriers were not asked for."
+    )
+    message: str = Field(default="", description="Why it failed, was split or refused.")
+    split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
+    barrier_forward: float | None = Field(default=None, description="Saddle minus initial stop, eV.")
+    barrier_reverse: float | None = Field(default=None, description="Saddle minus final stop, eV.")
+    path_length: float | None = Field(default=None, description="Length of the whole path of all atoms, Å.")
+    profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
+    images: list[Structure] = Field(default_factory=list, description="Images, the two stops first and last.")
+    max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
+
+    @property
+    def label(self) -> str:
+        """The hop in words: path I hop 2."""
+        return f"path {self.path} hop {self.name}"
+
+
+class VacancyPath(BaseModel):
+    """The way of the vacancy down from its start."""
+
+    name: PathName = Field(description="I or II.")
+    stops: list[int] = Field(description="Indices of its stops, in order, those found on the way of hops included.")
+    hops: list[int] = Field(description="Indices of its hops, in order: the parts of those that were split.")
+    end: str = Field(default="", description="Why it is shorter than asked for.")
+    highest: float | None = Field(
+        default=None, description="Highest saddle over the start, eV; none: a hop has no barrier."
+    )
+    climb: float | None = Field(
+        default=None,
+        description="Largest climb on the way: a saddle over the lowest stop before it, eV; none: a hop has no "
+        "barrier.",
+    )
+
+
+class VacancyDoc(StudyDoc):
+    """A vacancy that moves from the alloy's surface through an interface, by two paths."""
+
+    study: Literal["vacancy"] = "vacancy"
+    element: str = Field(description="Element whose atom is missing.")
+    helper: str = Field(description="Element of the atom that hops first on path II.")
+    start: Literal["surface", "interface"] = Field(description="Where the vacancy was made: see `start_layer`.")
+    start_layer: int = Field(description="Layer where it was made; alloy -1, -2 ..., counted from the interface.")
+    alloy_layers: int = Field(description="Layers of the alloy.")
+    metal_layers: int = Field(description="Layers of the metal.")
+    interface_document_id: str = Field(description="Id of the interface's document.")
+    interface_energy: float = Field(description="Energy of the relaxed interface without the vacancy, eV per cell.")
+    width: float = Field(description="Least distance between the vacancy and its image in the plane, Å.")
+    stops: list[VacancyStop] = Field(description="All stops; the first is the start.")
+    hops: list[VacancyHop] = Field(description="All hops.")
+    paths: list[VacancyPath] = Field(description="The paths that were asked for.")
+    trials: list[VacancyTrial] = Field(description="All places of the vacancy that were relaxed.")
+    formation_energy: float | None = Field(
+        default=None,
+        description="E(interface with the vacancy at its start) + E(bulk metal) per atom - E(interface), eV; none: no "
+        "bulk was given.",
+    )
+    favourable: PathName | None = Field(
+        default=None, description="Path with the smaller climb; none: not both are known, or they are equal (1 meV)."
+    )
+
+    def stop_label(self, stop: VacancyStop) -> str:
+        """Return a stop in words: path I stop 2 (Li, layer -1)."""
+        if stop.path is None:
+            return f"stop 0 ({stop.element} taken out, layer {stop.layer})"
+        place = "between layers" if stop.layer is None else f"layer {stop.layer}"
+        return f"path {stop.path} stop {stop.name} ({stop.element}, {place})"
+
+    def rows(self) -> list[ResultRow]:
+        """Return the energy of every stop, both barriers of every hop, and the formation energy if it is known."""
+        rows = []
+        for stop in self.stops:
+            steps = list(dict.fromkeys([stop_step(self.stops[0]), stop_step(stop)]))
+            rows.append(self._row("vacancy_energy", stop.energy, "eV", steps, self.stop_label(stop)))
+        for hop in self.hops:
+            if hop.barrier_forward is None or hop.barrier_reverse is None:
+                continue
+            label = hop.label + (", not converged" if hop.state == "not converged" else "")
+            rows.append(self._row("barrier_forward", hop.barrier_forward, "eV", [hop.label], label))
+            rows.append(self._row("barrier_reverse", hop.barrier_reverse, "eV", [hop.label], label))
+        if self.formation_energy is not None:
+            steps = ["stop 0", "interface", "bulk"]
+            label = self.stop_label(self.stops[0])
+            rows.append(self._row("vacancy_formation_energy", self.formation_energy, "eV", steps, label))
+        return rows
+
+
+def stop_step(stop: VacancyStop) -> str:
+    """Return the step of the study whose calculation relaxed a stop."""
+    return "stop 0" if stop.path is None else f"path {stop.path} stop {stop.name}"

@@ -1,0 +1,187 @@
+"""A vacancy in a stack of layers: which atoms may hop into it, and whether a relaxation kept the hop."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from ase.geometry import find_mic
+from pymatgen.core import Structure
+
+REACH = 1.35
+"""How far a neighbour of the vacancy may be, in units of the structure's median nearest-neighbour distance.
+
+The second shell of bcc (1.155 times as far as the first) is inside, that of fcc (1.414) and the third of bcc outside.
+"""
+_ALIKE = 0.05
+"""Atoms whose distances to those around them agree so well are equivalent, Å."""
+_AROUND = 2.5  # nearest-neighbour distances: how far around an atom its surroundings are looked at
+
+
+def next_layer(layer: int) -> int:
+    """Return the number of the next layer on the way from the alloy into the metal: -2, -1, 1, 2 ..."""
+    return layer + 1 if layer != -1 else 1
+
+
+def remove_atom(structure: Structure, atom: int) -> Structure:
+    """Return the structure without one atom; the others keep their order and site properties."""
+    left = structure.copy()
+    left.remove_sites([atom])
+    return left
+
+
+def hop_into(structure: Structure, atom: int, vacancy: npt.ArrayLike) -> Structure:
+    """Move one atom into the vacancy.
+
+    Parameters
+    ----------
+    structure
+        Structure with the vacancy; not changed.
+    atom
+        Index of the atom.
+    vacancy
+        Cartesian position (3,), Å; of its periodic images the one nearest to the atom is taken.
+
+    Returns
+    -------
+    Structure
+        All atoms in the same order, with their site properties.
+    """
+    moved = structure.copy()
+    step = displacements(structure, np.asarray(vacancy)[None] - structure[atom].coords)[0]
+    moved.translate_sites([atom], step, frac_coords=False, to_unit_cell=False)
+    return moved
+
+
+def neighbours(
+    structure: Structure, vacancy: npt.ArrayLike, element: str, atoms: Sequence[int]
+) -> list[tuple[int, float]]:
+    """Return those of `atoms` that may hop into the vacancy, of each set of equivalent ones the first.
+
+    Parameters
+    ----------
+    structure
+        Relaxed structure with the vacancy.
+    vacancy
+        Cartesian position (3,), Å.
+    element
+        Element of the atoms that are looked for.
+    atoms
+        Indices of the atoms that come into question: those of one layer.
+
+    Returns
+    -------
+    list of (int, float)
+        Index and distance to the vacancy, Å, nearest first. Atoms that are held fixed are left out: they cannot hop.
+    """
+    to_vacancy = _distances(structure, vacancy)
+    near = [
+        atom
+        for atom in sorted(atoms, key=lambda atom: (to_vacancy[atom].round(3), atom))
+        if to_vacancy[atom] <= REACH * nearest_distance(structure)
+        and structure[atom].specie.symbol == element
+        and is_free(structure, atom)
+    ]
+    return [(atom, float(to_vacancy[atom])) for atom in inequivalent(structure, near, vacancy)]
+
+
+def inequivalent(structure: Structure, atoms: Sequence[int], vacancy: npt.ArrayLike | None = None) -> list[int]:
+    """Return of each set of equivalent atoms the first, in the order of `atoms`.
+
+    Equivalent are atoms with the same distances (to 0.05 Å) to the vacancy and to the atoms of each element around
+    them, up to 2.5 nearest-neighbour distances.
+    """
+    numbers = np.array([site.specie.Z for site in structure])
+    reach = _AROUND * nearest_distance(structure)
+    apart = np.minimum(structure.distance_matrix, reach)
+    to_vacancy = np.zeros(len(structure)) if vacancy is None else _distances(structure, vacancy)
+    found: list[int] = []
+    signatures: list[np.ndarray] = []
+    for atom in atoms:
+        shells = [np.sort(apart[atom][numbers == number]) for number in sorted(set(numbers))]
+        signature = np.concatenate([[numbers[atom], to_vacancy[atom]], *shells])
+        if not any(np.abs(other - signature).max() < _ALIKE for other in signatures):
+            signatures.append(signature)
+            found.append(atom)
+    return found
+
+
+def nearest_distance(structure: Structure) -> float:
+    """Return the median distance between an atom and its nearest neighbour, Å."""
+    apart = structure.distance_matrix.copy()
+    np.fill_diagonal(apart, np.inf)
+    return float(np.median(apart.min(axis=1)))
+
+
+def is_free(structure: Structure, atom: int) -> bool:
+    """Whether an atom may move in all directions (`selective_dynamics`)."""
+    flags = structure.site_properties.get("selective_dynamics")
+    return flags is None or flags[atom] is None or all(flags[atom])
+
+
+def unwrapped(reference: Structure, structure: Structure) -> Structure:
+    """Return `structure` with every atom in the periodic image that is nearest to where it is in `reference`."""
+    steps = displacements(reference, structure.cart_coords - reference.cart_coords)
+    return Structure(
+        structure.lattice,
+        structure.species,
+        reference.cart_coords + steps,
+        coords_are_cartesian=True,
+        to_unit_cell=False,
+        site_properties=structure.site_properties,
+    )
+
+
+def outcome(
+    before: Structure, relaxed: Structure, atom: int | None = None, vacancy: npt.ArrayLike | None = None
+) -> tuple[Literal["arrived", "returned", "rearranged"], str]:
+    """Tell whether a relaxation left the vacancy where it was put.
+
+    Parameters
+    ----------
+    before
+        Structure from which the atom hopped; without a hop, the start of the relaxation.
+    relaxed
+        The relaxed structure after it, atoms in the same order.
+    atom, vacancy
+        The atom that hopped and the position (3,), Å, that it hopped into; none: nothing hopped.
+
+    Returns
+    -------
+    state
+        arrived; returned: the atom is nearer to where it came from; rearranged: it is in neither place, or another
+        atom went more than half of a nearest-neighbour distance away.
+    str
+        What happened, for people; empty for arrived.
+    """
+    moved = np.linalg.norm(displacements(before, relaxed.cart_coords - before.cart_coords), axis=1)
+    limit = nearest_distance(before) / 2
+    others = moved.copy()
+    if atom is not None and vacancy is not None:
+        away = float(np.linalg.norm(displacements(before, relaxed[atom].coords[None] - np.asarray(vacancy))[0]))
+        if moved[atom] < away:
+            return "returned", f"the atom went back to {moved[atom]:.2f} Å from where it came from"
+        if away > limit:
+            return "rearranged", f"the atom came to rest {away:.2f} Å from the vacancy that it hopped into"
+        others[atom] = 0.0
+    farthest = int(np.argmax(others))
+    if others[farthest] > limit:
+        name = f"{before[farthest].specie.symbol} {farthest}"
+        return "rearranged", f"another atom ({name}) went {others[farthest]:.2f} Å away in the relaxation"
+    return "arrived", ""
+
+
+def largest_step(structure: Structure, other: Structure) -> float:
+    """Return how far the atom is that differs most between two structures of the same atoms, Å."""
+    steps = displacements(structure, other.cart_coords - structure.cart_coords)
+    return float(np.linalg.norm(steps, axis=1).max())
+
+
+def displacements(structure: Structure, vectors: np.ndarray) -> np.ndarray:
+    """Return the shortest periodic images (n, 3) of vectors, Å, in the directions that `lattice.pbc` names."""
+    return np.asarray(find_mic(vectors, structure.lattice.matrix, pbc=structure.lattice.pbc)[0])
+
+
+def _distances(structure: Structure, point: npt.ArrayLike) -> np.ndarray:
+    """Return the distance of each atom (n,) to a Cartesian point, Å."""
+    return np.linalg.norm(displacements(structure, structure.cart_coords - np.asarray(point)), axis=1)

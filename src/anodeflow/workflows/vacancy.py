@@ -1,0 +1,239 @@
+"""Vacancy: from the alloy's surface through an interface, stop by stop on two paths, and the band of every hop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
+
+from anodeflow.analysis.vacancy import record_band, split_hop, vacancy_document
+from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search, trial_words
+from anodeflow.analysis.vacancy_stops import settle
+from anodeflow.errors import AnodeflowError, CalculationError
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.interface import InterfaceDoc
+from anodeflow.schemas.neb import NebDoc
+from anodeflow.schemas.vacancy import PathName, VacancyDoc
+from anodeflow.structures.path import first_path
+from anodeflow.structures.vacancy import unwrapped
+from anodeflow.workflows.steps import failure_jobs, named, replaced
+
+
+@dataclass
+class VacancyMaker(Maker):
+    """Makes the flow of a vacancy study, which starts from a relaxed interface.
+
+    What the paths are: :mod:`anodeflow.analysis.vacancy_search`.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions (stops, minima found on the way of hops), with the interface's settings.
+    neb
+        Maker that relaxes a path; see the backends' `NebMaker`.
+    name
+        Name of the flow.
+    element
+        Element whose atom is taken out, and whose atoms hop.
+    helper
+        Element of the atom that hops first on path II.
+    start
+        Where the vacancy is made: "surface", the alloy's outermost layer with the element, or "interface", its layer
+        at the metal.
+    steps
+        Hops of each path.
+    samples
+        Places of the vacancy that are relaxed at each step (nearest neighbours, inequivalent); the lowest counts.
+    images
+        Images of a hop's path between its two ends.
+    paths
+        Paths that are followed: I, II.
+    barriers
+        Whether the paths of the hops are computed; without them only the energies of the stops are.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
+        of the interface.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    neb: Maker
+    name: str = "vacancy"
+    element: str = "Li"
+    helper: str = "Mg"
+    start: Literal["surface", "interface"] = "surface"
+    steps: int = 4
+    samples: int = 2
+    images: int = 5
+    paths: tuple[PathName, ...] | list[PathName] = ("I", "II")
+    barriers: bool = True
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(
+        self, interface: InterfaceDoc | OutputReference, bulk: CalculationDoc | OutputReference | None = None
+    ) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        interface
+            Document of the relaxed interface (or a reference to it), made with the same settings.
+        bulk
+            Relaxed bulk of `element`, for the vacancy's formation energy; none: it is not given.
+
+        Returns
+        -------
+        Flow
+            Output: VacancyDoc.
+        """
+        keys = ("element", "helper", "start", "steps", "samples", "images", "barriers")
+        study = {key: getattr(self, key) for key in (*keys, "campaign", "system", "reference", "variant")}
+        study["paths"] = list(self.paths)
+        first = make_vacancy({"relax": self.relax, "neb": self.neb}, interface, bulk, study)
+        first.name = f"{self.system}: {self.element} vacancy".removeprefix(": ")
+        return Flow([first], output=first.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+
+
+@job
+def make_vacancy(
+    makers: dict[str, Maker], interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any]
+) -> Response:
+    """Take an atom out of the alloy, at the places that come into question.
+
+    Raises
+    ------
+    InputError
+        If the alloy has no such atom, or no helper.
+    """
+    study = study | {"system": study["system"] or interface.system}
+    return _relax_trials(makers, start_search(interface, bulk, study), study)
+
+
+@job
+def next_stops(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    results: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response:
+    """Take the lowest place of each path as its next stop and try the next ones, or go on to the bands.
+
+    `failed` here and below: outputs of jobs that only say what could not be done; the document comes after them.
+
+    Raises
+    ------
+    CalculationError
+        If the vacancy stays nowhere.
+    """
+    failures = settle(search, results, study)
+    propose(search, study)
+    if search.waiting_trials():
+        return _relax_trials(makers, search, study, failures)
+    return _bands(makers, search, study, failures)
+
+
+@job
+def review_hops(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    bands: dict[str, NebDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | VacancyDoc:
+    """Take the paths into account; relax images that may be minima on the way, or end with the document."""
+    jobs: dict[str, Job] = {}
+    images: dict[str, int] = {}
+    for key, band in bands.items():
+        dip = record_band(search, int(key), band) if band is not None else None
+        if band is not None and dip is not None:
+            label = f"{_of(study)}, minimum on {search.hops[int(key)].label}"
+            jobs[key] = named(makers["relax"].make(band.images[dip], label=label), label)
+            images[key] = dip
+    search.waiting = []
+    if not jobs:
+        return vacancy_document(search, study)
+    split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
+    return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+
+
+@job
+def split_hops(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    images: dict[str, int],
+    relaxed: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response:
+    """Split the hops that have a minimum on their way, and compute the parts."""
+    failures: dict[str, AnodeflowError] = {}
+    for key, image in images.items():
+        try:
+            split_hop(search, int(key), image, relaxed[key])
+        except CalculationError as error:
+            failures[f"{_of(study)}, minimum on {search.hops[int(key)].label}"] = error
+    return _bands(makers, search, study, failures)
+
+
+@job(output_schema=VacancyDoc)
+def collect_vacancy(search: VacancySearch, study: dict[str, Any], failed: Sequence[None] = ()) -> VacancyDoc:
+    """Put the document together from the finished search."""
+    return vacancy_document(search, study)
+
+
+def _relax_trials(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response:
+    """Relax the places of the vacancy that wait."""
+    jobs: dict[str, Job] = {}
+    for index in search.waiting_trials():
+        label = f"{_of(study)}, {trial_words(search.trials[index])}"
+        jobs[str(index)] = named(makers["relax"].make(search.trial_structure(index), label=label), label)
+    told = failure_jobs(failures or {})
+    outputs = {key: relaxed.output for key, relaxed in jobs.items()}
+    last = next_stops(makers, search, outputs, study, [each.output for each in told])
+    step = max(search.trials[index].step for index in search.waiting_trials())
+    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: stops {step}")
+
+
+def _bands(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError],
+) -> Response:
+    """Compute the paths of the hops that wait."""
+    failed = dict(failures)
+    jobs: dict[str, Job] = {}
+    for index in list(search.waiting):
+        hop = search.hops[index]
+        ends = search.stops[hop.initial], search.stops[hop.final]
+        label = f"{_of(study)}, {hop.label}"
+        try:
+            path = first_path(ends[0].structure, unwrapped(ends[0].structure, ends[1].structure), study["images"])
+        except AnodeflowError as error:
+            hop.message = str(error)
+            search.waiting.remove(index)
+            failed[label] = error
+            continue
+        energies = (search.zero + ends[0].energy, search.zero + ends[1].energy)
+        jobs[str(index)] = named(makers["neb"].make(path, energies, label=label), label)
+    told = failure_jobs(failed)
+    outputs = [each.output for each in told]
+    if jobs:
+        last = review_hops(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
+    else:
+        last = collect_vacancy(search, study, outputs)
+    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+
+
+def _of(study: dict[str, Any]) -> str:
+    """Return the system and the vacancy, with which all labels begin."""
+    return f"{study['system']}: {study['element']} vacancy"
