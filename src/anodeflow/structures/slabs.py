@@ -71,10 +71,10 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     plane = plane_in_cell(bulk, spec.miller, spec.setting, host)
     up = stack_planes(bulk, plane)
     faces = terminations(up, stack_planes(bulk, (-plane[0], -plane[1], -plane[2])))
-    labels = _labels([face.plane.formula for face in faces])
+    labels = termination_labels([face.plane.formula for face in faces])
     slabs = []
     for number, (face, label) in enumerate(zip(faces, labels, strict=True)):
-        elements, positions, layer = _cut(face, spec)
+        elements, positions, layer = cut_planes(face, spec)
         layers = int(layer.max()) + 1
         fixed = layers // 2 if spec.fixed_layers is None else spec.fixed_layers
         if fixed > layers:
@@ -120,7 +120,7 @@ def build_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None)
     return slabs[spec.termination]
 
 
-def _cut(face: Face, spec: SlabSpec) -> tuple[list[str], np.ndarray, np.ndarray]:
+def cut_planes(face: Face, spec: SlabSpec) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Take planes from the face downwards; return elements, positions (n, 3) and layer of each atom from below."""
     planes, up = face.stack.planes, face.stack.vectors[2]
     wanted = DEFAULT_LAYERS if spec.layers is None and spec.thickness is None else spec.layers
@@ -166,7 +166,7 @@ def _assemble(
     )
 
 
-def _labels(formulas: list[str]) -> list[str]:
+def termination_labels(formulas: list[str]) -> list[str]:
     """Tell terminations of the same composition apart by a letter."""
     seen: dict[str, int] = {}
     labels = []
