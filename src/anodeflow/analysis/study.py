@@ -13,7 +13,7 @@ def study_fields(
     Parameters
     ----------
     study
-        `campaign`, `system`, `reference`, `adsorbate` and, if it is one, `variant`.
+        `campaign`, `system`, `reference`, if it is one `variant`, and `adsorbate` where there is one.
     backend
         Name of the backend file.
     code
@@ -39,5 +39,4 @@ def study_fields(
         "settings_hash": content_hash({"code": code, "settings": settings}),
         "calculation_ids": calculation_ids,
         "variant": study.get("variant", {}),
-        "adsorbate": study["adsorbate"],
-    }
+    } | ({"adsorbate": study["adsorbate"]} if "adsorbate" in study else {})

@@ -43,11 +43,13 @@ class MiddleLayer(BaseModel):
 
     side: Side = Field(description="alloy or metal.")
     layer: int = Field(description="Number of the plane, as in `layer` of the document.")
-    nearest_distance: float = Field(description="Nearest-neighbour distance, mean over the plane's atoms, Å.")
-    bulk_nearest_distance: float = Field(description="The same in the strained bulk, Å.")
-    coordination: float = Field(description="Neighbours of an atom, mean over the plane.")
+    coordination: float = Field(
+        description="Neighbours of an atom, mean over the plane: atoms within 1.25 times the bulk's shortest distance."
+    )
     bulk_coordination: float = Field(description="The same in the strained bulk.")
-    like_bulk: bool = Field(description="Whether distance (to 5 %) and coordination (to 0.5) agree.")
+    neighbour_distance: float = Field(description="Mean distance to these neighbours, Å.")
+    bulk_neighbour_distance: float = Field(description="The same in the strained bulk, Å.")
+    like_bulk: bool = Field(description="Whether coordination (to 1) and distance (to 5 %) agree.")
 
 
 class InterfaceDoc(StudyDoc):

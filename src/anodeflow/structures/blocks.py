@@ -27,6 +27,8 @@ class Block:
         Atoms of the primitive cell; Cartesian (n, 3), Å, with a mean height of 0 in plane 1.
     layer
         Plane of each atom, (n,), 1 at the interface.
+    crystal
+        The whole crystal in the same frame, its first two lattice vectors in the plane.
     """
 
     face: Face
@@ -35,6 +37,7 @@ class Block:
     elements: list[str]
     positions: np.ndarray
     layer: np.ndarray
+    crystal: Structure
 
     def filled(self, supercell: np.ndarray, deformation: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
         """Return elements, positions (n, 3) and planes (n,) of the atoms in a supercell deformed by (2, 2)."""
@@ -45,6 +48,13 @@ class Block:
         positions = np.concatenate([self.positions + np.append(shift, 0) for shift in shifts])
         positions[:, :2] = positions[:, :2] @ deformation
         return self.elements * cells, positions, np.tile(self.layer, cells)
+
+    def strained_crystal(self, deformation: np.ndarray) -> Structure:
+        """Return the crystal deformed by (2, 2) in the plane and stretched in height so that its volume stays."""
+        stretched = np.eye(3)
+        stretched[:2, :2], stretched[2, 2] = deformation, 1 / np.linalg.det(deformation)
+        lattice = self.crystal.lattice.matrix @ stretched
+        return Structure(lattice, self.crystal.species, self.crystal.frac_coords)
 
 
 def cut_blocks(
@@ -75,9 +85,10 @@ def cut_blocks(
         elements, positions, from_below = cut_planes(face, SlabSpec(layers=layers))
         layer = int(from_below.max()) + 1 - from_below
         positions = positions - [0, 0, positions[layer == 1, 2].mean()]
-        vectors = face.stack.vectors[:2, :2]
+        vectors, crystal = face.stack.vectors[:2, :2], face.stack.crystal
         if turned:  # by half a turn about x: the crystal stays as it is, no mirror image
             positions = positions * [1, -1, -1]
             vectors = vectors * [[1, -1], [-1, 1]]
-        blocks.append(Block(face, label, vectors, elements, positions, layer))
+            crystal = Structure(crystal.lattice.matrix * [1, -1, -1], crystal.species, crystal.frac_coords)
+        blocks.append(Block(face, label, vectors, elements, positions, layer, crystal))
     return blocks

@@ -21,7 +21,7 @@ from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.structures.matching import LatticeMatch, green_lagrange, lattice_matches
 from anodeflow.structures.registry import best_packed, shift_cell, shift_metal
 
-SAME_STRAIN = 0.002
+SAME_STRAIN = 0.005
 """Strains that differ by less count as equal: the smaller cell is then taken."""
 _BEYOND = 4  # how many times max_atoms is searched, for the sentence that says what would match
 _LARGEST_STRAIN = 0.3  # up to which it looks for cells within the limit of atoms
@@ -46,6 +46,8 @@ class InterfaceCell(BaseModel):
     metal_supercell: list[list[int]] = Field(description="Cell in units of the metal's primitive surface cell (2, 2).")
     shift_cell: list[list[float]] = Field(description="Cell of the lateral shifts that differ, Cartesian (2, 2), Å.")
     gap: float = Field(description="Distance of the two planes at the interface, Å.")
+    alloy_crystal: Structure = Field(description="Crystal of the alloy, strained as its side is, its volume kept.")
+    metal_crystal: Structure = Field(description="Crystal of the metal, strained as its side is, its volume kept.")
     candidates: list[InterfaceCandidate] = Field(description="All ways that were considered, smallest strain first.")
 
 
@@ -59,7 +61,7 @@ def enumerate_interfaces(
     """Build the interface of every distinct pair of terminations, each in its best common cell.
 
     Best is the least von Mises strain among the cells of at most `max_atoms` atoms; of cells whose strains differ by
-    less than 0.2 % the smallest.
+    less than half a percent the smallest.
 
     Parameters
     ----------
@@ -241,6 +243,8 @@ def _assemble(
         metal_supercell=match.metal.tolist(),
         shift_cell=shifts.tolist(),
         gap=gap,
+        alloy_crystal=alloy.strained_crystal(match.alloy_deformation),
+        metal_crystal=metal.strained_crystal(match.metal_deformation),
         candidates=[
             other.model_copy(
                 update={

@@ -1,0 +1,196 @@
+"""Interface: two relaxed crystals brought together, shifted against each other, relaxed, and parted again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
+
+from anodeflow.analysis.interface import interface_document
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.interface import InterfaceDoc, RegistryPoint, Side
+from anodeflow.structures.host import HostLattice
+from anodeflow.structures.interface_spec import InterfaceSpec
+from anodeflow.structures.interfaces import InterfaceCell, build_interface
+from anodeflow.structures.registry import distinct_shifts, shift_metal
+from anodeflow.workflows.steps import named, replaced
+
+
+@dataclass
+class InterfaceMaker(Maker):
+    """Makes the flow of one interface, from which interdiffusion and vacancy studies start.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions (interface, both sides alone).
+    static
+        Maker that evaluates a structure (lateral shifts).
+    name
+        Name of the flow.
+    spec
+        Which interface; its termination a number.
+    alloy, metal
+        Names of both crystals, for the document.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system,
+        alloy/metal.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    static: Maker
+    name: str = "interface"
+    spec: InterfaceSpec = field(default_factory=InterfaceSpec)
+    alloy: str = ""
+    metal: str = ""
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(
+        self,
+        alloy_bulk: CalculationDoc | OutputReference,
+        metal_bulk: CalculationDoc | OutputReference,
+        alloy_host: HostLattice | None = None,
+        metal_host: HostLattice | None = None,
+    ) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        alloy_bulk, metal_bulk
+            Relaxed bulks (positions and cell), calculations or references to them, with the same settings.
+        alloy_host, metal_host
+            Host lattices, for the Miller indices.
+
+        Returns
+        -------
+        Flow
+            Output: InterfaceDoc.
+
+        Raises
+        ------
+        InputError
+            If the specification asks for all terminations: each is an interface of its own.
+        """
+        system = self.system or f"{self.alloy}/{self.metal}"
+        if self.spec.termination == "all":
+            raise InputError(f"{system}: one interface has one termination: give its number instead of all.")
+        study = {
+            "campaign": self.campaign,
+            "system": system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "alloy": self.alloy,
+            "metal": self.metal,
+            "spec": self.spec.model_dump(mode="json"),
+        }
+        makers = {"relax": self.relax, "static": self.static}
+        start = named(scan_registry(makers, alloy_bulk, metal_bulk, alloy_host, metal_host, study), f"{system}: match")
+        return Flow([start], output=start.output, name=f"{system}: {self.name}")
+
+
+@job
+def scan_registry(
+    makers: dict[str, Maker],
+    alloy_bulk: CalculationDoc,
+    metal_bulk: CalculationDoc,
+    alloy_host: HostLattice | None,
+    metal_host: HostLattice | None,
+    study: dict[str, Any],
+) -> Response:
+    """Bring the two crystals together and evaluate the distinct lateral shifts of the metal, nothing relaxed.
+
+    Raises
+    ------
+    InputError
+        If their lattices do not match within the limits, or there is no such termination.
+    """
+    system, spec = study["system"], InterfaceSpec.model_validate(study["spec"])
+    try:
+        cell = build_interface(alloy_bulk.structure, metal_bulk.structure, spec, alloy_host, metal_host)
+    except InputError as error:
+        raise InputError(f"{system}: {error}") from None
+    shifts = distinct_shifts(cell.structure, cell.side, np.array(cell.shift_cell), spec.registry_grid)
+    points = [
+        RegistryPoint(
+            shift=np.linalg.solve(cell.structure.lattice.matrix[:2, :2].T, shift.displacement).tolist(),
+            displacement=shift.displacement.tolist(),
+            copies=shift.copies,
+            energy=None,
+        )
+        for shift in shifts
+    ]
+    jobs = []
+    for index, shift in enumerate(shifts):
+        label = f"{system}: registry {index}"
+        shifted = shift_metal(cell.structure, cell.side, shift.displacement)
+        jobs.append(named(makers["static"].make(shifted, label=label), label))
+    bulks = {"alloy bulk": alloy_bulk.id, "metal bulk": metal_bulk.id}
+    last = relax_interface(makers, cell, points, [each.output for each in jobs], bulks, study)
+    return replaced([*jobs, last], last, f"{system}: registry")
+
+
+@job
+def relax_interface(
+    makers: dict[str, Maker],
+    cell: InterfaceCell,
+    points: list[RegistryPoint],
+    results: list[CalculationDoc | None],
+    calculation_ids: dict[str, str],
+    study: dict[str, Any],
+) -> Response:
+    """Relax the interface at the best shift, and each side alone in the same cell.
+
+    Raises
+    ------
+    CalculationError
+        If no shift could be evaluated.
+    """
+    system = study["system"]
+    done = {index: result for index, result in enumerate(results) if result is not None}
+    if not done:
+        raise CalculationError(f"{system}: no lateral shift could be evaluated; see the registry steps.")
+    best = min(done, key=lambda index: done[index].energy)
+    for index, result in done.items():
+        points[index].energy = result.energy - done[best].energy
+        calculation_ids[f"registry {index}"] = result.id
+    start = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
+    whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")
+    jobs: list[Job] = [whole]
+    slabs: dict[str, OutputReference] = {}
+    sides: tuple[Side, Side] = ("alloy", "metal")
+    for side in sides:
+        label = f"{system}: {side} alone"
+        alone = start.copy()
+        alone.remove_sites([index for index, where in enumerate(cell.side) if where != side])
+        jobs.append(named(makers["relax"].make(alone, label=label), label))
+        slabs[side] = jobs[-1].output
+    last = collect_interface(cell, points, best, whole.output, slabs, calculation_ids, study)
+    return replaced([*jobs, last], last, f"{system}: relaxation")
+
+
+@job(output_schema=InterfaceDoc)
+def collect_interface(
+    cell: InterfaceCell,
+    points: list[RegistryPoint],
+    best: int,
+    relaxed: CalculationDoc | None,
+    slabs: dict[Side, CalculationDoc | None],
+    calculation_ids: dict[str, str],
+    study: dict[str, Any],
+) -> InterfaceDoc:
+    """Put the document together.
+
+    Raises
+    ------
+    CalculationError
+        If the interface could not be relaxed.
+    """
+    if relaxed is None:
+        raise CalculationError(f"{study['system']}: the interface could not be relaxed; see that step.")
+    return interface_document(cell, points, best, relaxed, slabs, calculation_ids, study)
