@@ -1,9 +1,9 @@
 """Exchange of an atom of the alloy with an atom of the metal, a chosen number of planes away from the interface."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.errors import InputError
@@ -11,24 +11,19 @@ from anodeflow.errors import InputError
 _DISTINCT = 0.1  # lateral distances that differ by more are of different sites, Å
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """Which two atoms change places.
+class Exchange(BaseModel):
+    """Which two atoms change places."""
 
-    Attributes
-    ----------
-    depth
-        Plane of the metal, 1 at the interface.
-    alloy_atom, metal_atom
-        Their indices.
-    lateral
-        Distance between them in the plane, Å.
-    """
+    depth: int = Field(description="Plane of the metal, 1 at the interface.")
+    sample: int = Field(description="Which of several partners in that plane, from 1.")
+    alloy_atom: int = Field(description="Index of the atom of the alloy.")
+    metal_atom: int = Field(description="Index of its partner.")
+    lateral: float = Field(description="Distance between them in the plane, Å.")
 
-    depth: int
-    alloy_atom: int
-    metal_atom: int
-    lateral: float
+    @property
+    def step(self) -> str:
+        """Name of its calculation: depth 3, or depth 3, sample 2."""
+        return f"depth {self.depth}" + (f", sample {self.sample}" if self.sample > 1 else "")
 
 
 def check_depth(depth: int, layers: int, name: str) -> None:
@@ -93,7 +88,15 @@ def find_exchanges(
     for place in np.lexsort((partners, lateral.round(3))):
         distance = float(lateral[place])
         if all(abs(distance - other.lateral) > _DISTINCT for other in found):
-            found.append(Exchange(depth, alloy_atom, partners[place], distance))
+            found.append(
+                Exchange(
+                    depth=depth,
+                    sample=len(found) + 1,
+                    alloy_atom=alloy_atom,
+                    metal_atom=partners[place],
+                    lateral=distance,
+                )
+            )
         if len(found) == samples:
             break
     return found

@@ -1,0 +1,138 @@
+"""From relaxed exchanges to the document of an interdiffusion study."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anodeflow.analysis.interface import nearest_plane
+from anodeflow.analysis.study import study_fields
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
+from anodeflow.schemas.interface import InterfaceDoc
+from anodeflow.structures.exchange import Exchange
+
+PLATEAU_TOLERANCE = 0.05
+"""Energies of one plateau differ by no more than this, eV."""
+_SHORTEST_PLATEAU = 2
+
+
+def interdiffusion_document(
+    interface: InterfaceDoc,
+    exchanges: Sequence[Exchange],
+    results: Sequence[CalculationDoc | None],
+    missing: Sequence[str],
+    study: dict[str, Any],
+) -> InterdiffusionDoc:
+    """Return the document.
+
+    Parameters
+    ----------
+    interface
+        The pristine interface.
+    exchanges, results
+        Exchanges and their relaxations, in the same order; none where one failed.
+    missing
+        What could not be done, a sentence each.
+    study
+        `campaign`, `system`, `reference`, `variant`, `element`, `depth`, `samples`, `plateau_tolerance`.
+    """
+    points: list[ExchangePoint] = []
+    warnings = list(missing)
+    identifiers = {"interface": interface.calculation_ids["interface"]}
+    for exchange, result in zip(exchanges, results, strict=True):
+        if result is None:
+            warnings.append(f"{exchange.step} is missing: its relaxation failed")
+            continue
+        point = ExchangePoint(
+            depth=exchange.depth,
+            sample=exchange.sample,
+            partner=interface.structure[exchange.metal_atom].specie.symbol,
+            alloy_atom=exchange.alloy_atom,
+            metal_atom=exchange.metal_atom,
+            lateral=exchange.lateral,
+            exchange_energy=result.energy - interface.energy,
+            converged=result.converged,
+            final_layer=nearest_plane(result.structure, interface.layer, exchange.metal_atom),
+            lowest=False,
+            structure=result.structure,
+        )
+        points.append(point)
+        identifiers[point.step] = result.id
+        warnings += [f"{point.step}: {warning}" for warning in result.warnings]
+        if not point.converged:
+            warnings.append(f"{point.step}: the relaxation did not converge")
+        if not point.stayed:
+            warnings.append(
+                f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
+                f"{point.final_layer}"
+            )
+    for depth in {point.depth for point in points}:
+        here = [point for point in points if point.depth == depth]
+        min(here, key=lambda point: point.exchange_energy).lowest = True
+    # In the last plane the atom lies at the free surface, and one that left its plane is at another depth.
+    inside = {
+        point.depth: point.exchange_energy
+        for point in points
+        if point.lowest and point.stayed and point.depth < interface.metal_depth
+    }
+    plateau = deepest_plateau(inside, study["plateau_tolerance"])
+    warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
+    if not interface.converged:
+        warnings.append("the relaxation of the pristine interface did not converge")
+    settings = {
+        "calculation": interface.settings.get("calculation"),
+        "interface": interface.settings.get("interface"),
+        **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance")},
+    }
+    return InterdiffusionDoc(
+        **study_fields(study, interface.backend, interface.code, settings, identifiers),
+        warnings=warnings,
+        element=study["element"],
+        alloy=interface.alloy,
+        metal=interface.metal,
+        interface_document_id=interface.document_id,
+        termination=interface.termination,
+        von_mises_strain=interface.von_mises_strain,
+        metal_layers=interface.metal_depth,
+        initial_layer=interface.layer[exchanges[0].alloy_atom],
+        pristine_energy=interface.energy,
+        points=points,
+        plateau=plateau,
+        plateau_tolerance=study["plateau_tolerance"],
+    )
+
+
+def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int]:
+    """Return the depths of the deepest plateau.
+
+    Parameters
+    ----------
+    energies
+        Depth -> energy, eV.
+    tolerance
+        Largest difference of the energies on a plateau, eV.
+
+    Returns
+    -------
+    list of int
+        Successive depths, as many as agree upwards from the deepest pair that does; empty if no two do.
+    """
+    for last in sorted(energies, reverse=True):
+        run = [last]
+        while (above := run[0] - 1) in energies:
+            members = [energies[depth] for depth in (above, *run)]
+            if max(members) - min(members) > tolerance:
+                break
+            run.insert(0, above)
+        if len(run) >= _SHORTEST_PLATEAU:
+            return run
+    return []
+
+
+def _plateau_warnings(energies: Mapping[int, float], plateau: Sequence[int], tolerance: float) -> list[str]:
+    if not plateau:
+        return [
+            f"there is no plateau: no two successive depths agree within {tolerance:g} eV, so no driving force is given"
+        ]
+    if plateau[-1] < max(energies):
+        return [f"the energy leaves the plateau below depth {plateau[-1]}, towards the free surface of the metal"]
+    return []

@@ -1,0 +1,136 @@
+"""Interdiffusion: an atom of the alloy exchanged with one of the metal, deeper and deeper, all relaxed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Flow, Maker, OutputReference, Response, job
+
+from anodeflow.analysis.interdiffusion import PLATEAU_TOLERANCE, interdiffusion_document
+from anodeflow.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.interdiffusion import InterdiffusionDoc
+from anodeflow.schemas.interface import InterfaceDoc
+from anodeflow.structures.exchange import Exchange, check_depth, exchanged, find_exchanges
+from anodeflow.workflows.steps import failure_jobs, named, replaced
+
+
+@dataclass
+class InterdiffusionMaker(Maker):
+    """Makes the flow of an interdiffusion study, which starts from a relaxed interface.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions, with the settings of the interface.
+    name
+        Name of the flow.
+    element
+        Element of the alloy that moves into the metal.
+    depth
+        How many planes of the metal it moves, 1 at the interface.
+    samples
+        How many places in each plane are tried; the lowest counts.
+    plateau_tolerance
+        Largest difference of energies on the plateau that the driving force is taken from, eV.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
+        of the interface.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    name: str = "interdiffusion"
+    element: str = "Mg"
+    depth: int = 5
+    samples: int = 1
+    plateau_tolerance: float = PLATEAU_TOLERANCE
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, interface: InterfaceDoc | OutputReference) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        interface
+            Document of the relaxed interface (or a reference to it), with the same settings.
+
+        Returns
+        -------
+        Flow
+            Output: InterdiffusionDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "element": self.element,
+            "depth": self.depth,
+            "samples": self.samples,
+            "plateau_tolerance": self.plateau_tolerance,
+        }
+        start = exchange_atoms(self.relax, interface, study)
+        start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+
+
+@job
+def exchange_atoms(relax: Maker, interface: InterfaceDoc, study: dict[str, Any]) -> Response:
+    """Exchange the atom with one of each plane of the metal and relax.
+
+    A depth that the metal does not have is reported as a step that failed; the others go on.
+
+    Raises
+    ------
+    InputError
+        If the alloy has no such element, or no depth is possible.
+    """
+    system = study["system"] or interface.system
+    study = study | {"system": system}
+    layers, element = interface.metal_depth, study["element"]
+    exchanges: list[Exchange] = []
+    failures: dict[str, AnodeflowError] = {}
+    try:
+        check_depth(study["depth"], layers, system)
+    except InputError as error:
+        if study["depth"] < 1:
+            raise
+        failures[f"{system}: {element} below depth {layers}"] = error
+    for depth in range(1, min(study["depth"], layers) + 1):
+        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study["samples"], system)
+    jobs = []
+    for exchange in exchanges:
+        label = f"{system}: {element} at {exchange.step}"
+        structure = exchanged(interface.structure, exchange.alloy_atom, exchange.metal_atom)
+        jobs.append(named(relax.make(structure, label=label), label))
+    told = failure_jobs(failures)
+    missing = [str(error) for error in failures.values()]
+    outputs = [each.output for each in jobs]
+    last = collect_interdiffusion(interface, exchanges, outputs, missing, study, [each.output for each in told])
+    return replaced([*jobs, *told, last], last, f"{system}: exchanges of {element}")
+
+
+@job(output_schema=InterdiffusionDoc)
+def collect_interdiffusion(
+    interface: InterfaceDoc,
+    exchanges: list[Exchange],
+    results: list[CalculationDoc | None],
+    missing: list[str],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> InterdiffusionDoc:
+    """Put the document together; `failed`: outputs of jobs that only say what could not be done.
+
+    Raises
+    ------
+    CalculationError
+        If no exchange could be relaxed.
+    """
+    if not any(results):
+        raise CalculationError(f"{study['system']}: no exchange of {study['element']} could be relaxed; see the steps.")
+    return interdiffusion_document(interface, exchanges, results, missing, study)
