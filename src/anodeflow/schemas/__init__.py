@@ -14,6 +14,8 @@ from anodeflow.schemas.diffusion import (
     RejectedSite,
     SurfaceMinimum,
 )
+from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
+from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
@@ -31,13 +33,19 @@ __all__ = [
     "ConvergenceSeries",
     "DiffusionPath",
     "Diffusivity",
+    "ExchangePoint",
     "Hop",
     "HopStep",
+    "InterdiffusionDoc",
+    "InterfaceCandidate",
+    "InterfaceDoc",
+    "MiddleLayer",
     "MigrationDoc",
     "NebDoc",
     "NonNuclearBasin",
     "PathSymmetry",
     "ProfilePoint",
+    "RegistryPoint",
     "RejectedSite",
     "ResultRow",
     "StudyDoc",
