@@ -169,7 +169,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
     width = float(np.linalg.norm(reduce_in_plane(vectors) @ vectors, axis=1).min())
     return VacancyDoc(
         **study_fields(
-            study | {"adsorbate": study["element"]},
+            study,
             interface.backend,
             interface.code,
             settings,
@@ -184,6 +184,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
         metal_layers=max(interface.layer),
         interface_document_id=interface.document_id,
         interface_energy=interface.energy,
+        held_layers=sorted({n for a, n in enumerate(interface.layer) if not is_free(interface.structure, a)}),
         width=width,
         stops=search.stops,
         hops=search.hops,

@@ -36,6 +36,7 @@ from anodeflow.structures.vacancy import (
     neighbours,
     next_layer,
     remove_atom,
+    shaken,
 )
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
@@ -73,9 +74,9 @@ class VacancySearch(BaseModel):
         """Return the structure from which a trial is relaxed."""
         trial = self.trials[index]
         if trial.path is None:
-            return remove_atom(self.interface.structure, trial.atom)
+            return shaken(remove_atom(self.interface.structure, trial.atom))
         stop, position, _ = self.front(trial.path)
-        return hop_into(stop.structure, trial.atom, position)
+        return shaken(hop_into(stop.structure, trial.atom, position))
 
     def path(self, name: PathName) -> VacancyPath:
         """Return one of the paths."""

@@ -19,6 +19,7 @@ from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, Middle
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
+from anodeflow.schemas.vacancy import VacancyDoc, VacancyHop, VacancyPath, VacancyStop, VacancyTrial
 
 __all__ = [
     "AdatomState",
@@ -51,4 +52,9 @@ __all__ = [
     "StudyDoc",
     "SurfaceMinimum",
     "Task",
+    "VacancyDoc",
+    "VacancyHop",
+    "VacancyPath",
+    "VacancyStop",
+    "VacancyTrial",
 ]

@@ -112,7 +112,10 @@ class VacancyDoc(StudyDoc):
     alloy_layers: int = Field(description="Layers of the alloy.")
     metal_layers: int = Field(description="Layers of the metal.")
     interface_document_id: str = Field(description="Id of the interface's document.")
-    interface_energy: float = Field(description="Energy of the relaxed interface without the vacancy, eV per cell.")
+    interface_energy: float = Field(
+        description="Energy of the relaxed interface without the vacancy, with the same layers held, eV per cell."
+    )
+    held_layers: list[int] = Field(description="Layers whose atoms are held fixed in all stops.")
     width: float = Field(description="Least distance between the vacancy and its image in the plane, Å.")
     stops: list[VacancyStop] = Field(description="All stops; the first is the start.")
     hops: list[VacancyHop] = Field(description="All hops.")

@@ -15,6 +15,8 @@ The second shell of bcc (1.155 times as far as the first) is inside, that of fcc
 """
 _ALIKE = 0.05
 """Atoms whose distances to those around them agree so well are equivalent, Å."""
+_PUSH = 0.05  # Å
+_GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
 _AROUND = 2.5  # nearest-neighbour distances: how far around an atom its surroundings are looked at
 
 
@@ -50,6 +52,45 @@ def hop_into(structure: Structure, atom: int, vacancy: npt.ArrayLike) -> Structu
     moved = structure.copy()
     step = displacements(structure, np.asarray(vacancy)[None] - structure[atom].coords)[0]
     moved.translate_sites([atom], step, frac_coords=False, to_unit_cell=False)
+    return moved
+
+
+def released(structure: Structure, layers: Sequence[int]) -> Structure | None:
+    """Free the alloy and hold the metal's last layer instead, so that still nothing drifts.
+
+    An interface is often relaxed with the alloy's outermost layer held; a vacancy in that layer would be rigid.
+
+    Parameters
+    ----------
+    structure
+        Interface.
+    layers
+        Layer of each atom; metal 1, 2 ..., alloy -1, -2 ...
+
+    Returns
+    -------
+    Structure or None
+        None if no atom of the alloy is held.
+    """
+    if all(is_free(structure, atom) for atom, layer in enumerate(layers) if layer < 0):
+        return None
+    free = structure.copy()
+    free.add_site_property("selective_dynamics", [[layer != max(layers)] * 3 for layer in layers])
+    return free
+
+
+def shaken(structure: Structure) -> Structure:
+    """Push every free atom off its place by up to 0.05 Å along each axis, always in the same way.
+
+    A relaxation that starts where symmetry balances the forces may end on a saddle: so the vacancy would seem to stop
+    where it does not. A push of 0.02 Å was seen to leave it there, one of 0.05 Å to reach a minimum 60 meV lower.
+    """
+    moved = structure.copy()
+    # Multiples of an irrational angle: no atom is pushed as another one is, and no random numbers are needed.
+    pushes = _PUSH * np.sin(_GOLDEN_ANGLE * np.arange(1, 3 * len(structure) + 1)).reshape(-1, 3)
+    for atom, push in enumerate(pushes):
+        if is_free(structure, atom):
+            moved.translate_sites([atom], push, frac_coords=False, to_unit_cell=False)
     return moved
 
 

@@ -15,7 +15,7 @@ from anodeflow.schemas.interface import InterfaceDoc
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.schemas.vacancy import PathName, VacancyDoc
 from anodeflow.structures.path import first_path
-from anodeflow.structures.vacancy import unwrapped
+from anodeflow.structures.vacancy import released, unwrapped
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -110,7 +110,44 @@ def make_vacancy(
         If the alloy has no such atom, or no helper.
     """
     study = study | {"system": study["system"] or interface.system}
-    return _relax_trials(makers, start_search(interface, bulk, study), study)
+    search = start_search(interface, bulk, study)
+    free = released(interface.structure, interface.layer) if study["start"] == "surface" else None
+    if free is None:
+        return _relax_trials(makers, search, study)
+    label = f"{study['system']}: interface with the alloy's surface free"
+    relaxed = named(makers["relax"].make(free, label=label), label)
+    last = start_free(makers, interface, relaxed.output, bulk, study)
+    return replaced([relaxed, last], last, f"{_of(study)}: surface")
+
+
+@job
+def start_free(
+    makers: dict[str, Maker],
+    interface: InterfaceDoc,
+    relaxed: CalculationDoc | None,
+    bulk: CalculationDoc | None,
+    study: dict[str, Any],
+) -> Response:
+    """Take an atom out of the interface that was relaxed once more, now that its alloy may give way.
+
+    Raises
+    ------
+    CalculationError
+        If that relaxation failed.
+    """
+    if relaxed is None:
+        raise CalculationError(
+            f"{study['system']}: the interface could not be relaxed with the alloy's surface free; see that step."
+        )
+    again = interface.model_copy(
+        update={
+            "structure": unwrapped(interface.structure, relaxed.structure),
+            "energy": relaxed.energy,
+            "converged": relaxed.converged,
+            "calculation_ids": interface.calculation_ids | {"interface": relaxed.id},
+        }
+    )
+    return _relax_trials(makers, start_search(again, bulk, study), study)
 
 
 @job
