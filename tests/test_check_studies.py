@@ -140,7 +140,7 @@ def test_check_prints_groups_and_numbers(anodeflow, campaign_file):
         "diffusion: {adsorbate: Al, systems: [Al(001)]}",
     )
     shown = anodeflow("check", file).out
-    assert "metals on emt: 10 calculations, 4 of them for convergence tests, and hops as many as the run finds" in shown
+    assert "metals on emt: 10 calculations, 4 of them for convergence tests, and more as the run finds them" in shown
     assert "Al(001) [layers 4]: 4 calculations" in shown
     assert "shared: 2 calculations" in shown
     assert "diffusion of Al starts from the campaign's adsorption study on Al(001)." in shown
@@ -226,7 +226,12 @@ def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monke
 def test_studies_share_one_adsorption(campaign_file):
     study = "adsorption: {adsorbate: Al, systems: [Al(001)]}"
     campaign = Campaign.from_file(campaign_file(study, study))
-    names = [node.name for node in campaign_jobs(campaign._surfaces(), campaign.studies, {"campaign": "metals"})]
+    names = [
+        node.name
+        for node in campaign_jobs(
+            campaign._surfaces(), campaign._interfaces(), campaign.studies, {"campaign": "metals"}
+        )
+    ]
     assert names == ["Al bulk", "Al(001): slab", "Al atom", "Al(001): adsorption"]
 
 

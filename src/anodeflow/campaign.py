@@ -1,7 +1,8 @@
 """A campaign: a YAML file, validated, becomes one flow of jobs.
 
-The file says which surfaces are studied, how, and with which backend; docs/campaigns.md lists every key. What it may
-say stands in `campaign_input`; how a study becomes jobs and a plan, in `campaign_studies`.
+The file says which surfaces, interfaces and alloys are studied, how, and with which backend; docs/campaigns.md lists
+every key. What it may say stands in `campaign_input` and `campaign_alloy_input`; how a study becomes jobs and a plan,
+in `campaign_studies` and `campaign_alloys`.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from anodeflow.campaign_alloy_input import InterfaceSystem
 from anodeflow.campaign_changes import changed, without_foreign_settings, without_studies
-from anodeflow.campaign_input import Study, System
+from anodeflow.campaign_input import System
+from anodeflow.campaign_study import Study
 from anodeflow.data import data_folder
 from anodeflow.errors import InputError
 from anodeflow.yamlfile import YamlFile
@@ -20,13 +23,14 @@ if TYPE_CHECKING:
     from jobflow import Flow
 
     from anodeflow.backends.base import Backend
+    from anodeflow.campaign_interfaces import Interfaces
     from anodeflow.campaign_plan import Plan, PlannedCalculation
     from anodeflow.campaign_surfaces import Surfaces
     from anodeflow.execution.local import RunReport
 
 
 class Campaign(BaseModel):
-    """Surfaces, studies and a backend, under one name.
+    """Surfaces, interfaces, studies and a backend, under one name.
 
     >>> Campaign.from_file("workflows/quickstart.yaml").run()   # doctest: +SKIP
     """
@@ -37,7 +41,8 @@ class Campaign(BaseModel):
     description: str = Field(default="", description="What it is for.")
     reference: str | None = Field(default=None, description="DOI of the paper whose values are printed beside ours.")
     backend: str = Field(description="Name of a file in configs/backends, or path of one.")
-    systems: list[System] = Field(min_length=1, description="Surfaces.")
+    systems: list[System] = Field(default=[], description="Surfaces.")
+    interfaces: list[InterfaceSystem] = Field(default=[], description="Interfaces of an alloy and a metal.")
     studies: list[Study] = Field(min_length=1, description="Studies.")
 
     _file: YamlFile | None = PrivateAttr(default=None)
@@ -116,11 +121,11 @@ class Campaign(BaseModel):
         from anodeflow.campaign_check import CampaignCheck
         from anodeflow.campaign_plan import plan_campaign
 
-        surfaces = self._surfaces()
-        problems = CampaignCheck(surfaces, self._where).check(self.systems, self.studies)
+        surfaces, interfaces = self._surfaces(), self._interfaces()
+        problems = CampaignCheck(surfaces, interfaces, self._where).check(self.studies)
         if problems:
             raise InputError("\n".join(problems))
-        return plan_campaign(surfaces, self.studies)
+        return plan_campaign(surfaces, interfaces, self.studies)
 
     def flow(self) -> "Flow":
         """Return the flow of the whole campaign; steps that studies share are one job in it.
@@ -134,7 +139,8 @@ class Campaign(BaseModel):
 
         surfaces = self._surfaces()
         backend = surfaces.backend
-        jobs = campaign_jobs(surfaces, self.studies, {"campaign": self.name, "reference": self.reference})
+        labels = {"campaign": self.name, "reference": self.reference}
+        jobs = campaign_jobs(surfaces, self._interfaces(), self.studies, labels)
         flow = Flow(jobs, name=self.name)
         flow.update_metadata({"campaign": self.name, "backend": backend.name})
         return with_stable_uuids(flow, f"{self.name}/{backend.settings_hash()}")
@@ -149,6 +155,11 @@ class Campaign(BaseModel):
         from anodeflow.campaign_surfaces import Surfaces
 
         return Surfaces(self.systems, self.load_backend(), self._beside, self._built)
+
+    def _interfaces(self) -> "Interfaces":
+        from anodeflow.campaign_interfaces import Interfaces
+
+        return Interfaces(self.interfaces, self._surfaces())
 
     def _beside(self, name: str) -> str:
         """Return a path relative to the campaign file as one that can be opened; a catalogue name as it is."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.campaign_input import SurfaceStudy
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,19 +53,24 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
     def drop(name: str, keys: list[str]) -> None:
         notes.append(f"{name}: {', '.join(keys)} left out, backend {backend.name} has no such setting.")
 
-    systems = []
-    for system in campaign.systems:
-        foreign = [key for key in system.settings if key not in known]
-        if foreign:
-            drop(system.name, foreign)
-        kept = {key: value for key, value in system.settings.items() if key in known}
-        systems.append(system.model_copy(update={"settings": kept}))
+    changes: dict[str, Any] = {}
+    for key, systems in (("systems", campaign.systems), ("interfaces", campaign.interfaces)):
+        changes[key] = []
+        for system in systems:
+            foreign = [name for name in system.settings if name not in known]
+            if foreign:
+                drop(system.name, foreign)
+            own = {name: value for name, value in system.settings.items() if name in known}
+            changes[key].append(system.model_copy(update={"settings": own}))
     studies = []
     for study in campaign.studies:
+        if not isinstance(study.input, SurfaceStudy):
+            studies.append(study)
+            continue
         varied = study.input.convergence
         foreign = [key for key in varied if key not in declarations(backend)]
         if foreign:
             drop(f"convergence of {study.name}", foreign)
         kept = {key: values for key, values in varied.items() if key not in foreign}
         studies.append(study.model_copy(update={study.name: study.input.model_copy(update={"convergence": kept})}))
-    return {"systems": systems, "studies": studies}, notes
+    return changes | {"studies": studies}, notes

@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from anodeflow.analysis.bader_programs import choose_program
-from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, Study, SurfaceStudy, System
+from anodeflow.campaign_alloy_input import (
+    ElectrochemistryStudy,
+    InterdiffusionStudy,
+    InterfaceStudy,
+    InterfaceSystem,
+    OrderingsStudy,
+    VacancyStudy,
+)
+from anodeflow.campaign_alloys import of_binary, ranking_backend
+from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, SurfaceStudy, System
+from anodeflow.campaign_interfaces import Interface, Interfaces
+from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.errors import BackendUnavailableError, InputError
 
@@ -14,27 +25,39 @@ class CampaignCheck:
 
     Parameters
     ----------
-    surfaces
-        Surfaces of the campaign.
+    surfaces, interfaces
+        Surfaces and interfaces of the campaign.
     where
         Function that says where in the file a key stands (keys and list indices).
     """
 
-    def __init__(self, surfaces: Surfaces, where: Callable[..., str]) -> None:
-        self.surfaces, self.backend, self.where = surfaces, surfaces.backend, where
+    def __init__(self, surfaces: Surfaces, interfaces: Interfaces, where: Callable[..., str]) -> None:
+        self.surfaces, self.interfaces = surfaces, interfaces
+        self.backend, self.where = surfaces.backend, where
         self.problems: list[str] = []
 
-    def check(self, systems: Sequence[System], studies: Sequence[Study]) -> list[str]:
+    def check(self, studies: Sequence[Study]) -> list[str]:
         """Return the sentences; none if the campaign can run."""
+        systems = self.surfaces.systems
         self._attempt(("backend",), self.backend.check_available)
-        self._names([system.name for system in systems])
+        self._names("systems", [system.name for system in systems])
+        self._names("interfaces", [system.name for system in self.interfaces.systems])
         good = [surface for index, system in enumerate(systems) for surface in self._system(index, system)]
         known = [system.name for system in systems]
         known += [surface.system.name for surface in good if surface.system.name not in known]
+        contacts = [
+            each for index, system in enumerate(self.interfaces.systems) for each in self._interface(index, system)
+        ]
         for index, entry in enumerate(studies):
             self._capabilities(index, entry)
             if isinstance(entry.input, SurfaceStudy):
                 self._surface_study(index, entry.name, entry.input, good, known)
+            elif isinstance(entry.input, InterfaceStudy):
+                self._interface_study(index, entry.name, entry.input, contacts)
+            elif isinstance(entry.input, OrderingsStudy):
+                self._orderings(index, entry.input)
+            elif isinstance(entry.input, ElectrochemistryStudy):
+                self._electrochemistry(index, entry.input, studies)
         return list(dict.fromkeys(self.problems))
 
     def _attempt(self, location: tuple[Any, ...], action: Callable[..., Any], *arguments: Any) -> Any:
@@ -48,10 +71,10 @@ class CampaignCheck:
     def _tell(self, problem: str, *location: Any) -> None:
         self.problems.append(f"{self.where(*location)}: {problem}")
 
-    def _names(self, names: list[str]) -> None:
+    def _names(self, key: str, names: list[str]) -> None:
         for index, name in enumerate(names):
             if name in names[:index]:
-                self._tell(f"the name {name!r} is taken already.", "systems", index, "name")
+                self._tell(f"the name {name!r} is taken already.", key, index, "name")
 
     def _system(self, index: int, system: System) -> list[Surface]:
         """Check one system; return its surfaces, none if it is wrong."""
@@ -66,6 +89,21 @@ class CampaignCheck:
         backend = surfaces[0].backend if surfaces else self.backend
         self._attempt((*here, "structure"), backend.check_elements, {site.specie.symbol for site in structure})
         return surfaces
+
+    def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:
+        """Check one interface; return one a termination, none if it is wrong."""
+        here = ("interfaces", index)
+        before = len(self.problems)
+        for key, value in system.settings.items():
+            self._attempt((*here, "settings", key), self.backend.with_settings, {key: value})
+        for key in ("alloy", "metal"):
+            structure = self._attempt((*here, key), self.surfaces.structure, getattr(system, key))
+            if structure is not None:
+                elements = {site.specie.symbol for site in structure}
+                self._attempt((*here, key), self.backend.check_elements, elements)
+        if len(self.problems) > before:
+            return []
+        return self._attempt(here, self.interfaces.terminations, system) or []
 
     def _capabilities(self, index: int, entry: Study) -> None:
         missing = entry.input.needs - self.backend.capabilities
@@ -83,6 +121,8 @@ class CampaignCheck:
         self, index: int, name: str, study: SurfaceStudy, good: Sequence[Surface], known: Sequence[str]
     ) -> None:
         here = ("studies", index, name)
+        if not self.surfaces.systems:
+            self._tell(f"{name} studies surfaces, and the campaign has none: list some under systems.", *here)
         if study.systems != "all":
             for place, wanted in enumerate(study.systems):
                 if wanted not in known:
@@ -100,6 +140,61 @@ class CampaignCheck:
                     self._attempt((*here, "sites"), self.surfaces.choice, surface, study)
                 for parameter, values in study.convergence.items():
                     self._attempt((*here, "convergence", parameter), self._vary, surface, parameter, values)
+
+    def _interface_study(self, index: int, name: str, study: InterfaceStudy, good: Sequence[Interface]) -> None:
+        here = ("studies", index, name)
+        known = list(dict.fromkeys(name for each in good for name in (each.family, each.name)))
+        systems = [system.name for system in self.interfaces.systems]
+        if not systems:
+            self._tell(f"{name} studies interfaces, and the campaign has none: list some under interfaces.", *here)
+        for place, wanted in enumerate([] if study.interfaces == "all" else study.interfaces):
+            if wanted not in known + systems:
+                there = ", ".join(dict.fromkeys(known + systems))
+                self._tell(f"unknown interface {wanted!r}; there is {there}.", *here, "interfaces", place)
+        needed = {"element": getattr(study, "element", None), "helper": getattr(study, "helper", None)}
+        if isinstance(study, VacancyStudy) and "II" not in study.paths:
+            needed["helper"] = None
+        for each in good:
+            if study.interfaces != "all" and not {each.family, each.name} & set(study.interfaces):
+                continue
+            elements = {site.specie.symbol for site in self.surfaces.structure(each.system.alloy)}
+            for key, element in needed.items():
+                if element is not None and element not in elements:
+                    self._tell(
+                        f"{each.name}: its alloy {each.system.alloy} has no {element}, only "
+                        f"{', '.join(sorted(elements))}: name another {key}.",
+                        *(*here, key),
+                    )
+            layers = each.system.metal_layers
+            if isinstance(study, InterdiffusionStudy) and study.depth > layers:
+                self._tell(
+                    f"{each.name}: its metal has {layers} layers, so nothing goes to depth {study.depth}: lower depth "
+                    "or raise metal_layers.",
+                    *(*here, "depth"),
+                )
+
+    def _orderings(self, index: int, study: OrderingsStudy) -> None:
+        from pymatgen.core import Composition
+
+        here = ("studies", index, "orderings")
+        rank = self._attempt((*here, "rank_with"), ranking_backend, study, self.backend)
+        elements = {element.symbol for element in Composition(study.composition).elements}
+        for backend in [self.backend] if rank is None or rank is self.backend else [self.backend, rank]:
+            self._attempt((*here, "composition"), backend.check_elements, elements)
+            self._attempt((*here, "rank_with"), backend.check_available)
+        for element in sorted(elements):
+            self._attempt((*here, "composition"), self.surfaces.metal, element)
+
+    def _electrochemistry(self, index: int, study: ElectrochemistryStudy, studies: Sequence[Study]) -> None:
+        here = ("studies", index, "electrochemistry")
+        for key in ("ion", "partner"):
+            self._attempt((*here, key), self.surfaces.metal, getattr(study, key))
+        if not of_binary(study, studies):
+            self._tell(
+                f"electrochemistry of {study.ion}-{study.partner} needs orderings of at least one of their alloys: add "
+                "an orderings study.",
+                *here,
+            )
 
     def _vary(self, surface: Surface, parameter: str, values: Sequence[float]) -> None:
         """Raise InputError if a surface cannot be studied with a parameter at one of the values."""

@@ -7,8 +7,11 @@ from jobflow import Flow, Job
 
 from anodeflow.address import content_hash
 from anodeflow.backends.base import Backend
-from anodeflow.campaign_input import AdsorptionStudy, Study
+from anodeflow.campaign_alloys import build_alloy_studies
+from anodeflow.campaign_input import AdsorptionStudy
+from anodeflow.campaign_interfaces import Interfaces
 from anodeflow.campaign_studies import STUDIES, cases
+from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces, backend_key
 from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.workflows.adsorption import AdsorptionMaker
@@ -104,7 +107,9 @@ class Steps:
         )
 
 
-def campaign_jobs(surfaces: Surfaces, studies: Sequence[Study], labels: dict[str, Any]) -> list[Flow | Job]:
+def campaign_jobs(
+    surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study], labels: dict[str, Any]
+) -> list[Flow | Job]:
     """Return all jobs and flows of a campaign: shared steps, studies, their variants and convergence tests."""
     steps = Steps(surfaces, labels)
     tests = []
@@ -115,4 +120,5 @@ def campaign_jobs(surfaces: Surfaces, studies: Sequence[Study], labels: dict[str
         if variants:
             maker = ConvergenceMaker(of=case.name, system=case.base.name, parameters=case.parameters)
             tests.append(maker.make(base.output, [[variant.output for variant in row] for row in variants]))
+    build_alloy_studies(interfaces, studies, steps)
     return [*steps.made.values(), *tests]

@@ -1,9 +1,8 @@
-"""What a campaign file may say: surfaces and studies, each key with its default."""
+"""What a campaign file may say of surfaces: systems and studies, each key with its default."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.spec import SlabSpec
@@ -37,6 +36,28 @@ class StudyInput(BaseModel):
     needs: ClassVar[frozenset[str]] = frozenset()
     """Capabilities of the backend without which the study is refused."""
 
+
+def known_element(symbol: str) -> str:
+    """Return the symbol of an element; a validator of fields.
+
+    Raises
+    ------
+    ValueError
+        If there is no such element.
+    """
+    from ase.data import atomic_numbers
+
+    if symbol not in atomic_numbers or symbol == "X":
+        raise ValueError(f"{symbol!r} is no chemical element")
+    return symbol
+
+
+class SurfaceStudy(StudyInput):
+    """A study of one adatom on some surfaces."""
+
+    adsorbate: str = Field(default="Li", description="Element of the adatom.")
+    systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
+
     convergence: dict[str, list[float]] = Field(
         default_factory=dict,
         description="Parameter (layers, vacuum, min_width, or a number among the backend's settings) -> values at "
@@ -51,21 +72,7 @@ class StudyInput(BaseModel):
                 raise ValueError(f"{name} has no values: give some, or leave it out")
         return convergence
 
-
-class SurfaceStudy(StudyInput):
-    """A study of one adatom on some surfaces."""
-
-    adsorbate: str = Field(default="Li", description="Element of the adatom.")
-    systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
-
-    @field_validator("adsorbate")
-    @classmethod
-    def _element(cls, symbol: str) -> str:
-        from ase.data import atomic_numbers
-
-        if symbol not in atomic_numbers or symbol == "X":
-            raise ValueError(f"{symbol!r} is no chemical element")
-        return symbol
+    _element = field_validator("adsorbate")(known_element)
 
 
 class AdsorptionStudy(SurfaceStudy):
@@ -123,37 +130,3 @@ class DiffusionStudy(SurfaceStudy):
         if any(temperature <= 0 for temperature in temperatures):
             raise ValueError("temperatures are in K and above 0")
         return temperatures
-
-
-class Study(BaseModel):
-    """One entry of `studies`: the name of the study, and what it wants to know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    adsorption: AdsorptionStudy | None = Field(default=None, description="Binding of an adatom.")
-    charge: ChargeStudy | None = Field(default=None, description="Bader charge of the adatom.")
-    diffusion: DiffusionStudy | None = Field(default=None, description="Hops of the adatom.")
-
-    @model_validator(mode="after")
-    def _one(self) -> "Study":
-        if len(list(self._given())) != 1 or len(self.model_fields_set) != 1:
-            raise ValueError(
-                f"each entry names one study with its settings; there is {', '.join(type(self).model_fields)}"
-            )
-        return self
-
-    @property
-    def name(self) -> str:
-        """Name of the study."""
-        return next(self._given())[0]
-
-    @property
-    def input(self) -> Any:
-        """What the study was told."""
-        return next(self._given())[1]
-
-    def _given(self) -> Iterator[tuple[str, StudyInput]]:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if value is not None:
-                yield name, value

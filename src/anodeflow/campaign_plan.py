@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from anodeflow.backends.base import Backend
-from anodeflow.campaign_input import AdsorptionStudy, Study
+from anodeflow.campaign_alloys import plan_alloy_studies
+from anodeflow.campaign_input import AdsorptionStudy
+from anodeflow.campaign_interfaces import Interfaces
 from anodeflow.campaign_studies import STUDIES, cases
+from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.schemas.calculation import Task
 from anodeflow.structures.site_choice import SiteChoice
@@ -31,7 +34,7 @@ class PlannedCalculation:
     group
         Surface (with the changed parameter in a convergence test), or `shared`.
     number
-        1; none: as many as the run finds (hops).
+        1; none: as many as the run finds (hops, registry shifts).
     variant
         Whether only a convergence test asks for it.
     """
@@ -73,6 +76,14 @@ class Plan:
         """Plan a calculation on a surface; return its label."""
         return self.add(PlannedCalculation(label, task, atoms, tuple(after), surface.name, number))
 
+    def single(self, label: str, task: Task, atoms: int, after: Sequence[str], group: str) -> str:
+        """Plan a calculation of some other system than a surface; return its label."""
+        return self.add(PlannedCalculation(label, task, atoms, tuple(after), group))
+
+    def several(self, label: str, task: Task, atoms: int, after: Sequence[str], group: str) -> str:
+        """Plan calculations of which the run finds how many there are; return their label."""
+        return self.add(PlannedCalculation(label, task, atoms, tuple(after), group, number=None))
+
     def atoms(self, surface: Surface) -> int:
         """Return the number of atoms of the clean slab."""
         return len(self.surfaces.slab(surface).structure)
@@ -113,7 +124,7 @@ class Plan:
         ]
 
 
-def plan_campaign(surfaces: Surfaces, studies: Sequence[Study]) -> Plan:
+def plan_campaign(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study]) -> Plan:
     """Return the plan of all studies, their variants for convergence tests included.
 
     Raises
@@ -126,4 +137,6 @@ def plan_campaign(surfaces: Surfaces, studies: Sequence[Study]) -> Plan:
         for surface in [case.base, *(surface for row in case.variants for surface in row)]:
             plan.in_variant = bool(surface.variant)
             STUDIES[case.name].plan(case, surface, plan)
+    plan.in_variant = False
+    plan_alloy_studies(interfaces, studies, plan)
     return plan

@@ -1,4 +1,4 @@
-"""The studies that a campaign may name: how each is built from shared steps, and what it is going to compute.
+"""The studies of surfaces: how each is built from shared steps, and what it is going to compute.
 
 A new study is an input model (:mod:`anodeflow.campaign_input`) and an entry of `STUDIES`: a builder and a planner.
 """
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.analysis.convergence import ConvergenceParameter
-from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, Study, SurfaceStudy
+from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, SurfaceStudy
+from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.structures.site_choice import SiteChoice
 
@@ -52,7 +53,7 @@ class Case:
 
 
 def cases(surfaces: Surfaces, studies: Sequence[Study]) -> Iterator[Case]:
-    """Yield every study on each of its surfaces.
+    """Yield every study of surfaces on each of them.
 
     Raises
     ------
@@ -60,6 +61,8 @@ def cases(surfaces: Surfaces, studies: Sequence[Study]) -> Iterator[Case]:
         If a slab cannot be built, or a choice or a value is not possible.
     """
     for entry in studies:
+        if not isinstance(entry.input, SurfaceStudy):
+            continue
         for surface in surfaces.of(entry.input.systems):
             yield case_of(surfaces, studies, entry, surface)
 

@@ -105,7 +105,7 @@ class Surfaces:
 
     def structure(self, name: str) -> Structure:
         """Return a bulk of the catalogue or of a file."""
-        return self._once(("structure", name), lambda: load_structure(self._beside(name)))
+        return self.once(("structure", name), lambda: load_structure(self._beside(name)))
 
     def host(self, name: str) -> HostLattice | None:
         """Return the host lattice of a bulk."""
@@ -170,7 +170,7 @@ class Surfaces:
     def sites(self, surface: Surface, adsorbate: str) -> list[AdsorptionSite]:
         """Return all sites of the ideal slab."""
         key = ("sites", surface.system.structure, surface.system.slab_spec(), adsorbate)
-        return self._once(key, lambda: adsorption_sites(self.slab(surface).structure, adsorbate))
+        return self.once(key, lambda: adsorption_sites(self.slab(surface).structure, adsorbate))
 
     def choice(self, surface: Surface, study: AdsorptionStudy) -> SiteChoice | None:
         """Return the sites that a study chooses on a surface (that of no variant); none: all.
@@ -219,6 +219,8 @@ class Surfaces:
         return element + size + self._changes(backend)
 
     def _changes(self, backend: Backend) -> str:
+        if backend.name != self.backend.name:
+            return f" [{backend.name}]"
         usual = self.backend.settings.model_dump()
         words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual[name]]
         return f" [{', '.join(words)}]" if words else ""
@@ -237,9 +239,10 @@ class Surfaces:
             bulk, host = self.structure(system.structure), self.host(system.structure)
             return build_slabs(bulk, spec, host) if spec.termination == "all" else [build_slab(bulk, spec, host)]
 
-        return self._once(("slabs", system.structure, spec), build)
+        return self.once(("slabs", system.structure, spec), build)
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what is kept under `key`, made by `make` when it is asked for the first time."""
         if key not in self._built:
             self._built[key] = make()
         return self._built[key]

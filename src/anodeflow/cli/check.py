@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from anodeflow.campaign_plan import PlannedCalculation
 
 
+_MANY, _SHOWN = 30, 3  # of more calculations alike than this, only the first few are printed
+
+
 @app.command()
 def check(
     file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
@@ -29,6 +32,7 @@ def check(
     Example: [bold]anodeflow check workflows/quickstart.yaml[/bold]
     """
     import json
+    from collections import Counter
     from dataclasses import asdict
 
     from rich.console import Console
@@ -56,7 +60,15 @@ def check(
         members = [calculation for calculation in planned if calculation.group == group]
         top = tree.add(f"[bold]{_escaped(group)}[/bold]: {_count(members)}", highlight=False)
         branches: dict[str, Tree] = {}
+        alike = Counter((calculation.task, calculation.after) for calculation in members)
+        shown: Counter[tuple[str, tuple[str, ...]]] = Counter()
         for calculation in members:
+            kind = (calculation.task, calculation.after)
+            shown[kind] += 1
+            if alike[kind] > _MANY and shown[kind] > _SHOWN:
+                if shown[kind] == alike[kind]:
+                    top.add(f"[dim]... {alike[kind] - _SHOWN} more like these: --format json[/dim]", highlight=False)
+                continue
             parent = branches.get(calculation.after[0], top) if len(calculation.after) == 1 else top
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
@@ -73,7 +85,7 @@ def _count(planned: "list[PlannedCalculation]") -> str:
     if 0 < variants < number:
         text += f", {variants} of them for convergence tests"
     if any(calculation.number is None for calculation in planned):
-        text += ", and hops as many as the run finds"
+        text += ", and more as the run finds them"
     return text
 
 

@@ -1,0 +1,232 @@
+"""Studies of interfaces and alloys: how each is built from shared steps, and what it is going to compute.
+
+A new one is an input model (:mod:`anodeflow.campaign_alloy_input`) and an entry of `INTERFACE_STUDIES`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.backends import load_backend
+from anodeflow.backends.base import Backend
+from anodeflow.campaign_alloy_input import (
+    ElectrochemistryStudy,
+    InterdiffusionStudy,
+    InterfaceStudy,
+    OrderingsStudy,
+    VacancyStudy,
+)
+from anodeflow.campaign_interfaces import Interface, Interfaces
+from anodeflow.campaign_study import Study
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.campaign_flow import Steps
+    from anodeflow.campaign_plan import Plan
+
+
+@dataclass(frozen=True)
+class InterfaceStudyKind:
+    """How a study of an interface is built and planned.
+
+    Attributes
+    ----------
+    build
+        Returns the flow of the study on an interface; its output is the document.
+    plan
+        Plans its calculations, those of the interface excepted.
+    """
+
+    build: "Callable[[Any, Interface, Steps], Flow]"
+    plan: "Callable[[Any, Interface, Plan, int, str], None]"
+
+
+def build_alloy_studies(interfaces: Interfaces, studies: Sequence[Study], steps: "Steps") -> None:
+    """Add the studies of interfaces and alloys to the steps of a campaign.
+
+    Raises
+    ------
+    InputError
+        If an interface cannot be built.
+    """
+    for entry in studies:
+        if isinstance(entry.input, InterfaceStudy):
+            for interface in interfaces.of(entry.input.interfaces):
+                INTERFACE_STUDIES[entry.name].build(entry.input, interface, steps)
+        elif isinstance(entry.input, OrderingsStudy):
+            _build_orderings(entry.input, steps)
+    for entry in studies:
+        if isinstance(entry.input, ElectrochemistryStudy):
+            _build_electrochemistry(entry.input, studies, steps)
+
+
+def plan_alloy_studies(interfaces: Interfaces, studies: Sequence[Study], plan: "Plan") -> None:
+    """Plan the studies of interfaces and alloys.
+
+    Raises
+    ------
+    InputError
+        If an interface cannot be built, or no cell holds a composition.
+    """
+    for entry in studies:
+        if isinstance(entry.input, InterfaceStudy):
+            for interface in interfaces.of(entry.input.interfaces):
+                atoms, last = _plan_interface(interfaces, interface, plan)
+                INTERFACE_STUDIES[entry.name].plan(entry.input, interface, plan, atoms, last)
+        elif isinstance(entry.input, OrderingsStudy):
+            _plan_orderings(entry.input, plan)
+        elif isinstance(entry.input, ElectrochemistryStudy):
+            for element in (entry.input.ion, entry.input.partner):
+                plan.bulk(plan.surfaces.metal(element), plan.surfaces.backend)
+
+
+def of_binary(study: ElectrochemistryStudy, studies: Sequence[Study]) -> list[OrderingsStudy]:
+    """Return the orderings studies of a campaign whose alloy has the two elements of an electrochemistry study."""
+    from pymatgen.core import Composition
+
+    wanted = {study.ion, study.partner}
+    found = [entry.input for entry in studies if isinstance(entry.input, OrderingsStudy)]
+    return [each for each in found if {str(e) for e in Composition(each.composition).elements} == wanted]
+
+
+def ranking_backend(study: OrderingsStudy, backend: Backend) -> Backend:
+    """Return the backend that relaxes all orderings; the campaign's own where the two have one name."""
+    return backend if study.rank_with == backend.name else load_backend(study.rank_with)
+
+
+def _interface_flow(interface: Interface, steps: "Steps") -> "Flow":
+    """Return the relaxed interface; output: InterfaceDoc."""
+    from anodeflow.workflows.interface import InterfaceMaker
+
+    system, backend = interface.system, interface.backend
+    maker = InterfaceMaker(
+        relax=backend.relax(),
+        static=backend.static(),
+        spec=system.interface_spec(),
+        alloy=system.alloy,
+        metal=system.metal,
+        system=interface.name,
+        **steps.labels,
+    )
+    alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)
+    hosts = (steps.surfaces.host(system.alloy), steps.surfaces.host(system.metal))
+    return steps.once(("interface", interface.name), lambda: maker.make(alloy.output, metal.output, *hosts))
+
+
+def _plan_interface(interfaces: Interfaces, interface: Interface, plan: "Plan") -> tuple[int, str]:
+    """Plan the interface; return its number of atoms and the label of its relaxation."""
+    cell, name, system = interfaces.cell(interface), interface.name, interface.system
+    atoms = len(cell.structure)
+    bulks = [plan.bulk(system.alloy, interface.backend), plan.bulk(system.metal, interface.backend)]
+    scan = plan.several(f"{name}: registry", "static", atoms, bulks, name)
+    relaxed = plan.single(f"{name}: interface", "relax", atoms, [scan], name)
+    for side in ("alloy", "metal"):
+        plan.single(f"{name}: {side} alone", "relax", cell.side.count(side), [scan], name)
+    return atoms, relaxed
+
+
+def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.interdiffusion import InterdiffusionMaker
+
+    start = _interface_flow(interface, steps)
+    options = study.model_dump(exclude={"interfaces"})
+    maker = InterdiffusionMaker(relax=interface.backend.relax(), system=interface.name, **options, **steps.labels)
+    key = ("interdiffusion", interface.name, study.model_dump_json(exclude={"interfaces"}))
+    return steps.once(key, lambda: maker.make(start.output))
+
+
+def _plan_interdiffusion(study: InterdiffusionStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
+    plan.several(f"{interface.name}: {study.element} exchanged", "relax", atoms, [last], interface.name)
+
+
+def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.vacancy import VacancyMaker
+
+    backend, start = interface.backend, _interface_flow(interface, steps)
+    bulk = steps.bulk(steps.surfaces.metal(study.element), backend)
+    options = study.model_dump(exclude={"interfaces"})
+    maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), system=interface.name, **options, **steps.labels)
+    key = ("vacancy", interface.name, study.model_dump_json(exclude={"interfaces"}))
+    return steps.once(key, lambda: maker.make(start.output, bulk.output))
+
+
+def _plan_vacancy(study: VacancyStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
+    plan.bulk(plan.surfaces.metal(study.element), interface.backend)
+    name = f"{interface.name}: {study.element} vacancy"
+    stops = plan.several(f"{name}, its stops", "relax", atoms - 1, [last], interface.name)
+    if study.barriers:
+        plan.several(f"{name}, its hops", "neb", atoms - 1, [stops], interface.name)
+
+
+def _build_orderings(study: OrderingsStudy, steps: "Steps") -> "Flow":
+    from pymatgen.core import Composition
+
+    from anodeflow.workflows.orderings import OrderingsMaker
+
+    backend = steps.surfaces.backend
+    rank = ranking_backend(study, backend)
+    elements = [element.symbol for element in Composition(study.composition).elements]
+    maker = OrderingsMaker(
+        rank=rank.relax(cell=True),
+        confirm=None if rank is backend else backend.relax(cell=True),
+        system=study.composition,
+        **study.model_dump(exclude={"rank_with"}),
+        **steps.labels,
+    )
+
+    def bulks(by: Backend) -> dict[str, Any]:
+        return {element: steps.bulk(steps.surfaces.metal(element), by).output for element in elements}
+
+    rank_bulks = None if rank is backend else bulks(rank)
+    return steps.once(("orderings", study.model_dump_json()), lambda: maker.make(bulks(backend), rank_bulks))
+
+
+def _plan_orderings(study: OrderingsStudy, plan: "Plan") -> None:
+    from pymatgen.core import Composition
+
+    from anodeflow.structures.orderings import enumerate_orderings
+
+    surfaces = plan.surfaces
+    rank = ranking_backend(study, surfaces.backend)
+    metals = [surfaces.metal(element.symbol) for element in Composition(study.composition).elements]
+    backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
+    bulks = [plan.bulk(metal, backend) for metal in metals for backend in backends]
+    crystals = {metal: surfaces.structure(metal) for metal in metals}
+    volumes = {str(crystal[0].specie): crystal.volume / len(crystal) for crystal in crystals.values()}
+    found = surfaces.once(
+        ("orderings", study.composition, tuple(study.hosts), study.max_atoms),
+        lambda: enumerate_orderings(study.composition, study.hosts, study.max_atoms, volumes),
+    )
+    group = study.composition
+    ranked = [
+        plan.single(
+            f"{group}: ordering {each.index} on {each.host.lattice}", "relax_cell", len(each.structure), bulks, group
+        )
+        for each in found
+    ]
+    if rank is not surfaces.backend:
+        plan.several(f"{group}: confirmation of the lowest", "relax_cell", study.max_atoms, ranked, group)
+    if study.sqs_atoms is not None:
+        plan.several(f"{group}: special quasi-random structure", "relax_cell", study.sqs_atoms, ranked, group)
+
+
+def _build_electrochemistry(study: ElectrochemistryStudy, studies: Sequence[Study], steps: "Steps") -> "Flow":
+    from anodeflow.workflows.electrochemistry import ElectrochemistryMaker
+
+    backend = steps.surfaces.backend
+    documents = [_build_orderings(each, steps).output for each in of_binary(study, studies)]
+    bulks = {
+        element: steps.bulk(steps.surfaces.metal(element), backend).output for element in (study.ion, study.partner)
+    }
+    maker = ElectrochemistryMaker(
+        ion=study.ion, partner=study.partner, system=f"{study.ion}-{study.partner}", **steps.labels
+    )
+    return steps.once(("electrochemistry", study.ion, study.partner), lambda: maker.make(documents, bulks))
+
+
+INTERFACE_STUDIES = {
+    "interdiffusion": InterfaceStudyKind(_build_interdiffusion, _plan_interdiffusion),
+    "vacancy": InterfaceStudyKind(_build_vacancy, _plan_vacancy),
+}
+"""Name of a study of interfaces in a campaign file -> how it is built and planned."""
