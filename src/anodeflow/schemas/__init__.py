@@ -14,9 +14,11 @@ from anodeflow.schemas.diffusion import (
     RejectedSite,
     SurfaceMinimum,
 )
+from anodeflow.schemas.electrochemistry import ElectrochemistryDoc, HullPoint, PhaseCapacity, VoltageStep
 from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
+from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 from anodeflow.schemas.vacancy import VacancyDoc, VacancyHop, VacancyPath, VacancyStop, VacancyTrial
@@ -32,11 +34,15 @@ __all__ = [
     "ConvergenceDoc",
     "ConvergencePoint",
     "ConvergenceSeries",
+    "DiffractionPattern",
+    "DiffractionPeak",
     "DiffusionPath",
     "Diffusivity",
+    "ElectrochemistryDoc",
     "ExchangePoint",
     "Hop",
     "HopStep",
+    "HullPoint",
     "InterdiffusionDoc",
     "InterfaceCandidate",
     "InterfaceDoc",
@@ -44,8 +50,11 @@ __all__ = [
     "MigrationDoc",
     "NebDoc",
     "NonNuclearBasin",
+    "OrderingsDoc",
     "PathSymmetry",
+    "PhaseCapacity",
     "ProfilePoint",
+    "RankedOrdering",
     "RegistryPoint",
     "RejectedSite",
     "ResultRow",
@@ -57,4 +66,5 @@ __all__ = [
     "VacancyPath",
     "VacancyStop",
     "VacancyTrial",
+    "VoltageStep",
 ]

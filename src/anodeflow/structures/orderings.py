@@ -1,0 +1,289 @@
+"""Orderings of an alloy's atoms on simple host lattices, enumerated by icet, and whether a relaxation kept the host.
+
+icet: M. Ångqvist et al., Adv. Theory Simul. 2, 1900015 (2019); the enumeration is that of G. L. W. Hart and
+R. W. Forcade, Phys. Rev. B 77, 224115 (2008) and 80, 014120 (2009).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from math import lcm
+from typing import Any, NamedTuple
+
+import numpy as np
+import spglib
+from ase.build import bulk
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Composition, Element, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+from scipy.constants import Avogadro
+
+from anodeflow.errors import InputError
+from anodeflow.structures.host import SYMPREC, HostLattice, HostName
+from anodeflow.structures.standard_cell import standard_cell
+
+ATOMS_IN_PRIMITIVE_CELL: dict[HostName, int] = {"bcc": 1, "fcc": 1, "hcp": 2}
+"""Host lattices that are known, and the atoms of their primitive cells."""
+MOST = 1000
+"""So many orderings are enumerated at most: their number grows exponentially with the size of the cell."""
+LARGEST_DISPLACEMENT = 0.4
+"""An atom further than this from its host site has left it, Å. (The shuffle from hcp to bcc is 0.55 Å in Li-Mg.)"""
+_TOLERANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+"""Tolerances in which a host is sought in a relaxed structure, Å."""
+_NUMBERS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
+_AXIAL_RATIO = 1.62
+"""c/a of hcp before its relaxation: ideal is 1.633, Mg has 1.62."""
+
+
+class Ordering(BaseModel):
+    """An ordering on its ideal host lattice, or a special quasi-random structure there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="Number among those enumerated.")
+    structure: Structure = Field(description="Atoms on the sites of the unstrained host, in a compact primitive cell.")
+    host: HostLattice = Field(description="The host lattice, and this cell in terms of it.")
+    correlation_error: float | None = Field(
+        default=None,
+        description="Special quasi-random structures: mean magnitude of the difference between its pair and triplet "
+        "correlations and those of the random alloy.",
+    )
+
+
+class HostCheck(NamedTuple):
+    """Whether a relaxed ordering still stands on its host.
+
+    Attributes
+    ----------
+    survived
+        The relaxed cell is a cell of the host (edges within 10 %, angles within 6°), and no atom is further than
+        `LARGEST_DISPLACEMENT` from its site.
+    displacement
+        Largest distance of an atom from its site of the strained host, Å.
+    edges
+        Edges of the strained host's conventional cell, Å; none where it is no such cell any more.
+    """
+
+    survived: bool
+    displacement: float
+    edges: tuple[float, float, float] | None
+
+
+def enumerate_orderings(
+    composition: str | Composition,
+    hosts: Iterable[str] = ("bcc", "fcc", "hcp"),
+    max_atoms: int = 10,
+    volumes: Mapping[str, float] | None = None,
+) -> list[Ordering]:
+    """Return all symmetry-distinct orderings of a composition in cells of up to `max_atoms` atoms.
+
+    Parameters
+    ----------
+    composition
+        Composition of the alloy: Li3Mg7.
+    hosts
+        bcc, fcc, hcp.
+    max_atoms
+        Most atoms of a primitive cell.
+    volumes
+        Element -> volume in its bulk, Å³ an atom, between which the alloy's is interpolated (Vegard); None:
+        molar volumes at room temperature.
+
+    Returns
+    -------
+    list of Ordering
+        Host after host, small cells first. A host of which no cell fits is skipped where another one fits; see
+        :func:`cell_sizes`.
+
+    Raises
+    ------
+    InputError
+        If no cell of the limit holds the composition on any host, a host is unknown, there are not two elements, or
+        there are more than `MOST` orderings.
+    """
+    whole = whole_formula(composition)
+    known = known_hosts(hosts)
+    sizes = {host: cell_sizes(whole, host, max_atoms) for host in known}
+    if not any(sizes.values()):
+        would = ", ".join(f"{host} with {smallest_cell(whole, host)} atoms" for host in known)
+        raise InputError(
+            f"no cell of up to {max_atoms} atoms holds {whole.reduced_formula}: the smallest cells that do are "
+            f"{would}; raise max_atoms."
+        )
+    found: list[Ordering] = []
+    volume = vegard_volume(whole, volumes)
+    for host in known:
+        left = MOST - len(found)
+        ideal = list(islice(_enumerate(whole, host, sizes[host], volume), left + 1)) if sizes[host] else []
+        if len(ideal) > left:
+            raise InputError(
+                f"{whole.reduced_formula} has more than {MOST} orderings in cells of up to {max_atoms} atoms on "
+                f"{', '.join(known)}: lower max_atoms, or name fewer hosts."
+            )
+        for atoms in ideal:
+            structure, axes = standard_cell(*on_host(atoms, host, volume))
+            found.append(Ordering(index=len(found), structure=structure, host=axes))
+    return found
+
+
+def host_survived(ordering: Ordering, relaxed: Structure) -> HostCheck:
+    """Compare a relaxed ordering with its host; hcp that has turned into bcc fails by cell and by displacement.
+
+    Parameters
+    ----------
+    ordering
+        The ordering before its relaxation.
+    relaxed
+        The same atoms in the same order, relaxed with the cell.
+    """
+    move = relaxed.frac_coords - ordering.structure.frac_coords
+    move -= np.rint(move)
+    shift = (move - move.mean(axis=0)) @ relaxed.lattice.matrix
+    far = float(np.linalg.norm(shift, axis=1).max())
+    try:
+        edges = np.linalg.norm(ordering.host.cell(relaxed), axis=1).tolist()
+    except InputError:
+        return HostCheck(False, far, None)
+    return HostCheck(far < LARGEST_DISPLACEMENT, far, (edges[0], edges[1], edges[2]))
+
+
+def resembled_host(structure: Structure) -> HostName | None:
+    """Return the host lattice that a relaxed structure is nearest to; None: none within 0.6 Å.
+
+    All atoms are taken for the same element.
+    """
+    blind: Any = (structure.lattice.matrix, structure.frac_coords, [1] * len(structure))
+    for tolerance in _TOLERANCES:
+        data = spglib.get_symmetry_dataset(blind, symprec=tolerance)
+        primitive = spglib.find_primitive(blind, symprec=tolerance)
+        if data is not None and primitive is not None and data.number in _NUMBERS:
+            name, atoms = _NUMBERS[data.number]
+            if len(primitive[2]) == atoms:
+                return name
+    return None
+
+
+def ordering_name(structure: Structure, host: str) -> str:
+    """Return what an ordering is called: hcp Amm2 10 atoms."""
+    return f"{host} {space_group(structure)} {len(structure)} atoms"
+
+
+def space_group(structure: Structure) -> str:
+    """Return the Hermann-Mauguin symbol of a relaxed structure."""
+    return str(structure.get_space_group_info(symprec=SYMPREC)[0])
+
+
+def cell_sizes(composition: str | Composition, host: HostName, max_atoms: int) -> list[int]:
+    """Return the numbers of atoms, up to `max_atoms`, of the cells of a host that can hold a composition."""
+    smallest = smallest_cell(composition, host)
+    return list(range(smallest, max_atoms + 1, smallest))
+
+
+def smallest_cell(composition: str | Composition, host: HostName) -> int:
+    """Return the number of atoms of the smallest cell of a host that can hold a composition."""
+    return lcm(round(whole_formula(composition).num_atoms), ATOMS_IN_PRIMITIVE_CELL[host])
+
+
+def whole_formula(composition: str | Composition) -> Composition:
+    """Return a composition with the smallest whole numbers of atoms.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has fewer than two elements.
+    """
+    try:
+        whole = Composition(Composition(composition).get_integer_formula_and_factor(max_denominator=1000)[0])
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{composition!r} is no chemical formula: write it like Li3Mg7.") from error
+    if len(whole.elements) < 2:
+        raise InputError(f"{whole.reduced_formula} has nothing to order: give an alloy of two elements or more.")
+    return whole
+
+
+def known_hosts(hosts: Iterable[str]) -> list[HostName]:
+    """Return the names of hosts, each once.
+
+    Raises
+    ------
+    InputError
+        If one is unknown, or none is given.
+    """
+    found: list[HostName] = []
+    for name in hosts:
+        if name not in ATOMS_IN_PRIMITIVE_CELL:
+            raise InputError(f"there is no host lattice {name!r}: orderings stand on {_hosts()}.")
+        if name not in found:
+            found.append(name)
+    if not found:
+        raise InputError(f"orderings need a host lattice: name some of {_hosts()}.")
+    return found
+
+
+def vegard_volume(composition: Composition, volumes: Mapping[str, float] | None = None) -> float:
+    """Return the volume of an alloy between those of its elements, Å³ an atom.
+
+    Parameters
+    ----------
+    composition
+        Composition of the alloy.
+    volumes
+        Element -> Å³ an atom; None: from molar volumes at room temperature.
+    """
+    known = volumes or {element.symbol: _molar_volume(element) for element in composition.elements}
+    return sum(known[element.symbol] * composition.get_atomic_fraction(element) for element in composition.elements)
+
+
+def primitive_host(host: HostName, volume: float, element: str = "Li") -> Any:
+    """Return ASE Atoms of the primitive cell of a host with `volume` (Å³ an atom)."""
+    a, c = _edges(host, volume)
+    return bulk(element, host, a=a, c=c)
+
+
+def on_host(atoms: Any, host: HostName, volume: float) -> tuple[Structure, HostLattice]:
+    """Return ASE Atoms on a host of :func:`primitive_host`, unturned, with the cell in terms of that host."""
+    a, _ = _edges(host, volume)
+    conventional = primitive_host(host, volume).cell.array if host == "hcp" else np.eye(3) * a
+    axes = np.rint(24 * np.linalg.solve(conventional.T, atoms.cell.array.T).T) / 24
+    structure = AseAtomsAdaptor.get_structure(atoms)
+    plain = Structure(structure.lattice, structure.species, structure.frac_coords)
+    return plain, HostLattice(lattice=host, axes=(axes + 0.0).tolist())
+
+
+def require_icet() -> None:
+    """Raise InputError if icet is missing."""
+    try:
+        import icet  # noqa: F401
+    except ImportError as error:
+        raise InputError("orderings need icet: pip install 'anodeflow[orderings]'.") from error
+
+
+def _enumerate(composition: Composition, host: HostName, sizes: Sequence[int], volume: float) -> Any:
+    """Yield ASE Atoms of all orderings in cells of `sizes` atoms."""
+    require_icet()
+    from icet.tools import enumerate_structures
+
+    elements = [element.symbol for element in composition.elements]
+    fractions = {symbol: composition.get_atomic_fraction(symbol) for symbol in elements}
+    return enumerate_structures(
+        primitive_host(host, volume, elements[0]),
+        [size // ATOMS_IN_PRIMITIVE_CELL[host] for size in sizes],
+        elements,
+        concentration_restrictions={symbol: (value, value) for symbol, value in fractions.items()},
+        niggli_reduce=False,
+    )
+
+
+def _edges(host: HostName, volume: float) -> tuple[float, float | None]:
+    """Return a and c of a host's conventional cell, Å."""
+    if host == "hcp":
+        a = (4 * volume / (np.sqrt(3) * _AXIAL_RATIO)) ** (1 / 3)
+        return float(a), float(_AXIAL_RATIO * a)
+    return float(({"bcc": 2, "fcc": 4}[host] * volume) ** (1 / 3)), None
+
+
+def _molar_volume(element: Any) -> float:
+    return float(Element(element.symbol).molar_volume) * 1e24 / Avogadro
+
+
+def _hosts() -> str:
+    return ", ".join(ATOMS_IN_PRIMITIVE_CELL)
