@@ -143,5 +143,16 @@ $venv_python -c 'if True:
     mpi = "yes, with ScaLAPACK" if extension.have_mpi else "no (GPAW runs on one core)"
     print(f"setup: GPAW {gpaw.__version__} has libxc: {xc}; BLAS: {blas}; MPI: {mpi}")' ||
     fail "GPAW does not import: remove .venv and run it again."
+say "compiling BaderKit (a minute or two), so that the first Bader charge need not wait for it"
+quietly $venv_python -c 'if True:
+    import numpy
+    from anodeflow.analysis.bader import bader_partition
+    from anodeflow.density import DensityGrid
+    x = numpy.linspace(-4, 4, 32, endpoint=False)
+    squares = numpy.add.outer(numpy.add.outer(x**2, x**2), x**2)
+    values = numpy.exp(-squares / 2) / (2 * numpy.pi) ** 1.5
+    place = numpy.array([[4.0, 4.0, 4.0]])
+    bader_partition(DensityGrid(values, 8 * numpy.eye(3), place, numpy.array([1])))' ||
+    say "that failed (see the log): charge studies will say more"
 fingerprint >"$stamp"
 say "done: .venv/bin/anodeflow is ready"
