@@ -1,0 +1,112 @@
+"""From the orderings of several compositions to the document of hull, voltages and capacities."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymatgen.core import Composition
+
+from anodeflow.address import content_hash
+from anodeflow.analysis.orderings import check_references
+from anodeflow.analysis.phases import hull_points, ion_charge, phase_capacities, voltage_steps
+from anodeflow.analysis.study import study_fields
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.electrochemistry import ElectrochemistryDoc
+from anodeflow.schemas.orderings import OrderingsDoc
+
+_SMALL_VOLTAGE = 0.003
+"""V: about what 1 meV/atom, the least error of a formation energy, makes."""
+
+
+def electrochemistry_document(
+    orderings: Sequence[OrderingsDoc | None], bulks: Mapping[str, CalculationDoc], study: Mapping[str, Any]
+) -> ElectrochemistryDoc:
+    """Return the document.
+
+    Parameters
+    ----------
+    orderings
+        Orderings of several compositions of the two elements, by the same backend; none where a study failed.
+    bulks
+        Element -> relaxed bulk by the same backend.
+    study
+        `campaign`, `system`, `reference`, `ion`, `partner`.
+
+    Raises
+    ------
+    InputError
+        If a document is one of other elements or another backend, or a bulk is missing.
+    CalculationError
+        If all studies of orderings failed.
+    """
+    ion, partner, system = study["ion"], study["partner"], study["system"]
+    check_references(Composition({ion: 1, partner: 1}), bulks)
+    metals = {element: bulks[element] for element in dict.fromkeys((ion, partner))}
+    done = [document for document in orderings if document is not None]
+    if not done:
+        raise CalculationError(f"{system}: no composition has its orderings, so there is no hull; see their studies.")
+    for document in done:
+        _check(document, metals, study)
+    identifiers = {f"bulk {element}": bulk.id for element, bulk in metals.items()}
+    crystals = [(element, "bulk", f"bulk {element}", 0.0) for element in metals]
+    origins: dict[str, str] = {}
+    for document in done:
+        formula = Composition(document.formula).reduced_formula
+        for entry in [*document.kept, *([document.sqs] if document.sqs and document.sqs.state == "kept" else [])]:
+            if entry.formation_energy is None:
+                continue
+            step = f"{formula} {entry.name}"
+            identifiers[step] = document.calculation_ids[document.step(entry)]
+            origins[step] = document.document_id
+            crystals.append((formula, entry.name, step, entry.formation_energy))
+    points = hull_points(crystals, ion)
+    steps = voltage_steps(points, ion, partner)
+    first = metals[ion]
+    asked = {"ion": ion, "partner": partner}
+    fields = study_fields(
+        {**study, "adsorbate": ""},
+        first.backend,
+        f"{first.code} {first.code_version}",
+        {"calculation": first.settings, "electrochemistry": asked},
+        identifiers,
+    )
+    fields["document_id"] = content_hash([fields["document_id"], sorted(document.document_id for document in done)])
+    warnings = []
+    if len(done) < len(orderings):
+        warnings.append(
+            f"{len(orderings) - len(done)} of {len(orderings)} compositions are missing: their study failed"
+        )
+    if not steps:
+        warnings.append(f"no compound of {ion} and {partner} is on the hull, so there is no voltage step")
+    warnings += [
+        f"{step.initial} -> {step.final}: {1000 * step.voltage:.1f} mV is within the error of formation energies"
+        for step in steps
+        if step.voltage < _SMALL_VOLTAGE
+    ]
+    return ElectrochemistryDoc(
+        **fields,
+        warnings=warnings,
+        ion=ion,
+        partner=partner,
+        charge=ion_charge(ion),
+        points=points,
+        steps=steps,
+        capacities=phase_capacities(points, ion),
+        point_origins=origins,
+    )
+
+
+def _check(document: OrderingsDoc, metals: Mapping[str, CalculationDoc], study: Mapping[str, Any]) -> None:
+    """Refuse orderings of other elements or by another backend."""
+    elements = {element.symbol for element in Composition(document.formula).elements}
+    if elements != set(metals):
+        raise InputError(
+            f"{study['system']}: {document.formula} is no alloy of {study['ion']} and {study['partner']}: name "
+            "compositions of these two elements only."
+        )
+    for element, bulk in metals.items():
+        if abs(document.references[element] - bulk.energy_per_atom) > 1e-6:
+            raise InputError(
+                f"{study['system']}: the formation energies of {document.formula} ({document.backend}) and the bulk of "
+                f"{element} ({bulk.backend}) rest on different calculations: use one backend with the same settings."
+            )
