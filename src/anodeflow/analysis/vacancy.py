@@ -7,7 +7,7 @@ import numpy as np
 
 from anodeflow.analysis.diffusion import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
 from anodeflow.analysis.study import study_fields
-from anodeflow.analysis.vacancy_search import VacancySearch, trial_words
+from anodeflow.analysis.vacancy_search import VacancySearch
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc
@@ -216,20 +216,23 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
         else:
             hops.append(hop)
     stops = path.stops[:1] + [search.hops[hop].final for hop in hops]
-    saddles, climbs, lowest = [], [], np.inf
+    saddles: list[float] = []
+    climbs: dict[int, float] = {}
+    lowest = np.inf
     for hop in hops:
         start, barrier = search.stops[search.hops[hop].initial].energy, search.hops[hop].barrier_forward
         lowest = min(lowest, start)
         if barrier is not None:
             saddles.append(start + barrier)
-            climbs.append(start + barrier - lowest)
-    known = bool(hops) and len(saddles) == len(hops)
+            climbs[hop] = float(start + barrier - lowest)
+    limiting = max(climbs, key=lambda hop: climbs[hop]) if hops and len(climbs) == len(hops) else None
     return path.model_copy(
         update={
             "stops": stops,
             "hops": hops,
-            "highest": max(saddles) if known else None,
-            "climb": max(climbs) if known else None,
+            "highest": None if limiting is None else max(saddles),
+            "climb": None if limiting is None else climbs[limiting],
+            "limiting_hop": limiting,
         }
     )
 
@@ -252,9 +255,7 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
             f"atoms near the vacancy's start in layer {start.layer} are held fixed and cannot give way: set the "
             "interface's fixed_layers to 0"
         )
-    warnings += [
-        f"{trial_words(trial)}: {trial.message}" for trial in search.trials if trial.state not in ("taken", "higher")
-    ]
+    warnings += [f"{trial.label}: {trial.message}" for trial in search.trials if trial.state not in ("taken", "higher")]
     warnings += [path.end for path in paths if path.end]
     for hop in search.hops:
         if hop.state in ("failed", "refused", "not converged"):

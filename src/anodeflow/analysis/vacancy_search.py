@@ -110,13 +110,6 @@ class VacancySearch(BaseModel):
         return index
 
 
-def trial_words(trial: VacancyTrial) -> str:
-    """Return a trial in words: path I step 2, Li 34 from layer -1."""
-    if trial.path is None:
-        return f"start, {trial.element} {trial.atom} of layer {trial.layer}"
-    return f"path {trial.path} step {trial.step}, {trial.element} {trial.atom} from layer {trial.layer}"
-
-
 def start_search(interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any]) -> VacancySearch:
     """Return the search with the places where the vacancy may start.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from anodeflow.analysis.vacancy_search import VacancySearch, trial_words
+from anodeflow.analysis.vacancy_search import VacancySearch
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.vacancy import TrialState, VacancyStop, stop_step
@@ -38,11 +38,11 @@ def settle(
     for index, relaxed in ((int(key), relaxed) for key, relaxed in results.items()):
         trial = search.trials[index]
         if relaxed is not None:
-            search.calculation_ids[trial_words(trial)] = relaxed.id
+            search.calculation_ids[trial.label] = relaxed.id
             search.settings = relaxed.settings
         trial.state, trial.message = _judge(search, index, relaxed)
         if trial.state == "not converged":
-            failures[f"{study['system']}: {study['element']} vacancy, {trial_words(trial)}"] = CalculationError(
+            failures[f"{study['system']}: {study['element']} vacancy, {trial.label}"] = CalculationError(
                 "the relaxation did not converge; run it again to go on."
             )
     for name in dict.fromkeys(search.trials[int(key)].path for key in results):
@@ -114,7 +114,7 @@ def _take(search: VacancySearch, index: int, relaxed: CalculationDoc, asked: boo
         layers=layers,
     )
     search.stops.append(stop)
-    search.calculation_ids[stop_step(stop)] = search.calculation_ids.pop(trial_words(trial))
+    search.calculation_ids[stop_step(stop)] = search.calculation_ids.pop(trial.label)
     for path in reached:
         path.stops.append(stop.index)
     if trial.path is not None:

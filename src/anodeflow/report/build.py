@@ -20,6 +20,7 @@ from anodeflow.schemas import (
     ConvergenceDoc,
     MigrationDoc,
     StudyDoc,
+    VacancyDoc,
 )
 
 
@@ -33,11 +34,13 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     from anodeflow.report.charge import charge_section
     from anodeflow.report.convergence import convergence_section
     from anodeflow.report.diffusion import diffusion_section
+    from anodeflow.report.vacancy import vacancy_section
 
     builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
         AdsorptionDoc: adsorption_section,
         ChargeTransferDoc: charge_section,
         MigrationDoc: diffusion_section,
+        VacancyDoc: vacancy_section,
         ConvergenceDoc: convergence_section,
     }
     found = []

@@ -35,6 +35,13 @@ class VacancyTrial(BaseModel):
     state: TrialState = Field(default="waiting", description="What became of it.")
     message: str = Field(default="", description="What happened, where it is no stop.")
 
+    @property
+    def label(self) -> str:
+        """The trial in words: path I step 2, Li 34 from layer -1."""
+        if self.path is None:
+            return f"start, {self.element} {self.atom} of layer {self.layer}"
+        return f"path {self.path} step {self.step}, {self.element} {self.atom} from layer {self.layer}"
+
 
 class VacancyStop(BaseModel):
     """A relaxed place of the vacancy."""
@@ -99,6 +106,7 @@ class VacancyPath(BaseModel):
         description="Largest climb on the way: a saddle over the lowest stop before it, eV; none: a hop has no "
         "barrier.",
     )
+    limiting_hop: int | None = Field(default=None, description="Index of the hop over whose saddle that climb leads.")
 
 
 class VacancyDoc(StudyDoc):

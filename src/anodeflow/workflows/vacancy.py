@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.analysis.vacancy import record_band, split_hop, vacancy_document
-from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search, trial_words
+from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
 from anodeflow.analysis.vacancy_stops import settle
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
@@ -231,7 +231,7 @@ def _relax_trials(
     """Relax the places of the vacancy that wait."""
     jobs: dict[str, Job] = {}
     for index in search.waiting_trials():
-        label = f"{_of(study)}, {trial_words(search.trials[index])}"
+        label = f"{_of(study)}, {search.trials[index].label}"
         jobs[str(index)] = named(makers["relax"].make(search.trial_structure(index), label=label), label)
     told = failure_jobs(failures or {})
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
