@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import spglib
 from ase.build import bulk
+from ase.spacegroup.symmetrize import refine_symmetry
 from pydantic import BaseModel, ConfigDict, Field
-from pymatgen.core import Composition, Element, Structure
+from pymatgen.core import Composition, Element, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.constants import Avogadro
 
@@ -27,9 +28,11 @@ MOST = 1000
 """So many orderings are enumerated at most: their number grows exponentially with the size of the cell."""
 LARGEST_DISPLACEMENT = 0.4
 """An atom further than this from its host site has left it, Å. (The shuffle from hcp to bcc is 0.55 Å in Li-Mg.)"""
-_TOLERANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+_TOLERANCES = (0.1, 0.2, 0.3)
 """Tolerances in which a host is sought in a relaxed structure, Å."""
 _NUMBERS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
+_NOISE = 0.01
+"""Symmetry that a relaxation has blurred by less than this is made exact, Å."""
 _AXIAL_RATIO = 1.62
 """c/a of hcp before its relaxation: ideal is 1.633, Mg has 1.62."""
 
@@ -147,7 +150,7 @@ def host_survived(ordering: Ordering, relaxed: Structure) -> HostCheck:
 
 
 def resembled_host(structure: Structure) -> HostName | None:
-    """Return the host lattice that a relaxed structure is nearest to; None: none within 0.6 Å.
+    """Return the host lattice that a relaxed structure is nearest to; None: none within 0.3 Å.
 
     All atoms are taken for the same element.
     """
@@ -160,6 +163,16 @@ def resembled_host(structure: Structure) -> HostName | None:
             if len(primitive[2]) == atoms:
                 return name
     return None
+
+
+def symmetrised(structure: Structure) -> Structure:
+    """Return a structure with the symmetry that it has within 0.01 Å made exact, its atoms in the same order.
+
+    Single precision of a potential blurs it, and codes that find no symmetry sample every k-point.
+    """
+    atoms: Any = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    refine_symmetry(atoms, symprec=_NOISE)
+    return Structure(Lattice(atoms.cell.array), structure.species, atoms.positions, coords_are_cartesian=True)
 
 
 def ordering_name(structure: Structure, host: str) -> str:

@@ -16,6 +16,7 @@ from anodeflow.structures.orderings import (
     enumerate_orderings,
     known_hosts,
     smallest_cell,
+    symmetrised,
     whole_formula,
 )
 from anodeflow.structures.sqs import special_quasirandom
@@ -167,7 +168,7 @@ def choose_orderings(
             entry = search.entries[ordering.index]
             label = f"{study['system']}: ordering {entry.index} ({entry.name}), confirmation"
             assert entry.structure is not None
-            made = named(confirm.make(entry.structure, label=label), label)
+            made = named(confirm.make(symmetrised(entry.structure), label=label), label)
             jobs.append(made)
             confirmations.append(made.output)
     sqs, failures = _quasirandom(makers, search, study)
