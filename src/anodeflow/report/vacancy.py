@@ -4,7 +4,8 @@ from typing import Any
 
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.page import Column, Link, Part, Section, Table, number
-from anodeflow.report.vacancy_figures import energy_diagram, stop_views
+from anodeflow.report.vacancy_figures import energy_diagram
+from anodeflow.report.vacancy_stops import stop_views
 from anodeflow.schemas import VacancyDoc, VacancyPath
 from anodeflow.schemas.vacancy import stop_step
 

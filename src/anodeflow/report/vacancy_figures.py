@@ -1,16 +1,13 @@
-"""The energy diagram of a vacancy on its two paths, and its stops in the interface."""
+"""The energy diagram of a vacancy on its two paths."""
 
 from itertools import groupby, pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 
-from anodeflow.report.atoms import SlabView, draw_side, legend
-from anodeflow.report.colours import radius
 from anodeflow.report.figures import GREY, INK, new_figure, save
 from anodeflow.report.page import Picture, number
 from anodeflow.schemas import VacancyDoc, VacancyHop, VacancyPath
@@ -20,6 +17,8 @@ COLOURS = {"I": "#c81e1e", "II": "#1f5fbf"}
 _GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 _BAR = 0.16
 """Half of the length of a level, in steps."""
+_SHIFTS = (9.0, -9.0, 19.0, -19.0, 29.0, -29.0)
+"""How far above its point a label may stand, points."""
 
 
 def energy_diagram(document: VacancyDoc, name: str) -> Picture:
@@ -28,27 +27,28 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
     steps = max(1.0, *(place[-1] for place in places.values()))
     figure = new_figure(max(5.0, 1.6 * steps + 2.0), 4.6)
     axes = figure.subplots()
-    levels: list[tuple[float, float, str, str]] = []  # place, energy, words, colour
-    peaks: list[tuple[float, float, str, str]] = []
+    labels: list[tuple[float, float, str, str, bool]] = []
+    drawn: list[NDArray] = []
     for path in document.paths:
         shade, x = COLOURS[path.name], places[path.name]
         for place, index in zip(x, path.stops, strict=True):
             energy, shown = document.stops[index].energy, INK if index == 0 else shade
             axes.plot([place - _half(place), place + _half(place)], [energy] * 2, color=shown, lw=3.5,
                       solid_capstyle="butt", zorder=4)  # fmt: skip
-            levels.append((place, energy, number(energy, 3), shown))
+            drawn.append(np.stack([place + _half(place) * np.linspace(-1, 1, 21), np.full(21, energy)], axis=1))
+            labels.append((place, energy, number(energy, 3), shown, True))
         for (start, end), index in zip(pairwise(x), path.hops, strict=True):
             hop = document.hops[index]
             curve = hop_curve(document, hop, start + _half(start), end - _half(end))
             computed = hop.barrier_forward is not None
             axes.plot(*curve, color=shade, lw=1.6, ls="-" if computed else (0, (3, 3)), zorder=3)
+            drawn.append(np.stack(curve, axis=1))
             top = int(np.argmax(curve[1])) if computed else len(curve[0]) // 2
             words = number(hop.barrier_forward, 3) if hop.barrier_forward is not None else hop.state
             if hop.state != "left out":
-                peaks.append((float(curve[0][top]), float(curve[1][top]), words, shade))
-    _label(axes, levels, weight="bold")
-    _label(axes, peaks, weight="normal")
+                labels.append((float(curve[0][top]), float(curve[1][top]), words, shade, False))
     _dress(axes, document, places)
+    _label(axes, labels, np.concatenate(drawn), 72 * figure.get_size_inches() - [60, 130])
     handles = [
         Line2D([], [], color=COLOURS[path.name], lw=3, label=_path_words(document, path)) for path in document.paths
     ]
@@ -90,58 +90,50 @@ def hop_curve(document: VacancyDoc, hop: VacancyHop, start: float, end: float) -
     return fine, CubicHermiteSpline(x, energy, slope)(fine)
 
 
-def stop_views(document: VacancyDoc, path: VacancyPath, name: str) -> Picture:
-    """Draw the stops of one path from the side: the vacancy as a dashed circle, the atom that hopped with a ring."""
-    stops = [document.stops[index] for index in path.stops]
-    views = [SlabView(stop.structure) for stop in stops]
-    width = float(np.ptp(np.array([[0, 0], *views[0].cell, views[0].cell.sum(axis=0)])[:, 0])) + 2.4
-    height = max(float(np.ptp(view.positions[:, 2])) for view in views) + 4.4
-    scale = min(1.5 / width, 5.2 / height, 1.75 / width * min(1.0, 6 / len(stops)))
-    figure = new_figure(max(4.2, len(stops) * width * scale + 0.3), height * scale + 1.25)
-    panels = figure.subplots(1, len(stops), squeeze=False)[0]
-    last = document.hops
-    for axes, stop, view, hop in zip(panels, stops, views, [None, *(last[index] for index in path.hops)], strict=True):
-        draw_side(axes, view, None, faint=0.25)
-        if stop.position is not None:
-            _circle(axes, view.in_frame(np.array([stop.position]))[0], stop.element, INK, dashed=True)
-        if hop is not None:
-            _circle(axes, view.positions[hop.atom], hop.element, COLOURS[path.name], dashed=False)
-        place = "between layers" if stop.layer is None else f"layer {stop.layer}".replace("-", "−")
-        title = f"stop {stop.name}" if stop.layer is not None else stop.name
-        axes.set_title(f"{title}\n{place}\n{number(stop.energy, 3)} eV", fontsize=7.5, color=INK)
-    figure.suptitle(f"Path {path.name} of the {document.element} vacancy", fontsize=10, color=COLOURS[path.name])
-    legend(figure, views[0], with_adatom=False)
-    return save(figure, name, "Stops from the side, the alloy below. Dashed circle: the vacancy; ring: the atom that "
-                "hopped last, now where the vacancy was; hatched: held fixed.")  # fmt: skip
-
-
 def _half(place: float) -> float:
     """Half of the length of a level: shorter between two steps."""
     return _BAR if float(place).is_integer() else 0.4 * _BAR
 
 
-def _circle(axes: Axes, point: NDArray, element: str, shade: str, dashed: bool) -> None:
-    axes.add_patch(
-        Circle((point[0], point[2]), 1.05 * radius(element), fill=False, edgecolor=shade, lw=1.8, zorder=900,
-               ls=(0, (2, 1.4)) if dashed else "-")
-    )  # fmt: skip
+def _label(axes: Axes, labels: list[tuple[float, float, str, str, bool]], curves: NDArray, size: NDArray) -> None:
+    """Write words at points, above or below them, where they hide other words and curves the least.
 
-
-def _label(axes: Axes, labels: list[tuple[float, float, str, str]], weight: str) -> None:
-    """Write words at points: where two stand above each other, the upper ones above and the lowest below its point."""
-    for _, group in groupby(sorted(set(labels)), key=lambda label: round(label[0])):
-        near = sorted(group, key=lambda label: label[1])
-        for rank, (x, y, words, shade) in enumerate(near):
-            above = rank > 0 or (weight == "normal" and len(near) == 1)
-            axes.annotate(
-                words, (x, y), (0, 4 if above else -4), textcoords="offset points", ha="center", fontsize=8,
-                va="bottom" if above else "top", color=shade, weight=weight, bbox=_GROUND, zorder=5,
-            )  # fmt: skip
+    Parameters
+    ----------
+    axes
+        Its limits are set.
+    labels
+        Place, energy, words, colour, and whether they are bold.
+    curves
+        Points (n, 2) of all curves and levels.
+    size
+        Width and height of the axes, points (1/72 inch).
+    """
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    scale = size / np.ptp(limits, axis=1)
+    drawn = curves * scale
+    taken: list[NDArray] = []
+    for x, y, words, shade, bold in sorted(set(labels), key=lambda label: not label[4]):
+        half = np.array([2.4 * len(words) + 1.0, 5.0])
+        places = [np.add(scale * [x, y], [0.0, shift]) for shift in _SHIFTS]
+        costs = [
+            100 * sum(bool(np.all(np.abs(other - place) < 2 * half)) for other in taken)
+            + np.count_nonzero(np.all(np.abs(drawn - place) < half, axis=1))
+            + 0.05 * abs(shift)
+            for place, shift in zip(places, _SHIFTS, strict=True)
+        ]
+        best = int(np.argmin(costs))
+        taken.append(places[best])
+        axes.annotate(
+            words, (x, y), (0, _SHIFTS[best]), textcoords="offset points", ha="center", va="center", fontsize=8,
+            color=shade, weight="bold" if bold else "normal", bbox=_GROUND, zorder=5,
+        )  # fmt: skip
 
 
 def _dress(axes: Axes, document: VacancyDoc, places: dict) -> None:
     axes.axhline(0, color="#d9e0e7", lw=0.8, zorder=0)
-    axes.margins(y=0.14)
+    axes.margins(y=0.16)
+    axes.autoscale_view()
     steps = int(max(place[-1] for place in places.values()))
     axes.set_xlim(-0.45, steps + 0.45)
     axes.set_xticks(range(steps + 1), ["start", *(f"step {n}" for n in range(1, steps + 1))], fontsize=8)

@@ -1,0 +1,493 @@
+"""The vacancy study on EMT: energies that must be equal, plain ASE, split and refused hops, and what goes wrong."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from factories import calculation_document
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.core import Structure
+from test_diffusion import plain_neb
+from vacancy_factories import interface_document, layered
+
+from anodeflow.analysis.vacancy import favourable, record_band, split_hop, vacancy_document
+from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
+from anodeflow.analysis.vacancy_stops import settle
+from anodeflow.backends import load_backend
+from anodeflow.backends.emt import EmtBackend
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas import CalculationDoc, InterfaceDoc, NebDoc, VacancyDoc
+from anodeflow.structures.path import first_path
+from anodeflow.structures.vacancy import (
+    hop_into,
+    inequivalent,
+    neighbours,
+    next_layer,
+    outcome,
+    released,
+    remove_atom,
+    shaken,
+    unwrapped,
+)
+from anodeflow.workflows.vacancy import VacancyMaker
+
+ALLOY, METAL = ["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"]
+STUDY = {
+    "campaign": "test", "system": "Cu3Au/Cu", "reference": None, "variant": {}, "element": "Cu", "helper": "Au",
+    "start": "surface", "steps": 2, "samples": 2, "images": 3, "paths": ["I", "II"], "barriers": True,
+}  # fmt: skip
+
+
+def run(flow: Flow) -> VacancyDoc:
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False)
+    return VacancyDoc.model_validate(store.get_output(flow.output.uuid, load=True))
+
+
+def study(interface: InterfaceDoc, bulk: CalculationDoc | None = None, **fields) -> VacancyDoc:
+    backend = load_backend("emt")
+    values = {"element": "Cu", "helper": "Au", "campaign": "test", "images": 3} | fields
+    return run(VacancyMaker(relax=backend.relax(), neb=backend.neb(), **values).make(interface, bulk))
+
+
+@pytest.fixture(scope="module")
+def interface(tmp_path_factory) -> InterfaceDoc:
+    """Cu3Au(001)/Cu(001), relaxed by EMT, nothing held."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("interface")))
+        return interface_document(layered(ALLOY, METAL), 3, relax=True)
+
+
+@pytest.fixture(scope="module")
+def computed(interface, tmp_path_factory) -> tuple[VacancyDoc, CalculationDoc]:
+    """The study of two hops a path, with barriers, and the bulk of its formation energy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("vacancy")))
+        a = 3.61
+        cell = [[0, a / 2, a / 2], [a / 2, 0, a / 2], [a / 2, a / 2, 0]]
+        bulk = load_backend("emt").relax(cell=True).calculate(Structure(cell, ["Cu"], [[0, 0, 0]]))
+        return study(interface, bulk, steps=2), bulk
+
+
+def plain(**changes) -> InterfaceDoc:
+    """The same interface as it is built: for what needs no energies."""
+    return interface_document(layered(ALLOY, METAL), 3, **changes)
+
+
+def search_of(interface: InterfaceDoc, **fields) -> tuple[VacancySearch, dict]:
+    """A search whose start was relaxed without moving; its first hops are proposed."""
+    values = STUDY | fields
+    search = start_search(interface, None, values)
+    settle(search, {str(i): answer(search.trial_structure(i), 1.0 + i) for i in search.waiting_trials()}, values)
+    propose(search, values)
+    return search, values
+
+
+def answer(structure: Structure, energy: float, **changes) -> CalculationDoc:
+    """A relaxation that ended at `structure`."""
+    return calculation_document(structure=structure, energy=energy, id=f"calc {energy}", **changes)
+
+
+def band(images: list[Structure], energies: list[float], **changes) -> NebDoc:
+    """A relaxed path with these energies."""
+    fields = calculation_document(task="neb", id="calc band", settings={"path": {}}).model_dump() | {
+        "structure": images[0], "initial_structure": images[0], "images": images, "initial_images": images,
+        "image_energies": energies, "image_forces": np.zeros((len(images), len(images[0]), 3)).tolist(),
+        "climbing_image": 1, "computed_images": len(images) - 2,
+    }  # fmt: skip
+    return NebDoc(**(fields | changes))
+
+
+# Structures
+
+
+def test_layers_are_counted_through_the_interface():
+    assert [next_layer(n) for n in (-3, -2, -1, 1, 2)] == [-2, -1, 1, 2, 3]
+
+
+def test_atom_hops_into_the_nearest_image_of_the_vacancy_and_the_order_stays():
+    structure = layered(ALLOY, METAL)
+    vacancy = structure[0].coords + structure.lattice.matrix[0] - structure.lattice.matrix[1]
+    left = remove_atom(structure, 0)
+    moved = hop_into(left, 3, vacancy)
+    assert moved.species == left.species
+    assert moved.site_properties == left.site_properties
+    steps = np.linalg.norm(moved.cart_coords - left.cart_coords, axis=1)
+    assert steps[3] == pytest.approx(structure.get_distance(0, 4))
+    assert np.delete(steps, 3) == pytest.approx(0)
+    assert moved.lattice.get_all_distances(moved[3].frac_coords, structure[0].frac_coords)[0, 0] < 1e-6
+    back = hop_into(moved, 3, left[3].coords)
+    assert back.cart_coords == pytest.approx(left.cart_coords)
+
+
+def test_neighbours_are_near_free_of_the_element_and_inequivalent():
+    structure = layered(ALLOY, METAL)
+    vacancy, left = structure[8].coords, remove_atom(structure, 8)
+    below = list(range(4, 8))
+    ((atom, distance),) = neighbours(left, vacancy, "Cu", below)
+    assert atom in below
+    assert distance == pytest.approx(structure.get_distance(8, atom))
+    assert neighbours(left, vacancy, "Au", below) == []
+    assert neighbours(left, vacancy, "Cu", range(19, 23)) == [], "two layers on is no neighbour"
+    assert len(neighbours(left, vacancy, "Au", [8, 9, 10])) == 1, "its own layer has two, which symmetry makes equal"
+    held = left.copy()
+    held.add_site_property("selective_dynamics", [[atom not in below] * 3 for atom in range(len(left))])
+    assert neighbours(held, vacancy, "Cu", below) == []
+    assert inequivalent(structure, range(4)) == [0, 1], "Cu and Au"
+
+
+def test_what_a_relaxation_made_of_a_hop():
+    structure = layered(ALLOY, METAL)
+    vacancy, left = structure[0].coords, remove_atom(structure, 0)
+    moved = hop_into(left, 3, vacancy)
+    assert outcome(left, moved, 3, vacancy)[0] == "arrived"
+    assert outcome(left, unwrapped(left, moved), 3, vacancy)[0] == "arrived"
+    state, message = outcome(left, shaken(left), 3, vacancy)
+    assert state == "returned"
+    assert "went back" in message
+    other = hop_into(moved, 12, left[3].coords)
+    state, message = outcome(left, other, 3, vacancy)
+    assert state == "rearranged"
+    assert "another atom (Cu 12)" in message
+    aside = moved.copy()
+    aside.translate_sites([3], [0, 0, -1.5], frac_coords=False)
+    assert outcome(left, aside, 3, vacancy) == (
+        "rearranged",
+        "the atom came to rest 1.50 Å from the vacancy that it hopped into",
+    )
+
+
+def test_shaking_moves_free_atoms_only_and_always_alike():
+    structure = layered(ALLOY, METAL, fixed=1)
+    steps = shaken(structure).cart_coords - structure.cart_coords
+    assert np.all(steps[:4] == 0)
+    assert 0.03 < np.abs(steps).max() <= 0.05
+    assert len(np.unique(steps[4:].round(6), axis=0)) == 20
+    assert shaken(structure) == shaken(structure)
+
+
+def test_alloy_is_freed_and_the_last_metal_layer_held():
+    document = plain()
+    assert released(document.structure, document.layer) is None
+    fixed = released(layered(ALLOY, METAL, fixed=2), document.layer)
+    assert fixed is not None
+    flags = fixed.site_properties["selective_dynamics"]
+    assert [atom for atom, free in enumerate(flags) if not any(free)] == [20, 21, 22, 23]
+
+
+# Which stops
+
+
+def test_path_two_begins_with_the_helper_beside_the_vacancy_if_none_is_deeper():
+    search, _ = search_of(plain())
+    trials = [search.trials[i] for i in search.waiting_trials()]
+    assert [(t.path, t.step, t.element, t.layer) for t in trials] == [("I", 1, "Cu", -2), ("II", 1, "Au", -3)]
+    deeper = interface_document(layered(["Cu", "CuAu", "CuAu"], METAL), 3)
+    search, _ = search_of(deeper)
+    trials = [search.trials[i] for i in search.waiting_trials()]
+    assert [(t.path, t.element, t.layer) for t in trials] == [("I", "Cu", -2), ("II", "Au", -2)]
+
+
+def test_vacancy_starts_in_the_first_layer_that_has_the_element():
+    document = interface_document(layered(["Au", "CuAu", "Cu"], METAL), 3)
+    search = start_search(document, None, STUDY)
+    assert search.start_layer == -2
+    assert search.warnings == ["layer -3 has no Cu: the vacancy was made in layer -2"]
+    assert start_search(document, None, STUDY | {"start": "interface"}).start_layer == -1
+
+
+def test_lowest_place_is_the_stop_and_the_others_are_told():
+    search, values = search_of(plain())
+    structures = {i: search.trial_structure(i) for i in search.waiting_trials()}
+    first, second = structures
+    failures = settle(
+        search,
+        {str(first): answer(structures[first], 1.5), str(second): answer(structures[second], 0.9)},
+        values,
+    )
+    assert failures == {}
+    assert [stop.energy for stop in search.stops] == pytest.approx([0.0, 0.5, -0.1])
+    assert [path.stops for path in search.paths] == [[0, 1], [0, 2]]
+    assert [(hop.label, hop.initial, hop.final) for hop in search.hops] == [
+        ("path I hop 1", 0, 1),
+        ("path II hop 1", 0, 2),
+    ]
+    one, helped = search.stops[1:]
+    assert one.layers.count(-3) == 4, "the atom has filled the vacancy's layer"
+    assert (one.layer, one.layers.count(-2), helped.layer) == (-2, 3, -3)
+    propose(search, values)
+    trials = [search.trials[i] for i in search.waiting_trials()]
+    assert {(t.path, t.step, t.layer) for t in trials} == {("I", 2, -1), ("II", 2, -2)}
+    assert {t.element for t in trials} == {"Cu"}
+    near = [t for t in trials if t.path == "I"]
+    low = 0.2
+    results = {str(search.trials.index(t)): answer(search.trial_structure(search.trials.index(t)), 1.0 + low * n)
+               for n, t in enumerate(near, 1)}  # fmt: skip
+    settle(search, results, values)
+    assert [t.state for t in near] == ["taken", "higher"][: len(near)]
+    assert search.stops[-1].energy == pytest.approx(low)
+
+
+def test_atom_that_returns_is_no_stop():
+    search, values = search_of(plain())
+    first, second = search.waiting_trials()
+    start = search.stops[0].structure
+    settle(search, {str(first): answer(start, 1.0), str(second): answer(search.trial_structure(second), 0.9)}, values)
+    assert [path.stops for path in search.paths] == [[0], [0, 1]]
+    assert search.trials[first].state == "returned"
+    assert "path I ends before hop 1: Cu 3: the atom went back" in search.paths[0].end
+    propose(search, values)
+    assert {search.trials[i].path for i in search.waiting_trials()} == {"II"}, "the other path goes on"
+
+
+def test_unfinished_and_failed_relaxations_end_a_path_in_a_sentence():
+    search, values = search_of(plain())
+    first, second = search.waiting_trials()
+    rough = answer(search.trial_structure(first), 0.9, converged=False)
+    failures = settle(search, {str(first): rough, str(second): None}, values)
+    ((label, error),) = failures.items()
+    assert label == "Cu3Au/Cu: Cu vacancy, path I step 1, Cu 3 from layer -2"
+    assert "run it again to go on" in str(error)
+    assert "did not converge" in search.paths[0].end
+    assert "`anodeflow status` says why" in search.paths[1].end
+    document = vacancy_document(search, values)
+    assert [path.stops for path in document.paths] == [[0], [0]]
+    assert {path.end for path in document.paths} <= set(document.warnings)
+
+
+def test_vacancy_that_stays_nowhere_is_told():
+    search = start_search(plain(), None, STUDY)
+    results = dict.fromkeys(map(str, search.waiting_trials()))
+    with pytest.raises(CalculationError, match=r"^Cu3Au/Cu: no Cu vacancy stays in layer -3 .*Cu 0: its relaxation"):
+        settle(search, results, STUDY)
+
+
+def test_paths_end_where_no_neighbour_is_left():
+    search, values = search_of(interface_document(layered(["CuAu"], ["Au", "Cu"]), 1), paths=["I"])
+    assert search.waiting_trials() == []
+    assert search.paths[0].end == ("path I ends at stop 0: the vacancy in layer -1 has no free Cu neighbour in layer 1")
+    search, values = search_of(interface_document(layered(["Cu"], ["Cu"]), 1), paths=["I"])
+    (trial,) = search.waiting_trials()
+    settle(search, {str(trial): answer(search.trial_structure(trial), 1.0)}, values)
+    propose(search, values)
+    assert search.paths[0].end == "path I ends at stop 1: layer 1 is the metal's last"
+
+
+def test_wrong_input_is_told_before_anything_runs():
+    for fields, words in (
+        ({"element": "Al"}, r"^Cu3Au/Cu: the alloy of the interface has no Al to take out \(it has Au, Cu\)"),
+        ({"helper": "Al"}, r"the helper Al of path II is not in the alloy \(Au, Cu\).*`paths: \[I\]`"),
+        ({"helper": "Cu"}, "the helper Cu of path II is the element of the vacancy"),
+    ):
+        with pytest.raises(InputError, match=words):
+            start_search(plain(), None, STUDY | fields)
+    start_search(plain(), None, STUDY | {"helper": "Al", "paths": ["I"]})
+    with pytest.raises(InputError, match=r"needs bulk Cu, not Li"):
+        start_search(plain(), calculation_document(), STUDY)
+
+
+# Which hops
+
+
+def with_hop() -> tuple[VacancySearch, dict, list[Structure]]:
+    """A search with one hop that waits, and its images."""
+    search, values = search_of(plain(), paths=["I"])
+    (trial,) = search.waiting_trials()
+    settle(search, {str(trial): answer(search.trial_structure(trial), 1.1)}, values)
+    ends = [stop.structure for stop in search.stops]
+    return search, values, first_path(*ends, 3)
+
+
+def test_image_below_both_ends_splits_the_hop():
+    search, values, images = with_hop()
+    assert record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1])) == 2
+    assert search.waiting == []
+    split_hop(search, 0, 2, answer(images[2], 0.85))
+    whole, first, second = search.hops
+    assert (whole.state, whole.split_into, whole.barrier_forward) == ("split", [1, 2], None)
+    assert "image 2 lies 0.100 eV below both ends" in whole.message
+    assert [(hop.label, hop.initial, hop.final) for hop in (first, second)] == [
+        ("path I hop 1a", 0, 2),
+        ("path I hop 1b", 2, 1),
+    ]
+    assert search.waiting == [1, 2]
+    for index, energies in ((1, [1.0, 1.2, 1.3, 1.1, 0.85]), (2, [0.85, 1.0, 1.15, 1.2, 1.1])):
+        assert record_band(search, index, band(images, energies, id=f"calc {index}")) is None
+    document = vacancy_document(search, values)
+    (path,) = document.paths
+    assert (path.stops, path.hops) == ([0, 2, 1], [1, 2])
+    assert [document.stop_label(document.stops[i]) for i in path.stops] == [
+        "stop 0 (Cu taken out, layer -3)",
+        "path I stop on hop 1 (Cu, between layers)",
+        "path I stop 1 (Cu, layer -2)",
+    ]
+    assert path.highest == pytest.approx(0.3)
+    assert path.climb == pytest.approx(0.35), "from the minimum on the way"
+    assert path.limiting_hop == 2
+    barriers = {row.label: row.value for row in document.rows() if row.property == "barrier_forward"}
+    assert barriers == {"path I hop 1a": pytest.approx(0.3), "path I hop 1b": pytest.approx(0.35)}
+
+
+def test_image_below_both_ends_that_rolls_to_an_end_refuses_the_hop():
+    search, values, images = with_hop()
+    assert record_band(search, 0, band(images, [1.0, 1.3, 1.2, 0.95, 1.1])) == 3
+    split_hop(search, 0, 3, answer(search.stops[1].structure, 0.95))
+    (hop,) = search.hops
+    assert (hop.state, hop.barrier_forward, search.waiting) == ("refused", None, [])
+    assert "relaxes to 0.150 eV below path I stop 1, which is no minimum" in hop.message
+    document = vacancy_document(search, values)
+    assert document.paths[0].climb is None
+    assert any("path I hop 1 refused" in warning for warning in document.warnings)
+    assert [row.property for row in document.rows()] == ["vacancy_energy", "vacancy_energy"]
+
+
+def test_dip_above_an_end_that_rolls_to_it_changes_nothing():
+    search, _, images = with_hop()
+    assert record_band(search, 0, band(images, [1.0, 1.3, 1.12, 1.2, 1.1])) == 2
+    split_hop(search, 0, 2, answer(search.stops[1].structure, 1.1))
+    (hop,) = search.hops
+    assert (hop.state, hop.barrier_forward) == ("done", pytest.approx(0.3))
+    assert "no minimum lies on the way" in hop.message
+
+
+def test_hop_that_was_split_twice_is_refused():
+    search, _, images = with_hop()
+    search.splits[0] = 2
+    assert record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1])) is None
+    assert search.hops[0].state == "refused"
+    assert "below both ends, and the hop was split 2 times already" in search.hops[0].message
+
+
+def test_minimum_on_a_hop_that_is_not_found_fails_the_hop():
+    search, _, images = with_hop()
+    record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1]))
+    with pytest.raises(CalculationError, match="did not converge; run it again"):
+        split_hop(search, 0, 2, answer(images[2], 0.9, converged=False))
+    assert search.hops[0].state == "failed"
+    split_hop(search, 0, 2, None)
+    assert "`anodeflow status` says why" in search.hops[0].message
+
+
+def test_better_path_is_the_one_with_the_smaller_climb():
+    search, values, images = with_hop()
+    record_band(search, 0, band(images, [1.0, 1.2, 1.3, 1.2, 1.1]))
+    (path,) = vacancy_document(search, values).paths
+    other = path.model_copy(update={"name": "II", "climb": 0.2})
+    assert path.climb == pytest.approx(0.3)
+    assert favourable([path, other]) == "II"
+    assert favourable([path, other.model_copy(update={"climb": 0.3004})]) is None
+    assert favourable([path, other.model_copy(update={"end": "path II ends"})]) is None
+    assert favourable([path]) is None
+
+
+# The whole study
+
+
+def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interface):
+    document, bulk = computed
+    assert [path.stops for path in document.paths if not path.end] == [path.stops for path in document.paths]
+    static, removed = load_backend("emt").static(), document.stops[0]
+    energies = [static.calculate(stop.structure).energy for stop in document.stops]
+    assert [stop.energy for stop in document.stops] == pytest.approx(np.subtract(energies, energies[0]), abs=1e-6)
+    assert document.formation_energy == pytest.approx(energies[0] + bulk.energy - interface.energy, abs=1e-6)
+    assert 0 < document.formation_energy < 2
+    assert (removed.layer, removed.element, document.start_layer) == (-3, "Cu", -3)
+    rows = {(row.property, row.label): row for row in document.rows()}
+    assert rows["vacancy_energy", "stop 0 (Cu taken out, layer -3)"].value == 0
+    assert rows["vacancy_formation_energy", "stop 0 (Cu taken out, layer -3)"].calculation_ids[1:] == [
+        interface.calculation_ids["interface"],
+        bulk.id,
+    ]
+    assert all(row.calculation_ids for row in rows.values())
+    assert {("vacancy_energy", "path II stop 1 (Au, layer -3)"), ("barrier_reverse", "path II hop 1")} <= set(rows)
+    for hop in document.hops:
+        if hop.barrier_forward is not None:
+            rise = document.stops[hop.final].energy - document.stops[hop.initial].energy
+            assert hop.barrier_forward - hop.barrier_reverse == pytest.approx(rise, abs=1e-6)
+    assert any("5.20 Å apart" in warning for warning in document.warnings)
+
+
+def test_hop_back_gives_the_energy_back(computed):
+    document, _ = computed
+    relax, start = load_backend("emt").relax(), document.stops[0]
+    for path in document.paths:
+        stop = document.stops[path.stops[1]]
+        hop = next(hop for hop in document.hops if hop.path == path.name and hop.name == "1")
+        back = relax.calculate(shaken(hop_into(stop.structure, hop.atom, stop.position)))
+        there = relax.calculate(start.structure)
+        assert back.energy - there.energy == pytest.approx(0, abs=5e-3)
+
+
+def test_barrier_is_that_of_plain_ase(computed):
+    document, _ = computed
+    hop = next(hop for hop in document.hops if hop.label == "path II hop 1")
+    assert hop.state == "done"
+    assert hop.barrier_forward == pytest.approx(plain_neb(hop.images[0], hop.images[-1]), abs=5e-3)
+
+
+def test_vacancy_between_equal_layers_has_one_energy():
+    """In the middle of a Cu slab both sides of the "interface" are mirror images."""
+    slab = interface_document(layered(METAL, METAL, a=3.61, spacing=1.80), 3, relax=True)
+    document = study(slab, start="interface", steps=1, paths=("I",), barriers=False)
+    assert [stop.layer for stop in document.stops] == [-1, 1]
+    assert document.stops[1].energy == pytest.approx(0, abs=5e-3)
+    (hop,) = document.hops
+    assert (hop.state, hop.barrier_forward) == ("left out", None)
+    assert document.formation_energy is None
+
+
+def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface):
+    document = study(interface, steps=1, paths=("I",), images=5)
+    whole, first, second = document.hops
+    assert (whole.state, whole.split_into) == ("split", [1, 2])
+    (path,) = document.paths
+    assert path.hops == [1, 2]
+    assert [document.stops[i].layer for i in path.stops] == [-3, None, -2]
+    assert [hop.state for hop in (first, second)] == ["done", "done"]
+    for hop in (first, second):
+        energies = [point.energy for point in hop.profile]
+        assert min(energies[1:-1]) > min(energies[0], energies[-1]) - 0.01, "no image lies below both ends"
+    for before, after in pairwise(path.hops):
+        assert document.hops[before].final == document.hops[after].initial
+    assert "path I stop on hop 1" in document.calculation_ids
+
+
+def test_fixed_surface_is_freed_and_one_failure_does_not_take_the_rest_with_it(monkeypatch):
+    execute = EmtBackend.execute
+
+    def fail_on_gold(self, request, folder, lock, tell):
+        if request.task == "neb":
+            moved = [a.distance(b) for a, b in zip(request.images[0], request.images[-1], strict=True)]
+            if request.images[0][int(np.argmax(moved))].specie.symbol == "Au":
+                raise CalculationError(f"EMT gave up in {folder.path}.")
+        execute(self, request, folder, lock, tell)
+
+    monkeypatch.setattr(EmtBackend, "execute", fail_on_gold)
+    held = interface_document(layered(ALLOY, METAL, fixed=1), 3, relax=True)
+    document = study(held, steps=1)
+    assert document.held_layers == [3]
+    assert document.interface_energy < held.energy
+    states = {hop.label: hop.state for hop in document.hops}
+    assert states["path II hop 1"] == "failed"
+    assert set(states.values()) - {"failed"} <= {"done", "split"}
+    assert any("path II hop 1 failed" in warning for warning in document.warnings)
+    assert document.paths[1].climb is None
+    assert document.favourable is None
+
+
+@pytest.mark.mlip
+def test_sevennet_makes_a_lithium_vacancy_of_some_tenths_of_an_electronvolt():
+    """PBE: 0.5 eV in bulk Li; less at a surface, where half of the bonds are missing."""
+    structure = layered(["Cu"], ["Cu"] * 3, a=4.33, spacing=2.16)  # fcc Li, which is as stable as bcc
+    structure.replace_species({"Cu": "Li"})
+    backend = load_backend("mlip")
+    relaxed = backend.relax().calculate(structure)
+    slab = interface_document(relaxed.structure, 1, energy=relaxed.energy, calculation_ids={"interface": relaxed.id})
+    bulk = backend.relax(cell=True).calculate(
+        Structure([[0, 2.165, 2.165], [2.165, 0, 2.165], [2.165, 2.165, 0]], ["Li"], [[0, 0, 0]])
+    )
+    maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), paths=("I",), steps=1, samples=1, barriers=False)
+    document = run(maker.make(slab, bulk))
+    assert 0.0 < document.formation_energy < 0.8
+    assert document.stops[1].layer == 1
