@@ -52,8 +52,11 @@ def theoretical_capacity(formula: str | Composition, ion: str, per: str = "total
 
 
 def ion_charge(ion: str) -> int:
-    """Return the charge of an ion, |e|: the element's highest oxidation state, as pymatgen's batteries take it."""
-    return int(max(Element(ion).oxidation_states))
+    """Return the charge of an ion, |e|: the highest of the element's common oxidation states.
+
+    (pymatgen's batteries take the highest of all, which is 3 for silver.)
+    """
+    return int(max(Element(ion).common_oxidation_states))
 
 
 def hull_points(crystals: Sequence[tuple[str, str, str, float]], ion: str) -> list[HullPoint]:
@@ -119,6 +122,7 @@ def voltage_steps(points: Sequence[HullPoint], ion: str, partner: str) -> list[V
     stable = {p.formula: p for p in points if p.lowest and p.energy_above_hull < _ON_HULL and p.formula != ion}
     phases = sorted(stable.values(), key=lambda point: point.fraction)
     metal = ComputedEntry(ion, 0.0)
+    rare = max(Element(ion).oxidation_states)  # by which pymatgen divides
     steps = []
     for first, second in pairwise(phases):
         pair = InsertionVoltagePair.from_entries(_entry(first), _entry(second), metal)
@@ -132,7 +136,7 @@ def voltage_steps(points: Sequence[HullPoint], ion: str, partner: str) -> list[V
                 initial=first.formula,
                 final=second.formula,
                 ions=(ions[0], ions[1]),
-                voltage=float(pair.voltage),
+                voltage=float(pair.voltage) * rare / ion_charge(ion),
                 capacity=(capacity[0], capacity[1]),
             )
         )

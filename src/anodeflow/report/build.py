@@ -18,7 +18,9 @@ from anodeflow.schemas import (
     CalculationDoc,
     ChargeTransferDoc,
     ConvergenceDoc,
+    ElectrochemistryDoc,
     MigrationDoc,
+    OrderingsDoc,
     StudyDoc,
     VacancyDoc,
 )
@@ -34,6 +36,8 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     from anodeflow.report.charge import charge_section
     from anodeflow.report.convergence import convergence_section
     from anodeflow.report.diffusion import diffusion_section
+    from anodeflow.report.electrochemistry import electrochemistry_section
+    from anodeflow.report.orderings import orderings_section
     from anodeflow.report.vacancy import vacancy_section
 
     builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
@@ -41,6 +45,8 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
         ChargeTransferDoc: charge_section,
         MigrationDoc: diffusion_section,
         VacancyDoc: vacancy_section,
+        OrderingsDoc: orderings_section,
+        ElectrochemistryDoc: electrochemistry_section,
         ConvergenceDoc: convergence_section,
     }
     found = []

@@ -61,11 +61,12 @@ class ElectrochemistryDoc(StudyDoc):
         bulks = [f"bulk {self.ion}", f"bulk {self.partner}"]
         phases = [point for point in self.points if point.lowest]
         step = {point.formula: point.step for point in phases}
-        rows = [
-            self._row("energy_above_hull", p.energy_above_hull, "eV/atom", [p.step, *bulks], p.formula)
-            for p in phases
-            if p.step not in bulks
-        ]
+        rows = []
+        for point in phases:
+            if point.step not in bulks:
+                parts = [step[formula] for formula in point.decomposition]
+                used = list(dict.fromkeys([point.step, *parts, *bulks]))
+                rows.append(self._row("energy_above_hull", point.energy_above_hull, "eV/atom", used, point.formula))
         for plateau in self.steps:
             used = list(dict.fromkeys([step[plateau.initial], step[plateau.final], bulks[0]]))
             label = f"{plateau.initial} -> {plateau.final}"
