@@ -262,3 +262,22 @@ def test_another_backend_leaves_out_settings_that_it_lacks(anodeflow, campaign_f
         "convergence of adsorption: cutoff left out, backend emt has no such setting.",
     ]
     assert any(each["variant"] for each in answer["calculations"])
+
+
+def test_one_system_over_several_orderings_and_both_faces(campaign_file):
+    system = (
+        "  - {name: X, structure: [Li3Mg7, Li3Mg7-Pm], layers: 3, vacuum: 10, termination: all}\n"
+        "  - {name: Y, structure: [Li3Mg7, Li3Mg7-Pm], layers: 3, vacuum: 10}\n"
+    )
+    file = campaign_file("adsorption: {systems: [X, 'Y:Li3Mg7-Pm'], sites: [0]}", systems=system)
+    planned = Campaign.from_file(file, "mlip").check()
+    assert [each.label for each in planned if each.task == "relax_cell"] == [
+        "Li3Mg7 bulk", "Li bulk", "Li3Mg7-Pm bulk",
+    ]  # fmt: skip
+    groups = dict.fromkeys(each.group for each in planned if each.group != "shared")
+    names = ["X:Li3Mg7:0", "X:Li3Mg7:1", "X:Li3Mg7-Pm:0", "X:Li3Mg7-Pm:1"]
+    assert [name for name in groups if name.startswith("X")] == names
+    assert [name for name in groups if name.startswith("Y")] == ["Y:Li3Mg7-Pm"]
+    twice = campaign_file("adsorption: {}", systems="  - {name: X, structure: [Li, Li]}\n")
+    with pytest.raises(InputError, match=r"line 6: .*none of them twice"):
+        Campaign.from_file(twice)

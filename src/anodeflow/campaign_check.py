@@ -82,12 +82,13 @@ class CampaignCheck:
         before = len(self.problems)
         for key, value in system.settings.items():
             self._attempt((*here, "settings", key), self.backend.with_settings, {key: value})
-        structure = self._attempt((*here, "structure"), self.surfaces.structure, system.structure)
-        if structure is None or len(self.problems) > before:
+        crystals = [self._attempt((*here, "structure"), self.surfaces.structure, name) for name in system.structures]
+        if None in crystals or len(self.problems) > before:
             return []
         surfaces = self._attempt(here, self.surfaces.terminations, system) or []
         backend = surfaces[0].backend if surfaces else self.backend
-        self._attempt((*here, "structure"), backend.check_elements, {site.specie.symbol for site in structure})
+        elements = {site.specie.symbol for crystal in crystals for site in crystal}
+        self._attempt((*here, "structure"), backend.check_elements, elements)
         return surfaces
 
     def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:

@@ -61,14 +61,14 @@ class Steps:
     def slab(self, surface: Surface) -> Flow:
         """Return the relaxed slab; output: `cell` and `calculation` (:func:`slab_flow`)."""
         system = surface.system
-        bulk = self.bulk(system.structure, surface.backend)
+        bulk = self.bulk(surface.structure, surface.backend)
         return self.once(
             ("slab", surface.name),
             lambda: slab_flow(
                 surface.backend.relax(),
                 bulk.output.structure,
                 system.slab_spec(),
-                self.surfaces.host(system.structure),
+                self.surfaces.host(surface.structure),
                 surface.name,
             ),
         )
@@ -97,9 +97,9 @@ class Steps:
         return self.once(
             ("adsorption", surface.name, study.adsorbate, study.atom_box, content_hash(choice and choice.numbers)),
             lambda: maker.make(
-                self.surfaces.structure(system.structure),
+                self.surfaces.structure(surface.structure),
                 self.surfaces.structure(metal),
-                self.surfaces.host(system.structure),
+                self.surfaces.host(surface.structure),
                 slab=slab,
                 atom=atom,
                 bulk=bulk,

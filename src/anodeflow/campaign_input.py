@@ -15,7 +15,10 @@ class System(SlabSpec):
     """A surface of the campaign: a name, a bulk structure, and the slab that is cut from it."""
 
     name: str = Field(min_length=1, description="Name in results: Li(001).")
-    structure: str = Field(description="Bulk: a catalogue name or a structure file (relative to the campaign file).")
+    structure: str | list[str] = Field(
+        description="Bulk: a catalogue name or a structure file (relative to the campaign file); or a list of them, "
+        "each a surface of its own: the lowest orderings of an alloy."
+    )
     spin_polarized: bool = Field(
         default=False, description="Spin-polarise slab and adatom: for a radical on an insulator (Li on LiH)."
     )
@@ -23,6 +26,18 @@ class System(SlabSpec):
         default_factory=dict,
         description="Settings of the backend that differ for this surface: its bulk, slab and adatoms.",
     )
+
+    @field_validator("structure")
+    @classmethod
+    def _distinct(cls, structure: str | list[str]) -> str | list[str]:
+        if isinstance(structure, list) and (not structure or len(set(structure)) < len(structure)):
+            raise ValueError("the list of structures names at least one, and none of them twice")
+        return structure
+
+    @property
+    def structures(self) -> list[str]:
+        """Names of its bulks, one or several."""
+        return [self.structure] if isinstance(self.structure, str) else self.structure
 
     def slab_spec(self) -> SlabSpec:
         """Return the slab alone."""

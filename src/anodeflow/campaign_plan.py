@@ -107,12 +107,12 @@ class Plan:
 
     def slab(self, surface: Surface) -> str:
         """Plan a clean slab and its bulk."""
-        bulk = self.bulk(surface.system.structure, surface.backend)
+        bulk = self.bulk(surface.structure, surface.backend)
         return self.calculation(f"{surface.name}: clean slab", "relax", self.atoms(surface), [bulk], surface)
 
     def adsorption(self, surface: Surface, study: AdsorptionStudy, choice: SiteChoice | None) -> list[str]:
         """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
-        self.bulk(surface.system.structure, surface.backend)
+        self.bulk(surface.structure, surface.backend)
         self.bulk(self.surfaces.metal(study.adsorbate), surface.references)
         atom = self.surfaces.atom_name(study.adsorbate, study.atom_box, surface.references)
         self.add(PlannedCalculation(f"{atom} atom", "static", 1))

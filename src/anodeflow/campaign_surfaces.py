@@ -53,6 +53,12 @@ class Surface:
         """Name in results: Li(001), or Li(001) [layers 6]."""
         return f"{self.system.name} [{variant_label(self.variant)}]" if self.variant else self.system.name
 
+    @property
+    def structure(self) -> str:
+        """Name of its bulk."""
+        (structure,) = self.system.structures
+        return structure
+
     def varied(self, parameter: str, value: float) -> "Surface":
         """Return the surface with one parameter changed.
 
@@ -136,40 +142,34 @@ class Surfaces:
         ]
 
     def terminations(self, system: System) -> list[Surface]:
-        """Return one surface a termination where all are asked for, else one.
+        """Return one surface a bulk, and a termination where all are asked for.
 
         Raises
         ------
         InputError
             If the slab cannot be built, or the backend does not allow a setting.
         """
-        slabs = self._slabs(system)
         backend = self.backend.with_settings(system.settings) if system.settings else self.backend
         shared = {key: value for key, value in system.settings.items() if key not in backend.sampling_settings}
         references = self.backend.with_settings(shared) if shared else self.backend
-        several = system.termination == "all" and len(slabs) > 1
-        return [
-            Surface(
-                system.model_copy(
-                    update={
-                        "termination": slab.number,
-                        "name": f"{system.name}:{slab.number}" if several else system.name,
-                    }
-                ),
-                system.name,
-                backend,
-                references,
-            )
-            for slab in slabs
-        ]
+        surfaces = []
+        for structure in system.structures:
+            slabs = self._slabs(structure, system.slab_spec())
+            name = f"{system.name}:{Path(structure).stem}" if len(system.structures) > 1 else system.name
+            several = system.termination == "all" and len(slabs) > 1
+            for slab in slabs:
+                own = {"structure": structure, "termination": slab.number}
+                own["name"] = f"{name}:{slab.number}" if several else name
+                surfaces.append(Surface(system.model_copy(update=own), system.name, backend, references))
+        return surfaces
 
     def slab(self, surface: Surface) -> SlabCell:
         """Return the ideal slab, cut from the bulk of the catalogue."""
-        return self._slabs(surface.system)[0]
+        return self._slabs(surface.structure, surface.system.slab_spec())[0]
 
     def sites(self, surface: Surface, adsorbate: str) -> list[AdsorptionSite]:
         """Return all sites of the ideal slab."""
-        key = ("sites", surface.system.structure, surface.system.slab_spec(), adsorbate)
+        key = ("sites", surface.structure, surface.system.slab_spec(), adsorbate)
         return self.once(key, lambda: adsorption_sites(self.slab(surface).structure, adsorbate))
 
     def choice(self, surface: Surface, study: AdsorptionStudy) -> SiteChoice | None:
@@ -231,15 +231,14 @@ class Surfaces:
         holder = surface.system if parameter in SlabSpec.model_fields else surface.backend.settings
         return getattr(holder, parameter)
 
-    def _slabs(self, system: System) -> list[SlabCell]:
-        """Return the slab of a system, or those of all its terminations."""
-        spec = system.slab_spec()
+    def _slabs(self, structure: str, spec: SlabSpec) -> list[SlabCell]:
+        """Return the slab of a bulk, or those of all its terminations."""
 
         def build() -> list[SlabCell]:
-            bulk, host = self.structure(system.structure), self.host(system.structure)
+            bulk, host = self.structure(structure), self.host(structure)
             return build_slabs(bulk, spec, host) if spec.termination == "all" else [build_slab(bulk, spec, host)]
 
-        return self.once(("slabs", system.structure, spec), build)
+        return self.once(("slabs", structure, spec), build)
 
     def once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """Return what is kept under `key`, made by `make` when it is asked for the first time."""

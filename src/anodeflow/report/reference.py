@@ -58,9 +58,8 @@ class Reference(BaseModel):
 
 
 def base_name(system: str) -> str:
-    """Return the name of a system without the number of its termination: ``Li3Mg(001):1`` is ``Li3Mg(001)``."""
-    name, _, termination = system.rpartition(":")
-    return name if name and termination.isdigit() else system
+    """Return the name of a system without ordering and termination: ``Li3Mg(001):Li3Mg-Cmcm:1`` is ``Li3Mg(001)``."""
+    return system.split(":")[0] or system
 
 
 def _compact(name: str) -> str:
