@@ -1,5 +1,7 @@
 """Figures of electrochemistry: the convex hull and the voltage profile of a binary alloy."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 
 from anodeflow.report.figures import GREY, INK, MARK, OURS, new_figure, save
@@ -18,14 +20,21 @@ def hull_figure(document: ElectrochemistryDoc, name: str) -> Picture:
     on = [point for point in document.points if point.lowest and point.energy_above_hull < _ON_HULL]
     axes.plot([p.fraction for p in on], [1000 * p.formation_energy for p in on], "-", color=OURS, lw=1.6, zorder=2)
     for point in document.points:
-        stable = point in on
-        axes.plot(point.fraction, 1000 * point.formation_energy, "o", ms=7 if stable else 5.5, zorder=4 if stable else 3,
-                  mfc=OURS if stable else "white", mec=OURS if stable else MARK, mew=1.3)  # fmt: skip
+        size, face, edge = (7, OURS, OURS) if point in on else (5.5, "white", MARK)
+        axes.plot(point.fraction, 1000 * point.formation_energy, "o", ms=size, mfc=face, mec=edge, mew=1.3,
+                  zorder=4 if point in on else 3)  # fmt: skip
+    deepest = min(on, key=lambda point: point.formation_energy).fraction
     for point in document.points:
         if point.lowest:
             column = [p.formation_energy for p in document.points if p.formula == point.formula]
-            height = point.formation_energy if point in on else max(column)
-            _name_point(axes, point.formula, point.fraction, 1000 * height, point in on)
+            outside = point in on and point.formation_energy < 0
+            side = (point.fraction > deepest) - (point.fraction < deepest) if outside else 0
+            height = 1000 * (point.formation_energy if outside else max(column))
+            axes.annotate(
+                subscripts(point.formula), (point.fraction, height), (6 * side, -8 if outside else 7),
+                textcoords="offset points", ha={-1: "right", 0: "center", 1: "left"}[side],
+                va="top" if outside else "bottom", fontsize=8.5, color=INK if point in on else GREY, zorder=5,
+            )  # fmt: skip
     for label, face, edge in (("on the hull", OURS, OURS), ("above it", "white", MARK)):
         axes.plot([], [], "o", ms=6, mfc=face, mec=edge, mew=1.3, label=label)
     energies = [1000 * point.formation_energy for point in document.points]
@@ -36,8 +45,8 @@ def hull_figure(document: ElectrochemistryDoc, name: str) -> Picture:
     axes.set_ylabel("formation energy (meV/atom)", fontsize=9)
     _dress(axes, f"Convex hull of {document.partner} and {document.ion}")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
-    return save(figure, name, "Formation energies from the elements' bulks, without temperature. Phases on the hull are "
-                "stable against all others; of each composition several crystals may be shown.")  # fmt: skip
+    return save(figure, name, "Formation energies from the elements' bulks, without temperature. Phases on the hull "
+                "are stable against all others; of each composition several crystals may be shown.")  # fmt: skip
 
 
 def voltage_figure(document: ElectrochemistryDoc, name: str) -> Picture:
@@ -55,25 +64,19 @@ def voltage_figure(document: ElectrochemistryDoc, name: str) -> Picture:
         wide = step.capacity[1] - step.capacity[0] > 0.22 * end
         axes.annotate(words, (sum(step.capacity) / 2, 1000 * step.voltage), (0, 5), textcoords="offset points",
                       ha="center", va="bottom", fontsize=8 if wide else 7, color=INK)  # fmt: skip
-    axes.annotate(f"{document.ion} metal", (end, 0), (-3, 4), textcoords="offset points", ha="right", va="bottom", fontsize=8,
-                  color=INK)  # fmt: skip
+    axes.annotate(f"{document.ion} metal", (end, 0), (-3, 4), textcoords="offset points", ha="right", va="bottom",
+                  fontsize=8, color=INK)  # fmt: skip
     axes.axhline(0, color="#d9e0e7", lw=0.8, zorder=0)
     axes.set(xlim=(0, end), ylim=(-0.06 * top, 1.25 * top))
     axes.set_xlabel(f"charge stored (mAh/g of {document.partner})", fontsize=9)
     axes.set_ylabel(f"voltage against {document.ion} (mV)", fontsize=9)
     _dress(axes, f"{document.ion} into {document.partner}")
-    per_ion = document.steps[-1].capacity[1] / document.steps[-1].ions[1]
-    above = axes.secondary_xaxis("top", functions=(lambda q: q / per_ion, lambda n: n * per_ion))
+    per_ion: Any = document.steps[-1].capacity[1] / document.steps[-1].ions[1]
+    above = axes.secondary_xaxis("top", functions=(lambda q: q / per_ion, lambda ions: ions * per_ion))
     above.set_xlabel(f"{document.ion} per {document.partner}", fontsize=9)
     above.tick_params(labelsize=8)
     return save(figure, name, "Equilibrium voltage against the metal from the phases on the hull, without temperature. "
                 "A plateau is the coexistence of the two phases named.")  # fmt: skip
-
-
-def _name_point(axes: Axes, formula: str, x: float, y: float, on_hull: bool) -> None:
-    axes.annotate(subscripts(formula), (x, y), (0, -8 if on_hull else 7), textcoords="offset points", ha="center",
-                  va="top" if on_hull else "bottom", fontsize=8.5, color=INK if on_hull else GREY, zorder=5,
-                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6})  # fmt: skip
 
 
 def _dress(axes: Axes, title: str) -> None:
