@@ -10,8 +10,10 @@ from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceDoc
 from anodeflow.structures.exchange import Exchange
 
-PLATEAU_TOLERANCE = 0.05
+PLATEAU_TOLERANCE = 0.03
 """Energies of one plateau differ by no more than this, eV."""
+NEAR_SURFACE = 2
+"""Planes at the free face of the metal that are too near to it to tell of its inside."""
 _SHORTEST_PLATEAU = 2
 
 
@@ -68,11 +70,11 @@ def interdiffusion_document(
     for depth in {point.depth for point in points}:
         here = [point for point in points if point.depth == depth]
         min(here, key=lambda point: point.exchange_energy).lowest = True
-    # In the last plane the atom lies at the free surface, and one that left its plane is at another depth.
+    # Near the free face the atom feels the vacuum, and one that left its plane is at another depth.
     inside = {
         point.depth: point.exchange_energy
         for point in points
-        if point.lowest and point.stayed and point.depth < interface.metal_depth
+        if point.lowest and point.stayed and point.depth <= interface.metal_depth - NEAR_SURFACE
     }
     plateau = deepest_plateau(inside, study["plateau_tolerance"])
     warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
@@ -131,8 +133,12 @@ def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int
 def _plateau_warnings(energies: Mapping[int, float], plateau: Sequence[int], tolerance: float) -> list[str]:
     if not plateau:
         return [
-            f"there is no plateau: no two successive depths agree within {tolerance:g} eV, so no driving force is given"
+            f"there is no plateau: no two successive depths that are at least {NEAR_SURFACE} planes below the free face "
+            f"agree within {tolerance:g} eV, so no driving force is given; take more layers of the metal"
         ]
     if plateau[-1] < max(energies):
-        return [f"the energy leaves the plateau below depth {plateau[-1]}, towards the free surface of the metal"]
+        return [
+            f"the energy leaves the plateau again after depth {plateau[-1]}: the driving force is no more certain than "
+            "that; take more layers of the metal"
+        ]
     return []

@@ -167,7 +167,7 @@ def _warnings(
             warnings.append(
                 f"the middle of the {plane.side} (layer {plane.layer}) is not like its bulk: {plane.coordination:.1f} "
                 f"neighbours at {plane.neighbour_distance:.2f} Å, not {plane.bulk_coordination:.1f} at "
-                f"{plane.bulk_neighbour_distance:.2f} Å; take more layers"
+                f"{plane.bulk_neighbour_distance:.2f} Å; take more layers, or a cell with less strain"
             )
     left = sum(nearest_plane(relaxed.structure, cell.layer, i) != number for i, number in enumerate(cell.layer))
     if left:

@@ -18,7 +18,11 @@ class InterfaceSpec(BaseModel):
         "alloy stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
     alloy_layers: int = Field(default=4, ge=1, description="Atomic planes of the alloy.")
-    metal_layers: int = Field(default=6, ge=1, description="Atomic planes of the metal.")
+    metal_layers: int = Field(
+        default=8,
+        ge=1,
+        description="Atomic planes of the metal; an atom sees the free surface from two planes below it.",
+    )
     max_atoms: int = Field(default=150, ge=2, description="Most atoms of the cell.")
     max_strain: float = Field(default=0.05, gt=0, lt=0.5, description="Largest von Mises strain, 0.05 is 5 %.")
     min_width: float = Field(
