@@ -133,8 +133,8 @@ def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int
 def _plateau_warnings(energies: Mapping[int, float], plateau: Sequence[int], tolerance: float) -> list[str]:
     if not plateau:
         return [
-            f"there is no plateau: no two successive depths that are at least {NEAR_SURFACE} planes below the free face "
-            f"agree within {tolerance:g} eV, so no driving force is given; take more layers of the metal"
+            f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, agree "
+            f"within {tolerance:g} eV, so no driving force is given; take more layers of the metal"
         ]
     if plateau[-1] < max(energies):
         return [
