@@ -79,9 +79,18 @@ def search_of(interface: InterfaceDoc, **fields) -> tuple[VacancySearch, dict]:
     """A search whose start was relaxed without moving; its first hops are proposed."""
     values = STUDY | fields
     search = start_search(interface, None, values)
-    settle(search, {str(i): answer(search.trial_structure(i), 1.0 + i) for i in search.waiting_trials()}, values)
+    settle(search, {str(i): answer(at_rest(search, i), 1.0 + i) for i in search.waiting_trials()}, values)
     propose(search, values)
     return search, values
+
+
+def at_rest(search: VacancySearch, index: int) -> Structure:
+    """What a trial would relax to if nothing gave way."""
+    trial = search.trials[index]
+    if trial.path is None:
+        return remove_atom(search.interface.structure, trial.atom)
+    stop, position, _ = search.front(trial.path)
+    return hop_into(stop.structure, trial.atom, position)
 
 
 def answer(structure: Structure, energy: float, **changes) -> CalculationDoc:
@@ -199,7 +208,7 @@ def test_vacancy_starts_in_the_first_layer_that_has_the_element():
 
 def test_lowest_place_is_the_stop_and_the_others_are_told():
     search, values = search_of(plain())
-    structures = {i: search.trial_structure(i) for i in search.waiting_trials()}
+    structures = {i: at_rest(search, i) for i in search.waiting_trials()}
     first, second = structures
     failures = settle(
         search,
@@ -222,7 +231,7 @@ def test_lowest_place_is_the_stop_and_the_others_are_told():
     assert {t.element for t in trials} == {"Cu"}
     near = [t for t in trials if t.path == "I"]
     low = 0.2
-    results = {str(search.trials.index(t)): answer(search.trial_structure(search.trials.index(t)), 1.0 + low * n)
+    results = {str(search.trials.index(t)): answer(at_rest(search, search.trials.index(t)), 1.0 + low * n)
                for n, t in enumerate(near, 1)}  # fmt: skip
     settle(search, results, values)
     assert [t.state for t in near] == ["taken", "higher"][: len(near)]
@@ -233,7 +242,7 @@ def test_atom_that_returns_is_no_stop():
     search, values = search_of(plain())
     first, second = search.waiting_trials()
     start = search.stops[0].structure
-    settle(search, {str(first): answer(start, 1.0), str(second): answer(search.trial_structure(second), 0.9)}, values)
+    settle(search, {str(first): answer(start, 1.0), str(second): answer(at_rest(search, second), 0.9)}, values)
     assert [path.stops for path in search.paths] == [[0], [0, 1]]
     assert search.trials[first].state == "returned"
     assert "path I ends before hop 1: Cu 3: the atom went back" in search.paths[0].end
@@ -244,7 +253,7 @@ def test_atom_that_returns_is_no_stop():
 def test_unfinished_and_failed_relaxations_end_a_path_in_a_sentence():
     search, values = search_of(plain())
     first, second = search.waiting_trials()
-    rough = answer(search.trial_structure(first), 0.9, converged=False)
+    rough = answer(at_rest(search, first), 0.9, converged=False)
     failures = settle(search, {str(first): rough, str(second): None}, values)
     ((label, error),) = failures.items()
     assert label == "Cu3Au/Cu: Cu vacancy, path I step 1, Cu 3 from layer -2"
@@ -269,7 +278,7 @@ def test_paths_end_where_no_neighbour_is_left():
     assert search.paths[0].end == ("path I ends at stop 0: the vacancy in layer -1 has no free Cu neighbour in layer 1")
     search, values = search_of(interface_document(layered(["Cu"], ["Cu"]), 1), paths=["I"])
     (trial,) = search.waiting_trials()
-    settle(search, {str(trial): answer(search.trial_structure(trial), 1.0)}, values)
+    settle(search, {str(trial): answer(at_rest(search, trial), 1.0)}, values)
     propose(search, values)
     assert search.paths[0].end == "path I ends at stop 1: layer 1 is the metal's last"
 
@@ -294,7 +303,7 @@ def with_hop() -> tuple[VacancySearch, dict, list[Structure]]:
     """A search with one hop that waits, and its images."""
     search, values = search_of(plain(), paths=["I"])
     (trial,) = search.waiting_trials()
-    settle(search, {str(trial): answer(search.trial_structure(trial), 1.1)}, values)
+    settle(search, {str(trial): answer(at_rest(search, trial), 1.1)}, values)
     ends = [stop.structure for stop in search.stops]
     return search, values, first_path(*ends, 3)
 
