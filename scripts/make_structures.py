@@ -4,7 +4,7 @@
     python scripts/make_structures.py alloy Li3Mg7 --hosts hcp --atoms 10
     python scripts/make_structures.py alloy Li3Mg --hosts bcc fcc hcp --atoms 8
 
-Elements and LiH are written from lattice constants. An alloy is found by the orderings study with the backend
+Elements, LiH and LiAg are written from lattice constants. An alloy is found by the orderings study with the backend
 ``mlip`` alone: the orderings of its atoms on host lattices are enumerated (icet), relaxed with a universal
 potential (SevenNet 7net-l3i5) and ranked where they still stand on their host.
 """
@@ -51,7 +51,7 @@ def conventional(element: str, host: str, a: float, c: float | None) -> Structur
 
 
 def elements(folder: Path) -> None:
-    """Write the elemental metals and LiH."""
+    """Write the elemental metals, LiH and LiAg."""
     made = "python scripts/make_structures.py elements"
     for name, (host, a, c, source) in ELEMENTS.items():
         constants = f"a = {a:g} Å" + (f", c = {c:.4g} Å" if c else "")
@@ -69,6 +69,13 @@ def elements(folder: Path) -> None:
         lih,
         HostLattice(lattice="rocksalt", axes=IDENTITY),
         {"source": f"a = 4.02 Å ({PBE}; experiment 4.08 Å)", "command": made},
+    )
+    write_crystal(
+        folder,
+        "LiAg",
+        Structure(Lattice.cubic(3.187), ["Li", "Ag"], [[0, 0, 0], [0.5, 0.5, 0.5]]),
+        HostLattice(lattice="bcc", axes=IDENTITY),
+        {"source": "a = 3.187 Å (CsCl type, relaxed with SevenNet 0.13.0, 7net-l3i5)", "command": made},
     )
 
 
