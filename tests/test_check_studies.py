@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from anodeflow.campaign import Campaign
 from anodeflow.campaign_flow import campaign_jobs
 from anodeflow.database.query import study_documents
 from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.catalogue import host_lattice, load_structure
+from anodeflow.structures.environment import environment
 from anodeflow.structures.site_choice import choose_sites, same_sites
 from anodeflow.structures.sites import adsorption_sites
 from anodeflow.structures.slabs import build_slab
@@ -92,15 +94,37 @@ def test_chosen_sites_are_found_on_another_slab_of_the_same_surface():
     for changes in ({}, {"layers": 5}, {"vacuum": 14}, {"min_width": 7}):
         other = build_slab(larger, spec.model_copy(update=changes))
         there = adsorption_sites(other.structure, "Al")
-        assert same_sites(choice, other, other.structure, there) == [there[2], there[3]]
-        # The same sites under other numbers, and one more: then positions decide.
+        assert same_sites(choice, other.structure, there) == [there[2], there[3]]
+        # The same sites under other numbers, and one more: then surroundings decide.
         renumbered = [site.model_copy(update={"index": n}) for n, site in enumerate([*reversed(there), there[0]])]
-        again = same_sites(choice, other, other.structure, renumbered)
+        again = same_sites(choice, other.structure, renumbered)
         assert [site.index for site in again] == [2, 3], "numbers are those of the choice"
         assert [site.below for site in again] == below
         for site, meant in zip(again, there[2:4], strict=True):
             assert np.allclose(site.position, meant.position)
-    assert same_sites(choice, cell, cell.structure, found[:2]) == [], "a slab without hollows"
+    assert same_sites(choice, cell.structure, found[:2]) == [], "a slab without hollows"
+
+
+def test_chosen_sites_are_found_in_a_cell_with_other_vectors():
+    """Li3Mg relaxed with another code: b is then longer than a, and the slab comes out mirrored."""
+    crystal, host = load_structure("Li3Mg-Cmcm"), host_lattice("Li3Mg-Cmcm")
+    cell = build_slab(crystal, SlabSpec(layers=4, vacuum=10), host)
+    choice = choose_sites(cell, adsorption_sites(cell.structure, "Li"), [8, "hollow"], "Li3Mg(001)")
+    turned = Structure(
+        Lattice(cell.structure.lattice.matrix[[1, 0, 2]] @ np.diag([-1, 1, 1]), pbc=(True, True, False)),
+        cell.structure.species,
+        cell.structure.frac_coords[:, [1, 0, 2]],
+    )
+    there = adsorption_sites(turned, "Li")
+    found = same_sites(choice, turned, there[::-1])
+    assert [site.index for site in found] == choice.numbers
+    chosen = {site.number: site for site in choice.chosen}
+    for site in found:
+        assert site.neighbours == chosen[site.index].neighbours
+        seen, meant = environment(turned, np.array(site.position)), chosen[site.index].surroundings
+        assert {element: len(apart) for element, apart in seen.items()} == {e: len(apart) for e, apart in meant.items()}
+        for element, apart in seen.items():
+            assert apart == pytest.approx(meant[element], abs=2e-3)
 
 
 def test_charge_and_diffusion_start_from_the_campaigns_adsorption(campaign_file):

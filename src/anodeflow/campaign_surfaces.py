@@ -188,7 +188,7 @@ class Surfaces:
     def chosen(self, surface: Surface, adsorbate: str, choice: SiteChoice | None) -> list[AdsorptionSite]:
         """Return those sites of the ideal slab that are in the choice."""
         sites, cell = self.sites(surface, adsorbate), self.slab(surface)
-        return sites if choice is None else same_sites(choice, cell, cell.structure, sites)
+        return sites if choice is None else same_sites(choice, cell.structure, sites)
 
     def parameters(
         self, surface: Surface, convergence: Mapping[str, Sequence[float]]

@@ -7,12 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from anodeflow.errors import InputError
+from anodeflow.structures.environment import environment, similarity
 from anodeflow.structures.sites import AdsorptionSite
 from anodeflow.structures.slabs import SlabCell
-from anodeflow.structures.symmetry import face_operations, surface_cell
 
-NEAR = 0.5
-"""How far, in the plane, a site of the relaxed slab may lie from the one that was chosen on the ideal slab, Å."""
+ALIKE = 0.97
+"""Least similarity of the surroundings of a site on the relaxed slab and of the one chosen on the ideal slab.
+
+Strain of 3 % or the relaxation of an alloy leave 0.99; a bridge and the hollow beside it have 0.9 to 0.95.
+"""
 
 
 class ChosenSite(BaseModel):
@@ -23,7 +26,7 @@ class ChosenSite(BaseModel):
     number: int = Field(description="Number of the site on the ideal slab.")
     label: str = Field(description="Name by coordination.")
     neighbours: dict[str, int] = Field(description="Element -> number of the atoms touched.")
-    place: tuple[float, float] = Field(description="Position in the plane, in vectors of the primitive surface cell.")
+    surroundings: dict[str, list[float]] = Field(description="Element -> distances of the atoms around it, Å.")
 
 
 class SiteChoice(BaseModel):
@@ -73,14 +76,13 @@ def choose_sites(
         chosen |= found
     if not chosen:
         raise InputError(f"no site of {surface} is chosen: choose from {', '.join(names)}, or say all.")
-    inverse = np.linalg.inv(_primitive_vectors(cell))
     return SiteChoice(
         chosen=[
             ChosenSite(
                 number=site.index,
                 label=site.label,
                 neighbours=site.neighbours,
-                place=tuple((np.array(site.position[:2]) @ inverse).tolist()),
+                surroundings=environment(cell.structure, np.array(site.position)),
             )
             for site in sites
             if site.index in chosen
@@ -89,22 +91,19 @@ def choose_sites(
     )
 
 
-def same_sites(
-    choice: SiteChoice, cell: SlabCell, slab: Structure, sites: Sequence[AdsorptionSite]
-) -> list[AdsorptionSite]:
+def same_sites(choice: SiteChoice, slab: Structure, sites: Sequence[AdsorptionSite]) -> list[AdsorptionSite]:
     """Return the chosen sites among those of a relaxed slab, under the numbers that they were chosen by.
 
     Sites are the same by their number where both slabs have as many and those of the choice touch the same atoms;
-    else a chosen site is the nearest one, symmetry copies counted, within 0.5 Å in the plane.
+    else a chosen site is the one with the most similar surroundings. (Positions would not do: the cell of a bulk that
+    relaxed a little differently may have other vectors.)
 
     Parameters
     ----------
     choice
         Made on the ideal slab; thickness, vacuum, width and lattice constant may be others.
-    cell
-        The slab as it was cut from the relaxed bulk.
     slab
-        The same slab relaxed.
+        The relaxed slab.
     sites
         All sites of `slab`.
 
@@ -118,33 +117,19 @@ def same_sites(
         for wish in choice.chosen
     ):
         return [sites[number] for number in choice.numbers]
-    vectors = _primitive_vectors(cell)
-    found: dict[int, AdsorptionSite] = {}
-    for wish in choice.chosen:
-        apart = _lateral_distances(slab, np.array(wish.place) @ vectors, sites)
-        apart[[index for index, site in enumerate(sites) if site in found.values()]] = np.inf
-        if apart.size and apart.min() < NEAR:
-            found[wish.number] = sites[int(apart.argmin())]
-    return [site.model_copy(update={"index": number}) for number, site in found.items()]
+    if not sites:
+        return []
+    from scipy.optimize import linear_sum_assignment
+
+    there = [environment(slab, np.array(site.position)) for site in sites]
+    alike = np.array([[similarity(wish.surroundings, seen) for seen in there] for wish in choice.chosen])
+    pairs = zip(*linear_sum_assignment(-alike), strict=True)
+    return [
+        sites[found].model_copy(update={"index": choice.chosen[wish].number})
+        for wish, found in pairs
+        if alike[wish, found] >= ALIKE
+    ]
 
 
 def _meets(site: AdsorptionSite, wish: int | str) -> bool:
     return site.index == wish if isinstance(wish, int) else wish.lower() in site.label.lower()
-
-
-def _primitive_vectors(cell: SlabCell) -> np.ndarray:
-    """Return the in-plane vectors (2, 2) of the primitive surface cell, Å, in the frame of the slab."""
-    return np.linalg.inv(np.array(cell.supercell, dtype=float)) @ cell.structure.lattice.matrix[:2, :2]
-
-
-def _lateral_distances(slab: Structure, point: np.ndarray, sites: Sequence[AdsorptionSite]) -> np.ndarray:
-    """Return the distance in the plane (n,), Å, from a point to the nearest copy of each site."""
-    primitive = surface_cell(slab)
-    positions = np.array([[*point, 0.0], *(site.position for site in sites)])
-    fractional = np.array(primitive.lattice.get_fractional_coords(positions))
-    apart = []
-    for rotation, translation in face_operations(primitive):
-        copies = fractional[1:] @ rotation.T + translation
-        ends = [np.column_stack([ends[:, :2], np.full(len(ends), 0.5)]) for ends in (fractional[:1], copies)]
-        apart.append(np.array(primitive.lattice.get_all_distances(*ends))[0])
-    return np.min(apart, axis=0)

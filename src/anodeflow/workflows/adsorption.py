@@ -149,7 +149,7 @@ def relax_on_sites(
     adsorbate, system = study["adsorbate"], study["system"]
     sites = adsorption_sites(slab.structure, adsorbate)
     if study["choice"] is not None:
-        chosen = same_sites(study["choice"], cell, slab.structure, sites)
+        chosen = same_sites(study["choice"], slab.structure, sites)
         if not chosen:
             there = ", ".join(f"{site.index} ({site.label})" for site in sites)
             raise CalculationError(f"{system}: the relaxed slab has none of the chosen sites: it has {there}.")
