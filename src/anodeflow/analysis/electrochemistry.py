@@ -6,7 +6,7 @@ from typing import Any
 from pymatgen.core import Composition
 
 from anodeflow.address import content_hash
-from anodeflow.analysis.orderings import check_references
+from anodeflow.analysis.ordering_search import check_references
 from anodeflow.analysis.phases import hull_points, ion_charge, phase_capacities, voltage_steps
 from anodeflow.analysis.study import study_fields
 from anodeflow.errors import CalculationError, InputError

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedSeq
 from anodeflow.errors import InputError
 from anodeflow.schemas.orderings import OrderingsDoc, RankedOrdering
 from anodeflow.structures.host import HostLattice, plane_in_cell
-from anodeflow.structures.orderings import space_group
+from anodeflow.structures.host_check import space_group
 
 _NEAR = 0.002
 """Orderings within this of the one that is written are named beside it, eV/atom."""

@@ -1,4 +1,4 @@
-"""Orderings of an alloy's atoms on simple host lattices, enumerated by icet, and whether a relaxation kept the host.
+"""Orderings of an alloy's atoms on simple host lattices, enumerated by icet.
 
 icet: M. Ångqvist et al., Adv. Theory Simul. 2, 1900015 (2019); the enumeration is that of G. L. W. Hart and
 R. W. Forcade, Phys. Rev. B 77, 224115 (2008) and 80, 014120 (2009).
@@ -7,32 +7,23 @@ R. W. Forcade, Phys. Rev. B 77, 224115 (2008) and 80, 014120 (2009).
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import lcm
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import spglib
 from ase.build import bulk
-from ase.spacegroup.symmetrize import refine_symmetry
 from pydantic import BaseModel, ConfigDict, Field
-from pymatgen.core import Composition, Element, Lattice, Structure
+from pymatgen.core import Composition, Element, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.constants import Avogadro
 
 from anodeflow.errors import InputError
-from anodeflow.structures.host import SYMPREC, HostLattice, HostName
+from anodeflow.structures.host import HostLattice, HostName
 from anodeflow.structures.standard_cell import standard_cell
 
 ATOMS_IN_PRIMITIVE_CELL: dict[HostName, int] = {"bcc": 1, "fcc": 1, "hcp": 2}
 """Host lattices that are known, and the atoms of their primitive cells."""
 MOST = 1000
 """So many orderings are enumerated at most: their number grows exponentially with the size of the cell."""
-LARGEST_DISPLACEMENT = 0.4
-"""An atom further than this from its host site has left it, Å. (The shuffle from hcp to bcc is 0.55 Å in Li-Mg.)"""
-_TOLERANCES = (0.1, 0.2, 0.3)
-"""Tolerances in which a host is sought in a relaxed structure, Å."""
-_NUMBERS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
-_NOISE = 0.01
-"""Symmetry that a relaxation has blurred by less than this is made exact, Å."""
 _AXIAL_RATIO = 1.62
 """c/a of hcp before its relaxation: ideal is 1.633, Mg has 1.62."""
 
@@ -50,25 +41,6 @@ class Ordering(BaseModel):
         description="Special quasi-random structures: mean magnitude of the difference between its pair and triplet "
         "correlations and those of the random alloy.",
     )
-
-
-class HostCheck(NamedTuple):
-    """Whether a relaxed ordering still stands on its host.
-
-    Attributes
-    ----------
-    survived
-        The relaxed cell is a cell of the host (edges within 10 %, angles within 6°), and no atom is further than
-        `LARGEST_DISPLACEMENT` from its site.
-    displacement
-        Largest distance of an atom from its site of the strained host, Å.
-    edges
-        Edges of the strained host's conventional cell, Å; none where it is no such cell any more.
-    """
-
-    survived: bool
-    displacement: float
-    edges: tuple[float, float, float] | None
 
 
 def enumerate_orderings(
@@ -126,63 +98,6 @@ def enumerate_orderings(
             structure, axes = standard_cell(*on_host(atoms, host, volume))
             found.append(Ordering(index=len(found), structure=structure, host=axes))
     return found
-
-
-def host_survived(ordering: Ordering, relaxed: Structure) -> HostCheck:
-    """Compare a relaxed ordering with its host; hcp that has turned into bcc fails by cell and by displacement.
-
-    Parameters
-    ----------
-    ordering
-        The ordering before its relaxation.
-    relaxed
-        The same atoms in the same order, relaxed with the cell.
-    """
-    move = relaxed.frac_coords - ordering.structure.frac_coords
-    move -= np.rint(move)
-    shift = (move - move.mean(axis=0)) @ relaxed.lattice.matrix
-    far = float(np.linalg.norm(shift, axis=1).max())
-    try:
-        edges = np.linalg.norm(ordering.host.cell(relaxed), axis=1).tolist()
-    except InputError:
-        return HostCheck(False, far, None)
-    return HostCheck(far < LARGEST_DISPLACEMENT, far, (edges[0], edges[1], edges[2]))
-
-
-def resembled_host(structure: Structure) -> HostName | None:
-    """Return the host lattice that a relaxed structure is nearest to; None: none within 0.3 Å.
-
-    All atoms are taken for the same element.
-    """
-    blind: Any = (structure.lattice.matrix, structure.frac_coords, [1] * len(structure))
-    for tolerance in _TOLERANCES:
-        data = spglib.get_symmetry_dataset(blind, symprec=tolerance)
-        primitive = spglib.find_primitive(blind, symprec=tolerance)
-        if data is not None and primitive is not None and data.number in _NUMBERS:
-            name, atoms = _NUMBERS[data.number]
-            if len(primitive[2]) == atoms:
-                return name
-    return None
-
-
-def symmetrised(structure: Structure) -> Structure:
-    """Return a structure with the symmetry that it has within 0.01 Å made exact, its atoms in the same order.
-
-    Single precision of a potential blurs it, and codes that find no symmetry sample every k-point.
-    """
-    atoms: Any = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-    refine_symmetry(atoms, symprec=_NOISE)
-    return Structure(Lattice(atoms.cell.array), structure.species, atoms.positions, coords_are_cartesian=True)
-
-
-def ordering_name(structure: Structure, host: str) -> str:
-    """Return what an ordering is called: hcp Amm2 10 atoms."""
-    return f"{host} {space_group(structure)} {len(structure)} atoms"
-
-
-def space_group(structure: Structure) -> str:
-    """Return the Hermann-Mauguin symbol of a relaxed structure."""
-    return str(structure.get_space_group_info(symprec=SYMPREC)[0])
 
 
 def cell_sizes(composition: str | Composition, host: HostName, max_atoms: int) -> list[int]:

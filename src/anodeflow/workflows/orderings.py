@@ -6,17 +6,18 @@ from typing import Any
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
-from anodeflow.analysis.orderings import OrderingSearch, check_references, orderings_document, rank_orderings
+from anodeflow.analysis.ordering_search import OrderingSearch, check_references, rank_orderings
+from anodeflow.analysis.orderings import orderings_document
 from anodeflow.errors import AnodeflowError, InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.orderings import OrderingsDoc
+from anodeflow.structures.host_check import symmetrised
 from anodeflow.structures.orderings import (
     Ordering,
     cell_sizes,
     enumerate_orderings,
     known_hosts,
     smallest_cell,
-    symmetrised,
     whole_formula,
 )
 from anodeflow.structures.sqs import special_quasirandom
