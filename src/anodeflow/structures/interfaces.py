@@ -94,14 +94,17 @@ def enumerate_interfaces(
         f"{alloy.reduced_formula}({_indices(spec.alloy_miller)})/{metal.reduced_formula}({_indices(spec.metal_miller)})"
     )
     pairs = [(first, second) for first in below for second in above]
-    matches = [_matches(first, second, spec, spec.max_atoms, spec.max_strain) for first, second in pairs]
-    if not any(matches):
+    matches = [_matches(*pair, spec, 2 * spec.max_atoms, min(2 * spec.max_strain, 0.5)) for pair in pairs]
+    chosen = [
+        _choose([m for m in found if _atoms(pair, m) <= spec.max_atoms and m.strain <= spec.max_strain])
+        for pair, found in zip(pairs, matches, strict=True)
+    ]
+    if not any(chosen):
         raise InputError(f"{name}: {_no_match(pairs, spec)}")
-    chosen = [_choose(found) for found in matches]
     candidates = [
         _candidate(number, pair, match, spec, match is best)
-        for number, (pair, best) in enumerate(zip(pairs, chosen, strict=True))
-        for match in _frontier(pair, spec, best)
+        for number, (pair, found, best) in enumerate(zip(pairs, matches, chosen, strict=True))
+        for match in _frontier(found, best)
     ]
     candidates.sort(key=lambda candidate: (candidate.von_mises_strain, candidate.atoms))
     return [
@@ -148,19 +151,13 @@ def _choose(matches: Sequence[LatticeMatch]) -> LatticeMatch | None:
     return next((match for match in matches if match.strain <= least + SAME_STRAIN), None)
 
 
-def _frontier(pair: tuple[Block, Block], spec: InterfaceSpec, best: LatticeMatch | None) -> list[LatticeMatch]:
-    """Return the cells that no smaller one beats in strain, up to twice the limits, the best one among them."""
+def _frontier(matches: Sequence[LatticeMatch], best: LatticeMatch | None) -> list[LatticeMatch]:
+    """Return the cells that no smaller one beats in strain, the best one among them."""
     kept: list[LatticeMatch] = []
-    for match in _matches(*pair, spec, 2 * spec.max_atoms, min(2 * spec.max_strain, 0.5)):
-        if best is not None and _same(match, best):
-            kept.append(best)
-        elif not kept or match.strain < min(other.strain for other in kept) - SAME_STRAIN:
+    for match in matches:
+        if match is best or all(match.strain < other.strain - SAME_STRAIN for other in kept):
             kept.append(match)
     return kept
-
-
-def _same(first: LatticeMatch, second: LatticeMatch) -> bool:
-    return np.array_equal(first.alloy, second.alloy) and np.array_equal(first.metal, second.metal)
 
 
 def _atoms(pair: tuple[Block, Block], match: LatticeMatch) -> int:

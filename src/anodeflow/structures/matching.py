@@ -21,8 +21,9 @@ Strained = Literal["metal", "alloy", "shared"]
 _SMALL = [np.reshape(entries, (2, 2)) for entries in product((-1, 0, 1), repeat=4)]
 # The reduced pairs of vectors of one lattice differ by one of these.
 _TURNS = np.array([m for m in _SMALL if m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0] == 1])
-# Strain of the metal alone, by which all pairs are sorted first, over that of the side(s) asked for, at most.
-_SPREAD: dict[Strained, float] = {"metal": 1.0, "alloy": 1.5, "shared": 2.5}
+# Largest principal strain of one lattice against the other, over the von Mises strain, at most: 1.73 times as large
+# where the other principal strain is half of it.
+_PRINCIPAL: dict[Strained, float] = {"metal": 1.75, "alloy": 2.5, "shared": 4.0}
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,10 @@ def lattice_matches(
     areas = [abs(np.linalg.det(lattice)) for lattice in (alloy, metal)]
     largest = max_atoms / (atoms[0] / areas[0] + atoms[1] / areas[1])
     # A biaxial strain e has the von Mises strain 2/3 e and changes areas by 2 e.
+    spread = (8 if strained == "shared" else 4) * max_strain
     search = ZSLGenerator(
-        max_area_ratio_tol=4 * max_strain * max(areas[0] / areas[1], areas[1] / areas[0]),
-        max_area=largest * (1 + 4 * max_strain) + max(areas),
+        max_area_ratio_tol=spread * max(areas[0] / areas[1], areas[1] / areas[0]),
+        max_area=largest * (1 + spread) + max(areas),
     )
     reduced: dict[tuple[int, int], np.ndarray] = {}
     found = []
@@ -125,12 +127,20 @@ def lattice_matches(
             continue
         for side, (lattice, count, forms) in enumerate(zip((alloy, metal), counts, sets, strict=True)):
             if (side, count) not in reduced:
-                whole = [np.rint(form).astype(int) for form in forms]
-                reduced[side, count] = np.array([reduce_in_plane(form @ lattice) @ form for form in whole])
+                reduced[side, count] = _supercells(lattice, np.rint(forms).astype(int))
         pair = _best(alloy, metal, reduced[0, counts[0]], reduced[1, counts[1]], max_strain, min_width, strained)
         if pair is not None:
             found.append((counts[0] * atoms[0] + counts[1] * atoms[1], pair))
     return [match for _, match in sorted(found, key=lambda item: (item[0], item[1].strain))]
+
+
+def _supercells(lattice: np.ndarray, forms: np.ndarray) -> np.ndarray:
+    """Return the supercells (n, 2, 2) in reduced vectors, one of those that a turn of the lattice makes equal."""
+    cells = np.array([reduce_in_plane(form @ lattice) @ form for form in forms])
+    vectors = cells @ lattice
+    metric = (vectors @ np.swapaxes(vectors, 1, 2)).reshape(-1, 4)[:, [0, 1, 3]]
+    _, first = np.unique(metric.round(5), axis=0, return_index=True)
+    return cells[np.sort(first)]
 
 
 def _best(
@@ -143,19 +153,37 @@ def _best(
     strained: Strained,
 ) -> LatticeMatch | None:
     """Return the pair of supercells of two given areas that needs the least strain."""
-    # The first vector of a reduced pair is the shortest of its lattice; strain changes its length a little.
-    wide = np.linalg.norm(alloy_cells[:, 0] @ alloy, axis=1) > min_width / (1 + 2 * max_strain)
-    alloy_cells = alloy_cells[wide]
-    metal_bases = np.einsum("uij,njk->nuik", _TURNS, metal_cells).reshape(-1, 2, 2)
-    deformations = np.linalg.inv(metal_bases @ metal)[None] @ (alloy_cells @ alloy)[:, None]
-    strains = von_mises(green_lagrange(deformations))
-    possible = np.argwhere(strains <= _SPREAD[strained] * max_strain)
-    order = np.argsort(strains[tuple(possible.T)], kind="stable")
-    for first, second in possible[order]:
-        match = _laid_together(alloy, metal, alloy_cells[first], metal_bases[second], strained)
-        if match.strain <= max_strain and match.width >= min_width - 1e-6:
+    # Both lengths of a reduced pair are properties of its lattice, which strain changes a little only.
+    stretch = np.sqrt(1 + 2 * _PRINCIPAL[strained] * max_strain)
+    lengths = [
+        np.sort(np.linalg.norm(cells @ lattice, axis=2), axis=1)
+        for cells, lattice in ((alloy_cells, alloy), (metal_cells, metal))
+    ]
+    ratios = lengths[0][:, None] / lengths[1][None]
+    alike = np.all((ratios < stretch) & (ratios > 1 / stretch), axis=2)
+    alike &= (lengths[0][:, 0] > min_width / stretch)[:, None]
+    first, second = np.nonzero(alike)
+    if not len(first):
+        return None
+    bases = np.einsum("uij,njk->nuik", _TURNS, metal_cells)
+    deformations = np.linalg.inv(bases @ metal)[second] @ (alloy_cells @ alloy)[first][:, None]
+    strains = _shared_out(deformations, strained)
+    possible = np.argwhere(strains <= max_strain)
+    for pair, turn in possible[np.argsort(strains[tuple(possible.T)], kind="stable")]:
+        match = _laid_together(alloy, metal, alloy_cells[first[pair]], bases[second[pair], turn], strained)
+        if match.width >= min_width - 1e-6:
             return match
     return None
+
+
+def _shared_out(deformations: np.ndarray, strained: Strained) -> np.ndarray:
+    """Return the von Mises strain of the side that has more of it, for deformations (..., 2, 2) of metal to alloy."""
+    metric = np.swapaxes(deformations, -1, -2) @ deformations
+    half_trace = np.trace(metric, axis1=-2, axis2=-1) / 2
+    apart = np.sqrt(np.maximum(half_trace**2 - np.linalg.det(metric), 0))
+    squares = np.stack([half_trace - apart, half_trace + apart], axis=-1)  # of the principal stretches
+    sides = {"metal": [squares], "alloy": [1 / squares], "shared": [np.sqrt(squares), 1 / np.sqrt(squares)]}
+    return np.max([von_mises((side[..., None] - 1) / 2 * np.eye(2)) for side in sides[strained]], axis=0)
 
 
 def _laid_together(
