@@ -154,7 +154,11 @@ def turned_round(symmetry: PathSymmetry, structure: Structure, near: Structure) 
 
 
 def first_path(
-    initial: Structure, final: Structure, images: int, symmetry: PathSymmetry | None = None
+    initial: Structure,
+    final: Structure,
+    images: int,
+    symmetry: PathSymmetry | None = None,
+    threshold: float = 0.003,
 ) -> list[Structure]:
     """Return a first path by the image dependent pair potential.
 
@@ -169,6 +173,9 @@ def first_path(
         Number of images between the ends.
     symmetry
         Operation that turns the path round: the path obeys it, and the end is the turned start.
+    threshold
+        Largest force of that potential at the end, eV/Å. ASE's own, 0.1, stops before an adatom has risen over a
+        bridge; for an atom that hops straight into a vacancy it will do, and is much quicker.
 
     Returns
     -------
@@ -191,8 +198,7 @@ def first_path(
     neb = NEB(band, method="improvedtangent")
     # mic=False: the ends are unwrapped. The fixed atoms are equal in both, so applying the constraint changes nothing.
     neb.interpolate(mic=False, apply_constraint=True)
-    # ASE's own threshold, 0.1, stops before the adatom has risen over a bridge.
-    idpp_interpolate(neb, traj=None, log=None, mic=True, fmax=0.003, steps=1000)
+    idpp_interpolate(neb, traj=None, log=None, mic=True, fmax=threshold, steps=1000)
     path = [_placed(initial, atoms.get_positions()) for atoms in band]
     if symmetry is not None:
         for index in range(1, images + 1):

@@ -254,7 +254,8 @@ def _bands(
         ends = search.stops[hop.initial], search.stops[hop.final]
         label = f"{_of(study)}, {hop.label}"
         try:
-            path = first_path(ends[0].structure, unwrapped(ends[0].structure, ends[1].structure), study["images"])
+            final = unwrapped(ends[0].structure, ends[1].structure)
+            path = first_path(ends[0].structure, final, study["images"], threshold=0.1)
         except AnodeflowError as error:
             hop.message = str(error)
             search.waiting.remove(index)
