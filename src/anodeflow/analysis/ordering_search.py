@@ -131,7 +131,8 @@ def rank_orderings(
 def mark_duplicates(entries: Sequence[RankedOrdering]) -> None:
     """Mark orderings that relaxed into a lower one, in place; those without a structure are not looked at.
 
-    Of those that left their host, the message tells which one they have become, if it is among the others.
+    Those that left their sites are told which other ordering they have become, if one: on the same host they are
+    duplicates of it.
     """
     matcher = StructureMatcher(ltol=0.05, stol=0.1, angle_tol=2)
     seen: list[RankedOrdering] = []
@@ -150,7 +151,10 @@ def mark_duplicates(entries: Sequence[RankedOrdering]) -> None:
         for other in seen:
             if abs(known_energy(entry) - known_energy(other)) < _SAME_ENERGY and _fit(matcher, entry, other):
                 entry.same_as = other.index
-                entry.message += f": it has become ordering {other.index} on {other.host}"
+                if entry.host == other.host:  # by other sites of the same lattice
+                    entry.state, entry.message = "duplicate", f"it has become ordering {other.index}"
+                else:
+                    entry.message += f": it has become ordering {other.index} on {other.host}"
                 break
 
 
@@ -192,8 +196,8 @@ def note_host(entry: RankedOrdering, ordering: Ordering, found: CalculationDoc) 
     if not check.survived:
         entry.state = "host lost"
         now = resembled_host(found.structure)
-        became = f", nearly {now} now" if now not in (None, entry.host) else ""
-        entry.message = f"no longer {entry.host} after the relaxation by {found.backend}{became}"
+        became = {None: "", entry.host: f" for another {now}"}.get(now, f", nearly {now} now")
+        entry.message = f"left its {entry.host} lattice in the relaxation by {found.backend}{became}"
 
 
 def standing_entries(entries: Sequence[RankedOrdering]) -> list[RankedOrdering]:

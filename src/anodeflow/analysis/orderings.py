@@ -161,7 +161,7 @@ def _warnings(
         first = min(below, key=known_energy)
         others = f" ({len(below) - 1} more of this kind)" if len(below) > 1 else ""
         found.append(
-            f"the lowest of all, ordering {first.index} ({first.name}, {known_energy(first):.4f} eV/atom), is "
+            f"the lowest of all, ordering {first.index} ({first.name}, {known_energy(first):.4f} eV/atom), "
             f"{first.message}: {lowest.name} is the lowest that kept it{others}"
         )
     gone = {entry.host for entry in entries if entry.state == "host lost"}
