@@ -1,0 +1,80 @@
+"""The numbers printed in docs/results.md are those of the results file beside it, and those of the paper."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from anodeflow.database.results_file import read_results
+from anodeflow.report.reference import shipped_references
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def results():
+    return read_results(DOCS / "results" / "surfaces.json.gz")
+
+
+def printed(columns: int) -> list[list[str]]:
+    """Rows of the tables in docs/results.md that have so many columns and begin with a system."""
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in (DOCS / "results.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    return [row for row in rows if len(row) == columns and re.match(r"Li.*\(001\)", row[0])]
+
+
+def ours(studies, system: str, name: str) -> float:
+    """The value of a property, of the study as asked for; of a diffusion study that of the cheapest path."""
+    found = [
+        row
+        for study in studies
+        if study.study != "convergence" and not study.variant
+        for row in study.rows()
+        if row.system == system and row.property == name and not row.label.startswith("hop ")
+    ]
+    (row,) = found
+    return row.value
+
+
+def number(text: str) -> tuple[float, float]:
+    """A printed number, and half of its last digit."""
+    digits = len(text.partition(".")[2])
+    return float(text.replace("−", "-")), 0.5 * 10**-digits + 1e-9
+
+
+@pytest.mark.parametrize("row", printed(5) + printed(4), ids=lambda row: f"{row[0]} {row[1]}")
+def test_printed_number_is_that_of_the_results_file(results, row):
+    value, digit = number(row[2])
+    assert ours(results[0], row[0], row[1]) == pytest.approx(value, abs=digit)
+
+
+@pytest.mark.parametrize("row", [row for row in printed(5) if row[3] != "–"], ids=lambda row: f"{row[0]} {row[1]}")
+def test_printed_number_of_the_paper_is_that_of_the_reference_file(row):
+    (paper,) = [each for each in shipped_references() if each.doi == "10.1002/adfm.202009712"]
+    values = [each.value for each in paper.values if (each.system, each.property) == (row[0], row[1])]
+    assert values == [number(row[3])[0]]
+
+
+def test_convergence_table_is_that_of_its_results_file():
+    studies, _ = read_results(DOCS / "results" / "convergence.json.gz")
+    values = {study.system: {row.property: row.value for row in study.rows()} for study in studies if study.variant}
+    values["Li(001)"] = {row.property: row.value for row in studies[0].rows()}
+    names = {("4", "0.20"): "Li(001)", ("6", "0.20"): "Li(001) [layers 6]"}
+    lines = re.findall(r"^\| (\d) \| (0\.\d\d) \| (\S+) \| (\S+) \|$", (DOCS / "results.md").read_text(), re.M)
+    assert len(lines) == len(values) == 4
+    for layers, spacing, atom, bulk in lines:
+        found = values[names.get((layers, spacing), f"Li(001) [kpoint_spacing {float(spacing):g}]")]
+        assert found["binding_energy"] == pytest.approx(number(atom)[0], abs=5e-4)
+        assert found["binding_energy_bulk"] == pytest.approx(number(bulk)[0], abs=5e-4)
+
+
+def test_every_number_leads_to_its_calculations(results):
+    studies, calculations = results
+    for study in studies:
+        for row in study.rows():
+            assert row.calculation_ids
+            assert set(row.calculation_ids) <= set(calculations), f"{row.system} {row.property}"
+            assert {calculations[identity].code.split()[0] for identity in row.calculation_ids} == {"gpaw"}
