@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from factories import calculation_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobflow import Flow, JobStore, run_locally
-from maggma.stores import MemoryStore
+from interface_factories import SMALL, relaxed_interface
 from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.analysis.elasticity.strain import Deformation
 from pymatgen.core import Structure
@@ -22,8 +22,7 @@ from anodeflow.structures.interfaces import SAME_STRAIN, InterfaceCell, build_in
 from anodeflow.structures.lateral import reduce_in_plane
 from anodeflow.structures.matching import green_lagrange, lattice_matches, von_mises
 from anodeflow.structures.registry import best_packed, distinct_shifts, shift_cell, shift_metal
-from anodeflow.workflows.interface import InterfaceMaker
-from anodeflow.workflows.references import bulk_job
+from anodeflow.workflows.interface import InterfaceMaker, scan_registry
 
 PAIRS = [("Li3Mg", "Li"), ("Li3Mg7", "Li"), ("Li3Mg-Cmcm", "Li"), ("Ag", "Al"), ("Cu", "Al"), ("LiH", "Li")]
 FACES = [(0, 0, 1), (1, 1, 0), (1, 1, 1)]
@@ -135,7 +134,7 @@ def test_strain_is_that_of_the_lattices(pair, miller, strained):
 @given(pair=st.sampled_from([("Li3Mg", "Li"), ("Ag", "Al"), ("LiH", "Li")]), periods=st.integers(1, 2))
 def test_whole_periods_keep_composition_and_density(pair, periods):
     # (001) of bcc, fcc and rocksalt: two planes a period of half the lattice constant each
-    cells = interfaces(*pair, alloy_layers=2 * periods, metal_layers=2 * periods, max_atoms=250)
+    cells = interfaces(*pair, alloy_layers=2 * periods, metal_layers=2 * periods, max_atoms=110)
     for cell in cells:
         alloy, metal = surface_atoms(cell, "alloy"), surface_atoms(cell, "metal")
         bulk = load_structure(pair[1])
@@ -265,31 +264,11 @@ def test_middle_layer_notices_what_is_no_bulk():
     assert nearest_plane(lifted, cell.layer, members[0]) == 5
 
 
-def run(spec: InterfaceSpec, alloy: str = "Ag", metal: str = "Al") -> tuple[InterfaceDoc | None, JobStore, Flow]:
-    backend = load_backend("emt")
-    bulks = [bulk_job(backend.relax(cell=True), load_structure(name), name) for name in (alloy, metal)]
-    maker = InterfaceMaker(
-        relax=backend.relax(), static=backend.static(), spec=spec, alloy=alloy, metal=metal, campaign="test"
-    )
-    made = maker.make(*(bulk.output for bulk in bulks), host_lattice(alloy), host_lattice(metal))
-    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
-    run_locally(Flow([*bulks, made]), store=store, log=False, allow_external_references=True)
-    output = store.query_one({"uuid": made.output.uuid}, ["index"], sort={"index": -1})
-    if output is None:
-        return None, store, made
-    return InterfaceDoc.model_validate(store.get_output(made.output.uuid, load=True)), store, made
-
-
-SMALL = InterfaceSpec(alloy_layers=3, metal_layers=3, max_atoms=100, vacuum=8)
-
-
 @pytest.fixture(scope="module")
 def relaxed(tmp_path_factory) -> InterfaceDoc:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("home")))
-        document, _, _ = run(SMALL)
-    assert document is not None
-    return document
+        return relaxed_interface()
 
 
 def test_document_of_a_relaxed_interface(relaxed):
@@ -297,7 +276,7 @@ def test_document_of_a_relaxed_interface(relaxed):
     assert relaxed.converged
     assert relaxed.atoms == len(relaxed.structure) == len(relaxed.side) == len(relaxed.layer)
     assert relaxed.structure.lattice.pbc == (True, True, False)
-    assert relaxed.metal_depth == 3
+    assert relaxed.metal_depth == 4
     assert {relaxed.structure[i].specie.symbol for i in relaxed.atoms_of(1)} == {"Al"}
     assert {relaxed.structure[i].specie.symbol for i in relaxed.atoms_of(-1)} == {"Ag"}
     assert min(point.energy for point in relaxed.registry) == relaxed.registry[relaxed.best_registry].energy == 0
@@ -328,10 +307,11 @@ def test_energies_are_those_of_plain_ase(relaxed):
     assert [i for i, moves in enumerate(free) if not moves] == relaxed.atoms_of(-3)
 
 
-def test_lattices_that_do_not_match_are_a_failed_step(caplog):
-    document, store, _ = run(SMALL.model_copy(update={"max_atoms": 8}))
-    assert document is None
-    assert "Ag/Al: " in caplog.text or store.count({"name": "Ag/Al: match"}) == 0
+def test_lattices_that_do_not_match_are_a_sentence_of_the_step():
+    bulks = [calculation_document(structure=load_structure(name)) for name in ("Ag", "Al")]
+    study = {"system": "silver on aluminium", "spec": SMALL.model_dump(mode="json") | {"max_atoms": 8}}
+    with pytest.raises(InputError, match=r"silver on aluminium: Ag\(0 0 1\)/Al\(0 0 1\): no common cell of at most 8"):
+        scan_registry.original({}, *bulks, None, None, study)
 
 
 def test_slab_that_fails_costs_the_work_of_separation_only(monkeypatch):
@@ -345,8 +325,7 @@ def test_slab_that_fails_costs_the_work_of_separation_only(monkeypatch):
         execute(self, request, folder, lock, tell)
 
     monkeypatch.setattr(EmtBackend, "execute", fail_alone)
-    document, _, _ = run(SMALL)
-    assert document is not None
+    document = relaxed_interface()
     assert document.work_of_separation is None
     assert [row.property for row in document.rows()] == ["interface_strain"]
     assert any("the relaxation of the metal alone failed" in warning for warning in document.warnings)

@@ -1,0 +1,36 @@
+"""Small relaxed interfaces for tests."""
+
+from typing import Any
+
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+
+from anodeflow.backends import load_backend
+from anodeflow.schemas import InterfaceDoc
+from anodeflow.structures.catalogue import host_lattice, load_structure
+from anodeflow.structures.interface_spec import InterfaceSpec
+from anodeflow.workflows.interface import InterfaceMaker
+from anodeflow.workflows.references import bulk_job
+
+SMALL = InterfaceSpec(alloy_layers=3, metal_layers=4, max_atoms=100, vacuum=8)
+"""Some 70 atoms of Ag(001) and Al(001), a second with EMT."""
+
+
+def output_of(made: Flow, *before: Any) -> dict[str, Any]:
+    """Run a flow (after those jobs) and return what it put out."""
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(Flow([*before, made]), store=store, log=False)
+    return store.get_output(made.output.uuid, load=True)
+
+
+def relaxed_interface(
+    spec: InterfaceSpec = SMALL, alloy: str = "Ag", metal: str = "Al", backend: str = "emt"
+) -> InterfaceDoc:
+    """The document of an interface, made by its workflow."""
+    code = load_backend(backend)
+    bulks = [bulk_job(code.relax(cell=True), load_structure(name), name) for name in (alloy, metal)]
+    maker = InterfaceMaker(
+        relax=code.relax(), static=code.static(), spec=spec, alloy=alloy, metal=metal, campaign="test"
+    )
+    made = maker.make(*(bulk.output for bulk in bulks), host_lattice(alloy), host_lattice(metal))
+    return InterfaceDoc.model_validate(output_of(made, *bulks))

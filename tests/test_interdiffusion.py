@@ -1,0 +1,295 @@
+"""Interdiffusion: which atoms change places, the plateau, the workflow on EMT (Ag into Al) and once on SevenNet."""
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from ase.optimize import BFGS
+from factories import calculation_document
+from interface_factories import SMALL, output_of, relaxed_interface
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.analysis.interdiffusion import deepest_plateau, interdiffusion_document
+from anodeflow.backends import load_backend
+from anodeflow.errors import CalculationError, InputError
+from anodeflow.schemas import CalculationDoc, InterdiffusionDoc, InterfaceDoc
+from anodeflow.structures.catalogue import host_lattice, load_structure
+from anodeflow.structures.exchange import check_depth, exchanged, find_exchanges
+from anodeflow.structures.interface_spec import InterfaceSpec
+from anodeflow.structures.interfaces import build_interface
+from anodeflow.workflows import interdiffusion
+from anodeflow.workflows.interdiffusion import InterdiffusionMaker, exchange_atoms
+from anodeflow.workflows.steps import failure_jobs
+
+STUDY = {
+    "campaign": "test", "system": "Ag/Al", "reference": None, "element": "Ag", "depth": 4, "samples": 1,
+    "plateau_tolerance": 0.03,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cell():
+    return build_interface(
+        load_structure("Li3Mg7"), load_structure("Li"), InterfaceSpec(), host_lattice("Li3Mg7"), host_lattice("Li")
+    )
+
+
+@pytest.fixture(scope="module")
+def interface(tmp_path_factory) -> InterfaceDoc:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("home")))
+        return relaxed_interface()
+
+
+def study_of(interface: InterfaceDoc, **changes) -> InterdiffusionDoc:
+    maker = InterdiffusionMaker(relax=load_backend("emt").relax(), element="Ag", **({"depth": 4} | changes))
+    return InterdiffusionDoc.model_validate(output_of(maker.make(interface)))
+
+
+def test_one_atom_of_the_first_alloy_plane_meets_its_lateral_neighbour_in_each_plane(cell):
+    structure, layer = cell.structure, cell.layer
+    starts = set()
+    for depth in range(1, 9):
+        first, second = find_exchanges(structure, layer, "Mg", depth, 2, "Li3Mg7/Li")
+        starts.add(first.alloy_atom)
+        assert (layer[first.alloy_atom], structure[first.alloy_atom].specie.symbol) == (-1, "Mg")
+        for exchange in (first, second):
+            assert (layer[exchange.metal_atom], structure[exchange.metal_atom].specie.symbol) == (depth, "Li")
+        # nearest in the plane, by the images of the periodic cell
+        raised = structure.copy()
+        members = [i for i, number in enumerate(layer) if number == depth]
+        for i in members:
+            height = structure[first.alloy_atom].z - structure[i].z
+            raised.translate_sites([i], [0, 0, height], frac_coords=False, to_unit_cell=False)
+        lateral = sorted(raised.get_distance(first.alloy_atom, i) for i in members)
+        assert first.lateral == pytest.approx(lateral[0], abs=1e-6)
+        assert second.lateral > first.lateral + 0.1
+        assert (first.step, second.step) == (f"depth {depth}", f"depth {depth}, sample 2")
+    assert len(starts) == 1, "the same atom moves to every depth"
+
+
+def test_exchange_is_its_own_inverse_and_moves_nothing_else(cell):
+    (exchange,) = find_exchanges(cell.structure, cell.layer, "Mg", 3, 1, "x")
+    start = cell.structure.copy()
+    start.add_site_property("magmom", [0.1 * i for i in range(len(start))])
+    once = exchanged(start, exchange.alloy_atom, exchange.metal_atom)
+    assert once != start
+    assert once.composition == start.composition
+    assert np.allclose(once.cart_coords, start.cart_coords)
+    assert once.site_properties["selective_dynamics"] == start.site_properties["selective_dynamics"]
+    assert once[exchange.metal_atom].specie.symbol == "Mg"
+    assert once.site_properties["magmom"][exchange.metal_atom] == 0.1 * exchange.alloy_atom
+    assert exchanged(once, exchange.alloy_atom, exchange.metal_atom) == start
+
+
+@pytest.mark.parametrize(
+    ("element", "depth", "words"),
+    [
+        ("Zn", 1, "Li3Mg7/Li: the alloy holds no Zn that could move, only Li, Mg: choose another element."),
+        ("Mg", 9, "Li3Mg7/Li: there is no depth 9, the metal has 8 layers: lower depth, or raise metal_layers."),
+        ("Mg", 0, "Li3Mg7/Li: there is no depth 0, the metal has 8 layers: lower depth, or raise metal_layers."),
+        ("Li", 2, "Li3Mg7/Li: layer 2 of the metal holds nothing but Li, so there is nothing to exchange it with"),
+    ],
+)
+def test_what_cannot_be_exchanged_is_a_sentence(cell, element, depth, words):
+    with pytest.raises(InputError) as refused:
+        find_exchanges(cell.structure, cell.layer, element, depth, 1, "Li3Mg7/Li")
+    assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("energies", "depths"),
+    [
+        ([-0.10, -0.30, -0.36, -0.35, -0.365], [3, 4, 5]),
+        ([-0.10, -0.30, -0.36, -0.35, -0.20], [3, 4]),
+        ([-0.066, -0.052, -0.045, -0.008, 0.04], [1, 2, 3]),
+        ([-0.1, -0.2, -0.3], []),
+        ([-0.1], []),
+        ([], []),
+    ],
+)
+def test_the_deepest_plateau(energies, depths):
+    assert deepest_plateau(dict(enumerate(energies, 1)), 0.03) == depths
+
+
+def test_a_missing_depth_leaves_a_gap_in_the_plateau():
+    assert deepest_plateau({1: 0.0, 2: 0.0, 4: 0.0}, 0.03) == [1, 2]
+
+
+def test_energies_are_those_of_plain_ase(interface):
+    document = study_of(interface)
+    assert [point.depth for point in document.points] == [1, 2, 3, 4]
+    assert all(point.converged and point.lowest and point.partner == "Al" for point in document.points)
+    rows = [row for row in document.rows() if row.property == "exchange_energy"]
+    assert [(row.label, row.unit, len(row.calculation_ids)) for row in rows] == [
+        (f"depth {depth}", "eV", 2) for depth in (1, 2, 3, 4)
+    ]
+    assert document.calculation_ids["interface"] == interface.calculation_ids["interface"]
+    assert (document.system, document.metal_layers, document.initial_layer) == ("Ag/Al", 4, -1)
+    point = document.points[1]
+    free = [flags[0] for flags in interface.structure.site_properties["selective_dynamics"]]
+    energies = []
+    for structure in (interface.structure, point.structure):
+        atoms = AseAtomsAdaptor.get_atoms(structure)
+        atoms.pbc, atoms.calc = (True, True, False), EMT()
+        assert np.abs(atoms.get_forces(apply_constraint=False)[free]).max() < 0.06
+        energies.append(atoms.get_potential_energy())
+    assert energies[1] - energies[0] == pytest.approx(point.exchange_energy, abs=1e-6)
+    assert point.structure.composition == interface.structure.composition
+
+
+def test_there_and_back_gives_the_pristine_interface(interface):
+    document = study_of(interface, depth=2)
+    for point in document.points:
+        back = AseAtomsAdaptor.get_atoms(exchanged(point.structure, point.alloy_atom, point.metal_atom))
+        back.pbc, back.calc = (True, True, False), EMT()
+        BFGS(back, logfile=None).run(fmax=0.01, steps=300)
+        assert back.get_potential_energy() == pytest.approx(interface.energy, abs=5e-3)
+
+
+def test_of_several_places_in_a_plane_the_lowest_counts(interface):
+    document = study_of(interface, depth=2, samples=2)
+    for depth in (1, 2):
+        here = [point for point in document.points if point.depth == depth]
+        assert [point.sample for point in here] == [1, 2]
+        assert [point.lowest for point in here].count(True) == 1
+        energies = {point.exchange_energy: point.lowest for point in here}
+        assert energies[min(energies)]
+    assert len([row for row in document.rows() if row.property == "exchange_energy"]) == 2
+
+
+def test_depth_that_is_not_there_is_told_and_the_others_go_on(interface, monkeypatch):
+    told = []
+    monkeypatch.setattr(interdiffusion, "failure_jobs", lambda found: told.append(dict(found)) or failure_jobs(found))
+    document = study_of(interface, depth=9)
+    assert [point.depth for point in document.points] == [1, 2, 3, 4]
+    sentence = "Ag/Al: there is no depth 9, the metal has 4 layers: lower depth, or raise metal_layers."
+    assert sentence in document.warnings
+    assert [{label: str(error) for label, error in found.items()} for found in told] == [
+        {"Ag/Al: Ag below depth 4": sentence}
+    ]
+
+
+def test_element_that_is_not_there_ends_the_study_with_a_sentence(interface):
+    with pytest.raises(InputError, match="Ag/Al: the alloy holds no Mg that could move, only Ag"):
+        exchange_atoms.original(load_backend("emt").relax(), interface, STUDY | {"element": "Mg"})
+    with pytest.raises(InputError, match="there is no depth 0"):
+        exchange_atoms.original(load_backend("emt").relax(), interface, STUDY | {"depth": 0})
+
+
+def test_depth_that_fails_is_missing_and_the_others_go_on(interface, monkeypatch):
+    from anodeflow.backends.emt import EmtBackend
+
+    execute = EmtBackend.execute
+    doomed = find_exchanges(interface.structure, interface.layer, "Ag", 2, 1, "x")[0].metal_atom
+
+    def fail_at_two(self, request, folder, lock, tell):
+        if request.structure[doomed].specie.symbol == "Ag":
+            raise CalculationError("EMT gave up.")
+        execute(self, request, folder, lock, tell)
+
+    monkeypatch.setattr(EmtBackend, "execute", fail_at_two)
+    document = study_of(interface, depth=3)
+    assert [point.depth for point in document.points] == [1, 3]
+    assert "depth 2 is missing: its relaxation failed" in document.warnings
+
+
+def relaxations(interface: InterfaceDoc, energies: list[float], lifted: int = -1) -> list[CalculationDoc]:
+    """Made-up relaxations; the moved atom of number `lifted` has gone one plane up."""
+    found = []
+    for index, energy in enumerate(energies):
+        (exchange,) = find_exchanges(interface.structure, interface.layer, "Ag", index + 1, 1, "x")
+        structure = exchanged(interface.structure, exchange.alloy_atom, exchange.metal_atom)
+        if index == lifted:
+            structure.translate_sites([exchange.metal_atom], [0, 0, 2.0], frac_coords=False)
+        found.append(calculation_document(id=f"calc-{index}", structure=structure, energy=interface.energy + energy))
+    return found
+
+
+def made_up(interface: InterfaceDoc, energies: list[float], lifted: int = -1, **changes) -> InterdiffusionDoc:
+    exchanges = [
+        find_exchanges(interface.structure, interface.layer, "Ag", depth, 1, "x")[0]
+        for depth in range(1, len(energies) + 1)
+    ]
+    results = relaxations(interface, energies, lifted)
+    return interdiffusion_document(interface, exchanges, results, [], STUDY | changes)
+
+
+@pytest.fixture(scope="module")
+def thick(interface) -> InterfaceDoc:
+    """The same interface, its metal seven planes thick: one plane counted as two more would be."""
+    spacing = 2.0
+    structure, layer, side = interface.structure.copy(), list(interface.layer), list(interface.side)
+    for number in (5, 6, 7):
+        for index in interface.atoms_of(4):
+            site = interface.structure[index]
+            structure.append(
+                site.specie, site.coords + np.array([0, 0, spacing * (number - 4)]), coords_are_cartesian=True,
+                properties=site.properties,
+            )  # fmt: skip
+            layer.append(number)
+            side.append("metal")
+    return interface.model_copy(update={"structure": structure, "layer": layer, "side": side})
+
+
+def test_driving_force_is_the_mean_of_the_plateau(thick):
+    document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
+    assert document.plateau == [3, 4, 5]
+    assert document.driving_force == pytest.approx(-0.35)
+    row = next(row for row in document.rows() if row.property == "driving_force")
+    assert (row.label, row.unit) == ("depths 3 to 5", "eV")
+    assert row.calculation_ids == ["calc-2", "calc-3", "calc-4", thick.calculation_ids["interface"]]
+    assert not [warning for warning in document.warnings if "plateau" in warning]
+
+
+def test_no_plateau_is_said(thick):
+    document = made_up(thick, [-0.1, -0.2, -0.3, -0.4, -0.5])
+    assert document.driving_force is None
+    assert not [row for row in document.rows() if row.property == "driving_force"]
+    assert any("there is no plateau" in warning for warning in document.warnings)
+
+
+def test_planes_near_the_free_face_make_no_plateau(thick):
+    # the metal has seven planes: the last two lie too near to the vacuum, whatever their energies
+    document = made_up(thick, [-0.1, -0.2, -0.21, -0.3, -0.5, -0.5, -0.5])
+    assert document.plateau == [2, 3]
+    assert any("leaves the plateau again after depth 3" in warning for warning in document.warnings)
+
+
+def test_atom_that_left_its_layer_is_told(thick):
+    document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34], lifted=3)
+    assert [point.final_layer for point in document.points] == [1, 2, 3, 5, 5]
+    assert any(
+        "depth 4: the Ag atom left its layer in the relaxation and rests in layer 5" in w for w in document.warnings
+    )
+    assert document.plateau == [], "depth 4 is no depth 4 any more"
+
+
+def test_check_depth_for_campaigns():
+    check_depth(6, 6, "Li3Mg/Li")
+    with pytest.raises(InputError, match="Li3Mg/Li: there is no depth 7, the metal has 6 layers"):
+        check_depth(7, 6, "Li3Mg/Li")
+
+
+@pytest.mark.mlip
+def test_magnesium_there_and_back_on_sevennet():
+    """The bcc Li3Mg of the catalogue on Li, as thin as it may be."""
+    spec = InterfaceSpec(alloy_layers=2, metal_layers=4, max_atoms=60, vacuum=8, registry_grid=(1, 1), min_width=5)
+    interface = relaxed_interface(spec, "Li3Mg-Cmcm", "Li", "mlip")
+    relax = load_backend("mlip").relax()
+    document = InterdiffusionDoc.model_validate(
+        output_of(InterdiffusionMaker(relax=relax, element="Mg", depth=2).make(interface))
+    )
+    assert [point.depth for point in document.points] == [1, 2]
+    assert all(abs(point.exchange_energy) < 0.5 for point in document.points)
+    point = document.points[0]
+    back = relax.calculate(exchanged(point.structure, point.alloy_atom, point.metal_atom), "back")
+    assert back.energy == pytest.approx(interface.energy, abs=5e-3)
+
+
+def test_default_thickness_lets_the_default_depth_be_inside():
+    """Depths that a study takes by default lie far enough below the free face to make a plateau."""
+    from anodeflow.analysis.interdiffusion import NEAR_SURFACE
+
+    relax = load_backend("emt").relax()
+    assert InterdiffusionMaker(relax=relax).depth <= InterfaceSpec().metal_layers - NEAR_SURFACE
+    assert SMALL.metal_layers == 4
