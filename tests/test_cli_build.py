@@ -167,3 +167,39 @@ def test_help_is_quick_and_teaches(anodeflow_build):
     status, out, _ = anodeflow_build("slab", "--help")
     assert status == 0
     assert "anodeflow build slab Li3Mg7" in out
+
+
+def test_interfaces_are_listed_and_written(anodeflow_build, tmp_path):
+    status, out, _ = anodeflow_build("interface", "Li3Mg7", "Li", "--max-atoms", "150", "--list")
+    assert status == 0
+    assert "Li2Mg3/Li" in out
+    assert "more than 150 atoms" in out
+    assert "strain over 5 %" in out
+    file = tmp_path / "interface.xyz"
+    arguments = ("interface", "Li3Mg7", "Li", "--format", "json", "-o", str(file))
+    status, out, _ = anodeflow_build(*arguments)
+    (row,) = json.loads(out)
+    atoms = read(file)
+    assert (status, row["number"], row["atoms"], row["file"]) == (0, 0, len(atoms), str(file))
+    assert row["von_mises_strain"] < 0.05
+    assert atoms.pbc.tolist() == [True, True, False]
+    assert len(atoms.constraints[0].index) == 15, "one plane of the alloy"
+    status, out, _ = anodeflow_build(*arguments, "--termination", "all", "--fixed-layers", "0")
+    assert [row["file"] for row in json.loads(out)] == [str(tmp_path / f"interface-{n}.xyz") for n in (0, 1)]
+    assert not read(tmp_path / "interface-1.xyz").constraints
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--max-atoms", "40"), "the smallest that would has 140 atoms and a strain of 3.7 %"),
+        (("--max-strain", "2"), "--max-strain: input should be less than 0.5, not 2.0."),
+        (("--alloy-miller", "0", "0", "0"), "name no plane"),
+        (("--termination", "7"), "there are 2 (0: Li2Mg3/Li, 1: LiMg4/Li)"),
+    ],
+)
+def test_interface_that_cannot_be_built_is_a_sentence(anodeflow_build, arguments, words):
+    status, _, err = anodeflow_build("interface", "Li3Mg7", "Li", *arguments)
+    assert status == 2
+    assert words in err
+    assert "Traceback" not in err

@@ -10,7 +10,7 @@ import typer
 from anodeflow.cli import app
 from anodeflow.errors import InputError
 
-build = typer.Typer(no_args_is_help=True, help="Build slabs and look at the catalogue; no calculation.")
+build = typer.Typer(no_args_is_help=True, help="Build slabs and interfaces, look at the catalogue; no calculation.")
 app.add_typer(build, name="build")
 
 
@@ -29,11 +29,11 @@ class Setting(StrEnum):
     cell = "cell"
 
 
-_FORMAT = typer.Option("--format", help="table for people, json for scripts.")
+FORMAT = typer.Option("--format", help="table for people, json for scripts.")
 
 
 @build.command("list")
-def list_structures(format: Annotated[Format, _FORMAT] = Format.table) -> None:
+def list_structures(format: Annotated[Format, FORMAT] = Format.table) -> None:
     """List the crystals of the catalogue and where they come from.
 
     Example: anodeflow build list --format json
@@ -45,7 +45,7 @@ def list_structures(format: Annotated[Format, _FORMAT] = Format.table) -> None:
         typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
         return
     header = ("name", "formula", "space group", "host", "source")
-    _table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
+    print_table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
 
 
 @build.command()
@@ -73,7 +73,7 @@ def slab(
     sites: Annotated[
         str | None, typer.Option(metavar="ELEMENT", help="Also list the adsorption sites of this element.")
     ] = None,
-    format: Annotated[Format, _FORMAT] = Format.table,
+    format: Annotated[Format, FORMAT] = Format.table,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
@@ -93,8 +93,10 @@ def slab(
     from anodeflow.structures.files import write_structure
     from anodeflow.structures.sites import adsorption_sites
     from anodeflow.structures.slabs import build_slab, build_slabs
+    from anodeflow.structures.spec import SlabSpec
 
-    spec = _spec(
+    spec = checked_spec(
+        SlabSpec,
         miller=miller,
         setting=setting.value,
         layers=layers,
@@ -102,7 +104,7 @@ def slab(
         vacuum=vacuum,
         min_width=min_width,
         fixed_layers=fixed_layers,
-        termination=termination if termination == "all" else _number(termination),
+        termination=termination if termination == "all" else termination_number(termination),
     )
     _check_element(sites)
     bulk, host = load_structure(structure), host_lattice(structure)
@@ -127,14 +129,12 @@ def slab(
         _print(rows, sites)
 
 
-def _spec(**values):
-    """Make a SlabSpec; what is wrong with it becomes one sentence."""
+def checked_spec(kind, **values):
+    """Make a SlabSpec or an InterfaceSpec; what is wrong with it becomes one sentence."""
     from pydantic import ValidationError
 
-    from anodeflow.structures.spec import SlabSpec
-
     try:
-        return SlabSpec(**values)
+        return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
@@ -144,7 +144,7 @@ def _spec(**values):
         raise InputError(f"{option}{message}.") from None
 
 
-def _number(termination: str) -> int:
+def termination_number(termination: str) -> int:
     if not termination.isdecimal():
         raise InputError(f"--termination takes a number or all, not {termination!r}: see --list for the numbers.")
     return int(termination)
@@ -175,11 +175,11 @@ def _print(rows: list[dict], adsorbate: str | None) -> None:
         "min_image_distance",
         "file",
     )
-    _table(header, [tuple(row[key] for key in keys) for row in rows])
+    print_table(header, [tuple(row[key] for key in keys) for row in rows])
     for row in rows if adsorbate else []:
         typer.echo(f"\nSites of {adsorbate} on termination {row['number']} ({row['termination']})")
         header = ("site", "label", "neighbours", "below", "multiplicity", "x (Å)", "y (Å)", "z (Å)")
-        _table(
+        print_table(
             header,
             [
                 (
@@ -195,7 +195,7 @@ def _print(rows: list[dict], adsorbate: str | None) -> None:
         )
 
 
-def _table(header: tuple[str, ...], rows: list[tuple]) -> None:
+def print_table(header: tuple[str, ...], rows: list[tuple]) -> None:
     """Print a plain table; numbers to the right, with two decimals where they have any."""
     from rich.console import Console
     from rich.table import Table
