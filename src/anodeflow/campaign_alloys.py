@@ -18,12 +18,14 @@ from anodeflow.campaign_alloy_input import (
 )
 from anodeflow.campaign_interfaces import Interface, Interfaces
 from anodeflow.campaign_study import Study
+from anodeflow.campaign_surfaces import Surfaces
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
     from anodeflow.campaign_flow import Steps
     from anodeflow.campaign_plan import Plan
+    from anodeflow.structures.orderings import Ordering
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,10 @@ def _plan_vacancy(study: VacancyStudy, interface: Interface, plan: "Plan", atoms
 
 
 def _build_orderings(study: OrderingsStudy, steps: "Steps") -> "Flow":
-    from pymatgen.core import Composition
-
     from anodeflow.workflows.orderings import OrderingsMaker
 
     backend = steps.surfaces.backend
     rank = ranking_backend(study, backend)
-    elements = [element.symbol for element in Composition(study.composition).elements]
     maker = OrderingsMaker(
         rank=rank.relax(cell=True),
         confirm=None if rank is backend else backend.relax(cell=True),
@@ -176,39 +175,49 @@ def _build_orderings(study: OrderingsStudy, steps: "Steps") -> "Flow":
     )
 
     def bulks(by: Backend) -> dict[str, Any]:
-        return {element: steps.bulk(steps.surfaces.metal(element), by).output for element in elements}
+        return {element: steps.bulk(steps.surfaces.metal(element), by).output for element in _elements(study)}
 
     rank_bulks = None if rank is backend else bulks(rank)
     return steps.once(("orderings", study.model_dump_json()), lambda: maker.make(bulks(backend), rank_bulks))
 
 
-def _plan_orderings(study: OrderingsStudy, plan: "Plan") -> None:
-    from pymatgen.core import Composition
+def enumerated(study: OrderingsStudy, surfaces: Surfaces) -> "list[Ordering]":
+    """Return the orderings of a study, with the volumes of the catalogue's bulks.
 
+    Raises
+    ------
+    InputError
+        If no cell within the limit holds the composition, or the catalogue lacks the bulk of an element.
+    """
     from anodeflow.structures.orderings import enumerate_orderings
 
-    surfaces = plan.surfaces
-    rank = ranking_backend(study, surfaces.backend)
-    metals = [surfaces.metal(element.symbol) for element in Composition(study.composition).elements]
-    backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
-    bulks = [plan.bulk(metal, backend) for metal in metals for backend in backends]
-    crystals = {metal: surfaces.structure(metal) for metal in metals}
-    volumes = {str(crystal[0].specie): crystal.volume / len(crystal) for crystal in crystals.values()}
-    found = surfaces.once(
+    crystals = {symbol: surfaces.structure(surfaces.metal(symbol)) for symbol in _elements(study)}
+    volumes = {symbol: crystal.volume / len(crystal) for symbol, crystal in crystals.items()}
+    return surfaces.once(
         ("orderings", study.composition, tuple(study.hosts), study.max_atoms),
         lambda: enumerate_orderings(study.composition, study.hosts, study.max_atoms, volumes),
     )
-    group = study.composition
-    ranked = [
-        plan.single(
-            f"{group}: ordering {each.index} on {each.host.lattice}", "relax_cell", len(each.structure), bulks, group
-        )
-        for each in found
-    ]
+
+
+def _plan_orderings(study: OrderingsStudy, plan: "Plan") -> None:
+    surfaces, group = plan.surfaces, study.composition
+    rank = ranking_backend(study, surfaces.backend)
+    backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
+    bulks = [plan.bulk(surfaces.metal(element), backend) for element in _elements(study) for backend in backends]
+    ranked = []
+    for each in enumerated(study, surfaces):
+        label = f"{group}: ordering {each.index} on {each.host.lattice}"
+        ranked.append(plan.single(label, "relax_cell", len(each.structure), bulks, group))
     if rank is not surfaces.backend:
         plan.several(f"{group}: confirmation of the lowest", "relax_cell", study.max_atoms, ranked, group)
     if study.sqs_atoms is not None:
         plan.several(f"{group}: special quasi-random structure", "relax_cell", study.sqs_atoms, ranked, group)
+
+
+def _elements(study: OrderingsStudy) -> list[str]:
+    from pymatgen.core import Composition
+
+    return [element.symbol for element in Composition(study.composition).elements]
 
 
 def _build_electrochemistry(study: ElectrochemistryStudy, studies: Sequence[Study], steps: "Steps") -> "Flow":

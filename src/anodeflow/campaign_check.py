@@ -12,7 +12,7 @@ from anodeflow.campaign_alloy_input import (
     OrderingsStudy,
     VacancyStudy,
 )
-from anodeflow.campaign_alloys import of_binary, ranking_backend
+from anodeflow.campaign_alloys import enumerated, of_binary, ranking_backend
 from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, SurfaceStudy, System
 from anodeflow.campaign_interfaces import Interface, Interfaces
 from anodeflow.campaign_study import Study
@@ -183,8 +183,7 @@ class CampaignCheck:
         for backend in [self.backend] if rank is None or rank is self.backend else [self.backend, rank]:
             self._attempt((*here, "composition"), backend.check_elements, elements)
             self._attempt((*here, "rank_with"), backend.check_available)
-        for element in sorted(elements):
-            self._attempt((*here, "composition"), self.surfaces.metal, element)
+        self._attempt((*here, "composition"), enumerated, study, self.surfaces)
 
     def _electrochemistry(self, index: int, study: ElectrochemistryStudy, studies: Sequence[Study]) -> None:
         here = ("studies", index, "electrochemistry")
