@@ -59,15 +59,20 @@ def voltage_figure(document: ElectrochemistryDoc, name: str) -> Picture:
     y = [1000 * step.voltage for step in document.steps for _ in range(2)] + [0.0, 0.0]
     axes.plot(x, y, color=OURS, lw=1.8, zorder=3)
     top = max(max(y), 1.0)
+    before, raised = (-end, 0.0), False
     for step in document.steps:
+        # Names of narrow plateaus of nearly one height would cover each other: every second one stands higher.
+        place = (max(sum(step.capacity) / 2, 0.07 * end), 1000 * step.voltage)
+        raised = not raised and place[0] - before[0] < 0.17 * end and before[1] - place[1] < 0.2 * top
+        before = place
         words = f"{subscripts(step.initial)} → {subscripts(step.final)}\n{number(1000 * step.voltage, 1)} mV"
         wide = step.capacity[1] - step.capacity[0] > 0.22 * end
-        axes.annotate(words, (sum(step.capacity) / 2, 1000 * step.voltage), (0, 5), textcoords="offset points",
+        axes.annotate(words, place, (0, 30 if raised else 5), textcoords="offset points",
                       ha="center", va="bottom", fontsize=8 if wide else 7, color=INK)  # fmt: skip
     axes.annotate(f"{document.ion} metal", (end, 0), (-3, 4), textcoords="offset points", ha="right", va="bottom",
                   fontsize=8, color=INK)  # fmt: skip
     axes.axhline(0, color="#d9e0e7", lw=0.8, zorder=0)
-    axes.set(xlim=(0, end), ylim=(-0.06 * top, 1.25 * top))
+    axes.set(xlim=(0, end), ylim=(-0.06 * top, 1.3 * top))
     axes.set_xlabel(f"charge stored (mAh/g of {document.partner})", fontsize=9)
     axes.set_ylabel(f"voltage against {document.ion} (mV)", fontsize=9)
     _dress(axes, f"{document.ion} into {document.partner}")
