@@ -7,6 +7,7 @@ import pytest
 from anodeflow.campaign import Campaign
 from anodeflow.database.query import query, study_documents
 from anodeflow.errors import InputError
+from anodeflow.structures.catalogue import load_structure
 
 CAMPAIGN = """\
 name: contacts
@@ -90,7 +91,7 @@ def test_interface_without_a_match_or_of_an_unknown_alloy(campaign_file):
         campaign.check()
 
 
-def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file, home):
+def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file, anodeflow, tmp_path, home):
     from anodeflow.execution.state import read_status
     from anodeflow.settings import get_settings
 
@@ -113,3 +114,10 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     }  # fmt: skip
     again = campaign.run()
     assert again.computed == 0
+    # The orderings that were kept become files that campaigns name.
+    written = anodeflow("export", "contacts", "--orderings", tmp_path / "found")
+    assert written.status == 0, written.err
+    files = sorted((tmp_path / "found").glob("*.cif"))
+    assert len(files) == 3
+    assert (tmp_path / "found" / "AgAl.yaml").is_file()
+    assert load_structure(str(files[0])).composition.reduced_formula == "AlAg"

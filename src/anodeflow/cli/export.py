@@ -17,6 +17,14 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: CAMPAIGN.json.gz.")
     ] = None,
+    orderings: Annotated[
+        Path | None,
+        typer.Option(
+            "--orderings",
+            metavar="FOLDER",
+            help="Write the orderings that the campaign kept instead: CIF files with their provenance, for campaigns.",
+        ),
+    ] = None,
 ) -> None:
     """Write the results of a campaign to a small file (gzipped JSON): studies, settings and calculations.
 
@@ -27,8 +35,19 @@ def export(
     """
     from anodeflow.cli.report import campaign_documents
     from anodeflow.database.results_file import write_results
+    from anodeflow.errors import InputError
+    from anodeflow.schemas import OrderingsDoc
+    from anodeflow.structures.crystal_files import write_orderings
 
     name, documents, calculations = campaign_documents(campaign, None)
+    if orderings is not None:
+        found = [document for document in documents if isinstance(document, OrderingsDoc)]
+        if not found:
+            raise InputError(f"campaign {name} has no finished study of orderings: add one and run it.")
+        for document in found:
+            for path in write_orderings(orderings, document, f"anodeflow export {name} --orderings"):
+                typer.echo(str(path.resolve()))
+        return
     file = write_results(documents, calculations, output or Path(f"{name}.json.gz"))
     size = file.stat().st_size / 1e6
     typer.echo(

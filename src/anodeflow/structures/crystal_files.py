@@ -58,6 +58,7 @@ def write_crystal(
     }
     file = folder / f"{name}.cif"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         structure.to(filename=str(file), fmt="cif")
         with open(file.with_suffix(".yaml"), "w", encoding="utf-8") as stream:
             yaml.dump(content, stream)
