@@ -19,6 +19,8 @@ from anodeflow.schemas import (
     ChargeTransferDoc,
     ConvergenceDoc,
     ElectrochemistryDoc,
+    InterdiffusionDoc,
+    InterfaceDoc,
     MigrationDoc,
     OrderingsDoc,
     StudyDoc,
@@ -37,6 +39,8 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     from anodeflow.report.convergence import convergence_section
     from anodeflow.report.diffusion import diffusion_section
     from anodeflow.report.electrochemistry import electrochemistry_section
+    from anodeflow.report.interdiffusion import interdiffusion_section
+    from anodeflow.report.interfaces import interfaces_section
     from anodeflow.report.orderings import orderings_section
     from anodeflow.report.vacancy import vacancy_section
 
@@ -44,6 +48,8 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
         AdsorptionDoc: adsorption_section,
         ChargeTransferDoc: charge_section,
         MigrationDoc: diffusion_section,
+        InterfaceDoc: interfaces_section,
+        InterdiffusionDoc: interdiffusion_section,
         VacancyDoc: vacancy_section,
         OrderingsDoc: orderings_section,
         ElectrochemistryDoc: electrochemistry_section,

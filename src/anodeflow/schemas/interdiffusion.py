@@ -46,7 +46,12 @@ class InterdiffusionDoc(StudyDoc):
     termination: str = Field(description="Planes that meet at the interface, alloy/metal.")
     von_mises_strain: float = Field(description="Von Mises strain of the interface (a fraction).")
     metal_layers: int = Field(description="Planes of the metal; the last one is its free surface.")
+    near_surface: int = Field(description="Planes at that face, itself included, that make no plateau.")
     initial_layer: int = Field(description="Plane of the alloy that the atom leaves, -1 at the interface.")
+    pristine: Structure = Field(description="The relaxed interface: alloy below, metal on top, c along z.")
+    layer: list[int] = Field(
+        description="Plane of each atom of it: metal 1, 2, 3 ... away from the interface, alloy -1, -2 ..."
+    )
     pristine_energy: float = Field(description="Energy of the relaxed interface, eV per cell.")
     points: list[ExchangePoint] = Field(description="All exchanges, from the interface into the metal.")
     plateau: list[int] = Field(

@@ -92,17 +92,17 @@
   }
 
   function traces(data, index) {
-    const frame = data.frames[index], found = new Map();
+    const frame = data.frames[index], found = new Map(), marked = data.marked || "adatom";
     const distance = (a, b) => Math.hypot(...frame.positions[a].map((x, d) => x - frame.positions[b][d]));
     frame.positions.forEach((p, n) => {
       const element = frame.species[n], style = data.elements[element], own = n === frame.adatom;
-      const name = own ? element + " adatom" : element;
+      const name = own ? element + " " + marked : element;
       if (!found.has(name)) found.set(name, mesh({name, color: style.colour, legendgroup: name}));
       addSphere(found.get(name), p, BALL * style.radius * (own ? 1.08 : 1),
         name + "<br>x " + p[0].toFixed(2) + ", y " + p[1].toFixed(2) + ", z " + p[2].toFixed(2) + " Å");
     });
     const list = [...found.values()];
-    const sticks = mesh({name: "bonds of the adatom", color: "#8d99a6"});
+    const sticks = mesh({name: "bonds of the " + marked, color: "#8d99a6"});
     for (const [a, b] of frame.bonds) {
       addStick(sticks, frame.positions[a], frame.positions[b], 0.1, frame.species[b] + " at " + distance(a, b).toFixed(2) + " Å");
     }
