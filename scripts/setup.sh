@@ -148,11 +148,12 @@ quietly $venv_python -c 'if True:
     import numpy
     from anodeflow.analysis.bader import bader_partition
     from anodeflow.density import DensityGrid
-    x = numpy.linspace(-4, 4, 32, endpoint=False)
-    squares = numpy.add.outer(numpy.add.outer(x**2, x**2), x**2)
-    values = numpy.exp(-squares / 2) / (2 * numpy.pi) ** 1.5
-    place = numpy.array([[4.0, 4.0, 4.0]])
-    bader_partition(DensityGrid(values, 8 * numpy.eye(3), place, numpy.array([1])))' ||
+    x = numpy.linspace(0, 8, 40, endpoint=False)
+    point = numpy.stack(numpy.meshgrid(x, x, x, indexing="ij"), axis=-1)
+    places = numpy.array([[4.0, 4.0, 2.6], [4.0, 4.0, 5.4]])
+    values = sum(numpy.exp(-((point - place) ** 2).sum(axis=-1) / 0.72) for place in places)
+    values *= 2 / (values.sum() * 0.2**3)
+    bader_partition(DensityGrid(values, 8 * numpy.eye(3), places, numpy.array([1, 1])))' ||
     say "that failed (see the log): charge studies will say more"
 fingerprint >"$stamp"
 say "done: .venv/bin/anodeflow is ready"

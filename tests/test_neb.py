@@ -239,13 +239,12 @@ def test_a_band_whose_steps_are_too_long_goes_back_and_on_with_fire(home):
     images = path(start, mirror(start))
     backend = load_backend("emt")
     energy = backend.static().calculate(start).energy
-    reference = backend.neb().calculate(images, (energy, energy))
-    wild = backend.model_copy(
-        update={"path": backend.path.model_copy(update={"curvature": 0.2, "max_displacement": 0.6})}
-    )
+    easily = backend.path.model_copy(update={"force_threshold": 0.1})  # enough for 5 meV, and a third of the steps
+    reference = backend.model_copy(update={"path": easily}).neb().calculate(images, (energy, energy))
+    wild = backend.model_copy(update={"path": easily.model_copy(update={"curvature": 0.2, "max_displacement": 0.6})})
     document = wild.neb().calculate(images, (energy, energy))
     forces = [np.linalg.norm(step["free_forces"], axis=1).max() for step in lines(Path(document.directory))]
     assert max(forces) > 1.0, "BFGS was not wild"
     assert document.converged
     assert document.id != reference.id
-    assert document.energy == pytest.approx(reference.energy, abs=2e-3)
+    assert document.energy == pytest.approx(reference.energy, abs=5e-3)
