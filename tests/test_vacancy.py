@@ -11,6 +11,7 @@ from pymatgen.core import Structure
 from test_diffusion import plain_neb
 from vacancy_factories import interface_document, layered
 
+from anodeflow.analysis import vacancy
 from anodeflow.analysis.vacancy import favourable, record_band, split_hop, vacancy_document
 from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
 from anodeflow.analysis.vacancy_stops import settle
@@ -18,6 +19,7 @@ from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import CalculationDoc, InterfaceDoc, NebDoc, VacancyDoc
+from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.path import first_path
 from anodeflow.structures.vacancy import (
     hop_into,
@@ -446,7 +448,9 @@ def test_vacancy_between_equal_layers_has_one_energy():
     assert document.formation_energy is None
 
 
-def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface):
+def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeypatch):
+    """The first hop has a dip of 9 meV beside its end, where atoms around the vacancy rest in another way."""
+    monkeypatch.setattr(vacancy, "DIP", 0.005)
     document = study(interface, steps=1, paths=("I",), images=5)
     whole, first, second = document.hops
     assert (whole.state, whole.split_into) == ("split", [1, 2])
@@ -487,16 +491,23 @@ def test_fixed_surface_is_freed_and_one_failure_does_not_take_the_rest_with_it(m
 
 @pytest.mark.mlip
 def test_sevennet_makes_a_lithium_vacancy_of_some_tenths_of_an_electronvolt():
-    """PBE: 0.5 eV in bulk Li; less at a surface, where half of the bonds are missing."""
-    structure = layered(["Cu"], ["Cu"] * 3, a=4.33, spacing=2.16)  # fcc Li, which is as stable as bcc
+    """PBE: 0.5 eV in bulk Li; in the middle of a thin slab it is less, and both middle layers are equal."""
+    structure = layered(METAL, METAL, a=4.865, spacing=1.72)  # a tetragonal fcc cell: bcc Li
     structure.replace_species({"Cu": "Li"})
     backend = load_backend("mlip")
     relaxed = backend.relax().calculate(structure)
-    slab = interface_document(relaxed.structure, 1, energy=relaxed.energy, calculation_ids={"interface": relaxed.id})
-    bulk = backend.relax(cell=True).calculate(
-        Structure([[0, 2.165, 2.165], [2.165, 0, 2.165], [2.165, 2.165, 0]], ["Li"], [[0, 0, 0]])
+    slab = interface_document(relaxed.structure, 3, energy=relaxed.energy, calculation_ids={"interface": relaxed.id})
+    bulk = backend.relax(cell=True).calculate(load_structure("Li"))
+    maker = VacancyMaker(
+        relax=backend.relax(),
+        neb=backend.neb(),
+        paths=("I",),
+        start="interface",
+        steps=1,
+        samples=1,
+        barriers=False,
     )
-    maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), paths=("I",), steps=1, samples=1, barriers=False)
     document = run(maker.make(slab, bulk))
-    assert 0.0 < document.formation_energy < 0.8
-    assert document.stops[1].layer == 1
+    assert 0.1 < document.formation_energy < 0.8
+    assert [stop.layer for stop in document.stops] == [-1, 1]
+    assert document.stops[1].energy == pytest.approx(0, abs=5e-3)
