@@ -113,7 +113,7 @@ def _label(axes: Axes, labels: list[tuple[float, float, str, str, bool]], curves
     scale = size / np.ptp(limits, axis=1)
     drawn = curves * scale
     taken: list[NDArray] = []
-    for x, y, words, shade, bold in sorted(set(labels), key=lambda label: not label[4]):
+    for x, y, words, shade, bold in sorted(set(labels), key=lambda label: (not label[4], -label[1])):
         half = np.array([2.4 * len(words) + 1.0, 5.0])
         places = [np.add(scale * [x, y], [0.0, shift]) for shift in _SHIFTS]
         costs = [
@@ -132,7 +132,7 @@ def _label(axes: Axes, labels: list[tuple[float, float, str, str, bool]], curves
 
 def _dress(axes: Axes, document: VacancyDoc, places: dict) -> None:
     axes.axhline(0, color="#d9e0e7", lw=0.8, zorder=0)
-    axes.margins(y=0.16)
+    axes.margins(y=0.2)
     axes.autoscale_view()
     steps = int(max(place[-1] for place in places.values()))
     axes.set_xlim(-0.45, steps + 0.45)

@@ -32,7 +32,7 @@ def stop_views(document: VacancyDoc, path: VacancyPath, name: str) -> Picture:
     for axes, stop, view, hop in zip(panels, stops, views, hops, strict=True):
         vacancy = None if stop.position is None else view.in_frame(np.array([stop.position]))[0]
         centre = vacancy if vacancy is not None else view.positions[0 if hop is None else hop.atom]
-        _draw(axes, view, centre[1], None if hop is None else hop.atom, low, high)
+        _draw(axes, view, centre[1], low, high)
         frame(axes, low, high, "")
         if vacancy is not None:
             _ring(axes, vacancy, stop.element, INK, dashed=True)
@@ -54,8 +54,8 @@ def _span(view: SlabView) -> tuple[float, float]:
     return float(corners.min()) - _MARGIN, float(corners.max()) + _MARGIN
 
 
-def _draw(axes: Axes, view: SlabView, plane: float, mover: int | None, low: NDArray, high: NDArray) -> None:
-    """Draw the atoms, those near the plane y = `plane`, and the one that hopped, in full colour."""
+def _draw(axes: Axes, view: SlabView, plane: float, low: NDArray, high: NDArray) -> None:
+    """Draw the atoms, those near the plane y = `plane` in front and in full colour."""
     for index, position in enumerate(view.positions):
         face = colour(view.species[index])
         for i in (-2, -1, 0, 1, 2):
@@ -64,7 +64,7 @@ def _draw(axes: Axes, view: SlabView, plane: float, mover: int | None, low: NDAr
                 away = abs(y - plane)
                 if not low[0] < x < high[0] or away > np.abs(view.cell[:, 1]).max() / 2 + 0.1:
                     continue
-                pale = 0.0 if away < _SLICE or (index == mover and i == j == 0) else 0.8
+                pale = 0.0 if away < _SLICE else 0.8
                 axes.add_patch(
                     Circle((x, position[2]), radius(view.species[index]), facecolor=(1 - pale) * face + pale, lw=0.7,
                            edgecolor=GREY if view.fixed[index] or pale else INK, zorder=100 - away, alpha=1.0)
@@ -74,7 +74,9 @@ def _draw(axes: Axes, view: SlabView, plane: float, mover: int | None, low: NDAr
 
 
 def _ring(axes: Axes, point: NDArray, element: str, shade: str, dashed: bool) -> None:
+    """Draw the vacancy (dashed, empty), or an atom with a ring, in front of all others."""
+    face = "none" if dashed else tuple(colour(element))
     axes.add_patch(
-        Circle((point[0], point[2]), 1.05 * radius(element), fill=False, edgecolor=shade, lw=1.8, zorder=900,
+        Circle((point[0], point[2]), 1.05 * radius(element), facecolor=face, edgecolor=shade, lw=1.8, zorder=900,
                ls=(0, (2, 1.4)) if dashed else "-")
     )  # fmt: skip
