@@ -22,7 +22,7 @@ from anodeflow.workflows.steps import failure_jobs
 
 STUDY = {
     "campaign": "test", "system": "Ag/Al", "reference": None, "element": "Ag", "depth": 4, "samples": 1,
-    "plateau_tolerance": 0.03,
+    "plateau_tolerance": 0.03, "there_and_back": False,
 }  # fmt: skip
 
 
@@ -144,6 +144,25 @@ def test_there_and_back_gives_the_pristine_interface(interface):
         back.pbc, back.calc = (True, True, False), EMT()
         BFGS(back, logfile=None).run(fmax=0.01, steps=300)
         assert back.get_potential_energy() == pytest.approx(interface.energy, abs=5e-3)
+
+
+def test_the_study_itself_goes_there_and_back(interface):
+    document = study_of(interface, depth=2, there_and_back=True)
+    for point in document.points:
+        assert point.return_energy == pytest.approx(0, abs=5e-3)
+        assert point.exchange_energy != point.return_energy
+    assert {"depth 1 and back", "depth 2 and back"} <= set(document.calculation_ids)
+    assert not [warning for warning in document.warnings if "there and back" in warning]
+
+
+def test_interface_that_changes_on_the_way_is_told(thick):
+    exchanges = find_exchanges(thick.structure, thick.layer, "Ag", 1, 1, "x")
+    back = calculation_document(structure=thick.structure, energy=thick.energy - 0.035)
+    document = interdiffusion_document(
+        thick, exchanges, relaxations(thick, [-0.1]), [], STUDY | {"there_and_back": True}, {"depth 1": back}
+    )
+    assert document.points[0].return_energy == pytest.approx(-0.035)
+    assert any("depth 1: there and back gives -0.035 eV instead of 0" in warning for warning in document.warnings)
 
 
 def test_of_several_places_in_a_plane_the_lowest_counts(interface):

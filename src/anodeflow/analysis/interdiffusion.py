@@ -12,6 +12,8 @@ from anodeflow.structures.exchange import Exchange
 
 PLATEAU_TOLERANCE = 0.03
 """Energies of one plateau differ by no more than this, eV."""
+SAME_ENERGY = 0.005
+"""There and back gives the pristine interface within this, eV."""
 NEAR_SURFACE = 2
 """Planes at the free face of the metal that are too near to it to tell of its inside."""
 _SHORTEST_PLATEAU = 2
@@ -23,6 +25,7 @@ def interdiffusion_document(
     results: Sequence[CalculationDoc | None],
     missing: Sequence[str],
     study: dict[str, Any],
+    returned: Mapping[str, CalculationDoc | None] | None = None,
 ) -> InterdiffusionDoc:
     """Return the document.
 
@@ -35,7 +38,10 @@ def interdiffusion_document(
     missing
         What could not be done, a sentence each.
     study
-        `campaign`, `system`, `reference`, `variant`, `element`, `depth`, `samples`, `plateau_tolerance`.
+        `campaign`, `system`, `reference`, `variant`, `element`, `depth`, `samples`, `plateau_tolerance`,
+        `there_and_back`.
+    returned
+        Step -> relaxation of the interface with its exchange undone, where that was asked for.
     """
     points: list[ExchangePoint] = []
     warnings = list(missing)
@@ -44,6 +50,7 @@ def interdiffusion_document(
         if result is None:
             warnings.append(f"{exchange.step} is missing: its relaxation failed")
             continue
+        back = (returned or {}).get(exchange.step)
         point = ExchangePoint(
             depth=exchange.depth,
             sample=exchange.sample,
@@ -52,6 +59,7 @@ def interdiffusion_document(
             metal_atom=exchange.metal_atom,
             lateral=exchange.lateral,
             exchange_energy=result.energy - interface.energy,
+            return_energy=None if back is None else back.energy - interface.energy,
             converged=result.converged,
             final_layer=nearest_plane(result.structure, interface.layer, exchange.metal_atom),
             lowest=False,
@@ -59,9 +67,16 @@ def interdiffusion_document(
         )
         points.append(point)
         identifiers[point.step] = result.id
+        if back is not None:
+            identifiers[f"{point.step} and back"] = back.id
         warnings += [f"{point.step}: {warning}" for warning in result.warnings]
         if not point.converged:
             warnings.append(f"{point.step}: the relaxation did not converge")
+        if point.return_energy is not None and abs(point.return_energy) > SAME_ENERGY:
+            warnings.append(
+                f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
+                "itself has changed: lower the force threshold of the relaxations"
+            )
         if not point.stayed:
             warnings.append(
                 f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
@@ -83,7 +98,7 @@ def interdiffusion_document(
     settings = {
         "calculation": interface.settings.get("calculation"),
         "interface": interface.settings.get("interface"),
-        **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance")},
+        **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
     }
     return InterdiffusionDoc(
         **study_fields(study, interface.backend, interface.code, settings, identifiers),

@@ -22,6 +22,7 @@ _POINTS = [
     Column("partner", "changed with"),
     Column("lateral", "lateral distance", "Å", 2),
     Column("exchange_energy", "exchange energy", "eV", 3, signed=True),
+    Column("return_energy", "there and back", "eV", 3, signed=True),
     Column("final_layer", "rests in layer"),
     Column("plateau", "on the plateau"),
     Column("converged", "converged"),

@@ -19,6 +19,11 @@ class ExchangePoint(BaseModel):
     metal_atom: int = Field(description="Index of the place that it went to.")
     lateral: float = Field(description="Distance between both places in the plane, Å.")
     exchange_energy: float = Field(description="E(exchanged) - E(pristine interface), both relaxed, eV.")
+    return_energy: float | None = Field(
+        default=None,
+        description="E(exchanged back and relaxed once more) - E(pristine interface), eV; 0 if the exchange has "
+        "changed nothing else; none: not computed.",
+    )
     converged: bool = Field(description="Whether the relaxation met its force threshold.")
     final_layer: int = Field(description="Plane in which the atom came to rest: metal 1, 2 ..., alloy -1, -2 ...")
     lowest: bool = Field(description="Whether it is the lowest of the samples at its depth.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import Flow, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.analysis.interdiffusion import PLATEAU_TOLERANCE, interdiffusion_document
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
@@ -33,6 +33,9 @@ class InterdiffusionMaker(Maker):
         How many places in each plane are tried; the lowest counts.
     plateau_tolerance
         Largest difference of energies on the plateau that the driving force is taken from, eV.
+    there_and_back
+        Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
+        whether the interface has changed otherwise, and doubles the work.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
         of the interface.
@@ -46,6 +49,7 @@ class InterdiffusionMaker(Maker):
     depth: int = 5
     samples: int = 1
     plateau_tolerance: float = PLATEAU_TOLERANCE
+    there_and_back: bool = False
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -73,6 +77,7 @@ class InterdiffusionMaker(Maker):
             "depth": self.depth,
             "samples": self.samples,
             "plateau_tolerance": self.plateau_tolerance,
+            "there_and_back": self.there_and_back,
         }
         start = exchange_atoms(self.relax, interface, study)
         start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
@@ -111,8 +116,34 @@ def exchange_atoms(relax: Maker, interface: InterfaceDoc, study: dict[str, Any])
     told = failure_jobs(failures)
     missing = [str(error) for error in failures.values()]
     outputs = [each.output for each in jobs]
-    last = collect_interdiffusion(interface, exchanges, outputs, missing, study, [each.output for each in told])
+    after = [each.output for each in told]
+    if study["there_and_back"]:
+        last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after)
+    else:
+        last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after)
     return replaced([*jobs, *told, last], last, f"{system}: exchanges of {element}")
+
+
+@job
+def undo_exchanges(
+    relax: Maker,
+    interface: InterfaceDoc,
+    exchanges: list[Exchange],
+    results: list[CalculationDoc | None],
+    missing: list[str],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response:
+    """Put the atoms of every relaxed exchange back and relax once more."""
+    returns: dict[str, Job] = {}
+    for exchange, result in zip(exchanges, results, strict=True):
+        if result is not None:
+            label = f"{study['system']}: {study['element']} at {exchange.step} and back"
+            structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
+            returns[exchange.step] = named(relax.make(structure, label=label), label)
+    outputs = {step: made.output for step, made in returns.items()}
+    last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs)
+    return replaced([*returns.values(), last], last, f"{study['system']}: exchanges of {study['element']} undone")
 
 
 @job(output_schema=InterdiffusionDoc)
@@ -122,6 +153,7 @@ def collect_interdiffusion(
     results: list[CalculationDoc | None],
     missing: list[str],
     study: dict[str, Any],
+    returned: dict[str, CalculationDoc | None],
     failed: Sequence[None] = (),
 ) -> InterdiffusionDoc:
     """Put the document together; `failed`: outputs of jobs that only say what could not be done.
@@ -133,4 +165,4 @@ def collect_interdiffusion(
     """
     if not any(results):
         raise CalculationError(f"{study['system']}: no exchange of {study['element']} could be relaxed; see the steps.")
-    return interdiffusion_document(interface, exchanges, results, missing, study)
+    return interdiffusion_document(interface, exchanges, results, missing, study, returned)
