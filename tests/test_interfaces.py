@@ -21,6 +21,7 @@ from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.structures.interfaces import SAME_STRAIN, InterfaceCell, build_interface, enumerate_interfaces
 from anodeflow.structures.lateral import reduce_in_plane
 from anodeflow.structures.matching import green_lagrange, lattice_matches, von_mises
+from anodeflow.structures.rattle import rattled
 from anodeflow.structures.registry import best_packed, distinct_shifts, shift_cell, shift_metal
 from anodeflow.workflows.interface import InterfaceMaker, scan_registry
 
@@ -248,6 +249,20 @@ def test_cells_travel_between_jobs():
     cell = interfaces("Ag", "Al")[0]
     again = json.loads(json.dumps(cell, cls=MontyEncoder), cls=MontyDecoder)
     assert again == cell
+
+
+def test_rattling_spares_what_is_fixed_and_is_the_same_each_time():
+    cell = interfaces("Ag", "Al")[0]
+    start = cell.structure
+    moved = rattled(start, 0.05)
+    away = np.linalg.norm(moved.cart_coords - start.cart_coords, axis=1)
+    free = np.array([flags[0] for flags in start.site_properties["selective_dynamics"]])
+    assert away[~free] == pytest.approx(0, abs=1e-9)
+    assert away[free].std() > 0
+    assert np.sqrt((away[free] ** 2).mean() / 3) == pytest.approx(0.05, rel=0.15)
+    assert moved == rattled(start, 0.05)
+    assert moved.site_properties == start.site_properties
+    assert rattled(start, 0.0) == start
 
 
 def test_middle_layer_notices_what_is_no_bulk():

@@ -56,6 +56,14 @@ class InterfaceSpec(BaseModel):
         "free: were its outer face fixed too, neither gap nor registry could relax.",
     )
 
+    rattle: float = Field(
+        default=0.05,
+        ge=0,
+        lt=0.5,
+        description="Standard deviation of the random displacements that the free atoms get before the relaxation, Å: "
+        "else symmetry holds a soft metal on a saddle, from which every later step of a study falls.",
+    )
+
     @field_validator("alloy_miller", "metal_miller")
     @classmethod
     def _some_plane(cls, miller: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from anodeflow.schemas.interface import InterfaceDoc, RegistryPoint, Side
 from anodeflow.structures.host import HostLattice
 from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.structures.interfaces import InterfaceCell, build_interface
+from anodeflow.structures.rattle import rattled
 from anodeflow.structures.registry import distinct_shifts, shift_metal
 from anodeflow.workflows.steps import named, replaced
 
@@ -159,7 +160,8 @@ def relax_interface(
     for index, result in done.items():
         points[index].energy = result.energy - done[best].energy
         calculation_ids[f"registry {index}"] = result.id
-    start = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
+    shifted = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
+    start = rattled(shifted, study["spec"]["rattle"])
     whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")
     jobs: list[Job] = [whole]
     slabs: dict[str, OutputReference] = {}
