@@ -2,5 +2,5 @@
 
 from importlib import import_module
 
-for _name in ("doctor", "build", "build_interface", "check", "run", "status", "query", "report", "export"):
+for _name in ("doctor", "build", "build_interface", "check", "run", "status", "query", "report", "export", "db"):
     import_module(f"anodeflow.cli.{_name}")

@@ -38,6 +38,8 @@ class Server:
     """Its port on 127.0.0.1."""
     pid: int
     """Process id of secantusd."""
+    supervisor: int = 0
+    """Process id of its supervisor; 0: unknown."""
 
     @property
     def uri(self) -> str:
@@ -55,6 +57,16 @@ class Server:
                 return client.admin.command("serverStatus").get("pid") == self.pid
             except PyMongoError:
                 return False
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the user asked of the server with ``anodeflow db start`` and ``stop``; outlives the server."""
+
+    port: int | None = None
+    """Port that other programs know; none: any."""
+    kept: bool = False
+    """Whether it runs on although nobody uses it, on this port or not at all."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +105,25 @@ class ServerFolder:
         """Where the supervisor records the running server."""
         return self.path / "server.json"
 
+    @property
+    def service_file(self) -> Path:
+        """Where the wish of the user is kept, be the server up or not."""
+        return self.path / "service.json"
+
     def record(self, server: Server) -> None:
         """Record the running server; readers see the old record or the new one, never half of it."""
-        draft = self.state.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(server)))
-        draft.replace(self.state)
+        _write(self.state, asdict(server))
+
+    def record_service(self, service: Service) -> None:
+        """Record what the user asked of the server."""
+        _write(self.service_file, asdict(service))
+
+    def service(self) -> Service:
+        """Return what the user asked of the server."""
+        try:
+            return Service(**json.loads(self.service_file.read_text()))
+        except (OSError, ValueError, TypeError):
+            return Service()
 
     def recorded(self) -> Server | None:
         """Return the server on record, which may be gone; none: there is no readable record."""
@@ -105,6 +131,18 @@ class ServerFolder:
             return Server(**json.loads(self.state.read_text()))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps(content))
+    draft.replace(file)
+
+
+def listens(port: int) -> bool:
+    """Return whether a program listens on the port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def server_command() -> list[str] | None:
@@ -171,6 +209,10 @@ def _running(folder: ServerFolder) -> Server | None:
     return None
 
 
+def _answers(server: Server | None) -> bool:
+    return server is not None and server.host == socket.gethostname() and server.answers()
+
+
 def _start(folder: ServerFolder) -> Server:
     """Start a supervisor, which detaches itself once its server answers; the caller holds the start lock."""
     # The supervisor stands in the folder of the database, so relative entries of PYTHONPATH must become absolute;
@@ -179,6 +221,12 @@ def _start(folder: ServerFolder) -> Server:
         str(Path(__file__).parents[2]),
         *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
     ]
+    service = folder.service()
+    if service.kept and service.port and listens(service.port) and not _answers(folder.recorded()):
+        raise DatabaseError(
+            f"the embedded database in {folder.path} is to be served on port {service.port}, which another program has "
+            "taken: end that program, or take another port with anodeflow db start --port PORT."
+        )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in paths)}
     with folder.log.open("ab") as log:
         seen = log.tell()

@@ -4,8 +4,9 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.core import Store
 
+_Embedded = Literal["secantusd", "sqlite"]
+_EMBEDDED_NAME = "anodeflow"
 _DOCUMENTS = "outputs"
 _BLOBS = "data"  # the name under which atomate2 stores charge densities, trajectories and the like
 _SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
@@ -54,26 +57,53 @@ def open_store(settings: Settings | None = None) -> "Iterator[JobStore]":
     >>> with open_store() as store:  # doctest: +SKIP
     ...     run_locally(flow, store=store)
     """
-    settings = settings or get_settings()
-    if settings.database:
-        opened = _mongodb(settings.database, _database_name(settings))
+    place = find_database(settings or get_settings())
+    if place.kind == "mongodb":
+        opened = _mongodb(place.uri, place.name)
     else:
-        folder = settings.prepare().home.resolve() / "database"  # jobs change the working folder
-        opened = (_sqlite if _embedded_kind(settings.embedded, folder) == "sqlite" else _secantusd)(folder)
+        opened = (_sqlite if place.kind == "sqlite" else _secantusd)(place.folder)
     with opened as store:
         yield store
 
 
-def _embedded_kind(wanted: str, folder: Path) -> str:
+@dataclass(frozen=True)
+class Place:
+    """Which database the settings name."""
+
+    kind: Literal["mongodb", "secantusd", "sqlite"]
+    """A server of the user's, the embedded server, or SQLite files."""
+    name: str
+    """Name of the database."""
+    uri: str = ""
+    """URI of the user's server."""
+    folder: Path = Path()
+    """Folder of the embedded database."""
+
+
+def find_database(settings: Settings) -> Place:
+    """Return which database the settings name, without opening it; the home folder is created when needed."""
+    if settings.database:
+        return Place("mongodb", _database_name(settings), uri=settings.database)
+    folder = settings.prepare().home.resolve() / "database"  # jobs change the working folder
+    kind = _embedded_kind(settings.embedded, folder)
+    return Place(kind, _EMBEDDED_NAME, folder=folder / kind)
+
+
+def without_password(uri: str) -> str:
+    """Return the URI as it may be shown."""
+    return re.sub(r"//([^/@:]*):[^@]*@", r"//\1:***@", uri)
+
+
+def _embedded_kind(wanted: str, folder: Path) -> _Embedded:
     """Which embedded database: secantusd or sqlite."""
-    contents = {"secantusd": "storage", "sqlite": "anodeflow"}
-    if wanted in contents:
-        return wanted
+    if wanted in ("secantusd", "sqlite"):
+        return cast(_Embedded, wanted)
     if wanted != "auto":
         raise InputError(f"ANODEFLOW_EMBEDDED is {wanted!r}: set it to auto, secantusd or sqlite.")
-    for kind, content in contents.items():
-        if (folder / kind / content).is_dir():
-            return kind
+    if (folder / "secantusd" / "storage").is_dir():
+        return "secantusd"
+    if (folder / "sqlite" / _EMBEDDED_NAME).is_dir():
+        return "sqlite"
     return "secantusd" if server_command() else "sqlite"
 
 
@@ -143,7 +173,7 @@ def _database_name(settings: Settings) -> str:
 @contextmanager
 def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
     """The database `name` on a server of the user."""
-    shown = re.sub(r"//([^/@:]*):[^@]*@", r"//\1:***@", uri)
+    shown = without_password(uri)
 
     def explain(error: Exception) -> str:
         if getattr(error, "code", None) in _NOT_ALLOWED:
@@ -177,7 +207,7 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
 @contextmanager
 def _secantusd(folder: Path) -> "Iterator[JobStore]":
     """The database on the embedded server of `folder`."""
-    path = _new_folder(folder / "secantusd")
+    path = _new_folder(folder)
     log = path / "server.log"
 
     def explain(error: Exception) -> str:
@@ -192,7 +222,7 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
         )
 
     with embedded_server(path) as server:
-        stores = _server_stores(server.uri, "anodeflow", _EMBEDDED_PATIENCE)
+        stores = _server_stores(server.uri, _EMBEDDED_NAME, _EMBEDDED_PATIENCE)
         with _opened(*stores, explain) as store:
             _index(store.docs_store)
             yield store
@@ -206,7 +236,7 @@ def _sqlite(folder: Path) -> "Iterator[JobStore]":
     """The database in SQLite files of `folder`, by way of MontyDB."""
     from maggma.stores import MontyStore
 
-    path = _new_folder(folder / "sqlite")
+    path = _new_folder(folder)
 
     def explain(error: Exception) -> str:
         if isinstance(error, sqlite3.OperationalError):
@@ -216,13 +246,13 @@ def _sqlite(folder: Path) -> "Iterator[JobStore]":
             )
         return f"the embedded database in {path} is damaged ({_reason(error)}): {_ANEW}."
 
-    stores = [MontyStore(name, str(path), database_name="anodeflow") for name in (_DOCUMENTS, _BLOBS)]
+    stores = [MontyStore(name, str(path), database_name=_EMBEDDED_NAME) for name in (_DOCUMENTS, _BLOBS)]
     # MontyDB writes its settings file on each connection, and two processes that both create a collection lose
     # documents: hence the lock, and the collections made here.
     with file_lock(path / "open.lock"):
         for store in stores:
             store.connect()
-            file = path / "anodeflow" / f"{store.collection_name}.collection"
+            file = path / _EMBEDDED_NAME / f"{store.collection_name}.collection"
             if file.is_file():
                 _check_sqlite(file, explain)
             else:

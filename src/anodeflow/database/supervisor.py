@@ -2,7 +2,7 @@
 
 It starts secantusd, starts it again on the same port when it dies under its clients (they reconnect by
 themselves), and stops it and itself once no client has been there for ``ANODEFLOW_DATABASE_IDLE`` seconds
-(10 if unset).
+(10 if unset), unless the user wants it kept (:class:`anodeflow.database.embedded.Service`).
 """
 
 import os
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from anodeflow.database.embedded import Server, ServerFolder, server_command
+from anodeflow.database.embedded import Server, ServerFolder, listens, server_command
 from anodeflow.database.locks import file_lock
 
 _TICK = 0.5  # s between two looks at server and clients
@@ -32,11 +32,6 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _stop(process: "subprocess.Popen[bytes]", port: int) -> None:
     """Stop the server on `port`, if it still runs."""
     process.terminate()
@@ -44,7 +39,7 @@ def _stop(process: "subprocess.Popen[bytes]", port: int) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.1)
             return
-        _listens(port)  # it waits 2 s for the next connection before it looks whether it has to stop
+        listens(port)  # it waits 2 s for the next connection before it looks whether it has to stop
     process.kill()  # what was acknowledged is on disk
     process.wait()
 
@@ -64,11 +59,11 @@ def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes]
         ],
         stdin=subprocess.DEVNULL,
     )
-    server = Server(host=socket.gethostname(), port=port, pid=process.pid)
+    server = Server(host=socket.gethostname(), port=port, pid=process.pid, supervisor=os.getpid())
     deadline = time.monotonic() + _START
     try:
         while process.poll() is None and time.monotonic() < deadline:
-            if _listens(port) and server.answers():
+            if listens(port) and server.answers():
                 folder.record(server)
                 return process, port
             time.sleep(0.02)
@@ -80,20 +75,26 @@ def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes]
 
 
 def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
-    """Start the server, on another port if `port` is taken, and return it with its port; none: it does not start."""
+    """Start the server, on another port if `port` is taken, and return it with its port; none: it does not start.
+
+    A port that the user wants kept is not left: the programs that know it would talk to a stranger.
+    """
     started = _try_port(folder, port)
-    if started is None and _listens(port):
+    if started is None and listens(port):
+        if folder.service().kept:
+            _print(f"port {port} is taken by another program")
+            return None
         started = _try_port(folder, _free_port())
     return started
 
 
 def _kill_orphan(server: Server) -> None:
     """End a server whose supervisor was killed: it keeps the storage locked, and nobody would ever stop it."""
-    if server.host == socket.gethostname() and _listens(server.port) and server.answers():
+    if server.host == socket.gethostname() and listens(server.port) and server.answers():
         _print(f"killing server {server.pid}, which lost its supervisor")
         with suppress(ProcessLookupError):
             os.kill(server.pid, signal.SIGKILL)
-        while _listens(server.port):
+        while listens(server.port):
             time.sleep(0.02)
 
 
@@ -111,7 +112,9 @@ def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], 
                 time.sleep(min(_TICK, idle))
                 try:
                     with file_lock(folder.clients_lock, patience=0.0):
-                        if time.monotonic() - last_use >= idle:
+                        if folder.service().kept:
+                            last_use = time.monotonic()
+                        elif time.monotonic() - last_use >= idle:
                             # Under the lock: a client who comes now waits, then starts a new server.
                             folder.state.unlink(missing_ok=True)
                             _stop(process, port)
@@ -142,11 +145,12 @@ def main(path: Path) -> int:
     folder = ServerFolder(path)
     idle = float(os.environ.get("ANODEFLOW_DATABASE_IDLE", "10"))
     with file_lock(folder.supervisor_lock, patience=5.0):
-        previous = folder.recorded()
-        if previous is None:
-            return supervise(folder, _free_port(), idle, ready)
-        _kill_orphan(previous)
-        return supervise(folder, previous.port, idle, ready)  # clients of the previous server look for it there
+        previous, service = folder.recorded(), folder.service()
+        if previous is not None:
+            _kill_orphan(previous)
+            if not service.kept:
+                return supervise(folder, previous.port, idle, ready)  # its clients look for it there
+        return supervise(folder, service.port or _free_port(), idle, ready)
 
 
 if __name__ == "__main__":
