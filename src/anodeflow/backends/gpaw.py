@@ -1,30 +1,31 @@
 """GPAW: PBE and its kin, plane waves, in a process of its own (under MPI where there is one)."""
 
-import ctypes
-import math
 import os
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import spglib
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Availability, Backend, Capability
 from anodeflow.backends.calculation import COARSE_DENSITY_FILE, DENSITY_FILE
-from anodeflow.backends.driver import largest_force
+from anodeflow.backends.external import (
+    ParallelSettings,
+    StepWatcher,
+    available_ranks,
+    killed_from_outside,
+    last_error,
+    run_program,
+    tail,
+)
 from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.neb import band_progress
+from anodeflow.backends.kpoints import fixed_atoms, has_spin, irreducible_kpoints, is_slab, kpoint_grid
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError, InterruptedCalculationError
 
@@ -80,22 +81,8 @@ class GpawSettings(BaseModel):
     max_scf_cycles: int = Field(default=150, ge=1, description="SCF cycles before a remedy is tried.")
 
 
-class GpawParallel(BaseModel):
+class GpawParallel(ParallelSettings):
     """How GPAW is started; it does not change the numbers, so it is not hashed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ranks: int | Literal["auto"] = Field(
-        default="auto", description="MPI ranks; auto: SLURM_NTASKS in a Slurm job, else the cores (1 without MPI)."
-    )
-    launcher: str = Field(default="mpiexec -n {ranks}", description="Command in front of Python.")
-
-    @field_validator("ranks")
-    @classmethod
-    def _positive(cls, ranks: int | str) -> int | str:
-        if isinstance(ranks, int) and ranks < 1:
-            raise ValueError("ranks must be 1 or more, or auto")
-        return ranks
 
 
 class GpawBackend(Backend):
@@ -143,7 +130,6 @@ class GpawBackend(Backend):
     def parameters(self, structure: Structure) -> dict[str, Any]:
         """Return the keyword arguments of the GPAW calculator for a structure, as plain data."""
         settings = self.settings
-        is_slab = tuple(structure.lattice.pbc) == (True, True, False)
         parameters: dict[str, Any] = {
             "mode": {"name": "pw", "ecut": settings.cutoff},
             "xc": settings.functional,
@@ -159,9 +145,9 @@ class GpawBackend(Backend):
         }
         if settings.setups:
             parameters["setups"] = settings.setups
-        if settings.dipole_correction and is_slab:
+        if settings.dipole_correction and is_slab(structure):
             parameters["poissonsolver"] = {"dipolelayer": "xy"}
-        if not any(structure.lattice.pbc) and any(structure.site_properties.get("magmom") or []):
+        if not any(structure.lattice.pbc) and has_spin(structure):
             # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
             parameters["occupations"]["fixmagmom"] = True
         return parameters
@@ -189,25 +175,10 @@ class GpawBackend(Backend):
             asked["densities"] = {DENSITY_FILE: spacing, COARSE_DENSITY_FILE: 2 * spacing}
         folder.write(folder.input, encode(asked))
         log = folder.path / "driver.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                self.command(folder, structure),
-                cwd=folder.path,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(lock,),
-                preexec_fn=_die_with_parent,
-            )
-            try:
-                _watch(process, request, folder, tell)
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
-        if process.returncode != 0:
-            raise _failure(process.returncode, structure, folder, log)
+        watch = StepWatcher(request, folder, tell, lambda: scf_iteration(folder.path / "gpaw.txt"))
+        status = run_program(self.command(folder, structure), folder.path, lock, log, None, watch)
+        if status != 0:
+            raise _failure(status, structure, folder, log)
 
     def command(self, folder: CalculationFolder, structure: Structure) -> list[str]:
         """Return the command that runs the driver on the folder of a structure's calculation."""
@@ -215,34 +186,9 @@ class GpawBackend(Backend):
         if has_mpi() and not has_scalapack():
             # Without ScaLAPACK GPAW 26.7 crashes when there are more ranks than k-points times spins.
             ranks = min(ranks, irreducible_kpoints(structure, self.settings.kpoint_spacing))
-        launcher = shlex.split(self.parallel.launcher.format(ranks=ranks)) if has_mpi() and ranks > 1 else []
+        launcher = self.parallel.launch(ranks) if has_mpi() else []
         driver = Path(__file__).with_name("gpaw_driver.py")
         return [*launcher, sys.executable, "-m", "gpaw", "python", os.fspath(driver), os.fspath(folder.path)]
-
-
-def fixed_atoms(structure: Structure) -> list[int]:
-    """Return for each atom a number that tells which of its directions are free (7: all, 0: none)."""
-    flags = structure.site_properties.get("selective_dynamics") or [None] * len(structure)
-    return [7 if free is None else sum(bool(axis) << bit for bit, axis in enumerate(free)) for free in flags]
-
-
-def kpoint_grid(structure: Structure, spacing: float) -> list[int]:
-    """Return the smallest grid with at most `spacing` (Å⁻¹, 2π included) between k-points; 1 along no period."""
-    lengths = structure.lattice.reciprocal_lattice.abc
-    # 1e-6: a cell a hair smaller than another must not get one point more
-    return [
-        max(1, math.ceil(length / spacing - 1e-6)) if periodic else 1
-        for length, periodic in zip(lengths, structure.lattice.pbc, strict=True)
-    ]
-
-
-def irreducible_kpoints(structure: Structure, spacing: float) -> int:
-    """Return how many k-points (times spins) of the grid are left by symmetry and time reversal."""
-    grid = kpoint_grid(structure, spacing)
-    moments = structure.site_properties.get("magmom") or []
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
-    mapping, _ = spglib.get_ir_reciprocal_mesh(grid, cell, is_shift=[0, 0, 0])
-    return len(set(mapping.tolist())) * (2 if any(moments) else 1)
 
 
 def dataset_paths() -> list[Path]:
@@ -276,83 +222,26 @@ def usable_ranks() -> int:
     """Return the tasks of the Slurm job, or else the cores that this process may use; 1 without MPI."""
     if not has_mpi():
         return 1
-    return int(os.environ.get("SLURM_NTASKS") or len(os.sched_getaffinity(0)))
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of the driver: one thread a rank, and Open MPI at ease as root and on few cores."""
-    settings = {
-        "OMP_NUM_THREADS": "1",
-        # Two runs at once must not be bound to the same cores.
-        "OMPI_MCA_hwloc_base_binding_policy": "none",
-        "OMPI_MCA_rmaps_base_oversubscribe": "1",
-        "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-        # Ranks that wait for one another leave the core to those that work.
-        "OMPI_MCA_mpi_yield_when_idle": "1",
-    }
-    if os.geteuid() == 0:
-        settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return settings | dict(os.environ) | {"OMP_NUM_THREADS": "1"}
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end the child when the job is killed: no code computes on for nobody."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1: PR_SET_PDEATHSIG
-
-
-def _watch(process: subprocess.Popen, request: Request, folder: CalculationFolder, tell: Any) -> None:
-    """Wait for the driver and tell its ionic steps and SCF iterations."""
-    last: tuple[Any, ...] = ()
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1.0)
-        steps = folder.steps()
-        now = (len(steps), scf_iteration(folder.path / "gpaw.txt"))
-        if now != last:
-            last = now
-            step = steps[-1] if steps else None
-            if step and request.task == "neb":
-                tell("running", scf_iteration=now[1], **band_progress(steps, request))
-            else:
-                tell(
-                    "running",
-                    ionic_step=len(steps),
-                    scf_iteration=now[1],
-                    energy=step and step["energy"],
-                    max_force=step and largest_force(step["free_forces"]),
-                )
-        if process.returncode is not None:
-            return
+    return available_ranks()
 
 
 def scf_iteration(log: Path) -> int | None:
     """Return the number of the last SCF iteration in GPAW's log; none before the first."""
-    try:
-        with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - 4000))
-            lines = stream.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
-        return None
-    for line in reversed(lines):
+    for line in reversed(tail(log)):
         words = line.split()
         if len(words) > 1 and words[0] == "iter:" and words[1].isdigit():
             return int(words[1])
     return None
 
 
-def _failure(code: int, structure: Structure, folder: CalculationFolder, log: Path) -> CalculationError:
+def _failure(status: int, structure: Structure, folder: CalculationFolder, log: Path) -> CalculationError:
     """Say why the driver ended without a result."""
     what = f"GPAW on {structure.composition.reduced_formula}"
-    if code < 0 or code in (128 + signal.SIGTERM, 128 + signal.SIGKILL):
-        name = signal.Signals(-code if code < 0 else code - 128).name
+    if name := killed_from_outside(status):
         return InterruptedCalculationError(
             f"{what} was killed by {name}; run again to go on from its last step (log: {log})."
         )
     reason = (folder.read(folder.outcome) or {}).get("error")
     if reason:
         return CalculationError(f"{what}: {reason} (logs: {folder.path / 'gpaw.txt'}, {log}).")
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line]
-    last = (errors or lines or ["no output"])[-1].strip()
-    return CalculationError(f"{what} ended with status {code}: {last} (log: {log}).")
+    return CalculationError(f"{what} ended with status {status}: {last_error(log)} (log: {log}).")
