@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from anodeflow.address import content_hash
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.placement import Resources
 from anodeflow.backends.request import Request
 from anodeflow.errors import BackendUnavailableError, InputError
 from anodeflow.schemas.calculation import Task
@@ -79,6 +80,8 @@ class Backend(BaseModel, ABC):
     settings: BaseModel = Field(description="Settings that decide the numbers.")
     relaxation: RelaxationSettings = Field(default_factory=RelaxationSettings)
     path: NebSettings = Field(default_factory=NebSettings, description="How paths between minima are relaxed.")
+    resources: Resources | None = Field(default=None, description="What a calculation asks of a cluster's queue.")
+    placement: dict[str, Any] = Field(default_factory=dict, description="Set by `anodeflow submit`: where it runs.")
 
     @classmethod
     @abstractmethod
@@ -173,7 +176,9 @@ class Backend(BaseModel, ABC):
 
     def recipe(self) -> dict[str, Any]:
         """Return the backend as plain data, from which :func:`~anodeflow.backends.load.from_recipe` makes it."""
-        return self.model_dump(mode="json")
+        recipe = self.model_dump(mode="json")
+        # Unset, they are left out: a job's uuid follows from its content.
+        return {key: value for key, value in recipe.items() if value or key not in ("resources", "placement")}
 
     def all_settings(self) -> dict[str, Any]:
         """Return the settings that decide a result: those of the code and those of relaxations."""

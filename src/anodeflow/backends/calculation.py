@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from jobflow import Maker, job
+from jobflow import Maker
 from monty.json import MontyDecoder, MontyEncoder
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
@@ -15,6 +15,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.placement import placed_job
 from anodeflow.backends.progress import Progress, State, report
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError
@@ -47,7 +48,7 @@ class CalculationMaker(Maker):
     backend: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
-    @job(output_schema=CalculationDoc)
+    @placed_job(output_schema=CalculationDoc)
     def make(self, structure: Structure, label: str = "") -> CalculationDoc:
         """Compute `structure`, or return what was computed before.
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import Maker, job
+from jobflow import Maker
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.calculation import common_fields, compute, placed
 from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.neb_driver import computed_images
+from anodeflow.backends.placement import placed_job
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
@@ -30,7 +31,7 @@ class NebMaker(Maker):
     name: str = "neb"
     backend: dict[str, Any] = field(default_factory=dict)
 
-    @job(output_schema=NebDoc)
+    @placed_job(output_schema=NebDoc)
     def make(
         self,
         images: list[Structure],

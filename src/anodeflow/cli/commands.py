@@ -2,5 +2,8 @@
 
 from importlib import import_module
 
-for _name in ("doctor", "build", "build_interface", "check", "run", "status", "query", "report", "export", "db"):
+for _name in (
+    *("doctor", "build", "build_interface", "check", "run", "status", "submit", "retry", "cluster"),
+    *("query", "report", "export", "db"),
+):
     import_module(f"anodeflow.cli.{_name}")

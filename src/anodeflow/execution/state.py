@@ -15,20 +15,24 @@ from anodeflow.backends.folder import write_atomically
 from anodeflow.errors import InputError
 from anodeflow.settings import Settings
 
-StepState = Literal["planned", "running", "finished", "reused", "failed", "interrupted"]
+StepState = Literal["planned", "queued", "running", "finished", "reused", "failed", "interrupted"]
 
 
 class StepStatus(BaseModel):
     """One calculation of the campaign."""
 
     label: str = Field(description="What it is.")
-    state: StepState = Field(default="planned", description="planned, running, finished, reused, failed, interrupted.")
+    state: StepState = Field(default="planned", description="As it says.")
     calculation_id: str = Field(default="", description="Content address.")
     ionic_steps: int = Field(default=0, description="Ionic steps so far.")
     energy: float | None = Field(default=None, description="Energy of the last step, eV.")
     max_force: float | None = Field(default=None, description="Largest force of the last step, eV/Å.")
     seconds: float = Field(default=0.0, description="Wall time of this attempt, s.")
     message: str = Field(default="", description="Why it failed.")
+    reason: str = Field(default="", description="The same in one word or two: walltime, cancelled, SCF ...")
+    worker: str = Field(default="", description="Worker of the queue.")
+    queue_id: str = Field(default="", description="Number of the job in the queue of the cluster.")
+    queue_state: str = Field(default="", description="State of jobflow-remote.")
 
 
 class CampaignStatus(BaseModel):
@@ -43,6 +47,9 @@ class CampaignStatus(BaseModel):
     updated_at: str = Field(default="", description="UTC, ISO 8601.")
     steps: list[StepStatus] = Field(default_factory=list, description="Calculations, in order.")
     failures: list[str] = Field(default_factory=list, description="One sentence for each job that failed.")
+    project: str = Field(default="", description="Project of jobflow-remote, for a campaign in a queue.")
+    worker: str = Field(default="", description="Its worker.")
+    runner: str = Field(default="", description="Whether the project's runner runs: running, stopped, elsewhere.")
 
     def step(self, label: str) -> StepStatus:
         """Return the step called `label`, new at the end if there is none."""

@@ -1,0 +1,48 @@
+"""``anodeflow submit``: hands a campaign to jobflow-remote."""
+
+from pathlib import Path
+
+import typer
+
+from anodeflow.cli import app
+
+
+@app.command()
+def submit(
+    file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
+    project: str = typer.Option(..., "--project", "-p", help="Project, as made by anodeflow cluster init."),
+    worker: str = typer.Option("main", "--worker", help="Worker of the project on which jobs run."),
+    mlip_worker: str | None = typer.Option(
+        None, "--mlip-worker", help="Another worker for calculations with machine-learned potentials."
+    ),
+    backend: str | None = typer.Option(
+        None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
+    ),
+    without: list[str] = typer.Option(
+        [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
+    ),
+    again: bool = typer.Option(False, "--again", help="Put a campaign that failed into the queue anew, as a whole."),
+) -> None:
+    """Hand a campaign to a cluster; this command ends at once, and the jobs go on.
+
+    Each calculation asks the queue for what `resources` in its backend file says. What was computed before is found,
+    not computed again. The runner of the project must run: anodeflow cluster start P.
+
+    Example: [bold]anodeflow submit workflows/quickstart.yaml --project hpc --worker main[/bold]
+    """
+    from anodeflow.campaign import Campaign
+    from anodeflow.execution.project import open_project
+    from anodeflow.execution.runner import runner_state
+    from anodeflow.execution.submit import submit_campaign
+
+    if backend and Path(backend).suffix and Path(backend).is_file():
+        backend = str(Path(backend).resolve())  # a retry may be asked for from another folder
+    campaign = Campaign.from_file(file, backend, without)
+    with open_project(project) as remote:  # its errors first: checking a campaign takes a while
+        remote.worker(worker)
+        _, sentence = runner_state(remote)
+    note = submit_campaign(campaign, project, worker, mlip_worker, backend=backend, without=without, again=again)
+    for remark in campaign.notes:
+        typer.echo(remark)
+    typer.echo(f"Campaign {note.campaign}, backend {note.backend}: {note.jobs} jobs in the queue of project {project}.")
+    typer.echo(f"{sentence[0].upper()}{sentence[1:]}. Next: anodeflow status {note.campaign}")

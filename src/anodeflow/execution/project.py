@@ -1,0 +1,173 @@
+"""Opens a project of jobflow-remote, whose results must go into the database that anodeflow's commands read."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.database.store import open_store
+from anodeflow.errors import DatabaseError, InputError
+from anodeflow.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+    from jobflow_remote.config.base import Project, WorkerBase
+    from jobflow_remote.jobs.jobcontroller import JobController
+
+_INSTALL = "jobflow-remote is not installed: pip install 'anodeflow[remote]'."
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A project, its queue, and the database of results."""
+
+    project: "Project"
+    controller: "JobController"
+    store: "JobStore"
+
+    def worker(self, name: str) -> "WorkerBase":
+        """Return a worker of the project.
+
+        Raises
+        ------
+        InputError
+            If it has none of that name.
+        """
+        try:
+            return self.project.workers[name]
+        except KeyError:
+            known = ", ".join(self.project.workers) or "none"
+            raise InputError(f"project {self.project.name} has no worker {name!r}; there is {known}.") from None
+
+
+def projects_folder() -> Path:
+    """Return the folder of jobflow-remote's project files (JFREMOTE_PROJECTS_FOLDER, or ~/.jfremote)."""
+    # As jobflow-remote has it: its own settings are read once a process, when it is imported.
+    folder = os.environ.get("JFREMOTE_PROJECTS_FOLDER")
+    if folder:
+        return Path(folder).expanduser()
+    try:
+        from jobflow_remote import SETTINGS
+    except ImportError:
+        raise InputError(_INSTALL) from None
+    return Path(SETTINGS.projects_folder).expanduser()
+
+
+def load_project(name: str) -> "Project":
+    """Read the project file called `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is wrong.
+    """
+    try:
+        from jobflow_remote import SETTINGS
+        from jobflow_remote.config.base import ConfigError
+        from jobflow_remote.config.manager import ConfigManager
+    except ImportError:
+        raise InputError(_INSTALL) from None
+    folder = projects_folder()
+    SETTINGS.projects_folder = str(folder)
+    file = folder / f"{name}.yaml"
+    try:
+        manager = ConfigManager()
+        if name in manager.projects:
+            return manager.projects[name]
+        if file.is_file():
+            _explain(file)
+    except ConfigError as error:
+        raise InputError(f"the projects in {folder} contradict each other: {_line(error)}.") from error
+    known = ", ".join(sorted(manager.projects)) or "none"
+    raise InputError(f"no project {name!r} in {folder} (there is {known}): make one with anodeflow cluster init.")
+
+
+def _explain(file: Path) -> None:
+    """Raise InputError with what is wrong with a project file."""
+    from jobflow_remote.config.base import Project
+    from pydantic import ValidationError
+
+    from anodeflow.yamlfile import YamlFile
+
+    content = YamlFile.read(file)
+    try:
+        Project.model_validate(content.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{content.where(*first['loc'])}: {place}: {first['msg'].splitlines()[0]}.") from error
+    raise InputError(f"{file} is the file of another project: its `name` must be {file.stem}.")
+
+
+@contextmanager
+def open_project(name: str, settings: Settings | None = None) -> Iterator[Remote]:
+    """Open a project's queue and the database for the time of the context.
+
+    Raises
+    ------
+    InputError
+        If there is no such project, or its results go elsewhere.
+    DatabaseError
+        If a database does not answer.
+    """
+    from pymongo.errors import PyMongoError
+
+    project = load_project(name)
+    quieten()
+    with open_store(settings or get_settings()) as store:
+        theirs = project.get_jobstore()
+        if theirs is None:
+            raise InputError(f"project {name} has no `jobstore`: write it anew with anodeflow cluster init --force.")
+        try:
+            theirs.connect()
+            _check_same(name, store, theirs)
+            controller = project.get_job_controller()
+        except PyMongoError as error:
+            said = _line(error)
+            raise DatabaseError(f"the queue of project {name} does not answer ({said}): start its server.") from error
+        finally:
+            with suppress(Exception):
+                theirs.close()
+        try:
+            yield Remote(project, controller, store)
+        finally:
+            controller.close()
+
+
+def _check_same(name: str, ours: "JobStore", theirs: "JobStore") -> None:
+    """Raise InputError unless both stores are one collection of one server."""
+
+    def place(store: "JobStore") -> tuple[Any, ...]:
+        collection: Any = getattr(store.docs_store, "_collection", None)
+        if not hasattr(collection, "database") or not hasattr(collection.database.client, "nodes"):
+            return (type(store.docs_store).__name__,)
+        collection.database.client.admin.command("ping")
+        return sorted(collection.database.client.nodes), collection.database.name, collection.name
+
+    here, there = place(ours), place(theirs)
+    if here != there:
+        raise InputError(
+            f"project {name} keeps its results in {_shown(there)}, but here they are looked for in {_shown(here)}: set "
+            "ANODEFLOW_HOME or ANODEFLOW_DATABASE as they were at anodeflow cluster init, or start the embedded server "
+            "on its port (anodeflow db start --port PORT)."
+        )
+
+
+def _shown(place: tuple[Any, ...]) -> str:
+    if len(place) == 1:
+        return f"a {place[0]}"
+    nodes, database, collection = place
+    return f"{'/'.join(f'{host}:{port}' for host, port in nodes)}, {database}.{collection}"
+
+
+def quieten() -> None:
+    """Keep the libraries' warnings off the terminal: what matters becomes a sentence of ours."""
+    for name in ("jobflow_remote", "paramiko", "maggma"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")
