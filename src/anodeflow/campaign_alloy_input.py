@@ -38,6 +38,10 @@ class InterdiffusionStudy(InterfaceStudy):
     element: str = Field(default="Mg", description="Element of the alloy whose atom goes into the metal.")
     depth: int = Field(default=5, ge=1, description="Planes of the metal that it goes into: 1 to depth.")
     samples: int = Field(default=1, ge=1, description="Atoms of each plane that are tried; the lowest counts.")
+    there_and_back: bool = Field(
+        default=False,
+        description="Whether every exchange is undone and relaxed again, which must give the first energy.",
+    )
 
     _element = field_validator("element")(known_element)
 

@@ -139,7 +139,10 @@ def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, step
 
 
 def _plan_interdiffusion(study: InterdiffusionStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
-    plan.several(f"{interface.name}: {study.element} exchanged", "relax", atoms, [last], interface.name)
+    label = f"{interface.name}: {study.element} exchanged"
+    there = plan.several(label, "relax", atoms, [last], interface.name)
+    if study.there_and_back:
+        plan.several(f"{label} and back", "relax", atoms, [there], interface.name)
 
 
 def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") -> "Flow":
