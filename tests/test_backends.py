@@ -9,6 +9,7 @@ from anodeflow.backends.gpaw import GpawBackend, GpawSettings
 
 class TestEmt(BackendConformance):
     backend_file = "emt"
+    atom = "H"
 
 
 @pytest.mark.mlip

@@ -22,7 +22,7 @@ from anodeflow.backends.request import Request
 from anodeflow.density import DensityGrid
 from anodeflow.errors import InputError
 from anodeflow.schemas.calculation import CalculationDoc
-from anodeflow.structures.atom import isolated_atom
+from anodeflow.structures.atom import BOX, isolated_atom
 
 _CENTRES: dict[str, list[list[float]]] = {
     "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
@@ -40,6 +40,10 @@ class BackendConformance:
     unknown_element: ClassVar[str] = "Og"
     force_tolerance: ClassVar[float] = 0.01
     stress_tolerance: ClassVar[float] = 2e-3
+    atom: ClassVar[str | None] = None
+    """Element of the isolated atom; none: the crystal's."""
+    atom_box: ClassVar[tuple[float, float, float]] = BOX
+    """Box of the isolated atom, Å: a code that pays for empty space wants a smaller one."""
     small_hop: ClassVar[bool] = True
     """Whether a path in 2 x 2 x 2 cubes is cheap enough to be run."""
 
@@ -164,7 +168,7 @@ class BackendConformance:
             assert (np.mean(first["stress"][:3]) < 0) == compressed
 
     def test_periodicity_and_spin_of_an_isolated_atom(self, backend: Backend) -> None:
-        document = backend.static().calculate(isolated_atom("H" if backend.code == "emt" else self.element))
+        document = backend.static().calculate(isolated_atom(self.atom or self.element, self.atom_box))
         assert document.structure.lattice.pbc == (False, False, False)
         if "spin" in backend.capabilities:
             expected = document.initial_structure.site_properties["magmom"][0]

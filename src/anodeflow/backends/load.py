@@ -14,7 +14,10 @@ from anodeflow.yamlfile import YamlFile
 
 _CODES = {
     "gpaw": "anodeflow.backends.gpaw:GpawBackend",
+    "cp2k": "anodeflow.backends.cp2k:Cp2kBackend",
+    "espresso": "anodeflow.backends.espresso:EspressoBackend",
     "mlip": "anodeflow.backends.mlip:MlipBackend",
+    "vasp": "anodeflow.backends.vasp:VaspBackend",
     "emt": "anodeflow.backends.emt:EmtBackend",
 }
 ENTRY_POINTS = "anodeflow.backends"

@@ -42,6 +42,17 @@ print(json.dumps({
 """
 
 
+_NAMES = {"cp2k": "CP2K", "espresso": "Quantum ESPRESSO"}
+_TRIED_OTHERWISE = ("gpaw", "mlip", "emt")
+_TRIALS: dict[str, tuple[str, dict[str, float]]] = {
+    "GPAW": ("gpaw-demo", {}),
+    "SevenNet": ("mlip", {}),
+    "CP2K": ("cp2k-demo", {"kpoint_spacing": 1.0}),
+    "Quantum ESPRESSO": ("espresso-li-pbesol", {"kpoint_spacing": 0.5, "cutoff": 400.0}),
+}
+"""Part -> backend file and changes of its settings that make a trial quick."""
+
+
 @dataclass(frozen=True)
 class Check:
     """What one part of anodeflow does on this machine."""
@@ -58,7 +69,9 @@ class Check:
 
 @app.command()
 def doctor(
-    run: bool = typer.Option(False, "--run", help="Also compute bulk Li with GPAW and with SevenNet (20 s)."),
+    run: bool = typer.Option(
+        False, "--run", help="Also compute bulk Li with GPAW, SevenNet, CP2K and Quantum ESPRESSO (a minute)."
+    ),
     format: Literal["table", "json"] = typer.Option("table", "--format", help="table for people, json for scripts."),
 ) -> None:
     """Say what works on this machine, and what to do about what does not.
@@ -106,7 +119,7 @@ def _checks() -> list[Check]:
             )
         ]
         machine = [_tried("Python", _python), _tried("home", _home)]
-        here = [_tried("EMT", _emt), *_plugins(), _tried("database", _database)]
+        here = [_tried("EMT", _emt), *_codes(), _tried("database", _database)]
         return [*machine, gpaw.result(), *here, *(package.result() for package in packages)]
 
 
@@ -198,15 +211,16 @@ def _emt() -> str:
     return f"for tests; {_energy('emt', 'Cu', 2.55)}"
 
 
-def _plugins() -> list[Check]:
-    """Ask the backends that other packages registered."""
+def _codes() -> list[Check]:
+    """Ask the other backends, those that other packages registered among them, whether their code is here."""
     from anodeflow.backends.load import backend_class, codes
 
     def ask(code: str) -> Check:
         found = backend_class(code).availability()
-        return Check(code, found.works, f"{found.version} {found.detail}".strip(), found.remedy)
+        detail = " ".join(words for words in (found.version, found.detail) if words)
+        return Check(_NAMES.get(code, code), found.works, detail, found.remedy)
 
-    return [_tried(code, partial(ask, code)) for code in codes() if code not in ("gpaw", "mlip", "emt")]
+    return [_tried(_NAMES.get(code, code), partial(ask, code)) for code in codes() if code not in _TRIED_OTHERWISE]
 
 
 def _database() -> str:
@@ -225,14 +239,16 @@ def _database() -> str:
 
 
 def _computed(check: Check) -> Check:
-    """Add to a working check of GPAW or SevenNet the energy of bulk Li."""
-    backend = {"GPAW": "gpaw-demo", "SevenNet": "mlip"}.get(check.name)
-    if backend is None or not check.works:
+    """Add to a working check of a backend for metals the energy of bulk Li."""
+    backend, settings = _TRIALS.get(check.name, ("", {}))
+    if not backend or not check.works:
         return check
-    return _tried(check.name, lambda: replace(check, detail=f"{check.detail}; {_energy(backend, 'Li', 2.98)}"))
+    return _tried(
+        check.name, lambda: replace(check, detail=f"{check.detail}; {_energy(backend, 'Li', 2.98, **settings)}")
+    )
 
 
-def _energy(backend: str, element: str, distance: float) -> str:
+def _energy(backend: str, element: str, distance: float, **settings: float) -> str:
     """Compute a bcc cell of one atom, `distance` (Å) from its neighbours, where nothing is found finished."""
     import warnings
 
@@ -244,7 +260,7 @@ def _energy(backend: str, element: str, distance: float) -> str:
     cell = Structure(Lattice([[-a, a, a], [a, -a, a], [a, a, -a]]), [element], [[0, 0, 0]])
     began = time.monotonic()
     with _scratch_home(), warnings.catch_warnings(action="ignore"):
-        document = load_backend(backend).static().calculate(cell)
+        document = load_backend(backend).with_settings(settings).static().calculate(cell)
     return f"bcc {element} {document.energy:.3f} eV in {time.monotonic() - began:.1f} s"
 
 

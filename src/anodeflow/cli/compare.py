@@ -1,0 +1,150 @@
+"""The command ``anodeflow compare``: the results of one campaign by several backends, side by side."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from anodeflow.cli import app
+from anodeflow.errors import InputError
+
+if TYPE_CHECKING:
+    from anodeflow.schemas import ResultRow, StudyDoc
+
+
+@app.command()
+def compare(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    backends: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend",
+            "-b",
+            metavar="NAME",
+            help="Backend to show, again for each; the first is what others differ from.",
+        ),
+    ] = None,
+    output: Annotated[
+        Literal["table", "json", "csv"],
+        typer.Option("--format", "-f", help="table for people, json or csv for programs."),
+    ] = "table",
+) -> None:
+    """Print the results of a campaign that was run with several backends in one table, with their differences.
+
+    Without --backend all backends are shown, in the order in which they finished. Adsorption shows each site, not
+    only the most stable one. A result that one backend does not have is left blank: another site may be its most
+    stable one.
+
+    Examples: [bold]anodeflow compare cross-code[/bold],
+    [bold]anodeflow compare cross-code -b cross-code-gpaw -b cross-code-cp2k --format json[/bold]
+    """
+    from anodeflow.database.query import study_documents
+
+    documents = [document for document in study_documents(campaign) if not document.variant]
+    if not documents:
+        raise InputError(f"the database holds no result of a campaign {campaign!r}: run it first (anodeflow run FILE).")
+    found = list(dict.fromkeys(document.backend for document in documents))
+    for name in backends or []:
+        if name not in found:
+            raise InputError(f"campaign {campaign} has no results of a backend {name!r}: there is {', '.join(found)}.")
+    shown = list(dict.fromkeys(backends or found))
+    if len(shown) < 2:
+        raise InputError(
+            f"campaign {campaign} has results of one backend, {shown[0]}: run it with another one "
+            "(anodeflow run FILE --backend B), or name two."
+        )
+    table = side_by_side(documents, shown)
+    if output == "json":
+        import json
+
+        print(json.dumps(table, indent=2))
+    elif output == "csv":
+        _print_csv(table, shown)
+    else:
+        _print_table(table, shown)
+
+
+def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[str, Any]]:
+    """Return one entry for each system, study, property and label, with the values of all backends.
+
+    Parameters
+    ----------
+    documents
+        Study documents of a campaign, oldest first; of several by one backend the latest counts.
+    backends
+        Names of the backends; differences are those from the first.
+
+    Returns
+    -------
+    list of dict
+        `system`, `study`, `property`, `label`, `unit`; `values`: backend -> number (none if it has no such result);
+        `differences`: each other backend -> its value less that of the first (none if either is missing);
+        `document_ids`: backend -> id of its study document.
+    """
+    entries: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    latest = {(document.backend, document.system, document.study): document for document in documents}
+    for document in latest.values():
+        if document.backend not in backends:
+            continue
+        for row in _rows(document):
+            key = (row.system, row.study, row.property, row.label)
+            names = dict(zip(("system", "study", "property", "label"), key, strict=True))
+            empty = {**names, "unit": row.unit, "values": dict.fromkeys(backends), "document_ids": {}}
+            entry = entries.setdefault(key, empty)
+            entry["values"][document.backend] = row.value
+            entry["document_ids"][document.backend] = row.document_id
+    for entry in entries.values():
+        first, *others = (entry["values"][name] for name in backends)
+        entry["differences"] = {
+            name: None if first is None or value is None else value - first
+            for name, value in zip(backends[1:], others, strict=True)
+        }
+    return list(entries.values())
+
+
+def _rows(document: "StudyDoc") -> "list[ResultRow]":
+    """The rows of a study; of an adsorption study a row for every site, labelled by where the adatom was put."""
+    from anodeflow.schemas import AdsorptionDoc
+
+    rows = document.rows()
+    if not isinstance(document, AdsorptionDoc):
+        return rows
+    return [
+        row.model_copy(update={"label": f"site {site.site}, {site.label}", "value": getattr(site, row.property)})
+        for site in document.sites
+        for row in rows
+    ]
+
+
+def _print_table(table: list[dict[str, Any]], backends: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("system", "property", "label"):
+        shown.add_column(column, overflow="fold", no_wrap=column == "property")
+    for name in [*backends, *(f"{name} less {backends[0]}" for name in backends[1:])]:
+        shown.add_column(name, justify="right", overflow="fold")
+    shown.add_column("unit")
+    for entry in table:
+        digits = 3 if entry["unit"] in ("eV", "e") else 4
+        numbers = [entry["values"][name] for name in backends]
+        texts = ["" if number is None else f"{number:.{digits}f}" for number in numbers]
+        differences = [entry["differences"][name] for name in backends[1:]]
+        texts += ["" if number is None else f"{number:+.{digits}f}" for number in differences]
+        shown.add_row(entry["system"], entry["property"], entry["label"], *texts, entry["unit"])
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
+    console.print(shown)
+
+
+def _print_csv(table: list[dict[str, Any]], backends: list[str]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    names = ["system", "study", "property", "label", "unit"]
+    writer.writerow([*names, *backends, *(f"{name} less {backends[0]}" for name in backends[1:])])
+    for entry in table:
+        differences = [entry["differences"][name] for name in backends[1:]]
+        writer.writerow([entry[name] for name in names] + [entry["values"][name] for name in backends] + differences)
