@@ -96,7 +96,7 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     from anodeflow.settings import get_settings
 
     file = campaign_file(
-        "interdiffusion: {element: Ag, depth: 2}",
+        "interdiffusion: {element: Ag, depth: 2, there_and_back: true}",
         "orderings: {composition: AgAl, hosts: [fcc], max_atoms: 4, rank_with: emt}",
         "electrochemistry: {ion: Al, partner: Ag}",
     )
@@ -112,6 +112,8 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     assert {document.study for document in study_documents("contacts")} >= {
         "interface", "interdiffusion", "orderings", "electrochemistry",
     }  # fmt: skip
+    (exchanges,) = [document for document in study_documents("contacts") if document.study == "interdiffusion"]
+    assert [abs(point.return_energy) < 0.005 for point in exchanges.points] == [True, True]
     again = campaign.run()
     assert again.computed == 0
     # The orderings that were kept become files that campaigns name.
