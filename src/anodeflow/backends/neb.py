@@ -150,5 +150,5 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
         image_forces=[image["forces"] for image in outcome["images"]],
         symmetry=symmetry,
         climbing_image=climbing,
-        computed_images=len(computed),
+        computed_images=outcome.get("computed_images", len(computed)),
     )

@@ -1,0 +1,27 @@
+"""The conformance suite on the VASP backend, with the stand-in of tests/data/vasp in VASP's place."""
+
+from pathlib import Path
+
+import pytest
+import vasp_factories
+
+from anodeflow.backends.base import RelaxationSettings
+from anodeflow.backends.conformance import BackendConformance
+from anodeflow.backends.vasp import VaspBackend
+from anodeflow.backends.vasp_settings import VaspParallel, VaspSettings
+
+
+class TestVasp(BackendConformance):
+    """Units, signs, order and restarts of what passes through our files; not what VASP computes."""
+
+    @pytest.fixture(autouse=True)
+    def _stand_in(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        vasp_factories.install(tmp_path / "vasp", monkeypatch)
+
+    def make_backend(self) -> VaspBackend:
+        return VaspBackend(
+            name="vasp-test",
+            settings=VaspSettings(cutoff=250),
+            relaxation=RelaxationSettings(force_threshold=0.01, stress_threshold=2e-4),
+            parallel=VaspParallel(custodian={"polling_time_step": 0.02}),
+        )
