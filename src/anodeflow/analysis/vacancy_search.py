@@ -71,12 +71,26 @@ class VacancySearch(BaseModel):
         return [index for index, trial in enumerate(self.trials) if trial.state == "waiting"]
 
     def trial_structure(self, index: int) -> Structure:
-        """Return the structure from which a trial is relaxed."""
+        """Return the structure from which a trial is relaxed: all atoms in places of the interface without a vacancy.
+
+        Were they where they are at the last stop, those around the new vacancy would stand upright and those around
+        the old one lean into it: the relaxation would start downhill, back to that stop.
+        """
         trial = self.trials[index]
         if trial.path is None:
             return shaken(remove_atom(self.interface.structure, trial.atom))
-        stop, position, _ = self.front(trial.path)
-        return shaken(hop_into(stop.structure, trial.atom, position))
+        structure, vacancy = self._places(trial.path)
+        return shaken(hop_into(structure, trial.atom, vacancy))
+
+    def _places(self, name: PathName) -> tuple[Structure, list[float]]:
+        """Return the unrelaxed structure that belongs to the last stop of a path, and its vacancy's position (Å)."""
+        start, *taken = [trial for trial in self.trials if trial.state == "taken" and trial.path in (None, name)]
+        structure = remove_atom(self.interface.structure, start.atom)
+        vacancy = self.interface.structure[start.atom].coords.tolist()
+        for trial in taken:
+            left = structure[trial.atom].coords.tolist()
+            structure, vacancy = hop_into(structure, trial.atom, vacancy), left
+        return structure, vacancy
 
     def path(self, name: PathName) -> VacancyPath:
         """Return one of the paths."""
