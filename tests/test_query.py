@@ -5,16 +5,15 @@ import importlib
 import io
 import json
 import pkgutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from factories import adsorbed_site, adsorption_document, calculation_document
 from jobflow import Flow, Job, JobStore, Response, job, run_locally
+from test_database import mongodb_server
 from typer.testing import CliRunner
 
 import anodeflow
@@ -27,7 +26,7 @@ from anodeflow.database.query import COLUMNS, calculation_documents, result_rows
 from anodeflow.database.store import open_store
 from anodeflow.errors import InputError
 from anodeflow.schemas import StudyDoc
-from anodeflow.settings import Settings, get_settings
+from anodeflow.settings import Settings
 
 
 @job
@@ -81,32 +80,20 @@ def filled(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     """A database of each kind, filled by real jobs: the environment variables that name it."""
     folder = tmp_path_factory.mktemp(request.param)
     environment = {"ANODEFLOW_HOME": str(folder), "ANODEFLOW_DATABASE_IDLE": "0.2"}
-    server = None
-    if request.param != "sqlite":
-        pytest.importorskip("secantus")
-    if request.param == "mongodb":
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        (folder / "server.toml").touch()
-        options = ["--config", "server.toml", "--host", "127.0.0.1", "--port", str(port), "--storage-path", "storage"]
-        server = subprocess.Popen([sys.executable, "-m", "secantus", *options], cwd=folder)
-        environment["ANODEFLOW_DATABASE"] = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-    else:
-        environment["ANODEFLOW_EMBEDDED"] = request.param
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            settings = get_settings()
-            with open_store(settings) as store:
-                run(store, *campaigns())
-                patch.undo()
-                yield environment
-    finally:
-        if server:
-            server.kill()
-            server.wait()
+    with ExitStack() as servers, pytest.MonkeyPatch.context() as patch:
+        if request.param == "mongodb":
+            address, _ = servers.enter_context(mongodb_server(folder))
+            environment["ANODEFLOW_DATABASE"] = f"mongodb://{address}/?directConnection=true"
+        else:
+            environment["ANODEFLOW_EMBEDDED"] = request.param
+        if request.param == "secantusd":
+            pytest.importorskip("secantus")
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with open_store() as store:
+            run(store, *campaigns())
+            patch.undo()
+            yield environment
     deadline = time.monotonic() + 30
     record = ServerFolder(folder / "database" / "secantusd")
     while time.monotonic() < deadline and record.state.exists():
@@ -263,7 +250,7 @@ def test_every_study_document_of_the_schemas_is_known():
         importlib.import_module(f"anodeflow.schemas.{found.name}")
     ours = {kind.__name__ for kind in StudyDoc.__subclasses__() if kind.__module__.startswith("anodeflow.")}
     assert "AdsorptionDoc" in ours
-    assert ours <= set(module._STUDIES), "anodeflow.schemas must export it"
+    assert ours <= set(module.STUDIES), "anodeflow.schemas must export it"
 
 
 # --- the command ---

@@ -1,5 +1,6 @@
 """Reads results back: study documents, calculation documents, and the table of all properties."""
 
+import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from anodeflow import schemas
+from anodeflow.database import rows
+from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, stored
 from anodeflow.database.store import open_store
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, ResultRow, StudyDoc
@@ -23,18 +25,17 @@ Filter = str | float | Sequence[str | float]
 COLUMNS = tuple(ResultRow.model_fields)
 """Columns of the table, in order: the names by which rows are filtered."""
 
-# Fields that stand in a study document as they do in its rows: the database can filter by them. The most selective
-# come first, since secantusd takes the index of the first field that has one.
-_IN_DOCUMENT = ("document_id", "campaign", "system", "study", "backend", "settings_hash")
-
-
-def _classes(base: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The class `base` and its subclasses among the schemas, by name."""
-    return {name: kind for name, kind in vars(schemas).items() if isinstance(kind, type) and issubclass(kind, base)}
-
-
-_STUDIES = _classes(StudyDoc)
-_CALCULATIONS = _classes(CalculationDoc)
+# Conditions in the order in which the database is to try its indexes, the most selective first.
+_CONDITIONS = {
+    "document_id": "document_id",
+    "calculation_ids": "calculation_ids",
+    "system": "system",
+    "campaign": "campaign",
+    "settings_hash": "settings_hash",
+    "backend": "backend",
+    "study": "study",
+    "property": "properties",
+}
 
 
 def query(**filters: Filter | None) -> "DataFrame":
@@ -65,8 +66,8 @@ def query(**filters: Filter | None) -> "DataFrame":
     """
     from pandas import DataFrame
 
-    rows = result_rows({name: value for name, value in filters.items() if value is not None})
-    return DataFrame([row.model_dump() for row in rows], columns=list(COLUMNS))
+    found = _found({name: value for name, value in filters.items() if value is not None}, None)
+    return DataFrame(found, columns=list(COLUMNS))
 
 
 def result_rows(filters: Mapping[str, Filter], store: "JobStore | None" = None) -> list[ResultRow]:
@@ -79,27 +80,60 @@ def result_rows(filters: Mapping[str, Filter], store: "JobStore | None" = None) 
     store
         Connected store; default: that of the environment.
     """
+    return [ResultRow.model_construct(**row) for row in _found(filters, store)]
+
+
+def _found(filters: Mapping[str, Filter], store: "JobStore | None") -> list[dict[str, Any]]:
+    """Rows that match, as plain data."""
     wanted = {name: _values(value) for name, value in filters.items()}
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")
     if "value" in wanted:
         wanted["value"] = [_number(value) for value in wanted["value"]]
-    criteria = {
-        f"output.{name}": {"$in": wanted[name]}
-        for name in _IN_DOCUMENT
-        if name in wanted and not any(_is_pattern(value) for value in wanted[name])
-    }
-    rows: list[ResultRow] = []
-    for document in _latest(_STUDIES, criteria, _study_key, store):
-        try:
-            rows += document.rows()
-        except LookupError as error:  # a site or the id of a calculation is missing
-            warnings.warn(
-                f"skipped the rows of the {type(document).__name__} {document.document_id}: it is incomplete ({error})",
-                stacklevel=2,
-            )
-    return [row for row in rows if _matches(row, wanted)]
+    with _opened(store) as opened:
+        unsaved = rows.refresh(opened)
+        entries = rows.find(opened, _conditions(wanted), unsaved)
+        for entry in rows.problems(opened, unsaved):
+            _warn(opened, entry, wanted)
+    return [row for entry in entries for row in rows.unpacked(entry) if _matches(row, wanted)]
+
+
+def _conditions(wanted: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """What the database can filter entries by: values, and the beginnings of patterns."""
+    exact: dict[str, Any] = {}
+    ranges: dict[str, Any] = {}
+    for name, field in _CONDITIONS.items():
+        values = wanted.get(name)
+        if not values:
+            continue
+        if not any(_is_pattern(value) for value in values):
+            exact[field] = values[0] if len(values) == 1 else {"$in": values}
+        elif len(values) == 1 and (beginning := re.split(r"[*?\[]", values[0])[0]):
+            ranges[field] = {"$gte": beginning, "$lt": beginning + "\U0010ffff"}
+    return exact | ranges
+
+
+def _warn(store: "JobStore", entry: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> None:
+    """Say that a document which the filters ask for could not be read."""
+    asked = {name: values for name, values in wanted.items() if name in rows.COMMON and entry.get(name) is not None}
+    if not _matches(entry, asked) or rows.is_superseded(store, entry):
+        return
+    if entry["sound"]:
+        warnings.warn(
+            f"skipped the rows of the {entry['kind']} {entry['document_id']}: it is incomplete ({entry['error']})",
+            stacklevel=4,
+        )
+    else:
+        _warn_damaged(entry["kind"], entry, entry["error"], 5)
+
+
+def _warn_damaged(kind: str, entry: Mapping[str, Any], reason: str, level: int) -> None:
+    warnings.warn(
+        f"skipped the {kind} of job {entry['uuid']}, index {entry.get('index')}: it is damaged or of another version "
+        f"of anodeflow ({reason})",
+        stacklevel=level,
+    )
 
 
 def study_documents(campaign: str | None = None, store: "JobStore | None" = None) -> list[StudyDoc]:
@@ -113,7 +147,7 @@ def study_documents(campaign: str | None = None, store: "JobStore | None" = None
         Connected store; default: that of the environment.
     """
     criteria = {} if campaign is None else {"output.campaign": campaign}
-    return _latest(_STUDIES, criteria, _study_key, store)
+    return _latest(STUDIES, criteria, _study_key, store)
 
 
 def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -> dict[str, CalculationDoc]:
@@ -127,7 +161,7 @@ def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -
         Connected store; default: that of the environment.
     """
     criteria = {"output.id": {"$in": sorted(set(ids))}}
-    return {doc.id: doc for doc in _latest(_CALCULATIONS, criteria, lambda output: output["id"], store)}
+    return {doc.id: doc for doc in _latest(CALCULATIONS, criteria, lambda output: output["id"], store)}
 
 
 def _study_key(output: Mapping[str, Any]) -> Hashable:
@@ -144,27 +178,15 @@ def _latest(
 
     One document may lie there several times: its job was run again, or another job handed it on.
     """
-    with _opened(store) as opened:
-        stored = list(
-            opened.query(
-                {**criteria, "output.@class": {"$in": sorted(classes)}},
-                properties=["uuid", "index", "output", "completed_at"],
-            )
-        )
-    stored.sort(key=lambda entry: (str(entry.get("completed_at") or ""), entry.get("index") or 0), reverse=True)
     latest: dict[Hashable, BaseModel] = {}
-    for entry in stored:
-        output = entry["output"]
-        try:
-            if key(output) not in latest:
-                latest[key(output)] = classes[output["@class"]].model_validate(output)
-        except (KeyError, TypeError, ValueError) as error:  # pydantic's error is a ValueError
-            reason = str(error).splitlines()[0]
-            warnings.warn(
-                f"skipped the {output['@class']} of job {entry['uuid']}, index {entry.get('index')}: it is damaged or "
-                f"of another version of anodeflow ({reason})",
-                stacklevel=3,
-            )
+    with _opened(store) as opened:
+        for entry in sorted(stored(opened, classes, criteria), key=age, reverse=True):
+            output = entry["output"]
+            try:
+                if key(output) not in latest:
+                    latest[key(output)] = classes[output["@class"]].model_validate(completed(opened, output))
+            except (LookupError, TypeError, ValueError) as error:  # pydantic's error is a ValueError
+                _warn_damaged(output["@class"], entry, str(error).splitlines()[0], 4)
     return list(reversed(latest.values()))
 
 
@@ -192,10 +214,9 @@ def _is_pattern(value: str | float) -> bool:
     return isinstance(value, str) and any(character in value for character in "*?[")
 
 
-def _matches(row: ResultRow, wanted: Mapping[str, list[Any]]) -> bool:
+def _matches(row: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> bool:
     return all(
-        any(_equal(entry, value) for entry in _values(getattr(row, name)) for value in values)
-        for name, values in wanted.items()
+        any(_equal(entry, value) for entry in _values(row[name]) for value in values) for name, values in wanted.items()
     )
 
 

@@ -136,6 +136,11 @@ def _opened(docs: "Store", blobs: "Store", explain: Callable[[Exception], str]) 
         store.close()
 
 
+def is_refusal(error: Exception) -> bool:
+    """Return whether the server refuses what the user asks of it."""
+    return getattr(error, "code", None) in _NOT_ALLOWED
+
+
 def _reason(error: Exception) -> str:
     """What pymongo or SQLite say, on one line and without the state of the whole topology behind it."""
     said = " ".join(str(error).split())
@@ -157,11 +162,21 @@ def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
     return docs, blobs
 
 
-def _index(docs: "Store") -> None:
-    """Index what jobflow and the queries look for."""
-    docs._collection.create_index([("uuid", 1), ("index", 1)])
-    for field in ("@class", "id", "document_id", "campaign"):
-        docs._collection.create_index(f"output.{field}")
+def _index(store: "JobStore") -> None:
+    """Index what jobflow and the queries look for; an index on a collection that is full takes its time."""
+    from anodeflow.database import rows
+
+    outputs = store.docs_store._collection
+    fields = ("output.id", "output.document_id", "output.campaign")
+    for collection, keys in (
+        (outputs, [("uuid", "index"), ("output.@class", rows.MARK), *((field,) for field in fields)]),
+        (rows.collection(store), [(field,) for field in rows.INDEXES]),
+        (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",)]),
+    ):
+        known = {tuple(field for field, _ in index["key"]) for index in collection.index_information().values()}
+        for key in keys:
+            if key not in known:
+                collection.create_index([(field, 1) for field in key])
 
 
 def _database_name(settings: Settings) -> str:
@@ -176,7 +191,7 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
     shown = without_password(uri)
 
     def explain(error: Exception) -> str:
-        if getattr(error, "code", None) in _NOT_ALLOWED:
+        if is_refusal(error):
             return (
                 f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct "
                 "user, password and authSource in ANODEFLOW_DATABASE."
@@ -200,7 +215,7 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
         ) from error
     with _opened(*stores, explain) as store:
         with suppress(OperationFailure):  # a user who may only read
-            _index(store.docs_store)
+            _index(store)
         yield store
 
 
@@ -224,7 +239,7 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
     with embedded_server(path) as server:
         stores = _server_stores(server.uri, _EMBEDDED_NAME, _EMBEDDED_PATIENCE)
         with _opened(*stores, explain) as store:
-            _index(store.docs_store)
+            _index(store)
             yield store
 
 

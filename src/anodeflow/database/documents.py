@@ -1,0 +1,62 @@
+"""Documents as the database holds them: read with the large parts that lie in the additional store."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from anodeflow import schemas
+from anodeflow.schemas import CalculationDoc, StudyDoc
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+
+FIELDS = ("uuid", "index", "output", "completed_at")
+
+
+def _classes(base: type[BaseModel]) -> dict[str, type[Any]]:
+    """The class `base` and its subclasses among the schemas, by name."""
+    return {name: kind for name, kind in vars(schemas).items() if isinstance(kind, type) and issubclass(kind, base)}
+
+
+STUDIES: dict[str, type[StudyDoc]] = _classes(StudyDoc)
+"""Class name -> class of every study document."""
+CALCULATIONS: dict[str, type[CalculationDoc]] = _classes(CalculationDoc)
+"""Class name -> class of every calculation document."""
+
+
+def stored(
+    store: "JobStore", kinds: Mapping[str, type[BaseModel]], criteria: Mapping[str, Any], limit: int = 0
+) -> Iterator[dict[str, Any]]:
+    """Yield what jobs returned, large parts not yet in place, for outputs that are documents of `kinds`."""
+    names: Any = {"$in": sorted(kinds)} if len(kinds) > 1 else next(iter(kinds))
+    # The most selective conditions come first: secantusd takes the index of the first field that has one.
+    yield from store.docs_store.query({**criteria, "output.@class": names}, properties=[*FIELDS, "_id"], limit=limit)
+
+
+def completed(store: Any, output: Any) -> dict[str, Any]:
+    """Return an output with the parts in place that lie in the additional store.
+
+    Raises
+    ------
+    LookupError
+        If they are not there: the process that wrote them was killed in the middle.
+    """
+    from jobflow.utils.find import find_key, update_in_dictionary
+    from pydash import get
+
+    parts: dict[tuple[Any, ...], Any] = {}
+    for location in find_key(output, "blob_uuid"):
+        part = get(output, list(location))
+        holder = store.additional_stores.get(part.get("store"))
+        found = holder.query_one({"blob_uuid": part["blob_uuid"]}, ["blob_uuid", "data"]) if holder else None
+        if found is None:
+            raise LookupError(f"its part {'.'.join(map(str, location))} is not in the store {part.get('store')!r}")
+        parts[tuple(location)] = found["data"]
+    update_in_dictionary(output, parts)
+    return output
+
+
+def age(entry: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what orders versions of a document by age, the oldest first."""
+    return str(entry.get("completed_at") or ""), entry.get("index") or 0
