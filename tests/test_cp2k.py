@@ -43,6 +43,13 @@ def backend(**settings) -> Cp2kBackend:
     )
 
 
+def polar_slab() -> Structure:
+    """Three layers of Li, the uppermost too near."""
+    lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 12]], pbc=(True, True, False))
+    heights = [(0, 0, 3.0), (1.72, 1.72, 4.72), (0, 0, 6.1)]
+    return Structure(lattice, ["Li"] * 3, heights, coords_are_cartesian=True)
+
+
 def asked_input(structure: Structure, tmp_path: Path, task: str = "static", rung: int = 0, **settings) -> list[str]:
     code = backend(**settings)
     run = Run(code, Request(task, structure), CalculationFolder(tmp_path), 0, lambda *_, **__: None)
@@ -180,7 +187,9 @@ def test_unknown_names_are_refused():
         backend(basis_set="TZVP-NOT").check_elements({"Li"})
     with pytest.raises(InputError, match=r"cannot read CP2K's data file .*NO_FILE"):
         backend(potential_file="NO_FILE").check_elements({"Li"})
-    backend(potentials={"Mg": "GTH-PBE-q2"}).check_elements({"Mg", "H", "Li"})
+    with pytest.raises(InputError, match=r"Mg's pseudopotential GTH-PBE-q2 has 2 valence electrons .* made for 10"):
+        backend(potentials={"Mg": "GTH-PBE-q2"}).check_elements({"Mg"})
+    backend().check_elements({"Mg", "H", "Li", "Na", "K", "Ag", "Al", "Zn", "Sn"})
 
 
 def test_missing_program_is_told_with_the_remedy(monkeypatch):
@@ -193,6 +202,19 @@ def test_missing_program_is_told_with_the_remedy(monkeypatch):
     named = backend().model_copy(update={"parallel": Cp2kParallel(command="cp2k.mine")})
     with pytest.raises(BackendUnavailableError, match=r"no cp2k\.mine here"):
         named.check_available()
+
+
+@PROGRAM
+def test_forces_on_a_polar_slab_belong_to_its_energy():
+    """Three layers without mirror or inversion: the dipole correction changes the energy, and forces know of it."""
+    slab = polar_slab()
+    with_it, without = (backend(dipole_correction=wish).static().calculate(slab) for wish in (True, False))
+    assert abs(with_it.energy - without.energy) > 1e-3
+    ahead, behind = (
+        backend().static().calculate(slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False)).free_energy
+        for shift in (0.05, -0.05)
+    )
+    assert with_it.forces[2][2] == pytest.approx(-(ahead - behind) / 0.1, abs=0.03)
 
 
 @PROGRAM

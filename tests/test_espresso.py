@@ -149,6 +149,22 @@ def test_words_of_the_code_are_found():
 
 @DATA
 @PROGRAM
+def test_forces_on_a_polar_slab_belong_to_its_energy():
+    """Three layers without mirror or inversion: the dipole correction changes the energy, and forces know of it."""
+    lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 12]], pbc=(True, True, False))
+    heights = [(0, 0, 3.0), (1.72, 1.72, 4.72), (0, 0, 6.1)]
+    slab = Structure(lattice, ["Li"] * 3, heights, coords_are_cartesian=True)
+    with_it, without = (backend(dipole_correction=wish).static().calculate(slab) for wish in (True, False))
+    assert abs(with_it.energy - without.energy) > 1e-3
+    ahead, behind = (
+        backend().static().calculate(slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False)).free_energy
+        for shift in (0.05, -0.05)
+    )
+    assert with_it.forces[2][2] == pytest.approx(-(ahead - behind) / 0.1, abs=0.03)
+
+
+@DATA
+@PROGRAM
 def test_remedies_are_recorded_and_do_not_change_the_energy():
     easy = backend().static().calculate(LITHIUM)
     assert easy.remedies == []

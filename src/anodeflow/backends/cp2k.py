@@ -143,18 +143,30 @@ class Cp2kBackend(ExternalCode):
         return program_version(path)[0] if path else ""
 
     def check_elements(self, elements: Iterable[str]) -> None:
-        """Raise InputError for an element without pseudopotential or basis set in the files of the settings."""
+        """Raise InputError for an element without pseudopotential or basis set in the files of the settings.
+
+        The same for two that are made for different numbers of electrons: CP2K would compute with them all the same.
+        """
         settings, folder = self.settings, data_folder(self._path())
         for element in sorted(elements):
+            electrons = []
             for kind, name, file in (
                 ("pseudopotential", settings.potential_of(element), settings.potential_file),
                 ("basis set", settings.basis_set_of(element), settings.basis_file),
             ):
-                if name not in self._entries(folder / file).get(element, {}):
+                known = self._entries(folder / file).get(element, {})
+                if name not in known:
                     raise InputError(
                         f"backend {self.name}: CP2K has no {kind} {name} for {element} in {folder / file}: "
                         f"choose another element, {kind} ({kind.split()[0].replace('pseudo', '')}s) or backend."
                     )
+                electrons.append(valence_electrons(known[name]))
+            if None not in electrons and len(set(electrons)) > 1:
+                raise InputError(
+                    f"backend {self.name}: {element}'s pseudopotential {settings.potential_of(element)} has "
+                    f"{electrons[0]} valence electrons and its basis set {settings.basis_set_of(element)} is made for "
+                    f"{electrons[1]}: name two that belong together (potentials, basis_sets)."
+                )
 
     def _entries(self, file: Path) -> dict[str, dict[str, str]]:
         try:

@@ -42,7 +42,7 @@ print(json.dumps({
 """
 
 
-_NAMES = {"cp2k": "CP2K", "espresso": "Quantum ESPRESSO"}
+_NAMES = {"cp2k": "CP2K", "espresso": "Quantum ESPRESSO", "vasp": "VASP"}
 _TRIED_OTHERWISE = ("gpaw", "mlip", "emt")
 _TRIALS: dict[str, tuple[str, dict[str, float]]] = {
     "GPAW": ("gpaw-demo", {}),
