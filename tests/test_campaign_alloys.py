@@ -76,6 +76,14 @@ def test_wrong_study_is_a_sentence_with_its_line(anodeflow, campaign_file, study
     assert "Traceback" not in ended.err
 
 
+def test_nothing_is_exchanged_with_metal_that_is_held(anodeflow, campaign_file):
+    head = CAMPAIGN.replace("vacuum: 8", "fixed_side: metal, vacuum: 8")
+    ended = anodeflow("check", campaign_file("interdiffusion: {element: Ag, depth: 3}", head=head))
+    assert ended.status == 2
+    assert "its metal has 3 layers, 1 of them held fixed, so nothing goes to depth 3" in ended.err
+    assert anodeflow("check", campaign_file("interdiffusion: {element: Ag, depth: 2}", head=head)).status == 0
+
+
 def test_interface_without_a_match_or_of_an_unknown_alloy(campaign_file):
     head = CAMPAIGN.replace("max_atoms: 60", "max_atoms: 10")
     with pytest.raises(InputError, match=r"line 4: .*Ag\(0 0 1\)/Al\(0 0 1\).*at most 10 atoms.*24 atoms"):

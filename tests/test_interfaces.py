@@ -51,16 +51,17 @@ def surface_atoms(cell: InterfaceCell, side: str) -> Structure:
     vacuum=st.floats(6, 20),
     strained=st.sampled_from(["metal", "alloy", "shared"]),
     fixed_layers=st.integers(0, 2),
+    fixed_side=st.sampled_from(["alloy", "metal"]),
 )
 def test_any_pair_gives_a_sound_interface(
-    pair, alloy_miller, metal_miller, alloy_layers, metal_layers, vacuum, strained, fixed_layers
+    pair, alloy_miller, metal_miller, alloy_layers, metal_layers, vacuum, strained, fixed_layers, fixed_side
 ):
     names = dict(zip(("alloy", "metal"), pair, strict=True))
     try:
         cells = interfaces(
             *pair, alloy_miller=alloy_miller, metal_miller=metal_miller, alloy_layers=alloy_layers,
-            metal_layers=metal_layers, vacuum=vacuum, strained=strained, fixed_layers=fixed_layers, max_atoms=100,
-            max_strain=0.06, min_width=4.0,
+            metal_layers=metal_layers, vacuum=vacuum, strained=strained, fixed_layers=fixed_layers,
+            fixed_side=fixed_side, max_atoms=100, max_strain=0.06, min_width=4.0,
         )  # fmt: skip
     except InputError:
         return  # nothing matches within the limits
@@ -83,7 +84,8 @@ def test_any_pair_gives_a_sound_interface(
         assert means == sorted(means)
         assert heights[layer == 1].mean() - heights[layer == -1].mean() == pytest.approx(cell.gap, abs=1e-6)
         free = np.array([flags[0] for flags in structure.site_properties["selective_dynamics"]])
-        assert set(layer[~free]) == set(range(-alloy_layers, -alloy_layers + fixed_layers))
+        outermost = sorted(set(layer), reverse=fixed_side == "metal")
+        assert set(layer[~free]) == set(outermost[:fixed_layers])
         assert cell.width >= 4.0 - 1e-6
         check_overlap(structure, cell.termination)
         for side, supercell in (("alloy", cell.alloy_supercell), ("metal", cell.metal_supercell)):
@@ -211,6 +213,7 @@ def test_candidates_say_why_they_were_left():
         ({"max_atoms": 100, "max_strain": 0.01}, ["within 100 atoms the least strain is 7.2 %, of 88 atoms"]),
         ({"termination": 5}, ["termination 5", "there are 2 (0: Li2Mg3/Li, 1: LiMg4/Li)"]),
         ({"fixed_layers": 9}, ["cannot fix 9 layers of an alloy that has 4"]),
+        ({"fixed_layers": 9, "fixed_side": "metal"}, ["cannot fix 9 layers of a metal that has 8"]),
     ],
 )
 def test_what_cannot_be_built_is_a_sentence(changes, words):

@@ -167,10 +167,12 @@ class CampaignCheck:
                         *(*here, key),
                     )
             layers = each.system.metal_layers
-            if isinstance(study, InterdiffusionStudy) and study.depth > layers:
+            held = each.system.fixed_layers if each.system.fixed_side == "metal" else 0
+            if isinstance(study, InterdiffusionStudy) and study.depth > layers - held:
+                but = f", {held} of them held fixed" if held else ""
                 self._tell(
-                    f"{each.name}: its metal has {layers} layers, so nothing goes to depth {study.depth}: lower depth "
-                    "or raise metal_layers.",
+                    f"{each.name}: its metal has {layers} layers{but}, so nothing goes to depth {study.depth}: lower "
+                    "depth or raise metal_layers.",
                     *(*here, "depth"),
                 )
 

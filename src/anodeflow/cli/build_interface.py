@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 _LARGE = {"structure", "alloy_crystal", "metal_crystal", "side", "layer"}
 
 
+class FixedSide(StrEnum):
+    """Side whose free face is held."""
+
+    alloy = "alloy"
+    metal = "metal"
+
+
 class Strained(StrEnum):
     """Which side of an interface takes the strain."""
 
@@ -51,7 +58,8 @@ def interface(
         float | None, typer.Option(help="Distance of the planes that meet, Å (default: mean of both spacings).")
     ] = None,
     termination: Annotated[str, typer.Option(metavar="N|all", help="Which termination, see --list.")] = "0",
-    fixed_layers: Annotated[int, typer.Option(help="Planes held fixed at the free face of the alloy.")] = 1,
+    fixed_layers: Annotated[int, typer.Option(help="Planes held fixed at the free face of one side.")] = 1,
+    fixed_side: Annotated[FixedSide, typer.Option(help="Which side they are of.")] = FixedSide.alloy,
     list_: Annotated[bool, typer.Option("--list", help="List the terminations and cells and write nothing.")] = False,
     format: Annotated[Format, FORMAT] = Format.table,
     output: Annotated[
@@ -87,6 +95,7 @@ def interface(
         gap=gap,
         termination=termination if termination == "all" else termination_number(termination),
         fixed_layers=fixed_layers,
+        fixed_side=fixed_side.value,
     )
     crystals = (load_structure(alloy), load_structure(metal), spec, host_lattice(alloy), host_lattice(metal))
     every = list_ or termination == "all"

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.errors import InputError
+from anodeflow.structures.vacancy import is_free
 
 _DISTINCT = 0.1  # lateral distances that differ by more are of different sites, Å
 
@@ -67,7 +68,7 @@ def find_exchanges(
     Raises
     ------
     InputError
-        If the alloy has no such element, the metal no such plane, or the plane nothing but the element.
+        If the alloy has no such element, the metal no such plane, or the plane nothing but the element, or it is held.
     """
     elements = [site.specie.symbol for site in structure]
     alloy_atom = moving_atom(structure, layer, element, name)
@@ -78,6 +79,13 @@ def find_exchanges(
             f"{name}: layer {depth} of the metal holds nothing but {element}, so there is nothing to exchange it "
             "with: choose an element of the alloy that the metal is not made of."
         )
+    free = [i for i in partners if is_free(structure, i)]
+    if not free:
+        raise InputError(
+            f"{name}: layer {depth} of the metal is held fixed, so nothing can be exchanged there: lower depth, or "
+            "raise metal_layers."
+        )
+    partners = free
     start = structure[alloy_atom].frac_coords
     across = structure.frac_coords[partners] - start
     # Images in the neighbouring cells count; heights do not.

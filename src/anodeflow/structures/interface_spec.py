@@ -52,10 +52,14 @@ class InterfaceSpec(BaseModel):
     fixed_layers: int = Field(
         default=1,
         ge=0,
-        description="Planes held fixed at the free face of the alloy, so that nothing drifts. The metal is always "
-        "free: were its outer face fixed too, neither gap nor registry could relax.",
+        description="Planes held fixed at the free face of one side, so that nothing drifts. The other side is always "
+        "free: were both held, neither gap nor registry could relax.",
     )
-
+    fixed_side: Literal["alloy", "metal"] = Field(
+        default="alloy",
+        description="Which side they are of. A film of a soft metal may change its crystal as it relaxes; held at its "
+        "free face it stands for thick metal under a thin layer of alloy.",
+    )
     rattle: float = Field(
         default=0.05,
         ge=0,

@@ -84,9 +84,11 @@ def enumerate_interfaces(
     InputError
         If no termination matches within the limits; it names the smallest cell that would.
     """
-    if spec.fixed_layers > spec.alloy_layers:
+    thickness = spec.alloy_layers if spec.fixed_side == "alloy" else spec.metal_layers
+    if spec.fixed_layers > thickness:
+        article = "an alloy" if spec.fixed_side == "alloy" else "a metal"
         raise InputError(
-            f"cannot fix {spec.fixed_layers} layers of an alloy that has {spec.alloy_layers}: lower fixed_layers."
+            f"cannot fix {spec.fixed_layers} layers of {article} that has {thickness}: lower fixed_layers."
         )
     below = cut_blocks(alloy, spec.alloy_miller, spec.alloy_layers, spec.setting, alloy_host, turned=False)
     above = cut_blocks(metal, spec.metal_miller, spec.metal_layers, spec.setting, metal_host, turned=True)
@@ -213,14 +215,13 @@ def _assemble(
     fractional = positions @ np.linalg.inv(vectors)
     fractional[:, :2] = (fractional[:, :2] + 1e-6) % 1 - 1e-6
     order = np.lexsort((*fractional[:, :2].round(3).T, layer))
-    fixed = -spec.alloy_layers + spec.fixed_layers
     strains = [green_lagrange(f) for f in (match.alloy_deformation, match.metal_deformation)]
     side: list[Side] = ["alloy" if n < 0 else "metal" for n in layer[order]]
     structure = Structure(
         Lattice(vectors, pbc=(True, True, False)),
         [elements[i] for i in order],
         fractional[order],
-        site_properties={"selective_dynamics": [[bool(n >= fixed)] * 3 for n in layer[order]]},
+        site_properties={"selective_dynamics": [[_is_free(n, spec)] * 3 for n in layer[order]]},
     )
     shifts = shift_cell(match.alloy, match.metal, match.cell)
     return InterfaceCell(
@@ -252,6 +253,13 @@ def _assemble(
             for other in candidates
         ],
     )
+
+
+def _is_free(layer: int, spec: InterfaceSpec) -> bool:
+    """Whether the atoms of a layer (metal 1, 2 ..., alloy -1, -2 ...) may move."""
+    if spec.fixed_side == "metal":
+        return bool(layer <= spec.metal_layers - spec.fixed_layers)
+    return bool(layer >= spec.fixed_layers - spec.alloy_layers)
 
 
 def _no_match(pairs: Sequence[tuple[Block, Block]], spec: InterfaceSpec) -> str:
