@@ -7,7 +7,7 @@ entries of the same document, the latest is `current`.
 """
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,25 +18,22 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from anodeflow import __version__, schemas
-from anodeflow.database.documents import STUDIES, age, completed, stored
-from anodeflow.database.store import is_refusal
+from anodeflow.database.documents import FIELDS, STUDIES, age, completed
+from anodeflow.database.store import ROWS_MARK, is_refusal
 from anodeflow.schemas import StudyDoc
 
 if TYPE_CHECKING:
     from jobflow import JobStore
 
 COLLECTION = "rows"
-MARK = "anodeflow_rows"
-"""Field beside an output: its rows have been made."""
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
-INDEXES: tuple[Any, ...] = (*COMMON, "properties", "calculation_ids", "error")
-"""What entries are looked for by."""
+_INDEXES = (*COMMON, "properties", "calculation_ids", "error")
 _OWN = ("property", "label", "value", "unit", "calculation_ids")
 _VERSION = "version"  # _id of the entry that says by which anodeflow the rows were made
 _BATCH = 100
-_MARKED: dict[str, Any] = {"$set": {MARK: True}}
-_UNMARKED: dict[str, Any] = {"$unset": {MARK: ""}}
+_MARKED: dict[str, Any] = {"$set": {ROWS_MARK: True}}
+_UNMARKED: dict[str, Any] = {"$unset": {ROWS_MARK: ""}}
 
 
 def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
@@ -61,26 +58,36 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
         try:
             if made_by is not None:
                 _forget(store)
+            elif not _is_sqlite(store):
+                for field in _INDEXES:
+                    rows.create_index(field)
             rows.replace_one({"_id": _VERSION}, mine, upsert=True)
         except OperationFailure as error:
             if not is_refusal(error):
                 raise
     unsaved: list[dict[str, Any]] = []
-    # secantusd uses an index for equality with one value, not for several at once; SQLite scans whatever is asked.
-    scans = [STUDIES] if _is_sqlite(store) else [{name: kind} for name, kind in STUDIES.items()]
-    for kinds in scans:
-        while new := list(stored(store, kinds, {MARK: None}, limit=_BATCH)):
-            entries = [_entry(store, output) for output in new]
-            try:
-                _save(store, entries)
-            except OperationFailure as error:
-                if not is_refusal(error):
-                    raise
-                unsaved += [_entry(store, output) for output in stored(store, kinds, {MARK: None})]
-                break
+    while new := list(_unseen(store, limit=_BATCH)):
+        try:
+            _save(store, new)
+        except OperationFailure as error:
+            if not is_refusal(error):
+                raise
+            unsaved = [_entry(store, output) for output in _unseen(store) if _is_study(output)]
+            break
     if again:
         _drop_orphans(store)
     return unsaved
+
+
+def _unseen(store: "JobStore", limit: int = 0) -> Iterator[dict[str, Any]]:
+    """Outputs whose rows have not been made; what other programs call a study may be among them."""
+    # One range behind one equality: for this secantusd uses an index of both, be there millions of other outputs.
+    criteria = {ROWS_MARK: None, "output.study": {"$gt": ""}}
+    yield from store.docs_store.query(criteria, properties=[*FIELDS, "_id"], limit=limit)
+
+
+def _is_study(output: Mapping[str, Any]) -> bool:
+    return isinstance(output["output"], dict) and output["output"].get("@class") in STUDIES
 
 
 def find(store: "JobStore", conditions: Mapping[str, Any], unsaved: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -206,9 +213,13 @@ def _is_sound(kind: type[StudyDoc], output: dict[str, Any]) -> bool:
 # --- keeping the entries right ---
 
 
-def _save(store: "JobStore", entries: list[dict[str, Any]]) -> None:
-    """Store the entries, settle which are current, and mark their outputs, in this order: a kill costs work only."""
+def _save(store: "JobStore", new_outputs: list[dict[str, Any]]) -> None:
+    """Store the entries of outputs, settle which are current, and mark the outputs.
+
+    In this order: a kill in the middle costs nothing but work done twice.
+    """
     rows, outputs = collection(store), store.docs_store._collection
+    entries = [_entry(store, output) for output in new_outputs if _is_study(output)]
     known = {entry["_id"]: entry for entry in rows.find({"_id": {"$in": [entry["_id"] for entry in entries]}})}
     new = [] if _is_sqlite(store) else [entry for entry in entries if entry["_id"] not in known]
     changed = [entry for entry in entries if entry not in new]
@@ -221,7 +232,7 @@ def _save(store: "JobStore", entries: list[dict[str, Any]]) -> None:
         rows.replace_one({"_id": entry["_id"]}, entry, upsert=True)
     _settle(rows, [*entries, *known.values()])
     # An output that has been replaced meanwhile gets no mark: its rows are made again.
-    marks = [({"_id": entry["output_id"], "completed_at": entry["completed_at"]}, _MARKED) for entry in entries]
+    marks = [({"_id": output["_id"], "completed_at": output.get("completed_at")}, _MARKED) for output in new_outputs]
     if _is_sqlite(store):
         marked = sum(outputs.update_one(*mark).matched_count for mark in marks)
     else:
@@ -249,8 +260,7 @@ def _settle(rows: Any, entries: Iterable[Mapping[str, Any]]) -> None:
 
 def _forget(store: "JobStore") -> None:
     """Take the marks from all outputs."""
-    for name in STUDIES:
-        store.docs_store._collection.update_many({"output.@class": name}, _UNMARKED)
+    store.docs_store._collection.update_many({ROWS_MARK: True}, _UNMARKED)
 
 
 def _drop_orphans(store: "JobStore") -> None:

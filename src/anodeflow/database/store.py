@@ -23,6 +23,7 @@ _Embedded = Literal["secantusd", "sqlite"]
 _EMBEDDED_NAME = "anodeflow"
 _DOCUMENTS = "outputs"
 _BLOBS = "data"  # the name under which atomate2 stores charge densities, trajectories and the like
+ROWS_MARK = "anodeflow_rows"  # field beside an output whose rows have been made (anodeflow.database.rows)
 _SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
 _EMBEDDED_PATIENCE = 10000  # ms; the supervisor needs about 2 s to start a killed server again
 _NOT_ALLOWED = (13, 18, 8000)  # codes of MongoDB: Unauthorized, AuthenticationFailed, AtlasError
@@ -164,13 +165,10 @@ def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
 
 def _index(store: "JobStore") -> None:
     """Index what jobflow and the queries look for; an index on a collection that is full takes its time."""
-    from anodeflow.database import rows
-
     outputs = store.docs_store._collection
-    fields = ("output.id", "output.document_id", "output.campaign")
+    fields = ("output.@class", "output.id", "output.document_id", "output.campaign")
     for collection, keys in (
-        (outputs, [("uuid", "index"), ("output.@class", rows.MARK), *((field,) for field in fields)]),
-        (rows.collection(store), [(field,) for field in rows.INDEXES]),
+        (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((field,) for field in fields)]),
         (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",)]),
     ):
         known = {tuple(field for field, _ in index["key"]) for index in collection.index_information().values()}
