@@ -55,12 +55,26 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok' || missing="$missing $package"
     done
 fi
+# A Slurm of its own for the tests that need one (pytest -m slurm); nothing else wants it.
+cluster=
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    for package in slurmctld slurmd slurm-client munge; do
+        dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok' || cluster="$cluster $package"
+    done
+fi
 if [ -n "$missing" ]; then
     say "apt-get install$missing"
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086  # one word a package
     { quietly apt-get update && quietly apt-get install -y --no-install-recommends $missing; } ||
         say "apt-get failed (see the log): going on with what is here"
+fi
+if [ -n "$cluster" ]; then
+    say "apt-get install$cluster"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    { { [ -n "$missing" ] || quietly apt-get update; } && quietly apt-get install -y --no-install-recommends $cluster; } ||
+        say "apt-get failed (see the log): tests on a Slurm cluster will be skipped"
 fi
 
 # An ordinary user cannot install a Debian package, but can download and unpack one.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from slurm_queue import queue, slurm_session  # noqa: F401  (fixtures, one cluster for all modules)
 
 os.environ["OMP_NUM_THREADS"] = "1"
 

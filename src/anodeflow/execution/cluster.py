@@ -41,9 +41,9 @@ class ClusterInput(BaseModel):
 
 
 class _AtTemplate(Template):
-    """Placeholders are @{name}: a dollar belongs to the shell."""
+    """Placeholders are @{name}, nothing else: a dollar belongs to the shell."""
 
-    delimiter = "@"
+    pattern = r"@\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"
 
 
 def write_project(cluster: ClusterInput, overwrite: bool = False) -> Path:

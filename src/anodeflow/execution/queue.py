@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _STEP: dict[str, StepState] = {
     "REMOTE_ERROR": "failed",
 }
 _BOOKKEEPING = "store_inputs"  # jobflow's own job, which hands on the output of the jobs that replaced another
+_LEAST_ROOM = 64 * 1024  # bytes
 _OUTPUT_TAIL = 8000  # characters of the end of what a job printed
 
 
@@ -74,6 +76,8 @@ def job_reason(remote: Remote, job: "JobInfo") -> Reason | None:
         return None
     output = _output(remote, job)
     known = reason(job.error, job.remote.error if state != "FAILED" else None, output)
+    if known.kind in ("unknown", "Python error") and _disk_is_full(remote, job):
+        return Reason("disk full", f"no room is left in {job.run_dir}")
     if known.kind == "unknown" and state == "FAILED":
         return reason(job.error, None, output, _verdict(remote, job))
     return known
@@ -152,6 +156,15 @@ def _output(remote: Remote, job: "JobInfo") -> str:
                 text = (Path(job.run_dir) / name).read_text(errors="replace")[-_OUTPUT_TAIL:]
         texts.append(text)
     return "\n".join(texts)
+
+
+def _disk_is_full(remote: Remote, job: "JobInfo") -> bool:
+    """Whether the folder of a job has no room: what it could not write does not tell."""
+    if not job.run_dir or not remote.worker(job.worker).is_local:
+        return False
+    with suppress(OSError):
+        return shutil.disk_usage(job.run_dir).free < _LEAST_ROOM
+    return False
 
 
 def _verdict(remote: Remote, job: "JobInfo") -> str | None:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from anodeflow.backends.placement import Resources
 from anodeflow.errors import AnodeflowError, InputError
@@ -45,7 +45,7 @@ def plan_retry(remote: Remote, note: Submission) -> Plan:
     jobs = flow_jobs(remote, note)
     plan = Plan(note)
     for job in jobs:
-        if job.state.value in STUCK:
+        if _needs_somebody(job):
             action: Action = "go on" if _goes_on(job) else "run again"
             plan.repairs.append(Repair(job.name, job.db_id, action, job_reason(remote, job) or Reason("unknown")))
             plan.again = plan.again or (action == "run again" and _used(remote, note, job))
@@ -79,9 +79,16 @@ def retry(plan: Plan, resources: Resources | None = None) -> list[str]:
         return [_repair(remote, repair, resources) for repair in plan.repairs]
 
 
+def _needs_somebody(job: "JobInfo") -> bool:
+    """Whether a job failed, or waits to be tried again after an error."""
+    return job.state.value in STUCK or (job.state.value in ACTIVE and job.remote.error is not None)
+
+
 def _goes_on(job: "JobInfo") -> bool:
-    """Whether the runner can take the job up where it gave up, without running it again."""
-    return job.state.value == "REMOTE_ERROR" and job.previous_state is not None
+    """Whether the runner can take the job up where it gave up, or tries again and again, without running it again."""
+    state = job.previous_state if job.state.value == "REMOTE_ERROR" else job.state
+    # Collected outputs that could not be read will not be better the next time.
+    return state is not None and state.value in ("CHECKED_OUT", "UPLOADED", "SUBMITTED", "RUNNING")
 
 
 def _used(remote: Remote, note: Submission, job: "JobInfo") -> bool:
@@ -97,7 +104,7 @@ def _repair(remote: Remote, repair: Repair, resources: Resources | None) -> str:
     deadline = time.monotonic() + _PATIENCE
     while True:
         job = controller.get_job_info(db_id=repair.db_id)
-        if job is None or job.state.value not in STUCK:
+        if job is None or not _needs_somebody(job):
             return f"{repair.label}: comes again after what it waits for"
         try:
             if resources is not None:
@@ -132,13 +139,17 @@ def _wait_for_descendants(remote: Remote, job: "JobInfo", deadline: float) -> No
 
 def _set_resources(remote: Remote, job: "JobInfo", resources: Resources) -> None:
     """Change what a job asks of its queue."""
-    document = remote.controller.jobs.find_one({"uuid": job.uuid, "index": job.index}, projection=["resources"]) or {}
-    worker = remote.worker(job.worker)
+    from jobflow_remote.utils.db import JobLockedError
+
+    controller, worker = remote.controller, remote.worker(job.worker)
     given = scheduler_resources(resources, worker.model_copy(update={"resources": {}}), job.worker)
     if resources.cores is None:
         given = {key: value for key, value in given.items() if key not in ("ntasks", "nodes", "ntasks_per_node")}
-    merged: dict[str, Any] = {**(document.get("resources") or worker.resources or {}), **given}
-    remote.controller.set_job_run_properties(db_ids=[job.db_id], resources=merged, update=False)
+    with controller.lock_job(filter={"db_id": job.db_id}, get_locked_doc=True) as lock:
+        if lock.locked_document is None:
+            raise JobLockedError(f"job {job.db_id} is locked")
+        before = lock.locked_document.get("resources") or worker.resources or {}
+        lock.update_on_release = {"$set": {"resources": {**before, **given}}}
 
 
 def _check_ended(remote: Remote, note: Submission) -> None:

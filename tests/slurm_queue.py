@@ -1,0 +1,236 @@
+"""What the tests on the cluster share: a database, a project, its runner, and campaigns of two small jobs."""
+
+import copy
+import json
+import os
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from processes import processes_naming
+from ruamel.yaml import YAML
+from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs, wait_until
+
+PROJECT, WORKER, SMALL = "test", "main", "small"
+_ENTRY_POINT = "[anodeflow.backends]\nslow-emt = slurm_slow_emt:SlowEmtBackend\n"
+_TESTS = Path(__file__).parent
+
+
+class Queue:
+    """A project on a Slurm cluster, its runner running."""
+
+    def __init__(self, cluster: SlurmCluster) -> None:
+        self.cluster = cluster
+        base = cluster.base
+        self.home, self.projects, self.jobs_folder = base / "home", base / "projects", base / "jobs"
+        self.small = base / "small"
+        self.plugin = base / "plugin"
+        self.environment = {
+            "SLURM_CONF": str(cluster.configuration),
+            "ANODEFLOW_HOME": str(self.home),
+            "ANODEFLOW_EMBEDDED": "secantusd",
+            "ANODEFLOW_DATABASE_IDLE": "0.5",
+            "JFREMOTE_PROJECTS_FOLDER": str(self.projects),
+        }
+
+    def start(self) -> None:
+        """Write the project and start its runner and database."""
+        from anodeflow.execution.cluster import ClusterInput, write_project
+        from anodeflow.execution.runner import start_runner
+
+        metadata = self.plugin / "slow_emt-1.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "entry_points.txt").write_text(_ENTRY_POINT)
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-emt\nVersion: 1\n")
+        shutil.copy(_TESTS / "slurm_slow_emt.py", self.plugin)
+        file = write_project(
+            ClusterInput(
+                project=PROJECT,
+                kind="slurm",
+                worker=WORKER,
+                work_dir=self.jobs_folder,
+                partition=PARTITION,
+                time="00:10:00",
+                poll=1,
+                setup=[f"export PYTHONPATH={self.plugin}"],
+            )
+        )
+        yaml = YAML()
+        content = yaml.load(file.read_text())
+        content["runner"]["delta_retry"] = [1.0, 1.0, 1.0]  # given up after seconds instead of minutes
+        content["workers"][SMALL] = copy.deepcopy(content["workers"][WORKER]) | {"work_dir": str(self.small)}
+        with file.open("w") as stream:
+            yaml.dump(content, stream)
+        start_runner(PROJECT)
+
+    def stop(self) -> None:
+        """Stop runner and database."""
+        from anodeflow.database.service import stop_service
+        from anodeflow.execution.runner import stop_runner
+
+        stop_runner(PROJECT)
+        stop_service(self.home / "database" / "secantusd", force=True)
+
+    # --- campaigns of two jobs ---
+
+    def submit(self, name: str, held: bool = True, **options: Any) -> Any:
+        """Submit a relaxation of a distorted copper cell and an evaluation of its result.
+
+        Parameters
+        ----------
+        name
+            Of the campaign.
+        held
+            Whether the relaxation waits after two steps, until :meth:`release`.
+        options
+            `worker`, and `resources` of the backend.
+        """
+        from jobflow import Flow
+        from pymatgen.core import Lattice, Structure
+        from slurm_slow_emt import SlowEmtBackend
+
+        from anodeflow.execution.project import open_project
+        from anodeflow.execution.state import now
+        from anodeflow.execution.submissions import Submission
+        from anodeflow.execution.submit import submit_flow
+
+        worker = options.pop("worker", WORKER)
+        backend = SlowEmtBackend.model_validate(
+            {"name": "slow-emt", "settings": {"hold": f"hold-{name}"}, "relaxation": {"force_threshold": 0.002}}
+            | options
+        )
+        if held:
+            (self.home / f"hold-{name}").touch()
+        # Another geometry for each campaign.
+        places = [[0.0, 0.03 + zlib.crc32(name.encode()) / 1e12, 0], [0.5, 0.5, 0.02], [0.5, 0, 0.5], [0.02, 0.5, 0.47]]
+        structure = Structure(Lattice.cubic(3.61), ["Cu"] * 4, places)
+        relaxed = backend.relax().make(structure, label=f"{name}: relaxation")
+        relaxed.name = f"{name}: relaxation"
+        static = backend.static().make(relaxed.output.structure, label=f"{name}: evaluation")
+        static.name = f"{name}: evaluation"
+        flow = Flow([relaxed, static], name=name)
+        flow.update_metadata({"campaign": name, "backend": backend.name})
+        note = Submission(
+            campaign=name, backend="slow-emt", project=PROJECT, worker=worker, flow="", jobs=0, submitted_at=now()
+        )
+        with open_project(PROJECT) as remote:
+            return submit_flow(remote, flow, note)
+
+    def release(self, name: str) -> None:
+        """Let the relaxation of a campaign go on."""
+        (self.home / f"hold-{name}").unlink()
+
+    def status(self, name: str) -> Any:
+        """State of a campaign, as `anodeflow status` has it."""
+        from anodeflow.execution.queue import queue_status
+        from anodeflow.execution.submissions import submissions
+        from anodeflow.settings import get_settings
+
+        (note,) = submissions(get_settings(), name)
+        return queue_status(note)
+
+    def wait(self, name: str, *states: str, seconds: float = 180.0) -> Any:
+        """Wait until the campaign is in one of the states; return its state."""
+        assert wait_until(lambda: self.status(name).state in states, seconds, every=0.5), self.status(name)
+        return self.status(name)
+
+    def wait_for_steps(self, name: str, count: int = 2) -> Any:
+        """Wait until the relaxation of a campaign has evaluated some geometries; return what `status` knows of it."""
+        assert wait_until(lambda: self.status(name).steps[0].ionic_steps >= count, 180, every=0.3), self.status(name)
+        return self.status(name).steps[0]
+
+    def retry(self, name: str, **resources: str) -> list[Any]:
+        """Do what `anodeflow retry` does; return what it said it would do."""
+        from anodeflow.backends.placement import Resources
+        from anodeflow.execution.project import open_project
+        from anodeflow.execution.retry import plan_retry, retry
+        from anodeflow.execution.submissions import submissions
+        from anodeflow.settings import get_settings
+
+        (note,) = submissions(get_settings(), name)
+        with open_project(PROJECT) as remote:
+            plan = plan_retry(remote, note)
+        retry(plan, Resources(**resources) if resources else None)
+        return plan.repairs
+
+    def folders(self, name: str) -> list[Path]:
+        """Folders of the finished calculations of a campaign."""
+        return [
+            self.home / "calculations" / step.calculation_id[:2] / step.calculation_id
+            for step in self.status(name).steps
+            if step.state == "finished"
+        ]
+
+    def attempts(self, name: str) -> int:
+        """Processes that contributed to the relaxation of a finished campaign."""
+        return json.loads((self.folders(name)[0] / "calculation.json").read_text())["restarts"] + 1
+
+    def check_nothing_ran_twice(self, name: str) -> None:
+        """Every geometry of a finished campaign is on record once, and was evaluated once."""
+        evaluated = (self.home / "evaluations.log").read_text().splitlines()
+        assert len(evaluated) == len(set(evaluated))
+        relaxation, evaluation = self.folders(name)
+        for folder, least in ((relaxation, 5), (evaluation, 1)):
+            steps = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
+            assert len({json.dumps(step["positions"]) for step in steps}) == len(steps) >= least
+            assert sum(line.startswith(f"{folder.name} ") for line in evaluated) == len(steps)
+            document = json.loads((folder / "calculation.json").read_text())
+            assert document["converged"]
+            assert document["ionic_steps"] == len(steps)
+
+    def runner_processes(self) -> list[psutil.Process]:
+        """The runner and its supervisor."""
+        return processes_naming(f"-p {PROJECT} runner run") + processes_naming(f"{self.projects}")
+
+
+@contextmanager
+def set_environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, and make the plug-in known, for the time of the context."""
+    from anodeflow.backends.load import codes
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        patch.delenv("ANODEFLOW_DATABASE", raising=False)
+        codes.cache_clear()
+        yield
+    codes.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def slurm_session() -> Iterator[Queue]:
+    """Cluster, database and runner for all tests; none of their processes is left at the end."""
+    missing = missing_programs()
+    if missing:
+        pytest.skip(f"Slurm is not installed ({', '.join(missing)}): {APT}")
+    for package in ("jobflow_remote", "secantus"):
+        pytest.importorskip(package, reason="pip install 'anodeflow[remote]'")
+    cluster = SlurmCluster()
+    queue = Queue(cluster)
+    try:
+        cluster.start()
+        with set_environment(queue.environment):
+            queue.start()
+        yield queue
+    finally:
+        try:
+            if queue.projects.is_dir():
+                with set_environment(queue.environment):
+                    queue.stop()
+        finally:
+            cluster.stop()
+    assert processes_naming(cluster.base) == []
+
+
+@pytest.fixture
+def queue(slurm_session: Queue, home: Path) -> Iterator[Queue]:
+    """The queue, with the environment in which commands find it."""
+    with set_environment(slurm_session.environment):
+        yield slurm_session
