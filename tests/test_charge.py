@@ -219,7 +219,7 @@ def run_study(tmp_path: Path, found: AdsorptionDoc) -> tuple[ChargeTransferDoc, 
     )
     flow = maker.make(found)
     output = flow.output
-    store = JobStore(MemoryStore(), additional_stores={})
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=store, ensure_success=True, create_folders=True, root_dir=tmp_path)
     return output.resolve(store), flow
 

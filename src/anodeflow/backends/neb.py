@@ -31,7 +31,8 @@ class NebMaker(Maker):
     name: str = "neb"
     backend: dict[str, Any] = field(default_factory=dict)
 
-    @placed_job(output_schema=NebDoc)
+    # Images and their forces, by far the largest part, go to the additional store (GridFS on a server).
+    @placed_job(output_schema=NebDoc, data=[["output", part] for part in ("images", "initial_images", "image_forces")])
     def make(
         self,
         images: list[Structure],

@@ -7,7 +7,7 @@ entries of the same document, the latest is `current`.
 """
 
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -66,24 +66,28 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
             if not is_refusal(error):
                 raise
     unsaved: list[dict[str, Any]] = []
-    while new := list(_unseen(store, limit=_BATCH)):
-        try:
-            _save(store, new)
-        except OperationFailure as error:
-            if not is_refusal(error):
-                raise
-            unsaved = [_entry(store, output) for output in _unseen(store) if _is_study(output)]
-            break
+    try:
+        while unseen := _unseen(store):
+            for start in range(0, len(unseen), _BATCH):
+                _save(store, _outputs(store, unseen[start : start + _BATCH]))
+    except OperationFailure as error:
+        if not is_refusal(error):
+            raise
+        unsaved = [_entry(store, output) for output in _outputs(store, _unseen(store)) if _is_study(output)]
     if again:
         _drop_orphans(store)
     return unsaved
 
 
-def _unseen(store: "JobStore", limit: int = 0) -> Iterator[dict[str, Any]]:
-    """Outputs whose rows have not been made; what other programs call a study may be among them."""
+def _unseen(store: "JobStore") -> list[Any]:
+    """Ids of outputs whose rows have not been made; what other programs call a study may be among them."""
     # One range behind one equality: for this secantusd uses an index of both, be there millions of other outputs.
     criteria = {ROWS_MARK: None, "output.study": {"$gt": ""}}
-    yield from store.docs_store.query(criteria, properties=[*FIELDS, "_id"], limit=limit)
+    return [output["_id"] for output in store.docs_store._collection.find(criteria, {"_id": 1})]
+
+
+def _outputs(store: "JobStore", ids: list[Any]) -> list[dict[str, Any]]:
+    return list(store.docs_store._collection.find({"_id": {"$in": ids}}, dict.fromkeys(FIELDS, 1)))
 
 
 def _is_study(output: Mapping[str, Any]) -> bool:
