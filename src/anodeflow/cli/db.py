@@ -1,5 +1,6 @@
 """``anodeflow db``: the database kept running, looked at, backed up, and carried elsewhere."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -8,7 +9,7 @@ from anodeflow.cli import app
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from anodeflow.database.store import Place
 
 db = typer.Typer(no_args_is_help=True, help="The database: keep its server running, back it up, export and import.")
 app.add_typer(db, name="db")
@@ -58,12 +59,101 @@ def stop(
     typer.echo(f"The server of {folder} {'has stopped' if stopped else 'was not running'}.")
 
 
-def _server_folder(action: str) -> "Path":
-    """Folder of the embedded server; an error where the settings name another database."""
-    from anodeflow.database.store import find_database, without_password
+@db.command()
+def status(output: Format = "table") -> None:
+    """Say which database is in use, how much it holds, and who is connected.
+
+    Example: [bold]anodeflow db status --format json[/bold]
+    """
+    from anodeflow.database.overview import overview
+
+    found = overview(_place())
+    if output == "json":
+        print(found.model_dump_json(indent=2))
+        return
+    state = "running until anodeflow db stop" if found.kept else "running" if found.running else "runs when needed"
+    lines = [("database", found.place), ("kind", found.kind)]
+    if found.uri:
+        lines += [("URI", found.uri), ("server", state)]
+    lines += [
+        ("size", f"{found.size / 1e6:.1f} MB"),
+        ("holds", f"{found.studies} study documents, {found.calculations} calculations"),
+        *(("  " + name, f"{count}") for name, count in found.collections.items()),
+    ]
+    if found.uri:
+        lines.append(("used by", ", ".join(found.users) or "nobody else"))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+@db.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="New file to write.")],
+) -> None:
+    """Copy the whole database into one file, while others go on using it.
+
+    Example: [bold]anodeflow db backup results-2026-11.zip[/bold]
+    """
+    from anodeflow.cli.progress import counting
+    from anodeflow.database.backup import back_up
+
+    with counting("documents") as tell:
+        counts = back_up(_place(), file, tell)
+    typer.echo(f"{file.resolve()}: {_counted(counts)} ({file.stat().st_size / 1e6:.2f} MB)")
+
+
+@db.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File that anodeflow db backup wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a database that is not empty.")] = False,
+) -> None:
+    """Put a backup in the place of the database, once every document of it has been read back.
+
+    Example: [bold]anodeflow db restore results-2026-11.zip --force[/bold]
+    """
+    from anodeflow.cli.progress import counting
+    from anodeflow.database.backup import restore as put_back
+
+    place = _place()
+    with counting("documents") as tell:
+        counts = put_back(place, file, force, tell)
+    typer.echo(f"{place}: {_counted(counts)} restored, and found complete.")
+
+
+@db.command()
+def rebuild() -> None:
+    """Make the rows that anodeflow query reads anew, as after outputs of jobs were deleted by other programs.
+
+    Nothing else ever needs it: rows of new documents are made when they are first asked for.
+
+    Example: [bold]anodeflow db rebuild[/bold]
+    """
+    from anodeflow.database.query import result_rows
+    from anodeflow.database.rows import refresh
+    from anodeflow.database.store import open_place
+
+    with open_place(_place()) as store:
+        refresh(store, again=True)
+        typer.echo(f"{len(result_rows({}, store))} rows.")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return f"{sum(counts.values())} documents in {len(counts)} collections"
+
+
+def _place() -> "Place":
+    from anodeflow.database.store import find_database
     from anodeflow.settings import get_settings
 
-    place = find_database(get_settings())
+    return find_database(get_settings())
+
+
+def _server_folder(action: str) -> Path:
+    """Folder of the embedded server; an error where the settings name another database."""
+    from anodeflow.database.store import without_password
+
+    place = _place()
     if place.kind == "mongodb":
         raise InputError(
             f"ANODEFLOW_DATABASE names the server {without_password(place.uri)}, which is not ours to {action}: unset "

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+from pymatgen.core import Structure
 
 from anodeflow import schemas
 from anodeflow.schemas import CalculationDoc, StudyDoc
@@ -24,14 +25,20 @@ STUDIES: dict[str, type[StudyDoc]] = _classes(StudyDoc)
 CALCULATIONS: dict[str, type[CalculationDoc]] = _classes(CalculationDoc)
 """Class name -> class of every calculation document."""
 
+LARGE: dict[str, list[list[str]]] = {
+    "NebDoc": [["output", part] for part in ("images", "initial_images", "image_forces")],
+    "ChargeTransferDoc": [["output", "difference", "grid"]],
+}
+"""Parts that the jobs which make these documents put into the additional store, on a server into GridFS."""
+
 
 def stored(
-    store: "JobStore", kinds: Mapping[str, type[BaseModel]], criteria: Mapping[str, Any], limit: int = 0
+    store: "JobStore", kinds: Mapping[str, type[BaseModel]], criteria: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield what jobs returned, large parts not yet in place, for outputs that are documents of `kinds`."""
-    names: Any = {"$in": sorted(kinds)} if len(kinds) > 1 else next(iter(kinds))
     # The most selective conditions come first: secantusd takes the index of the first field that has one.
-    yield from store.docs_store.query({**criteria, "output.@class": names}, properties=[*FIELDS, "_id"], limit=limit)
+    criteria = {**criteria, "output.@class": {"$in": sorted(kinds)}}
+    yield from store.docs_store.query(criteria, properties=[*FIELDS, "_id"])
 
 
 def completed(store: Any, output: Any) -> dict[str, Any]:
@@ -60,3 +67,34 @@ def completed(store: Any, output: Any) -> dict[str, Any]:
 def age(entry: Mapping[str, Any]) -> tuple[str, int]:
     """Return what orders versions of a document by age, the oldest first."""
     return str(entry.get("completed_at") or ""), entry.get("index") or 0
+
+
+class UnreadStructureError(Exception):
+    """A structure is needed that was not read."""
+
+
+class _UnreadStructure(Structure):
+    """Stands for a structure that was not read."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__"):
+            return super().__getattribute__(name)
+        raise UnreadStructureError
+
+
+_UNREAD = _UnreadStructure()
+
+
+def without_structures(value: Any) -> Any:
+    """Return a copy in which structures that look sound are not to be read: reading them takes most of the time.
+
+    Whoever asks such a structure for anything meets an :class:`UnreadStructureError`.
+    """
+    if isinstance(value, dict):
+        if value.get("@class") == "Structure" and value.get("sites") and isinstance(value.get("lattice"), dict):
+            return _UNREAD
+        return {name: without_structures(item) for name, item in value.items()}
+    return [without_structures(item) for item in value] if isinstance(value, list) else value

@@ -13,12 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pymatgen.core import Structure
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from anodeflow import __version__, schemas
-from anodeflow.database.documents import FIELDS, STUDIES, age, completed
+from anodeflow.database.documents import FIELDS, STUDIES, UnreadStructureError, age, completed, without_structures
 from anodeflow.database.store import ROWS_MARK, is_refusal
 from anodeflow.schemas import StudyDoc
 
@@ -142,38 +141,10 @@ def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
 # --- making an entry ---
 
 
-class _Unread(Exception):
-    """Rows ask for a structure that was not read."""
-
-
-class _UnreadStructure(Structure):
-    """Stands for a structure while rows are made: reading structures takes most of the time that documents take."""
-
-    def __init__(self) -> None:
-        pass
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("__"):
-            return super().__getattribute__(name)
-        raise _Unread
-
-
-_UNREAD = _UnreadStructure()
-
-
-def _without_structures(value: Any) -> Any:
-    """A copy in which structures that look sound are not to be read."""
-    if isinstance(value, dict):
-        if value.get("@class") == "Structure" and value.get("sites") and isinstance(value.get("lattice"), dict):
-            return _UNREAD
-        return {name: _without_structures(item) for name, item in value.items()}
-    return [_without_structures(item) for item in value] if isinstance(value, list) else value
-
-
 def _rows(kind: type[StudyDoc], output: dict[str, Any]) -> list[dict[str, Any]]:
     try:
-        rows = kind.model_validate(_without_structures(output)).rows()
-    except _Unread:
+        rows = kind.model_validate(without_structures(output)).rows()
+    except UnreadStructureError:
         rows = kind.model_validate(output).rows()
     return [row.model_dump(include=set(_OWN)) for row in rows]
 

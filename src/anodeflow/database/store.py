@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -59,12 +59,7 @@ def open_store(settings: Settings | None = None) -> "Iterator[JobStore]":
     >>> with open_store() as store:  # doctest: +SKIP
     ...     run_locally(flow, store=store)
     """
-    place = find_database(settings or get_settings())
-    if place.kind == "mongodb":
-        opened = _mongodb(place.uri, place.name)
-    else:
-        opened = (_sqlite if place.kind == "sqlite" else _secantusd)(place.folder)
-    with opened as store:
+    with open_place(find_database(settings or get_settings())) as store:
         yield store
 
 
@@ -81,6 +76,9 @@ class Place:
     folder: Path = Path()
     """Folder of the embedded database."""
 
+    def __str__(self) -> str:
+        return f"{without_password(self.uri)}, database {self.name}" if self.uri else str(self.folder)
+
 
 def find_database(settings: Settings) -> Place:
     """Return which database the settings name, without opening it; the home folder is created when needed."""
@@ -89,6 +87,13 @@ def find_database(settings: Settings) -> Place:
     folder = settings.prepare().home.resolve() / "database"  # jobs change the working folder
     kind = _embedded_kind(settings.embedded, folder)
     return Place(kind, _EMBEDDED_NAME, folder=folder / kind)
+
+
+def open_place(place: Place) -> "AbstractContextManager[JobStore]":
+    """Open the database at `place` (see :func:`open_store`)."""
+    if place.kind == "mongodb":
+        return _mongodb(place.uri, place.name)
+    return _sqlite(place.folder) if place.kind == "sqlite" else _secantusd(place.folder)
 
 
 def without_password(uri: str) -> str:

@@ -1,0 +1,115 @@
+"""Calculations as an ASE database, for those who use ``ase db`` and ``ase gui``."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from anodeflow.errors import InputError
+from anodeflow.schemas import CalculationDoc, NebDoc
+
+
+def write_ase_database(
+    file: Path,
+    calculations: Iterable[CalculationDoc],
+    uses: Mapping[str, Mapping[str, str]],
+    tell: Callable[[str, int], None] = lambda words, done: None,
+) -> int:
+    """Write one row a calculation: structure with constraints, energy (extrapolated), free energy, forces, stress.
+
+    Key-value pairs: campaign, system, study and site (the step of the study) of the first study that rests on the
+    calculation, task, label, backend, code, settings_hash, calculation_id, converged. Settings and folder stand in
+    the row's data. The row of a band is its highest image.
+
+    Parameters
+    ----------
+    file
+        New file ``*.db`` (SQLite) or ``*.json``.
+    calculations
+        The calculations.
+    uses
+        Id of a calculation -> campaign, system, study and site.
+    tell
+        Called after every row.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    InputError
+        If there is such a file already, or its name does not say how to write it.
+    """
+    from ase.db import connect
+
+    if file.suffix not in (".db", ".json"):
+        raise InputError(f"cannot tell the format of the ASE database {file}: name it *.db or *.json.")
+    if file.exists():
+        raise InputError(f"there is a file {file} already: name another one.")
+    number = 0
+    draft = file.with_name(f"part-{file.name}")
+    draft.unlink(missing_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with connect(draft, append=False) as database:
+            for number, calculation in enumerate(calculations, 1):
+                pairs = {
+                    **uses.get(calculation.id, {}),
+                    "task": calculation.task,
+                    "label": calculation.label,
+                    "backend": calculation.backend,
+                    "code": f"{calculation.code} {calculation.code_version}",
+                    "settings_hash": calculation.settings_hash,
+                    "calculation_id": calculation.id,
+                }
+                database.write(
+                    _atoms(calculation),
+                    key_value_pairs={key: _pair(value) for key, value in pairs.items() if value}
+                    | {"converged": calculation.converged},
+                    data=_data(calculation),
+                )
+                tell("exporting", number)
+        if number == 0:
+            raise InputError("there are no calculations for an ASE database: run a campaign, or name another one.")
+        draft.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot write the ASE database {file} ({error.strerror}): give another file.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+        draft.with_name(f"{draft.name}.lock").unlink(missing_ok=True)
+    return number
+
+
+def _atoms(calculation: CalculationDoc) -> Any:
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = AseAtomsAdaptor.get_atoms(calculation.structure)
+    results: dict[str, Any] = {"energy": calculation.energy, "free_energy": calculation.free_energy}
+    if len(calculation.forces) == len(atoms):
+        results["forces"] = calculation.forces
+    if calculation.stress is not None:
+        results["stress"] = calculation.stress
+    if calculation.magnetic_moment is not None:
+        results["magmom"] = calculation.magnetic_moment
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    atoms.calc.name = calculation.code
+    return atoms
+
+
+def _data(calculation: CalculationDoc) -> dict[str, Any]:
+    data: dict[str, Any] = {"settings": calculation.settings, "directory": calculation.directory}
+    if isinstance(calculation, NebDoc):
+        data["image_energies"] = calculation.image_energies
+    return data
+
+
+def _pair(value: str) -> str | int | float:
+    """A value as ``ase db`` takes it: text that reads like a number must be one."""
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

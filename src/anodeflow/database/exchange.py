@@ -1,0 +1,234 @@
+"""Documents as JSON lines, from one database to another of any kind.
+
+The first line says what the file is; each other line is one document with its class and the time when it was made.
+Calculations come before the studies that rest on them.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from anodeflow.database.documents import CALCULATIONS, FIELDS, LARGE, STUDIES, age, completed, without_structures
+from anodeflow.errors import InputError
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+
+FORMAT = "anodeflow documents"
+VERSION = 1
+_KINDS: dict[str, Any] = CALCULATIONS | STUDIES
+_KEYS = ("id", "campaign", "document_id")
+_BATCH = 50
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass
+class Exchanged:
+    """What became of the documents."""
+
+    calculations: int = 0
+    """Calculations written."""
+    studies: int = 0
+    """Study documents written."""
+    known: int = 0
+    """Documents that the database had already."""
+    damaged: int = 0
+    """Documents that could not be read, left out."""
+
+    def count(self, kind: str) -> None:
+        """Count a document that was written."""
+        if kind in CALCULATIONS:
+            self.calculations += 1
+        else:
+            self.studies += 1
+
+
+def exported(
+    store: "JobStore",
+    summary: Exchanged,
+    campaign: str | None = None,
+    tell: Progress = lambda words, done: None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the latest version of every document, one after the other, large parts in place.
+
+    Parameters
+    ----------
+    store
+        Connected store.
+    summary
+        Counts what is yielded.
+    campaign
+        Studies of this campaign and the calculations that they rest on; default: everything.
+    tell
+        Called after every few documents.
+
+    Yields
+    ------
+    dict
+        ``@class``, ``completed_at``, ``document``.
+    """
+    latest = _latest(store, STUDIES, campaign)
+    needed = None if campaign is None else _calculations_of(store, latest)
+    chosen = [*_latest(store, CALCULATIONS, None, needed), *latest]
+    outputs = store.docs_store._collection
+    for start in range(0, len(chosen), _BATCH):
+        batch = chosen[start : start + _BATCH]
+        found = {entry["_id"]: entry for entry in outputs.find({"_id": {"$in": batch}}, dict.fromkeys(FIELDS, 1))}
+        for identifier in batch:
+            if identifier not in found:  # replaced or deleted at this moment
+                continue
+            entry = found[identifier]
+            kind = entry["output"]["@class"]
+            try:
+                document = completed(store, entry["output"])
+            except LookupError:
+                summary.damaged += 1
+                continue
+            summary.count(kind)
+            yield {"@class": kind, "completed_at": entry.get("completed_at"), "document": document}
+        tell("exporting", min(start + _BATCH, len(chosen)))
+
+
+def to_lines(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a file of documents, each with its line end."""
+    yield json.dumps({"format": FORMAT, "version": VERSION}) + "\n"
+    for document in documents:
+        yield json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str) + "\n"
+
+
+def import_lines(
+    store: "JobStore", lines: Iterable[str], source: str, tell: Progress = lambda words, done: None
+) -> Exchanged:
+    """Write documents from lines of :func:`to_lines`; those that the database has already are passed over.
+
+    Parameters
+    ----------
+    store
+        Connected store.
+    lines
+        The lines.
+    source
+        Where they come from, for messages.
+    tell
+        Called after every few documents.
+
+    Raises
+    ------
+    InputError
+        If a line is no document. What was read before is kept: the same import again goes on behind it.
+    """
+    summary = Exchanged()
+    told = time.monotonic()
+    number = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            if number == 1:
+                _check_head(entry, source)
+                continue
+            kind = entry["@class"]
+            _KINDS[kind].model_validate(without_structures(entry["document"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{source}, line {number}, is no document of this anodeflow ({reason}): export it anew; what stands "
+                "before it has been imported."
+            ) from error
+        if _is_known(store, entry):
+            summary.known += 1
+        else:
+            _write(store, entry)
+            summary.count(kind)
+        if time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            tell("importing", number - 1)
+    if number == 0:
+        raise InputError(f"{source} is empty: write it with anodeflow db export.")
+    return summary
+
+
+def _check_head(head: Any, source: str) -> None:
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise InputError(f"{source} holds no documents of anodeflow: write it with anodeflow db export.")
+    if head.get("version") != VERSION:
+        raise InputError(
+            f"{source} holds documents of version {head.get('version')}, and this anodeflow reads version {VERSION}: "
+            "install the anodeflow that wrote it."
+        )
+
+
+def _key(output: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What names a document, whichever job returned it."""
+    if output["@class"] in CALCULATIONS:
+        return (output["id"],)
+    return output["campaign"], output["document_id"]
+
+
+def _latest(
+    store: "JobStore", kinds: Mapping[str, Any], campaign: str | None, ids: set[str] | None = None
+) -> list[Any]:
+    """_id of the latest output of each document, oldest first."""
+    criteria: dict[str, Any] = {} if campaign is None else {"output.campaign": campaign}
+    fields = dict.fromkeys(("completed_at", "index", "output.@class", *(f"output.{key}" for key in _KEYS)), 1)
+    found: dict[tuple[Any, ...], Any] = {}
+    outputs = store.docs_store._collection
+    for entry in sorted(outputs.find({**criteria, "output.@class": {"$in": sorted(kinds)}}, fields), key=age):
+        try:
+            key = _key(entry["output"])
+        except KeyError:
+            continue
+        if ids is None or key[0] in ids:
+            found.pop(key, None)
+            found[key] = entry["_id"]
+    return list(found.values())
+
+
+def uses(store: "JobStore", campaign: str | None = None) -> dict[str, dict[str, str]]:
+    """Return for each calculation the first study that rests on it: campaign, system, study, site (its step)."""
+    names = ("campaign", "system", "study")
+    fields = dict.fromkeys((*(f"output.{name}" for name in names), "output.calculation_ids"), 1)
+    found: dict[str, dict[str, str]] = {}
+    identifiers = _latest(store, STUDIES, campaign)
+    for start in range(0, len(identifiers), _BATCH):
+        criteria = {"_id": {"$in": identifiers[start : start + _BATCH]}}
+        for entry in store.docs_store._collection.find(criteria, fields):
+            study = entry["output"]
+            for step, identifier in study.get("calculation_ids", {}).items():
+                found.setdefault(identifier, {name: study[name] for name in names} | {"site": step})
+    return found
+
+
+def _calculations_of(store: "JobStore", studies: list[Any]) -> set[str]:
+    fields = {"output.calculation_ids": 1}
+    found = store.docs_store._collection.find({"_id": {"$in": studies}}, fields)
+    return {identifier for entry in found for identifier in entry["output"].get("calculation_ids", {}).values()}
+
+
+def _is_known(store: "JobStore", entry: Mapping[str, Any]) -> bool:
+    """Return whether the database has this version of the document, or a newer one."""
+    document = entry["document"]
+    names = ("id",) if entry["@class"] in CALCULATIONS else ("document_id", "campaign")
+    criteria = {f"output.{name}": document[name] for name in names} | {"output.@class": entry["@class"]}
+    there = store.docs_store._collection.find(criteria, {"completed_at": 1})
+    return any(str(other.get("completed_at") or "") >= str(entry.get("completed_at") or "") for other in there)
+
+
+def _write(store: "JobStore", entry: Mapping[str, Any]) -> None:
+    """Write a document as a job would, under a uuid of its own: it takes the place of no job's output."""
+    kind = entry["@class"]
+    output = {**entry["document"], "@class": kind}
+    record: Any = {
+        "uuid": str(uuid5(NAMESPACE_URL, "/".join(["anodeflow import", kind, *map(str, _key(output))]))),
+        "index": 1,
+        "output": output,
+        "completed_at": entry.get("completed_at"),
+        "metadata": {"imported": True},
+        "hosts": [],
+        "name": "imported",
+    }
+    large: Any = LARGE.get(kind, [])
+    store.update(record, save={"data": large})
