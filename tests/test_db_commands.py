@@ -5,17 +5,25 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ase.db import connect
+from factories import adsorption_document, calculation_document, li_slab
+from jobflow import Flow, Job, job, run_locally
+from monty.json import jsanitize
 from processes import processes_naming
 from pymongo import MongoClient
 from test_database import free_port, mongodb_server
 from test_embedded import wait_until
 
+from anodeflow.database.documents import LARGE
 from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.store import open_store
+from anodeflow.schemas import NebDoc
 
 USER = """
 import sys
@@ -24,6 +32,21 @@ client = MongoClient(sys.argv[1])
 client.admin.command("ping")
 print("connected", flush=True)
 sys.stdin.read()
+"""
+
+WRITER = """
+import itertools
+from monty.json import jsanitize
+from anodeflow.database.documents import LARGE
+from anodeflow.database.store import open_store
+from test_db_commands import neb_document
+
+document = jsanitize(neb_document(), strict=True)
+with open_store() as store:
+    print("writing", flush=True)
+    for n in itertools.count():
+        record = {"uuid": f"written-{n}", "index": 1, "output": document | {"id": f"written-{n}"}}
+        store.update(record, save={"data": LARGE["NebDoc"]})
 """
 
 
@@ -110,3 +133,256 @@ def test_only_the_embedded_server_is_ours_to_start(anodeflow, monkeypatch, comma
     assert refused.status == 2
     assert "not ours" in refused.err
     assert "secret" not in refused.err
+
+
+# --- what it is and what it holds ---
+
+
+def fill(*more: Job) -> None:
+    """Run jobs that return two studies and their calculations, one of them a band with its images kept apart."""
+    jobs = [adsorption(), calculation(), calculation(id="calc-0", label="site"), band(), adsorption(campaign="other")]
+    with open_store() as store:
+        run_locally(Flow([*jobs, *more]), store=store, log=False, ensure_success=True)
+
+
+@job
+def adsorption(**changes):
+    return adsorption_document(**changes)
+
+
+@job
+def calculation(**changes):
+    return calculation_document(**changes)
+
+
+@job(data=LARGE["NebDoc"])
+def band():
+    return neb_document()
+
+
+def neb_document() -> NebDoc:
+    values = dict(calculation_document(id="calc-neb", task="neb", label="hop 0"))
+    images = [li_slab(adatom=True)] * 3
+    more = {"images": images, "initial_images": images, "image_energies": [-5.0, -4.7, -5.0], "computed_images": 1}
+    return NebDoc(**values, **more, image_forces=[[[0.0, 0.0, 0.1]] * 4] * 3, climbing_image=1)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mongodb_server(tmp_path_factory.mktemp("mongodb")) as (address, _):
+        yield address
+
+
+@pytest.fixture(params=["secantusd", "sqlite", "mongodb"])
+def database(request, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty database of each kind, set in the environment."""
+    if request.param == "mongodb":
+        address = request.getfixturevalue("address")
+        monkeypatch.setenv("ANODEFLOW_DATABASE", f"mongodb://{address}/?directConnection=true")
+        monkeypatch.setenv("ANODEFLOW_DATABASE_NAME", tmp_path.name[-30:])
+    elif request.param == "secantusd":
+        request.getfixturevalue("server")
+    return request.param
+
+
+def everything() -> tuple:
+    """All that can be read from the database."""
+    return (
+        sorted(result_rows({}), key=str),
+        sorted(study_documents(), key=str),
+        calculation_documents(["calc-slab", "calc-0", "calc-neb"]),
+    )
+
+
+def test_status_backup_and_restore(database, anodeflow, tmp_path):
+    fill()
+    before = everything()
+    assert len(before[2]) == 3
+
+    status = json.loads(anodeflow("db", "status", "--format", "json").out)
+    assert (status["kind"], status["studies"], status["calculations"]) == (database, 2, 3)
+    assert status["collections"]["outputs"] == 5
+    assert status["collections"]["data" if database == "sqlite" else "data.files"] == 3
+    assert status["size"] > 1000
+    words = anodeflow("db", "status").out
+    assert "2 study documents, 3 calculations" in words
+    assert (status["uri"] in words) if database != "sqlite" else ("used by" not in words)
+
+    file = tmp_path / "backup.zip"
+    assert anodeflow("db", "backup", file).status == 0
+    again = anodeflow("db", "backup", file)
+    assert (again.status, "there is a file" in again.err) == (2, True)
+
+    fill(calculation(id="calc-later"), adsorption(campaign="later"))
+    refused = anodeflow("db", "restore", file)
+    assert (refused.status, "--force" in refused.err) == (2, True)
+    assert study_documents("later")
+    restored = anodeflow("db", "restore", file, "--force")
+    assert restored.status == 0, restored.err
+    assert "found complete" in restored.out
+    assert everything() == before
+    with open_store() as store:
+        assert store.count({"output.id": "calc-later"}) == 0
+        indexes = [] if database == "sqlite" else store.docs_store._collection.index_information()
+    assert database == "sqlite" or any("document_id" in name for name in indexes)
+    fill()  # and it can be written to
+    assert everything() == before
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mongodb"], indirect=True)
+def test_restore_keeps_the_old_database_when_the_backup_is_damaged(database, anodeflow, tmp_path, home):
+    fill()
+    before = everything()
+    collections = list(json.loads(anodeflow("db", "status", "-f", "json").out)["collections"])
+    file = tmp_path / "backup.zip"
+    anodeflow("db", "backup", file)
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    (outputs,) = (name for name in content if name.endswith("outputs.bson"))
+    for damaged in (
+        content[outputs][: len(content[outputs]) // 2],
+        content[outputs].replace(b"calc-slab", b"calc-slob"),
+    ):
+        with zipfile.ZipFile(tmp_path / "damaged.zip", "w") as archive:
+            for name, data in content.items():
+                archive.writestr(name, damaged if name == outputs else data)
+        refused = anodeflow("db", "restore", tmp_path / "damaged.zip", "--force")
+        assert refused.status == 2
+        assert "damaged" in refused.err
+    (tmp_path / "short.zip").write_bytes(file.read_bytes()[:-100])
+    refused = anodeflow("db", "restore", tmp_path / "short.zip", "--force")
+    assert (refused.status, "cut short" in refused.err) == (2, True)
+    assert everything() == before
+    assert list(json.loads(anodeflow("db", "status", "-f", "json").out)["collections"]) == collections
+    assert not list(home.glob("database/*.restoring"))
+
+
+def test_backup_holds_what_its_documents_refer_to_while_others_write(server, anodeflow, tmp_path, monkeypatch):
+    """A process stores bands, image by image, all the time; in the copy every band has its images."""
+    fill()
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
+    )
+    try:
+        assert writer.stdout.readline() == "writing\n"
+        assert anodeflow("db", "backup", tmp_path / "backup.zip").status == 0
+    finally:
+        writer.terminate()
+        writer.wait()
+    monkeypatch.setenv("ANODEFLOW_HOME", str(server.path / "second"))
+    assert anodeflow("db", "restore", tmp_path / "backup.zip").status == 0
+    with open_store() as store:
+        ids = [entry["output"]["id"] for entry in store.query({"output.@class": "NebDoc"}, properties=["output.id"])]
+        found = calculation_documents(ids, store)
+    assert len(ids) > 1
+    assert sorted(found) == sorted(ids)
+    assert all(document.images == neb_document().images for document in found.values())
+    anodeflow("db", "stop", "--force")
+
+
+# --- export and import ---
+
+
+def test_documents_travel_as_json_lines(database, anodeflow, tmp_path, monkeypatch):
+    fill(calculation(id="calc-0", label="site"))  # stored twice
+    before = everything()
+    file = tmp_path / "all.jsonl.gz"
+    assert "2 studies, 3 calculations" in anodeflow("db", "export", file).out
+    printed = anodeflow("db", "export", "-", "--campaign", "other").out.splitlines()
+    head, *entries = map(json.loads, printed)
+    assert head["format"] == "anodeflow documents"
+    assert [entry["@class"] for entry in entries] == ["CalculationDoc", "CalculationDoc", "AdsorptionDoc"]
+
+    assert "5 documents were there already" in anodeflow("db", "import", file).out, "its own documents"
+    for name in ("ANODEFLOW_DATABASE", "ANODEFLOW_DATABASE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "second"))
+    monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
+    assert "imported 2 studies and 3 calculations" in anodeflow("db", "import", file).out
+    assert everything() == before
+    assert "imported 0 studies and 0 calculations; 5" in anodeflow("db", "import", file).out
+    with open_store() as store:
+        assert store.count() == 5
+        assert "blob_uuid" in store.query_one({"output.id": "calc-neb"})["output"]["images"]
+
+
+def test_import_takes_a_newer_version_and_leaves_an_older_one(anodeflow, tmp_path):
+    fill()
+    file = tmp_path / "all.jsonl"
+    anodeflow("db", "export", file)
+    head, *lines = file.read_text().splitlines()
+    for line in lines:
+        entry = json.loads(line)
+        if entry["document"].get("campaign") == "test":
+            older = entry | {"completed_at": "2000-01-01", "document": entry["document"] | {"slab_energy": -1.0}}
+            newer = entry | {"completed_at": "2999-01-01", "document": entry["document"] | {"slab_energy": -2.0}}
+    file.write_text("\n".join([head, json.dumps(older), json.dumps(newer), json.dumps(newer)]) + "\n")
+    assert "imported 1 studies and 0 calculations; 2" in anodeflow("db", "import", file).out
+    assert [document.slab_energy for document in study_documents("test")] == [-2.0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "is empty"),
+        (['{"format": "something"}'], "holds no documents"),
+        (['{"format": "anodeflow documents", "version": 99}'], "version 99"),
+        (["HEAD", "LINE", '{"@class": "AdsorptionDoc", "document": {}}'], "line 3"),
+        (["HEAD", "LINE", '{"@class": "Unknown", "document": {}}'], "line 3"),
+        (["HEAD", "LINE", "half a li"], "line 3"),
+    ],
+)
+def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, tmp_path, lines, words):
+    entry = {
+        "@class": "CalculationDoc",
+        "completed_at": "2026",
+        "document": jsanitize(calculation_document(), strict=True),
+    }
+    known = {"HEAD": '{"format": "anodeflow documents", "version": 1}', "LINE": json.dumps(entry)}
+    file = tmp_path / "wrong.jsonl"
+    file.write_text("".join(known.get(line, line) + "\n" for line in lines))
+    refused = anodeflow("db", "import", file)
+    assert refused.status == 2
+    assert words in refused.err
+    assert bool(calculation_documents(["calc-slab"])) == ("LINE" in lines)
+    missing = anodeflow("db", "import", tmp_path / "missing.jsonl")
+    assert (missing.status, "cannot read" in missing.err) == (2, True)
+
+
+def test_calculations_as_an_ase_database(anodeflow, tmp_path):
+    fill(adsorption(campaign="2026", document_id="document-3", calculation_ids={"slab": "calc-neb"}))
+    file = tmp_path / "results.db"
+    assert "3 calculations" in anodeflow("db", "export", "--ase", file).out
+    with connect(file) as rows:
+        (slab,) = rows.select(calculation_id="calc-slab")
+        expected = calculation_document()
+        assert slab.energy == expected.energy
+        assert slab.forces.tolist() == expected.forces
+        assert slab.positions == pytest.approx(expected.structure.cart_coords)
+        assert (slab.campaign, slab.system, slab.study, slab.site, slab.task) == (
+            *("test", "Li(001)", "adsorption", "slab", "relax"),
+        )
+        assert slab.settings_hash == "settings-1"
+        assert slab.data["settings"] == expected.settings
+        assert [row.calculation_id for row in rows.select("campaign=2026,task=neb")] == ["calc-neb"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "ase", "db", str(file), "site=site 0", "-c", "formula,energy,campaign"],
+        capture_output=True,
+        text=True,
+    )
+    assert "Li3" in shown.stdout
+    assert "-5.0" in shown.stdout
+    for wrong in (file, tmp_path / "results.txt"):
+        assert anodeflow("db", "export", "--ase", wrong).status == 2
+    assert anodeflow("db", "export").status == 2
+
+
+def test_export_leaves_out_what_is_damaged_and_says_so(anodeflow, tmp_path):
+    fill()
+    with open_store() as store:
+        store.additional_stores["data"].remove_docs({})
+    ended = anodeflow("db", "export", tmp_path / "all.jsonl")
+    assert ended.status == 1
+    assert "1 documents are damaged" in ended.err
+    with pytest.warns(UserWarning, match="skipped the NebDoc"):
+        assert set(calculation_documents(["calc-slab", "calc-neb"])) == {"calc-slab"}

@@ -41,6 +41,7 @@ _MANIFEST = "backup.json"
 _LAST = (rows.COLLECTION, "outputs", "data", "data.files", "data.chunks")
 _RESTORING = "restoring."
 _INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
+_PATIENCE = 5.0  # s
 _BATCH = 4_000_000  # bytes of documents that are sent at once
 
 
@@ -125,8 +126,7 @@ def restore(place: Place, file: Path, force: bool = False, tell: Progress = lamb
             )
         if place.kind == "mongodb":
             with open_place(place) as store:
-                _fill(_database(store), archive, manifest, tell, _RESTORING)
-                _put_in_place(_database(store), manifest)
+                _replace_collections(_database(store), archive, manifest, tell)
         else:
             _replace_folder(place, archive, manifest, tell)
     return {name: entry["documents"] for name, entry in manifest["collections"].items()}
@@ -144,7 +144,10 @@ def _copy_out(store: "JobStore", place: Place, archive: zipfile.ZipFile, tell: P
     collections: dict[str, Any] = {}
     made_rows: dict[str, Any] = {}
     files: list[Any] = []
+    parts: set[str] = set()
     for name in names:
+        if name in ("data", "data.files"):
+            _await(database[name], parts)
         counted = _Counted(name, tell)
         with archive.open(f"{place.name}/{name}.bson", "w", force_zip64=True) as target:
             for document in _read(database, name, files if name == "data.chunks" else None):
@@ -155,6 +158,7 @@ def _copy_out(store: "JobStore", place: Place, archive: zipfile.ZipFile, tell: P
                     files.append(bson.decode(document)["_id"])
                 elif name == "outputs":
                     document = _with_honest_mark(document, made_rows)
+                    parts |= _parts(document)
                 counted.add(document)
                 target.write(document)
         indexes = {} if place.kind == "sqlite" else database[name].index_information()
@@ -195,6 +199,27 @@ def _with_honest_mark(document: bytes, made_rows: dict[str, Any]) -> bytes:
         return document
     del output[ROWS_MARK]
     return bson.encode(output)
+
+
+def _parts(document: bytes) -> set[str]:
+    """What an output refers to in the additional store."""
+    from jobflow.utils.find import find_key
+    from pydash import get
+
+    if b"blob_uuid" not in document:
+        return set()
+    output: Any = bson.decode(document)
+    return {get(output, list(location))["blob_uuid"] for location in find_key(output, "blob_uuid")}
+
+
+def _await(collection: Any, parts: set[str]) -> None:
+    """Wait for parts of outputs: jobs store them a moment after the output. What was lost with its writer is lost."""
+    deadline = time.monotonic() + _PATIENCE
+    while parts and time.monotonic() < deadline:
+        for entry in collection.find({}, {"blob_uuid": 1, "metadata.blob_uuid": 1}):
+            parts.discard(entry.get("blob_uuid") or entry.get("metadata", {}).get("blob_uuid"))
+        if parts:
+            time.sleep(0.2)
 
 
 class _Counted:
@@ -261,8 +286,13 @@ def _replace_folder(place: Place, archive: zipfile.ZipFile, manifest: dict[str, 
     for folder in (new.folder, old):  # left behind by a restore that was killed
         stop_service(folder, force=True)
         shutil.rmtree(folder, ignore_errors=True)
-    with open_place(new) as store:
-        _fill(_database(store), archive, manifest, tell, "")
+    try:
+        with open_place(new) as store:
+            _fill(_database(store), archive, manifest, tell, "")
+    except BaseException:
+        stop_service(new.folder, force=True)
+        shutil.rmtree(new.folder, ignore_errors=True)
+        raise
     service = Service()
     if place.kind == "secantusd":
         stop_service(new.folder, force=True)
@@ -315,7 +345,10 @@ def _batches(archive: zipfile.ZipFile, name: str) -> Iterator[list[bytes]]:
     try:
         with archive.open(name) as source:
             while head := source.read(4):
-                document = head + source.read(int.from_bytes(head, "little") - 4)
+                length = int.from_bytes(head, "little")
+                document = head + source.read(max(length - 4, 0))
+                if len(document) != length or not bson.is_valid(document):
+                    raise EOFError("a document is cut short")
                 batch.append(document)
                 size += len(document)
                 if size > _BATCH:
@@ -327,11 +360,18 @@ def _batches(archive: zipfile.ZipFile, name: str) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _put_in_place(database: Any, manifest: dict[str, Any]) -> None:
-    for name in manifest["collections"]:
-        database[_RESTORING + name].rename(name, dropTarget=True)
-    if rows.COLLECTION not in manifest["collections"]:
-        database[rows.COLLECTION].drop()
+def _replace_collections(database: Any, archive: zipfile.ZipFile, manifest: dict[str, Any], tell: Progress) -> None:
+    """Build the collections anew beside the old ones, then let them change places; others of the database stay."""
+    try:
+        _fill(database, archive, manifest, tell, _RESTORING)
+        for name in manifest["collections"]:
+            database[_RESTORING + name].rename(name, dropTarget=True)
+        if rows.COLLECTION not in manifest["collections"]:
+            database[rows.COLLECTION].drop()
+    finally:
+        for name in database.list_collection_names():
+            if name.startswith(_RESTORING):
+                database[name].drop()
 
 
 def _database(store: "JobStore") -> Any:

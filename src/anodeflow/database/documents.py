@@ -32,6 +32,10 @@ LARGE: dict[str, list[list[str]]] = {
 """Parts that the jobs which make these documents put into the additional store, on a server into GridFS."""
 
 
+class MissingPartError(LookupError):
+    """A part of an output is not in the additional store: not yet, or its writer was killed in the middle."""
+
+
 def stored(
     store: "JobStore", kinds: Mapping[str, type[BaseModel]], criteria: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
@@ -46,8 +50,8 @@ def completed(store: Any, output: Any) -> dict[str, Any]:
 
     Raises
     ------
-    LookupError
-        If they are not there: the process that wrote them was killed in the middle.
+    MissingPartError
+        If one is not there.
     """
     from jobflow.utils.find import find_key, update_in_dictionary
     from pydash import get
@@ -58,7 +62,7 @@ def completed(store: Any, output: Any) -> dict[str, Any]:
         holder = store.additional_stores.get(part.get("store"))
         found = holder.query_one({"blob_uuid": part["blob_uuid"]}, ["blob_uuid", "data"]) if holder else None
         if found is None:
-            raise LookupError(f"its part {'.'.join(map(str, location))} is not in the store {part.get('store')!r}")
+            raise MissingPartError(f"its part {'.'.join(map(str, location))} is not in the store {part.get('store')!r}")
         parts[tuple(location)] = found["data"]
     update_in_dictionary(output, parts)
     return output

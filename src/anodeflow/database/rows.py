@@ -17,7 +17,15 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from anodeflow import __version__, schemas
-from anodeflow.database.documents import FIELDS, STUDIES, UnreadStructureError, age, completed, without_structures
+from anodeflow.database.documents import (
+    FIELDS,
+    STUDIES,
+    MissingPartError,
+    UnreadStructureError,
+    age,
+    completed,
+    without_structures,
+)
 from anodeflow.database.store import ROWS_MARK, is_refusal
 from anodeflow.schemas import StudyDoc
 
@@ -48,7 +56,7 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Entries that could not be stored, because the user may only read.
+        Entries that were not stored: large parts of the document are missing, or the user may only read.
     """
     rows = collection(store)
     mine = {"_id": _VERSION, "version": __version__, "schemas": _fingerprint()}
@@ -64,18 +72,26 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
         except OperationFailure as error:
             if not is_refusal(error):
                 raise
-    unsaved: list[dict[str, Any]] = []
+    unfinished: dict[Any, dict[str, Any]] = {}
     try:
-        while unseen := _unseen(store):
+        while unseen := [identifier for identifier in _unseen(store) if identifier not in unfinished]:
             for start in range(0, len(unseen), _BATCH):
-                _save(store, _outputs(store, unseen[start : start + _BATCH]))
+                outputs = _outputs(store, unseen[start : start + _BATCH])
+                entries = {output["_id"]: _entry(store, output) for output in outputs if _is_study(output)}
+                # Jobs store the large parts of a document a moment after it: no mark, the next query looks again.
+                parted = {identifier: entry for identifier, entry in entries.items() if entry.pop("parted")}
+                unfinished |= parted
+                whole = [output for output in outputs if output["_id"] not in parted]
+                _save(store, whole, [entries[output["_id"]] for output in whole if output["_id"] in entries])
     except OperationFailure as error:
         if not is_refusal(error):
             raise
-        unsaved = [_entry(store, output) for output in _outputs(store, _unseen(store)) if _is_study(output)]
+        for output in _outputs(store, _unseen(store)):
+            if _is_study(output):
+                unfinished[output["_id"]] = _entry(store, output)
     if again:
         _drop_orphans(store)
-    return unsaved
+    return list(unfinished.values())
 
 
 def _unseen(store: "JobStore") -> list[Any]:
@@ -161,6 +177,7 @@ def _entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str, Any
         "kind": kind.__name__,
         "current": True,
         "sound": True,
+        "parted": False,
         "properties": [],
         "calculation_ids": [],
         "rows": "[]",
@@ -171,7 +188,8 @@ def _entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str, Any
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         # A document that can be read, but not its rows, still stands in the place of its older versions.
         sound = _is_sound(kind, output)
-        return made | {"sound": sound, "current": sound, "error": reason}
+        parted = isinstance(error, MissingPartError)
+        return made | {"sound": sound, "current": sound, "parted": parted, "error": reason}
     ids = sorted({identifier for row in rows for identifier in row["calculation_ids"]})
     properties = sorted({row["property"] for row in rows})
     return made | {"properties": properties, "calculation_ids": ids, "rows": json.dumps(rows)}
@@ -188,13 +206,12 @@ def _is_sound(kind: type[StudyDoc], output: dict[str, Any]) -> bool:
 # --- keeping the entries right ---
 
 
-def _save(store: "JobStore", new_outputs: list[dict[str, Any]]) -> None:
-    """Store the entries of outputs, settle which are current, and mark the outputs.
+def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+    """Store the entries of new outputs, settle which are current, and mark the outputs.
 
     In this order: a kill in the middle costs nothing but work done twice.
     """
     rows, outputs = collection(store), store.docs_store._collection
-    entries = [_entry(store, output) for output in new_outputs if _is_study(output)]
     known = {entry["_id"]: entry for entry in rows.find({"_id": {"$in": [entry["_id"] for entry in entries]}})}
     new = [] if _is_sqlite(store) else [entry for entry in entries if entry["_id"] not in known]
     changed = [entry for entry in entries if entry not in new]
