@@ -132,8 +132,10 @@ def results(text: str, with_stress: bool) -> dict[str, Any]:
     try:
         atoms: Any = read(io.StringIO(text), format="espresso-out")
         found = dict(atoms.calc.results)
-    except (IndexError, AttributeError):
+    except (IndexError, AttributeError, StopIteration):
         found = {}
+    except ValueError as error:  # stars, where a number is too large for its column
+        raise ValueError(f"what pw.x printed cannot be read ({error})") from error
     if "energy" not in found or "forces" not in found:
         raise ValueError("pw.x printed no energy or no forces")
     if with_stress and "stress" not in found:
