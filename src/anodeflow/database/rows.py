@@ -82,7 +82,8 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
                 parted = {identifier: entry for identifier, entry in entries.items() if entry.pop("parted")}
                 unfinished |= parted
                 whole = [output for output in outputs if output["_id"] not in parted]
-                _save(store, whole, [entries[output["_id"]] for output in whole if output["_id"] in entries])
+                if whole:
+                    _save(store, whole, [entries[output["_id"]] for output in whole if output["_id"] in entries])
     except OperationFailure as error:
         if not is_refusal(error):
             raise
