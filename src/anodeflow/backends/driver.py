@@ -20,6 +20,7 @@ from ase.optimize import BFGS
 from anodeflow.backends.folder import append_step, read_steps
 
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
+_STIFFEST = 100  # times the initial curvature: no bond is so stiff
 
 
 def free_forces(atoms: Atoms) -> np.ndarray:
@@ -131,14 +132,29 @@ def run_task(
         # The last geometry is known already: take the step out of it, instead of computing it again.
         atoms.calc = _known(atoms, earlier[-1])
         if not with_stress:  # the filter's coordinates start anew with the cell it was given
-            _replay(optimizer, earlier)
+            _replay(optimizer, earlier, relaxation)
         optimizer.step()
     atoms.calc = calculator
     optimizer.attach(record)
+    before = np.array(earlier[-1]["positions"]) if earlier else None
     for _ in optimizer.irun(fmax=0.0, steps=relaxation["max_steps"]):
         if _converged(_state(atoms, with_stress), relaxation, with_stress):
             return True
+        if before is not None and _stuck(before, atoms.positions, free_forces(atoms), relaxation):
+            optimizer.initialize()
+        before = atoms.get_positions()
     return False
+
+
+def _stuck(before: Any, positions: Any, forces: Any, relaxation: dict[str, Any]) -> bool:
+    """Return whether the last step was so short that the Hessian cannot be true.
+
+    After a crossing from one valley into another, BFGS may hold a direction for hundreds of times stiffer than it is,
+    and never moves along it again, whatever the force (an adatom on Li3Mg(001) with SevenNet: 0.28 eV/Å for 250 steps).
+    A Hessian that begins anew is the way out.
+    """
+    step = largest_force(np.asarray(positions) - np.asarray(before))
+    return step < largest_force(forces) / (_STIFFEST * relaxation["curvature"])
 
 
 def _cell_factor(atoms: Atoms) -> float:
@@ -176,11 +192,14 @@ def _known(atoms: Atoms, step: dict[str, Any]) -> SinglePointCalculator:
     return SinglePointCalculator(atoms, **results)
 
 
-def _replay(optimizer: BFGS, steps: list[dict[str, Any]]) -> None:
+def _replay(optimizer: BFGS, steps: list[dict[str, Any]], relaxation: dict[str, Any]) -> None:
     """Build the optimiser's Hessian from the recorded steps, the last one left to its next step."""
     before: tuple[Any, Any] = (None, None)
-    for step in steps[:-1]:
-        now = (np.ravel(step["positions"]), np.ravel(step["free_forces"]))
-        optimizer.update(*now, *before)
-        before = now
+    for index, step in enumerate(steps):
+        if index and _stuck(steps[index - 1]["positions"], step["positions"], step["free_forces"], relaxation):
+            optimizer.initialize()
+        if index < len(steps) - 1:
+            now = (np.ravel(step["positions"]), np.ravel(step["free_forces"]))
+            optimizer.update(*now, *before)
+            before = now
     optimizer.pos0, optimizer.forces0 = before
