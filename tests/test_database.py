@@ -34,6 +34,19 @@ with open_store(Settings(home=Path(sys.argv[1]), embedded=sys.argv[2])) as store
         store.update({"uuid": f"{sys.argv[3]}-{n}", "index": 1, "output": n})
 """
 
+TELLING_WRITER = """
+import sys
+from pathlib import Path
+from anodeflow.database.store import open_store
+from anodeflow.settings import Settings
+
+with open_store(Settings(home=Path(sys.argv[1]), embedded="secantusd")) as store:
+    for n in range(40):
+        record = {"uuid": f"{sys.argv[2]}-{n}", "index": 1, "output": {"number": n, "large": [n] * 1000}}
+        store.update(record, save={"data": ["large"]})
+        print(n, flush=True)
+"""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -159,6 +172,33 @@ def test_two_processes_write_at_once(settings):
     with open_store(settings) as store:
         found = {entry["uuid"] for entry in store.query(properties=["uuid"])}
     assert found == {f"{name}-{n}" for name in "ab" for n in range(25)}
+
+
+@pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed_under_two_writers(settings):
+    """Both go on when it is back; what they were told is stored can be read, large parts included."""
+    folder = ServerFolder(settings.home / "database" / "secantusd")
+    command = [sys.executable, "-c", TELLING_WRITER, str(settings.home)]
+    writers = {
+        name: subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name in "ab"
+    }
+    for kill, name in enumerate("ab"):
+        for _ in range(5):
+            assert writers[name].stdout.readline(), writers[name].stderr.read()
+        os.kill(folder.recorded().pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while kill == 0 and (folder.recorded() is None or not folder.recorded().answers()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    for writer in writers.values():
+        printed = writer.stdout.read()
+        assert writer.wait() == 0, writer.stderr.read()
+        assert printed.endswith("39\n")
+    with open_store(settings) as store:
+        for name in writers:
+            for n in range(40):
+                assert store.get_output(f"{name}-{n}", load=True) == {"number": n, "large": [n] * 1000}
 
 
 def test_auto_takes_what_the_folder_holds(settings, monkeypatch):

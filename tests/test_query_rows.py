@@ -89,9 +89,9 @@ def as_read_from_documents(store: JobStore) -> list:
 def test_rows_are_made_once(store, monkeypatch):
     write(store, document())
     assert shown(store) == [("a", -1.0)]
-    monkeypatch.setattr(rows, "_entry", None)  # it would fail
+    monkeypatch.setattr(rows, "make_entry", None)  # it would fail
     assert shown(store) == [("a", -1.0)]
-    assert store.query_one({"uuid": "job"}, properties=[ROWS_MARK])[ROWS_MARK] is True
+    assert store.query_one({"uuid": "job"}, properties=[ROWS_MARK])[ROWS_MARK] == 1
     # jobflow and the other readers see the document as it was
     assert AdsorptionDoc.model_validate(store.get_output("job")) == document()
 
@@ -122,7 +122,7 @@ def test_newer_version_supersedes_the_older_one_in_whatever_order_they_arrive(st
 
 def test_document_replaced_while_its_rows_are_made(store, monkeypatch):
     write(store, document(energy=-1.0), at="2026-01")
-    entry = rows._entry
+    entry = rows.make_entry
 
     def slow(opened, output):
         made = entry(opened, output)
@@ -130,7 +130,7 @@ def test_document_replaced_while_its_rows_are_made(store, monkeypatch):
             write(store, document(energy=-2.0), at="2026-02")
         return made
 
-    monkeypatch.setattr(rows, "_entry", slow)
+    monkeypatch.setattr(rows, "make_entry", slow)
     assert shown(store) == [("a", -2.0)]
 
 
@@ -139,12 +139,12 @@ def test_two_processes_make_rows_at_once(store, monkeypatch):
     write(store, document(energy=-1.0), at="2026-01")
     save = rows._save
 
-    def overtaken(opened, outputs, entries):
+    def overtaken(opened, *arguments):
         monkeypatch.setattr(rows, "_save", save)
         write(store, document(energy=-2.0), at="2026-02")
         write(store, document(energy=-3.0), "other", at="2026-03")
         rows.refresh(opened)
-        save(opened, outputs, entries)
+        save(opened, *arguments)
 
     monkeypatch.setattr(rows, "_save", overtaken)
     assert shown(store) == [("a", -3.0)]
@@ -204,26 +204,30 @@ def test_outputs_of_other_programs_are_looked_at_once(store, monkeypatch):
     write(store, [{"study": "in a list"}], "list")
     write(store, document())
     assert shown(store) == [("a", -1.0)]
-    assert rows._unseen(store) == []
+    assert rows._unseen(store, 1) == []
 
 
 # --- made anew ---
 
 
 @pytest.mark.parametrize(
-    ("version", "schemas", "anew"),
-    [("0.0.1", "same", True), (None, "changed", True), ("99.0.0", "changed", False), (None, "same", False)],
+    ("changes", "anew"),
+    [
+        ({"version": "0.0.1", "sources": "other", "changed": 9e99}, True),
+        ({"sources": "other", "changed": 0.0}, True),
+        ({"sources": "other", "changed": 9e99}, False),
+        ({"version": "99.0.0", "sources": "other", "changed": 0.0}, False),
+        ({"changed": 0.0}, False),
+    ],
 )
-def test_rows_of_another_version_of_anodeflow(store, monkeypatch, version, schemas, anew):
+def test_rows_of_another_version_of_anodeflow(store, changes, anew):
     """Rows that an older anodeflow made are made anew; those of a newer one are good for an older one."""
     write(store, document())
     assert len(result_rows({}, store)) == 2
     collection = rows.collection(store)
     (entry,) = collection.find({"document_id": "a"})
     collection.update_one({"_id": entry["_id"]}, {"$set": {"rows": "[]"}})
-    made_by = collection.find_one({"_id": "version"})
-    changes = {"version": version or made_by["version"], "schemas": "x" if schemas == "changed" else made_by["schemas"]}
-    collection.update_one({"_id": "version"}, {"$set": changes})
+    collection.update_one({"_id": "made_by"}, {"$set": changes})
     assert len(result_rows({}, store)) == (2 if anew else 0)
 
 

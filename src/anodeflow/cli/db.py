@@ -113,7 +113,7 @@ def restore(
     Example: [bold]anodeflow db restore results-2026-11.zip --force[/bold]
     """
     from anodeflow.cli.progress import counting
-    from anodeflow.database.backup import restore as put_back
+    from anodeflow.database.restore import restore as put_back
 
     place = _place()
     with counting("documents") as tell:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from anodeflow.database import rows
 from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, stored
+from anodeflow.database.row_entry import COMMON, unpacked
 from anodeflow.database.store import open_store
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, ResultRow, StudyDoc
@@ -96,7 +97,7 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None") -> list[dict
         entries = rows.find(opened, _conditions(wanted), unsaved)
         for entry in rows.problems(opened, unsaved):
             _warn(opened, entry, wanted)
-    return [row for entry in entries for row in rows.unpacked(entry) if _matches(row, wanted)]
+    return [row for entry in entries for row in unpacked(entry) if _matches(row, wanted)]
 
 
 def _conditions(wanted: Mapping[str, list[Any]]) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _conditions(wanted: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 def _warn(store: "JobStore", entry: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> None:
     """Say that a document which the filters ask for could not be read."""
-    asked = {name: values for name, values in wanted.items() if name in rows.COMMON and entry.get(name) is not None}
+    asked = {name: values for name, values in wanted.items() if name in COMMON and entry.get(name) is not None}
     if not _matches(entry, asked) or rows.is_superseded(store, entry):
         return
     if entry["sound"]:

@@ -23,7 +23,7 @@ _Embedded = Literal["secantusd", "sqlite"]
 _EMBEDDED_NAME = "anodeflow"
 _DOCUMENTS = "outputs"
 _BLOBS = "data"  # the name under which atomate2 stores charge densities, trajectories and the like
-ROWS_MARK = "anodeflow_rows"  # field beside an output whose rows have been made (anodeflow.database.rows)
+ROWS_MARK = "anodeflow_rows_made"  # field beside an output (see anodeflow.database.rows)
 _SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
 _EMBEDDED_PATIENCE = 10000  # ms; the supervisor needs about 2 s to start a killed server again
 _SILENCE = 60000  # ms for which a server that is at work may not answer
@@ -159,12 +159,14 @@ def _reason(error: Exception) -> str:
 
 def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
     """Stores of documents and of large objects on the server at `uri`, connected (which pymongo does lazily)."""
-    from maggma.stores import GridFSStore, MongoStore
+    from maggma.stores import MongoStore
+
+    from anodeflow.database.blobs import BlobStore
 
     # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
     options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
     docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
-    blobs = GridFSStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options)
+    blobs = BlobStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options, compression=True)
     docs.connect()
     blobs.connect()
     return docs, blobs

@@ -1,0 +1,97 @@
+"""The rows of one output, in one entry of the collection of rows (see :mod:`anodeflow.database.rows`)."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anodeflow import __version__, schemas
+from anodeflow.database.documents import STUDIES, MissingPartError, UnreadStructureError, completed, without_structures
+from anodeflow.schemas import StudyDoc
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
+
+COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
+"""Fields in which all rows of a document agree."""
+_OWN = ("property", "label", "value", "unit", "calculation_ids")
+
+
+def is_study(output: Mapping[str, Any]) -> bool:
+    """Return whether an output is a study document of ours."""
+    return isinstance(output["output"], dict) and output["output"].get("@class") in STUDIES
+
+
+def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of one output.
+
+    `sound` says whether the document could be read, `error` what could not be read of it, and `parted` whether large
+    parts of it are missing.
+    """
+    output = stored_output["output"]
+    kind = STUDIES[output["@class"]]
+    made: dict[str, Any] = {
+        "_id": f"{stored_output['uuid']}/{stored_output.get('index')}",
+        "output_id": stored_output["_id"],
+        **{name: stored_output.get(name) for name in ("uuid", "index", "completed_at")},
+        **{name: output.get(name) if isinstance(output.get(name), str) else None for name in COMMON},
+        "kind": kind.__name__,
+        "current": True,
+        "sound": True,
+        "parted": False,
+        "properties": [],
+        "calculation_ids": [],
+        "rows": "[]",
+    }
+    try:
+        rows = _rows(kind, completed(store, output))
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # A document that can be read, but not its rows, still stands in the place of its older versions.
+        sound = _is_sound(kind, output)
+        parted = isinstance(error, MissingPartError)
+        return made | {"sound": sound, "current": sound, "parted": parted, "error": reason}
+    ids = sorted({identifier for row in rows for identifier in row["calculation_ids"]})
+    properties = sorted({row["property"] for row in rows})
+    return made | {"properties": properties, "calculation_ids": ids, "rows": json.dumps(rows)}
+
+
+def _is_sound(kind: type[StudyDoc], output: dict[str, Any]) -> bool:
+    try:
+        kind.model_validate(output)
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return False
+    return True
+
+
+def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of an entry, as fields of :class:`anodeflow.schemas.ResultRow`."""
+    common = {name: entry[name] for name in COMMON}
+    return [common | row for row in json.loads(entry["rows"])]
+
+
+@cache
+def made_by() -> dict[str, Any]:
+    """Return by which anodeflow entries are made: its version, and hash and age of the sources they follow from."""
+    sources = sorted([*Path(schemas.__path__[0]).glob("*.py"), Path(__file__)])
+    return {
+        "version": __version__,
+        "sources": sha256(b"".join(source.read_bytes() for source in sources)).hexdigest(),
+        "changed": max(source.stat().st_mtime for source in sources),
+    }
+
+
+def supersedes(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Return whether entries of `theirs` are to be made anew; those of a newer anodeflow are good for an older one."""
+    own, other = ((*map(int, made["version"].split(".")), made["changed"]) for made in (mine, theirs))
+    return own > other and mine["sources"] != theirs["sources"]
+
+
+def _rows(kind: type[StudyDoc], output: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        rows = kind.model_validate(without_structures(output)).rows()
+    except UnreadStructureError:
+        rows = kind.model_validate(output).rows()
+    return [row.model_dump(include=set(_OWN)) for row in rows]
