@@ -1,9 +1,12 @@
-"""The additional store on a server: GridFS, with one more try when the server was lost in the middle."""
+"""The additional store on a server: GridFS, with further tries when the server was lost in the middle."""
 
+from contextlib import suppress
 from typing import Any
 
 from gridfs.errors import FileExists
 from maggma.stores import GridFSStore
+
+_TRIES = 4
 
 
 class BlobStore(GridFSStore):
@@ -18,8 +21,10 @@ class BlobStore(GridFSStore):
         """Store documents (see maggma); a second copy of one takes the place of the first."""
         every: list[dict[str, Any]] = docs if isinstance(docs, list) else [docs]
         for document in every:
-            try:
-                super().update([document], key, additional_metadata)
-            except FileExists:
+            for _ in range(_TRIES - 1):
                 # The server was killed between storing and saying so, and pymongo has sent it once more.
+                with suppress(FileExists):
+                    super().update([document], key, additional_metadata)
+                    break
+            else:
                 super().update([document], key, additional_metadata)
