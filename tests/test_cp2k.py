@@ -44,14 +44,14 @@ def backend(**settings) -> Cp2kBackend:
     return Cp2kBackend(
         name="cp2k-test",
         settings=Cp2kSettings(**(COARSE | settings)),
-        relaxation=RelaxationSettings(force_threshold=0.05, stress_threshold=1e-3),
+        relaxation=RelaxationSettings(force_threshold=0.05, stress_threshold=3e-4),
         parallel=Cp2kParallel(ranks=1),
     )
 
 
 def polar_slab() -> Structure:
     """Three layers of Li, the uppermost too near."""
-    lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 12]], pbc=(True, True, False))
+    lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 16]], pbc=(True, True, False))
     heights = [(0, 0, 3.0), (1.72, 1.72, 4.72), (0, 0, 6.1)]
     return Structure(lattice, ["Li"] * 3, heights, coords_are_cartesian=True)
 
@@ -94,6 +94,8 @@ def test_input_follows_dimensionality_and_spin(tmp_path):
     text = asked_input(slab, tmp_path)
     assert "SURFACE_DIPOLE_CORRECTION T" in text
     assert "STRESS_TENSOR NONE" in text
+    heights = [float(line.split()[3]) for line in text if line.startswith("Li ")]
+    assert min(heights) + max(heights) == pytest.approx(-slab.lattice.c), "the middle of the vacuum is at zero"
     assert sum(line.startswith("KPOINT ") for line in text) == 4
     assert "PERIODIC XYZ" in text
     assert "SURFACE_DIPOLE_CORRECTION T" not in asked_input(slab, tmp_path, dipole_correction=False)
@@ -120,7 +122,7 @@ def test_remedies_change_the_mixing_alone(tmp_path):
     plain = asked_input(LITHIUM, tmp_path)
     for rung in range(1, len(Cp2kBackend.ladder) + 1):
         changed = set(asked_input(LITHIUM, tmp_path, rung=rung)) ^ set(plain)
-        allowed = ("METHOD ", "ALPHA ", "BETA ", "NBROYDEN ", "NPULAY ", "MAX_SCF ")
+        allowed = ("METHOD ", "ALPHA ", "BETA ", "NBUFFER ", "MAX_SCF ")
         assert changed
         assert all(line.startswith(allowed) for line in changed)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Structure
 
 from anodeflow.backends.base import Availability, Capability
 from anodeflow.backends.cp2k_data import (
@@ -19,6 +20,7 @@ from anodeflow.backends.cp2k_data import (
 from anodeflow.backends.cp2k_input import abort_reason, input_text, results, scf_cycles
 from anodeflow.backends.external import ParallelSettings
 from anodeflow.backends.external_code import ExternalCode, Job, Remedy
+from anodeflow.backends.kpoints import is_slab
 from anodeflow.errors import BackendUnavailableError, InputError
 
 
@@ -100,10 +102,10 @@ class Cp2kBackend(ExternalCode):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
     ladder: ClassVar[tuple[Remedy, ...]] = (
-        ("density of free atoms, Broyden mixing of 10 % with 16 old densities", {"ALPHA": 0.1, "NBROYDEN": 16}),
+        ("density of free atoms, Broyden mixing of 10 % with 16 old densities", {"ALPHA": 0.1, "NBUFFER": 16}),
         (
             "Pulay mixing of 5 % with 16 old densities, long waves damped",
-            {"METHOD": "PULAY_MIXING", "ALPHA": 0.05, "NPULAY": 16, "BETA": 1.0},
+            {"METHOD": "PULAY_MIXING", "ALPHA": 0.05, "NBUFFER": 16, "BETA": 1.0},
         ),
         ("Kerker mixing of 5 %, without old densities", {"METHOD": "KERKER_MIXING", "ALPHA": 0.05, "BETA": 1.0}),
     )
@@ -201,9 +203,16 @@ class Cp2kBackend(ExternalCode):
         """Return the number of the last SCF cycle in a piece of CP2K's output."""
         return scf_cycles(text)
 
+    def starts_in_two_stages(self, structure: Structure) -> bool:
+        """Return whether a dipole correction waits: on the way from free atoms it finds charge in the vacuum."""
+        return self.settings.dipole_correction and is_slab(structure)
+
     def scf_failed(self, text: str) -> bool:
-        """Return whether CP2K said that the SCF did not converge; it goes on and prints an energy all the same."""
-        return "SCF run NOT converged" in text
+        """Return whether CP2K said that the SCF did not converge; it goes on and prints an energy all the same.
+
+        Noise of the mixing in the vacuum, of which the dipole correction complains, counts as such.
+        """
+        return "SCF run NOT converged" in text or "Dipole correction needs more vacuum" in text
 
     def reason(self, text: str) -> str:
         """Return what CP2K says when it stops."""

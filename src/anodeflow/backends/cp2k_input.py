@@ -7,7 +7,7 @@ import numpy as np
 from ase.calculators.cp2k import InputSection
 from ase.units import Bohr, GPa, Hartree, Rydberg, kB
 
-from anodeflow.backends.kpoints import has_spin, is_slab, kpoint_grid, time_reversal_kpoints
+from anodeflow.backends.kpoints import has_spin, is_slab, kpoint_grid, middle_of_vacuum, time_reversal_kpoints
 
 if TYPE_CHECKING:
     from anodeflow.backends.cp2k import Cp2kSettings
@@ -41,7 +41,8 @@ def input_text(job: "Job", settings: "Cp2kSettings", electrons: dict[str, int | 
         for line in lines:
             root.add_keyword(path, line, unique=False)
 
-    add("GLOBAL", f"PROJECT {job.name}", "RUN_TYPE ENERGY_FORCE", "PRINT_LEVEL MEDIUM")
+    run_type = "ENERGY" if job.first_stage else "ENERGY_FORCE"
+    add("GLOBAL", f"PROJECT {job.name}", f"RUN_TYPE {run_type}", "PRINT_LEVEL MEDIUM")
     add("FORCE_EVAL", "METHOD QUICKSTEP", f"STRESS_TENSOR {'ANALYTICAL' if job.with_stress else 'NONE'}")
     add("FORCE_EVAL/PRINT/FORCES", "_SECTION_PARAMETERS_ ON", "NDIGITS 12")
     add("FORCE_EVAL/PRINT/STRESS_TENSOR", "_SECTION_PARAMETERS_ ON")
@@ -54,7 +55,11 @@ def input_text(job: "Job", settings: "Cp2kSettings", electrons: dict[str, int | 
         moment = float(np.sum(job.structure.site_properties["magmom"]))
         add("FORCE_EVAL/DFT", "UKS T", f"MULTIPLICITY {_multiplicity(job, moment, electrons)}")
     if settings.dipole_correction and is_slab(job.structure):
-        add("FORCE_EVAL/DFT", "SURFACE_DIPOLE_CORRECTION T", "SURF_DIP_DIR Z")
+        # Left to itself CP2K takes the layer whose charge is least: where the charge changes its sign in the slab, too.
+        # Given in Å it is read in another unit (2023.1): so the middle of the vacuum goes to zero.
+        job.atoms.positions -= job.atoms.cell.array[2] * middle_of_vacuum(job.atoms)
+        if not job.first_stage:
+            add("FORCE_EVAL/DFT", "SURFACE_DIPOLE_CORRECTION T", "SURF_DIP_DIR Z", "SURF_DIP_POS 0.0")
     if job.warm:
         ending = "wfn" if isolated else "kp"
         add("FORCE_EVAL/DFT", f"WFN_RESTART_FILE_NAME {job.name}-RESTART.{ending}")
@@ -102,7 +107,7 @@ def _add_scf(
         # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
         moment = float(np.sum(job.structure.site_properties["magmom"]))
         add(f"{path}/SMEAR", f"FIXED_MAGNETIC_MOMENT {moment:.6f}")
-    mixing = {"METHOD": "BROYDEN_MIXING", "ALPHA": 0.3, "NBROYDEN": 8} | job.changes
+    mixing = {"METHOD": "BROYDEN_MIXING", "ALPHA": 0.3, "NBUFFER": 8} | job.changes
     add(f"{path}/MIXING", "_SECTION_PARAMETERS_ ON", *(f"{key} {value}" for key, value in mixing.items()))
     add(f"{path}/PRINT/RESTART", "_SECTION_PARAMETERS_ ON", "BACKUP_COPIES 0")
     add(f"{path}/PRINT/RESTART/EACH", "QS_SCF 0")

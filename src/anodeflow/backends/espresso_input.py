@@ -9,7 +9,7 @@ import numpy as np
 from ase.io import read, write
 from ase.units import Rydberg
 
-from anodeflow.backends.kpoints import has_spin, is_slab, kpoint_grid
+from anodeflow.backends.kpoints import has_spin, is_slab, kpoint_grid, middle_of_vacuum
 
 if TYPE_CHECKING:
     from anodeflow.backends.espresso import EspressoSettings
@@ -83,7 +83,12 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
         system["assume_isolated"] = "mt"
     if settings.dipole_correction and is_slab(job.structure):
         control |= {"tefield": True, "dipfield": True}
-        system |= {"edir": 3, "eamp": 0.0, "eopreg": _DIPOLE_WIDTH, "emaxpos": _middle_of_vacuum(atoms)}
+        system |= {
+            "edir": 3,
+            "eamp": 0.0,
+            "eopreg": _DIPOLE_WIDTH,
+            "emaxpos": (middle_of_vacuum(atoms) - _DIPOLE_WIDTH / 2) % 1.0,
+        }
     stream = io.StringIO()
     write(
         stream,
@@ -94,14 +99,6 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
         kpts=None if isolated else tuple(kpoint_grid(job.structure, settings.kpoint_spacing)),
     )
     return stream.getvalue()
-
-
-def _middle_of_vacuum(atoms: Any) -> float:
-    """Return where the sawtooth is highest, a fraction of the third cell vector: its fall ends in mid-vacuum."""
-    heights = np.sort(atoms.get_scaled_positions()[:, 2] % 1.0)
-    gaps = np.diff(np.append(heights, heights[0] + 1.0))
-    widest = int(np.argmax(gaps))
-    return float((heights[widest] + gaps[widest] / 2 - _DIPOLE_WIDTH / 2) % 1.0)
 
 
 def valence_electrons(file: Path) -> float:

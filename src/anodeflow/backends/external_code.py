@@ -81,6 +81,10 @@ class ExternalCode(Backend):
     def check_program(self) -> None:
         """Raise BackendUnavailableError if the program of this backend file cannot be found."""
 
+    def starts_in_two_stages(self, structure: Structure) -> bool:
+        """Return whether an SCF from free atoms has to go before, without what disturbs it."""
+        return False
+
     def check_available(self) -> None:
         """Raise BackendUnavailableError, with the remedy, if the code does not work here."""
         self.check_program()
@@ -168,11 +172,18 @@ class Run:
         spent = 0
         while self.rung <= len(self.backend.ladder):
             job = Job(self, atoms, name, self.rung, warm)
-            text = self._run(job)
-            cycles = self.backend.scf_cycles(text) or 0
-            spent += cycles
-            self.cycles += cycles
-            if not self.backend.scf_failed(text):
+            stages = [job]
+            if not warm and self.backend.starts_in_two_stages(job.structure):
+                job.warm = True
+                stages = [Job(self, atoms, name, self.rung, False, first_stage=True), job]
+            for stage in stages:
+                text = self._run(stage)
+                cycles = self.backend.scf_cycles(text) or 0
+                spent += cycles
+                self.cycles += cycles
+                if self.backend.scf_failed(text):
+                    break
+            else:
                 try:
                     return self.backend.read(text, job)
                 except ValueError as error:
@@ -180,9 +191,10 @@ class Run:
             self.rung += 1
             warm = False  # a density that was no help is left behind
         self.rung = len(self.backend.ladder)
+        said = self.backend.reason(text)
         raise CalculationError(
             f"{self.what}: the SCF did not converge in {spent} cycles, after all of {len(self.backend.ladder)} "
-            f"remedies (log: {self.log})."
+            f"remedies{said and ', the last time with: '}{said} (log: {self.log})."
         )
 
     def _run(self, job: "Job") -> str:
@@ -222,16 +234,18 @@ class Job:
     max_scf_cycles
         How many cycles are allowed: each rung has as many more as were asked for at first.
     warm
-        Whether the density of the geometry before lies in the folder.
+        Whether a density to begin with lies in the folder: that of the geometry before, or of a first stage.
+    first_stage
+        Whether it only makes that density (:meth:`ExternalCode.starts_in_two_stages`).
     with_stress
         Whether the stress is asked for.
     """
 
-    def __init__(self, run: Run, atoms: Atoms, name: str, rung: int, warm: bool) -> None:
+    def __init__(self, run: Run, atoms: Atoms, name: str, rung: int, warm: bool, *, first_stage: bool = False) -> None:
         self.atoms = atoms.copy()
         self.atoms.set_constraint()
         self.structure: Structure = run.request.structure
-        self.folder, self.name, self.warm = run.folder.path, name, warm
+        self.folder, self.name, self.warm, self.first_stage = run.folder.path, name, warm, first_stage
         self.changes: dict[str, Any] = {}
         for _, changes in run.backend.ladder[:rung]:
             self.changes |= changes

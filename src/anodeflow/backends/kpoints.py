@@ -1,9 +1,11 @@
-"""k-points, and which atoms of a structure are fixed: what every code with plane waves or grids wants to know."""
+"""k-points, fixed atoms, the middle of the vacuum: what every code with plane waves or grids wants to know."""
 
 import itertools
 import math
 
+import numpy as np
 import spglib
+from ase import Atoms
 from pymatgen.core import Structure
 
 
@@ -53,3 +55,11 @@ def has_spin(structure: Structure) -> bool:
 def is_slab(structure: Structure) -> bool:
     """Return whether the structure is periodic along its first two vectors only."""
     return tuple(structure.lattice.pbc) == (True, True, False)
+
+
+def middle_of_vacuum(atoms: Atoms) -> float:
+    """Return where the vacuum of a slab is farthest from all atoms, a fraction of the third cell vector."""
+    heights = np.sort(atoms.get_scaled_positions(wrap=False)[:, 2] % 1.0)
+    gaps = np.diff(np.append(heights, heights[0] + 1.0))
+    widest = int(np.argmax(gaps))
+    return float((heights[widest] + gaps[widest] / 2) % 1.0)
