@@ -135,7 +135,8 @@ def _opened(docs: "Store", blobs: "Store", explain: Callable[[Exception], str]) 
 
     store = JobStore(docs, additional_stores={_BLOBS: blobs})
     try:
-        docs.query_one({}, properties=["uuid"])  # whether it can be read
+        # Whether it can be read. For "any document" secantusd would read them all.
+        docs.query_one({"_id": ""}, properties=["uuid"])
         yield store
     except (ConnectionFailure, OperationFailure, sqlite3.Error) as error:
         raise DatabaseError(explain(error)) from error
