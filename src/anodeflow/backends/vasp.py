@@ -8,7 +8,7 @@ input set generator, ``run_vasp`` with the `run_vasp_kwargs` of the Maker, ``gzi
 atomate2 already finds its VASP_CMD, VASP_GAMMA_CMD, VASP_CUSTODIAN_MAX_ERRORS, CUSTODIAN_SCRATCH_DIR,
 VASP_INCAR_UPDATES (hashed with the settings) and VASP_ZIP_FILES respected, and its POTCARs found. What differs: outputs
 become our documents, read from vasprun.xml step by step (a TaskDoc is the end of one run, not the record of several),
-and three handlers are left out (:mod:`anodeflow.backends.vasp_process`).
+and four handlers differ (:mod:`anodeflow.backends.vasp_handlers`).
 """
 
 import json

@@ -1,14 +1,16 @@
 """Says in one sentence why VASP ended without a result."""
 
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
-from anodeflow.backends.external import ending_signal, killed_from_outside, last_error, tail
+from anodeflow.backends.external import ending_signal, last_error, tail
 from anodeflow.backends.vasp_process import corrections, read_note
 from anodeflow.errors import CalculationError, InterruptedCalculationError
 
 _NOT_FOUND = 127
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _BANNER = re.compile(r"[EWRONIGA#!\s]+")  # the letters that VASP draws ERROR and WARNING with
 _NO_WORDS = ("REFUSE TO CONTINUE", "BYE!!!")
 _COMPLAINTS = ("VERY BAD NEWS", "internal error", "ZBRENT: fatal", "Error EDD", "ERROR", "No space left", "oom-kill")
@@ -33,10 +35,10 @@ def failure(what: str, run: Path, note: Path, error: BaseException) -> Calculati
     if not found:
         return CalculationError(f"{what} could not be started: {_first_line(error)} {logs}.")
     status = found["status"]
-    killer = killed_from_outside(status) if status is not None else "SIGKILL"
-    if killer:
+    ended = signal.SIGKILL if status is None else ending_signal(status)
+    if ended and ended not in _CRASHES:
         return InterruptedCalculationError(
-            f"{what} was killed by {killer}; run again to go on from its last step {logs}."
+            f"{what} was killed by {ended.name}; run again to go on from its last step {logs}."
         )
     if status == _NOT_FOUND:
         return CalculationError(
@@ -48,9 +50,8 @@ def failure(what: str, run: Path, note: Path, error: BaseException) -> Calculati
     words = complaint(run)
     if words:
         return CalculationError(f"{what} failed: {words} {logs}.")
-    crash = ending_signal(status)
-    if crash:
-        return CalculationError(f"{what} crashed with {crash.name}, perhaps out of memory or of stack {logs}.")
+    if ended:
+        return CalculationError(f"{what} crashed with {ended.name}, perhaps out of memory or of stack {logs}.")
     if status:
         return CalculationError(f"{what} ended with status {status}: {_last_words(run)} {logs}.")
     if fixes:

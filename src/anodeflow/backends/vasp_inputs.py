@@ -209,8 +209,11 @@ def write_band_inputs(folder: Path, images: Sequence[Structure], tags: dict[str,
 
     KPOINTS goes into each of them too: VASP 6 with HDF5 compares them (as atomate2's NebFromImagesMaker does).
     """
-    from pymatgen.io.vasp import Poscar
+    from pymatgen.io.vasp import Incar, Poscar
 
+    # pymatgen takes SPRING for an integer: springs of 0.1 eV/Å² would be written, and rewritten by custodian, as none.
+    known: Any = Incar.INCAR_PARAMS
+    known["SPRING"] = {"type": "float"}
     write_inputs(folder, images[0], tags, settings)
     for number, image in enumerate(images):
         place = folder / f"{number:02}"

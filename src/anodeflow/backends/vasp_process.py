@@ -1,9 +1,4 @@
-"""Runs VASP in a folder through atomate2's ``run_vasp``: its command, its custodian, its settings.
-
-Left out are the three of atomate2's custodian handlers that change the smearing or the k-points of a sound run
-(LargeSigmaHandler, IncorrectSmearingHandler, KspacingMetalHandler): energies that are subtracted from one another must
-be computed alike.
-"""
+"""Runs VASP in a folder through atomate2's ``run_vasp``: its command, its custodian, its settings."""
 
 import copy
 import json
@@ -22,7 +17,6 @@ from typing import Any
 from anodeflow.backends.external import tail
 
 _PATIENCE = 20.0  # s that VASP is given to end when asked to
-_OWN_RULES = ("LargeSigmaHandler", "IncorrectSmearingHandler", "KspacingMetalHandler")
 
 
 def run_vasp_in(
@@ -51,12 +45,12 @@ def run_vasp_in(
     from atomate2 import SETTINGS
     from atomate2.vasp.jobs.core import StaticMaker
     from atomate2.vasp.jobs.neb import NebFromImagesMaker
-    from atomate2.vasp.run import DEFAULT_HANDLERS, run_vasp
+    from atomate2.vasp.run import run_vasp
+
+    from anodeflow.backends.vasp_handlers import handlers
 
     maker = NebFromImagesMaker() if band else StaticMaker()
     guard = shlex.join([sys.executable, os.fspath(Path(__file__).with_name("vasp_exec.py")), os.fspath(note)])
-    # A copy: handlers count what they did, and each calculation begins anew.
-    handlers = copy.deepcopy([h for h in DEFAULT_HANDLERS if type(h).__name__ not in _OWN_RULES])
     note.unlink(missing_ok=True)
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(run, band, watch, ended), daemon=True)
@@ -68,7 +62,7 @@ def run_vasp_in(
                 **copy.deepcopy(maker.run_vasp_kwargs),
                 vasp_cmd=f"{guard} {SETTINGS.VASP_CMD}",
                 vasp_gamma_cmd=f"{guard} {SETTINGS.VASP_GAMMA_CMD}",
-                handlers=handlers,
+                handlers=handlers(),
                 custodian_kwargs=dict(custodian),
             )
     except BaseException:

@@ -97,10 +97,12 @@ class VaspParallel(BaseModel):
         description="Arguments of custodian: {polling_time_step: 10, monitor_freq: 30}, s and multiples of it.",
     )
 
-    @field_validator("incar")
+    @field_validator("incar", mode="before")
     @classmethod
-    def _tags(cls, tags: dict[str, bool | int]) -> dict[str, bool | int]:
-        tags = {tag.upper(): value for tag, value in tags.items()}
+    def _tags(cls, tags: Any) -> Any:
+        if not isinstance(tags, dict):
+            return tags
+        tags = {str(tag).upper(): value for tag, value in tags.items()}
         if others := sorted(tags.keys() - PERFORMANCE_TAGS):
             raise ValueError(f"{', '.join(others)} may change numbers: it belongs to settings: incar")
         return tags

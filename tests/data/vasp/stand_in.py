@@ -155,17 +155,20 @@ def xml_head(tags: dict, atoms: Atoms) -> str:
         f'<i type="int" name="{key}">{tags.get(key, default)}</i>'
         for key, default in (("NELM", 60), ("NSW", 0), ("IBRION", -1), ("ISIF", 2))
     )
+    lines = [line for line in Path("POTCAR").read_text().splitlines() if "PAW_PBE" in line or "ZVAL" in line]
+    titles, valences = lines[::3], [float(line.split("ZVAL   =")[1].split()[0]) for line in lines[2::3]]
+    electrons = sum(v * n for v, n in zip(valences, atoms.counts, strict=True))
     names = "".join(f"<rc><c>{s:2s}</c><c>{atoms.elements.index(s) + 1}</c></rc>" for s in atoms.symbols)
     types = "".join(
-        f"<rc><c>{n}</c><c>{e:2s}</c><c>1.0</c><c>3.0</c><c>PAW_PBE {e} stand-in</c></rc>"
-        for e, n in zip(atoms.elements, atoms.counts, strict=True)
+        f"<rc><c>{n}</c><c>{e:2s}</c><c>1.0</c><c>{v}</c><c>{title}</c></rc>"
+        for e, n, v, title in zip(atoms.elements, atoms.counts, valences, titles, strict=True)
     )
     return (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n'
         '<generator><i name="program" type="string">vasp </i><i name="version" type="string">6.3.0  </i></generator>\n'
         f'<incar><i type="string" name="ALGO">{tags["ALGO"]}</i>'
         f'<i type="int" name="ISMEAR">{tags["ISMEAR"]}</i></incar>\n'
-        f"<parameters>{integers}</parameters>\n"
+        f'<parameters>{integers}<i name="NELECT">{electrons:.8f}</i></parameters>\n'
         f"<atominfo><atoms>{len(atoms.symbols)}</atoms><types>{len(atoms.elements)}</types>"
         '<array name="atoms"><dimension dim="1">ion</dimension><field type="string">element</field>'
         f'<field type="int">atomtype</field><set>{names}</set></array><array name="atomtypes">'
@@ -246,11 +249,11 @@ def run_band(tags: dict) -> None:
         if calm:
             for output in outputs:
                 output.outcar += " reached required accuracy - stopping structural energy minimisation\n"
-        if calm or number + 1 == int(tags["NSW"]):
+        if calm or number + 1 == int(tags["NSW"]) or not vtst:
             break
         x = np.array([image.x @ image.cell for image in band[1:-1]])
         moves = minimizer.step(x.ravel(), forces.ravel()).reshape(forces.shape)
-        for image, move in zip(band[1:-1], moves if vtst else 0 * moves, strict=True):
+        for image, move in zip(band[1:-1], moves, strict=True):
             image.x = image.x + move @ np.linalg.inv(image.cell)
     for output in outputs:
         output.write(whole=True)
