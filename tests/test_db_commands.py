@@ -283,6 +283,7 @@ def test_backup_holds_what_its_documents_refer_to_while_others_write(server, ano
 # --- export and import ---
 
 
+@pytest.mark.parametrize("database", ["sqlite", "mongodb"], indirect=True)
 def test_documents_travel_as_json_lines(database, anodeflow, tmp_path, monkeypatch):
     fill(calculation(id="calc-0", label="site"))  # stored twice
     before = everything()

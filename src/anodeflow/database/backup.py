@@ -36,7 +36,7 @@ VERSION = 1
 MANIFEST = "backup.json"
 _LAST = (rows.COLLECTION, "outputs", "data", "data.files", "data.chunks")
 RESTORING = "restoring."
-_PATIENCE = 5.0  # s
+_PATIENCE = 20.0  # s
 
 
 def back_up(place: Place, file: Path, tell: Progress = lambda words, done: None) -> dict[str, int]:
