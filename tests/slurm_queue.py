@@ -14,8 +14,13 @@ from typing import Any
 import psutil
 import pytest
 from processes import processes_naming
+from pymongo import MongoClient
 from ruamel.yaml import YAML
 from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs, wait_until
+
+from anodeflow.database.embedded import ServerFolder
+from anodeflow.execution.job import PROGRESS_FILE
+from anodeflow.execution.submissions import ACTIVE, STUCK
 
 PROJECT, WORKER, SMALL = "test", "main", "small"
 _ENTRY_POINT = "[anodeflow.backends]\nslow-emt = slurm_slow_emt:SlowEmtBackend\n"
@@ -89,7 +94,7 @@ class Queue:
         held
             Whether the relaxation waits after two steps, until :meth:`release`.
         options
-            `worker`, and `resources` of the backend.
+            `worker`, `cells` along each axis, and `resources` of the backend.
         """
         from jobflow import Flow
         from pymatgen.core import Lattice, Structure
@@ -100,7 +105,7 @@ class Queue:
         from anodeflow.execution.submissions import Submission
         from anodeflow.execution.submit import submit_flow
 
-        worker = options.pop("worker", WORKER)
+        worker, cells = options.pop("worker", WORKER), options.pop("cells", 1)
         backend = SlowEmtBackend.model_validate(
             {"name": "slow-emt", "settings": {"hold": f"hold-{name}"}, "relaxation": {"force_threshold": 0.002}}
             | options
@@ -110,6 +115,7 @@ class Queue:
         # Another geometry for each campaign.
         places = [[0.0, 0.03 + zlib.crc32(name.encode()) / 1e12, 0], [0.5, 0.5, 0.02], [0.5, 0, 0.5], [0.02, 0.5, 0.47]]
         structure = Structure(Lattice.cubic(3.61), ["Cu"] * 4, places)
+        structure = structure * cells
         relaxed = backend.relax().make(structure, label=f"{name}: relaxation")
         relaxed.name = f"{name}: relaxation"
         static = backend.static().make(relaxed.output.structure, label=f"{name}: evaluation")
@@ -135,15 +141,49 @@ class Queue:
         (note,) = submissions(get_settings(), name)
         return queue_status(note)
 
-    def wait(self, name: str, *states: str, seconds: float = 180.0) -> Any:
-        """Wait until the campaign is in one of the states; return its state."""
-        assert wait_until(lambda: self.status(name).state in states, seconds, every=0.5), self.status(name)
-        return self.status(name)
+    def wait(self, name: str, state: str = "finished", seconds: float = 180.0) -> Any:
+        """Wait until nothing of the campaign is on its way; return its state, which must be `state`."""
 
-    def wait_for_steps(self, name: str, count: int = 2) -> Any:
-        """Wait until the relaxation of a campaign has evaluated some geometries; return what `status` knows of it."""
-        assert wait_until(lambda: self.status(name).steps[0].ionic_steps >= count, 180, every=0.3), self.status(name)
-        return self.status(name).steps[0]
+        def ended() -> bool:
+            states = {job["state"] for job in self.jobs(name)}
+            # Between the end of a job and the start of the next neither is on its way.
+            return not states & set(ACTIVE) and (states == {"COMPLETED"} or bool(states & set(STUCK)))
+
+        assert wait_until(ended, seconds, every=0.5), self.status(name)
+        status = self.status(name)
+        assert status.state == state, status
+        return status
+
+    def wait_for_steps(self, name: str, count: int = 2) -> str:
+        """Wait until the relaxation of a campaign has evaluated some geometries; return its number in Slurm."""
+
+        def told() -> dict[str, Any]:
+            job = self.jobs(name)[0]
+            file = Path(job["run_dir"] or "") / PROGRESS_FILE
+            known = job["state"] == "RUNNING" and file.is_file()
+            return {"number": job["remote"]["process_id"]} | (
+                json.loads(file.read_text()) if known else {"ionic_step": 0}
+            )
+
+        assert wait_until(lambda: told()["ionic_step"] >= count, 180, every=0.3), self.status(name)
+        return told()["number"]
+
+    def wait_for_reason(self, name: str, kind: str) -> str:
+        """Wait until `status` says why the first job of a campaign does not go on; return what it says."""
+        assert wait_until(lambda: self.jobs(name)[0]["remote"]["error"], 120), self.status(name)
+        step = self.status(name).steps[0]
+        assert step.reason == kind, step
+        return step.message
+
+    def jobs(self, name: str) -> list[dict[str, Any]]:
+        """What the database holds of the jobs of a campaign; far cheaper than `status`."""
+        server = ServerFolder(self.home / "database" / "secantusd").recorded()
+        assert server is not None
+        with MongoClient(server.uri) as client:
+            found = client["anodeflow"][f"queue_{PROJECT}_jobs"].find(
+                {"job.metadata.campaign": name}, ["state", "run_dir", "remote", "db_id"]
+            )
+            return sorted(found, key=lambda job: int(job["db_id"]))
 
     def retry(self, name: str, **resources: str) -> list[Any]:
         """Do what `anodeflow retry` does; return what it said it would do."""

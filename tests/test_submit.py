@@ -117,13 +117,20 @@ def test_calculations_carry_their_place_however_deep(tmp_path):
 
 
 def test_a_placed_maker_places_the_jobs_it_makes():
+    from jobflow import Flow
+
     from anodeflow.backends.calculation import CalculationMaker
+    from anodeflow.workflows.identity import with_stable_uuids
 
     recipe = load_backend("emt").recipe() | {"placement": {"worker": "gpu"}}
     maker = CalculationMaker(task="static", backend=recipe)
     job = maker.make(COPPER, label="copper")
     assert job.config.manager_config == {"worker": "gpu"}
     assert job.maker is not None
+    # On a cluster it has the uuid that it has here.
+    elsewhere = CalculationMaker(task="static", backend=load_backend("emt").recipe()).make(COPPER, label="copper")
+    uuids = [with_stable_uuids(Flow([one]), "seed").job_uuids for one in (job, elsewhere)]
+    assert uuids[0] == uuids[1]
     # It still runs, and finds what was computed without a place.
     plain = CalculationMaker(task="static", backend=load_backend("emt").recipe())
     assert maker.calculate(COPPER).id == plain.calculate(COPPER).id

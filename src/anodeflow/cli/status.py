@@ -41,6 +41,8 @@ def status(
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found]))
         return
     console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
     if not found:
         console.print(f"No campaign was run from {settings.home} yet: anodeflow run FILE", soft_wrap=True)
     for one in found:
@@ -74,7 +76,7 @@ def status(
         for step in one.steps if one.project else []:
             if step.message and step.state != "failed":
                 console.print(f"  {step.label} is {step.state}: {step.message}", markup=False, soft_wrap=True)
-        if one.project and any(step.state == "failed" for step in one.steps):
-            console.print(f"  next: anodeflow retry {one.campaign}", soft_wrap=True)
+        if one.hint:
+            console.print(f"  {one.hint}", markup=False, soft_wrap=True)
         if one.state == "interrupted" and not one.project:
             console.print(f"  interrupted: anodeflow run {one.file} goes on from its last step", soft_wrap=True)

@@ -43,7 +43,7 @@ class ClusterInput(BaseModel):
 class _AtTemplate(Template):
     """Placeholders are @{name}, nothing else: a dollar belongs to the shell."""
 
-    pattern = r"@\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"
+    pattern = r"@\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"  # type: ignore[assignment]
 
 
 def write_project(cluster: ClusterInput, overwrite: bool = False) -> Path:
@@ -158,7 +158,7 @@ def _stores(cluster: ClusterInput, settings: Settings) -> dict[str, Any]:
         documents, blobs = store.docs_store, store.additional_stores["data"]
         names = documents.collection_name, blobs.collection_name
     prefix = f"queue_{cluster.project}"
-    database = {"host": uri, "database": place.name}
+    database = {"uri": uri, "database": place.name}
     return {
         "queue": {
             "store": {"type": "MongoStore", **database, "collection_name": f"{prefix}_jobs"},
@@ -168,9 +168,7 @@ def _stores(cluster: ClusterInput, settings: Settings) -> dict[str, Any]:
         },
         "jobstore": {
             "docs_store": {"type": "MongoStore", **database, "collection_name": names[0]},
-            "additional_stores": {
-                "data": {"type": "GridFSURIStore", "uri": uri, "database": place.name, "collection_name": names[1]}
-            },
+            "additional_stores": {"data": {"type": "GridFSStore", **database, "collection_name": names[1]}},
         },
     }
 

@@ -54,7 +54,7 @@ def queue_status(note: Submission) -> CampaignStatus:
         with open_project(note.project) as remote:
             jobs = flow_jobs(remote, note)
             if not jobs:
-                status.failures = [f"it is no longer in the queue of project {note.project}: submit it again"]
+                status.hint = f"it is no longer in the queue of project {note.project}: anodeflow submit"
                 return status
             _read_jobs(remote, jobs, status)
             _read_results(remote, jobs, status)
@@ -112,11 +112,14 @@ def _read_jobs(remote: Remote, jobs: "list[JobInfo]", status: CampaignStatus) ->
     if states & set(ACTIVE):
         status.state = "running" if runner != "stopped" else "interrupted"
         if runner == "stopped":
-            status.failures.append(sentence)
+            status.hint = sentence
     elif states & set(STUCK):
         status.state = "failed"
+        status.hint = f"anodeflow retry {status.campaign}"
     elif states == {"COMPLETED"}:
         status.state = "finished"
+    elif states == {"COMPLETED", "WAITING"}:
+        status.state = "running"  # the runner is between two steps
 
 
 def _read_progress(remote: Remote, job: "JobInfo", step: StepStatus) -> None:

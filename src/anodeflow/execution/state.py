@@ -49,6 +49,7 @@ class CampaignStatus(BaseModel):
     failures: list[str] = Field(default_factory=list, description="One sentence for each job that failed.")
     project: str = Field(default="", description="Project of jobflow-remote, for a campaign in a queue.")
     worker: str = Field(default="", description="Its worker.")
+    hint: str = Field(default="", description="What to do for it to go on, where something is.")
     runner: str = Field(default="", description="Whether the project's runner runs: running, stopped, elsewhere.")
 
     def step(self, label: str) -> StepStatus:

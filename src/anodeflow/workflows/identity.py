@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from jobflow import Flow, Job
@@ -11,6 +12,19 @@ from monty.json import MontyDecoder, MontyEncoder
 from anodeflow.address import content_hash
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _anywhere(content: str) -> str:
+    """Leave out where calculations run (``placement`` of a backend's recipe): a job is the same on any cluster."""
+    if '"placement"' not in content:
+        return content
+
+    def visit(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: visit(value) for key, value in node.items() if key != "placement"}
+        return [visit(item) for item in node] if isinstance(node, list) else node
+
+    return json.dumps(visit(json.loads(content)), sort_keys=True)
 
 
 def with_stable_uuids(flow: Flow, seed: str) -> Flow:
@@ -37,7 +51,7 @@ def with_stable_uuids(flow: Flow, seed: str) -> Flow:
             content = json.dumps(
                 [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
             )
-            key = content_hash(_UUID.sub("", content))
+            key = content_hash(_UUID.sub("", _anywhere(content)))
         else:
             key = f"flow {node.name}"
         seen[key] += 1
