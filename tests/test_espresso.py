@@ -54,7 +54,7 @@ def asked_input(structure: Structure, tmp_path: Path, task: str = "static", **se
 class TestConformance(BackendConformance):
     element, lattice, lattice_constant = "Li", "bcc", 3.40
     force_tolerance = 0.02
-    atom_box = (8.0, 8.4, 8.8)
+    atom_box = (6.0, 6.4, 6.8)
     small_hop = False
 
     def make_backend(self) -> EspressoBackend:
