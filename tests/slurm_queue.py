@@ -176,14 +176,28 @@ class Queue:
         return step.message
 
     def jobs(self, name: str) -> list[dict[str, Any]]:
-        """What the database holds of the jobs of a campaign; far cheaper than `status`."""
+        """What the database holds of the jobs of a campaign; far cheaper than `status`.
+
+        They are found as `status` finds them, by the flow of the campaign: a job knows its campaign only if whoever
+        made the flow told it.
+        """
+        from anodeflow.execution.submissions import submissions
+        from anodeflow.settings import get_settings
+
+        (note,) = submissions(get_settings(), name)
         server = ServerFolder(self.home / "database" / "secantusd").recorded()
         assert server is not None
         with MongoClient(server.uri) as client:
-            found = client["anodeflow"][f"queue_{PROJECT}_jobs"].find(
-                {"job.metadata.campaign": name}, ["state", "run_dir", "remote", "db_id"]
+            database = client["anodeflow"]
+            flow = database[f"queue_{PROJECT}_flows"].find_one({"uuid": note.flow}, ["jobs"])
+            assert flow is not None, f"campaign {name} is not in the queue"
+            found = list(
+                database[f"queue_{PROJECT}_jobs"].find(
+                    {"uuid": {"$in": flow["jobs"]}}, ["state", "run_dir", "remote", "db_id"]
+                )
             )
-            return sorted(found, key=lambda job: int(job["db_id"]))
+        assert found, f"campaign {name} has no jobs in the queue"
+        return sorted(found, key=lambda job: int(job["db_id"]))
 
     def retry(self, name: str, **resources: str) -> list[Any]:
         """Do what `anodeflow retry` does; return what it said it would do."""
