@@ -45,37 +45,32 @@ mkdir -p .venv
 say "Python $version ($(command -v "$python")); full log in .venv/setup.log"
 
 # --- Debian packages -------------------------------------------------------------------------------------------
-missing=
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    wanted="g++ libxc-dev libopenblas-dev libscalapack-openmpi-dev libopenmpi-dev openmpi-bin"
-    case $("$python" -c 'import sys; print(sys.base_prefix)') in
-        /usr) wanted="$wanted python$version-venv python$version-dev" ;;
-    esac
-    for package in $wanted; do
-        dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok' || missing="$missing $package"
+as_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+fresh=
+apt_install() {  # apt_install "WHAT FAILS WITHOUT THEM" PACKAGE...: those that are missing
+    without=$1; shift
+    as_root || return 0
+    for package in "$@"; do
+        shift
+        dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok' || set -- "$@" "$package"
     done
-fi
-# A Slurm of its own for the tests that need one (pytest -m slurm); nothing else wants it.
-cluster=
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    for package in slurmctld slurmd slurm-client munge; do
-        dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok' || cluster="$cluster $package"
-    done
-fi
-if [ -n "$missing" ]; then
-    say "apt-get install$missing"
+    [ $# -gt 0 ] || return 0
+    say "apt-get install $*"
     export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086  # one word a package
-    { quietly apt-get update && quietly apt-get install -y --no-install-recommends $missing; } ||
-        say "apt-get failed (see the log): going on with what is here"
-fi
-if [ -n "$cluster" ]; then
-    say "apt-get install$cluster"
-    export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086
-    { { [ -n "$missing" ] || quietly apt-get update; } && quietly apt-get install -y --no-install-recommends $cluster; } ||
-        say "apt-get failed (see the log): tests on a Slurm cluster will be skipped"
-fi
+    [ -n "$fresh" ] || ! quietly apt-get update || fresh=yes
+    quietly apt-get install -y --no-install-recommends "$@" || say "apt-get failed (see the log): $without"
+}
+case $("$python" -c 'import sys; print(sys.base_prefix)') in
+    /usr) of_python="python$version-venv python$version-dev" ;;
+    *) of_python= ;;
+esac
+# shellcheck disable=SC2086  # one word a package
+apt_install "going on with what is here" \
+    g++ libxc-dev libopenblas-dev libscalapack-openmpi-dev libopenmpi-dev openmpi-bin $of_python
+# For the tests that need them, which are skipped without: a Slurm of its own, and the other DFT codes (a quarter of a minute).
+apt_install "tests on a Slurm cluster will be skipped" slurmctld slurmd slurm-client munge
+apt_install "tests of the backend cp2k will be skipped" cp2k cp2k-data
+apt_install "tests of the backend espresso will be skipped" quantum-espresso quantum-espresso-data
 
 # An ordinary user cannot install a Debian package, but can download and unpack one.
 unpack() {  # unpack PACKAGE: its files below .venv/debian

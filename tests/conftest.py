@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, one thread."""
+"""What all tests share: a home of their own, one thread, their order and division among processes."""
 
 import os
 import sys
@@ -10,6 +10,28 @@ import pytest
 from slurm_queue import queue, slurm_session  # noqa: F401  (fixtures, one cluster for all modules)
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# Ranks that wait for each other give the core to the tests beside them (pytest -n 2).
+os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+
+_LONG = ("slurm", "gpaw", "slow", "mlip")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and keep the tests of a file in one process, for they share fixtures.
+
+    All that need the Slurm cluster are one group: it is brought up once.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        name = "slurm" if item.get_closest_marker("slurm") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(name))
+        groups.setdefault(name, []).append(item)
+
+    def place(group: list[pytest.Item]) -> int:
+        marks = {mark.name for item in group for mark in item.iter_markers()}
+        return next((number for number, name in enumerate(_LONG) if name in marks), len(_LONG))
+
+    items[:] = [item for group in sorted(groups.values(), key=place) for item in group]
 
 
 @pytest.fixture(autouse=True)
