@@ -374,3 +374,25 @@ def test_relaxations_that_stopped_along_one_valley_are_one_minimum(adsorption):
     kept, rejected = candidates(document.model_copy(update={"sites": several}))
     assert [site.site for site in kept] == [best.site, 12, 11]
     assert rejected == {10: "merged"}
+
+
+def test_site_without_a_test_is_a_minimum(adsorption):
+    document = adsorption("Al(001)")
+    tests = saddle_tests(document)
+    hollow = min(document.sites, key=lambda site: site.binding_energy).site
+    # In a hollow that no symmetry holds there is nothing to test.
+    search = start_search(document, [test for test in tests if test.site != hollow], [None] * (len(tests) - 1))
+    assert {minimum.site for minimum in search.minima} == {site.site for site in document.sites}
+    assert sum("could not be tested" in warning for warning in search.warnings) == len(document.sites) - 1
+
+
+def test_saddle_below_all_minima_is_warned_of(adsorption):
+    document = adsorption("Al(001)")
+    assert started(document).warnings == []
+    best = min(document.sites, key=lambda site: site.binding_energy)
+    # As if the minimum beside the bridge had been missed.
+    raised = best.model_copy(update={"binding_energy": best.binding_energy + 5})
+    search = started(document.model_copy(update={"sites": [raised if s is best else s for s in document.sites]}))
+    assert [minimum.site for minimum in search.minima] == [best.site]
+    told = [warning for warning in search.warnings if "below the lowest minimum" in warning]
+    assert len(told) == len(search.rejected)

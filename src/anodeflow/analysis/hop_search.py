@@ -10,7 +10,7 @@ from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.structures.hops import SurfaceHop, SurfaceNet
-from anodeflow.structures.minima import SADDLE, candidates, lowest_curvature, push_directions
+from anodeflow.structures.minima import SADDLE, SAME_ENERGY, candidates, lowest_curvature, push_directions
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
 
@@ -101,7 +101,8 @@ def start_search(
         elif done:
             curvatures[site.site] = lowest_curvature([d for d, _ in done], [r.forces[-1] for _, r in done])
         identifiers |= {f"site {site.site} pushed {n}": result.id for n, (_, result) in enumerate(done, 1)}
-    minima = [site for site in kept if curvatures.get(site.site, 0.0) >= SADDLE]
+    # A site that needed no push, or could not be tested, counts as a minimum.
+    minima = [site for site in kept if curvatures.get(site.site, SADDLE) >= SADDLE]
     others |= {site.site: "saddle" for site in kept if site not in minima}
     if not minima:
         reasons = ", ".join(f"site {number} {reason}" for number, reason in sorted(others.items()))
@@ -110,6 +111,12 @@ def start_search(
             "nothing can hop: relax more sites, or let unfinished relaxations go on."
         )
     lowest = minima[0].binding_energy
+    warnings += [
+        f"site {site.site} ({site.final_label}) is a saddle {lowest - site.binding_energy:.3f} eV below the lowest "
+        "minimum: the minimum beside it was not found, and barriers may be too low by as much"
+        for site in kept
+        if site not in minima and lowest - site.binding_energy > SAME_ENERGY
+    ]
     search = HopSearch(
         adsorption=adsorption,
         zero=adsorption.slab_energy + adsorption.atom_energy + lowest,
