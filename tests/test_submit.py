@@ -279,6 +279,59 @@ def test_a_campaign_in_the_queue(server, home, tmp_path, anodeflow):
     assert (nowhere.status, "no campaign 'gold' was submitted" in nowhere.err) == (2, True)
 
 
+ALLOY = """
+name: alloy
+backend: gpaw-demo
+studies:
+  - orderings: {composition: LiAg, max_atoms: 4}
+"""
+
+
+@pytest.mark.mlip
+@pytest.mark.gpaw
+def test_a_worker_for_potentials_and_another_for_dft(server, home, tmp_path, anodeflow):
+    from ruamel.yaml import YAML
+
+    from anodeflow.execution.project import open_project
+
+    anodeflow("cluster", "init", "--project", "here")
+    project = home.parent / "projects" / "here.yaml"
+    content = YAML().load(project.read_text())
+    content["workers"]["gpu"] = dict(content["workers"]["main"]) | {"work_dir": str(home / "gpu")}
+    with project.open("w") as stream:
+        YAML().dump(content, stream)
+    file = tmp_path / "alloy.yaml"
+    file.write_text(ALLOY)
+    wrong = anodeflow("submit", file, "--project", "here", "--mlip-worker", "tpu")
+    assert (wrong.status, "no worker 'tpu'; there is main, gpu" in wrong.err) == (2, True)
+    submitted = anodeflow("submit", file, "--project", "here", "--mlip-worker", "gpu")
+    assert submitted.status == 0, submitted.err
+
+    with open_project("here") as remote:
+        jobs = list(remote.controller.jobs.find({}))
+    by_code: dict[str, set[str]] = {}
+    for job in jobs:
+        backend = (job["job"]["function"].get("@bound") or {}).get("backend")
+        if isinstance(backend, dict):
+            by_code.setdefault(backend["code"], set()).add(job["worker"])
+    assert by_code == {"mlip": {"gpu"}, "gpaw": {"main"}}
+    # What is made on the way: the Makers among the arguments know their place.
+    places = {(code, place["worker"]) for job in jobs for code, place in _placements(job["job"])}
+    assert places == {("mlip", "gpu"), ("gpaw", "main")}
+
+
+def _placements(node):
+    """Code and placement of every backend in a document."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _placements(item)
+    elif isinstance(node, dict):
+        if {"code", "settings", "placement"} <= node.keys():
+            yield node["code"], node["placement"]
+        for item in node.values():
+            yield from _placements(item)
+
+
 def test_without_a_server_there_is_no_queue(home, monkeypatch, anodeflow):
     pytest.importorskip("jobflow_remote")
     monkeypatch.setenv("JFREMOTE_PROJECTS_FOLDER", str(home.parent / "projects"))
