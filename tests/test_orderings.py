@@ -26,7 +26,13 @@ from anodeflow.structures import orderings as orderings_module
 from anodeflow.structures.catalogue import CatalogueEntry, load_structure
 from anodeflow.structures.crystal_files import write_ordering, write_orderings
 from anodeflow.structures.host import HostLattice
-from anodeflow.structures.host_check import host_survived, ordering_name, resembled_host, symmetrised
+from anodeflow.structures.host_check import (
+    LARGEST_DISPLACEMENT,
+    host_survived,
+    ordering_name,
+    resembled_host,
+    symmetrised,
+)
 from anodeflow.structures.orderings import Ordering, cell_sizes, enumerate_orderings
 from anodeflow.structures.slabs import build_slab
 from anodeflow.structures.spec import SlabSpec
@@ -161,6 +167,20 @@ def test_host_is_lost_by_displacement_and_by_the_cell():
     assert (check.survived, check.edges) == (False, None)
     assert check.displacement < 1e-9
     assert resembled_host(bain) == "bcc"
+
+
+def test_planes_of_hcp_that_slid_over_bridges_are_hcp_no_more():
+    # Copper is small: its atoms need not go far (0.38 Å) from hollows onto bridges, where all sites are alike.
+    places = np.array([[1 / 3, 2 / 3, 1 / 4], [2 / 3, 1 / 3, 3 / 4]])
+    hcp = Structure(Lattice.hexagonal(2.6, 2.6 * 1.63), ["Cu"] * 2, places)
+    ordering = Ordering(index=0, structure=hcp, host=HostLattice(lattice="hcp", axes=CUBIC.axes))
+    assert host_survived(ordering, hcp).survived
+    slid = Structure(hcp.lattice, ["Cu"] * 2, places + np.array([[0, 0, 0], [1 / 6, -1 / 6, 0]]))
+    check = host_survived(ordering, slid)
+    assert check.displacement == pytest.approx(2.6 / np.sqrt(12) / 2)
+    assert check.displacement < LARGEST_DISPLACEMENT
+    assert check.edges is not None
+    assert not check.survived
 
 
 def test_symmetry_is_made_exact_again():

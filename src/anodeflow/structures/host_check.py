@@ -17,6 +17,7 @@ LARGEST_DISPLACEMENT = 0.4
 _TOLERANCES = (0.1, 0.2, 0.3)
 """Tolerances in which a host is sought in a relaxed structure, Å."""
 _NUMBERS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194: ("hcp", 2)}
+_PRIMITIVE: dict[HostName, int] = dict(_NUMBERS.values())
 _NOISE = 0.01
 """Symmetry that a relaxation has blurred by less than this is made exact, Å."""
 
@@ -27,8 +28,9 @@ class HostCheck(NamedTuple):
     Attributes
     ----------
     survived
-        The relaxed cell is a cell of the host (edges within 10 %, angles within 6°), and no atom is further than
-        `LARGEST_DISPLACEMENT` from its site.
+        The relaxed cell is a cell of the host (edges within 10 %, angles within 6°), no atom is further than
+        `LARGEST_DISPLACEMENT` from its site, and the sites of hcp are still two of a primitive cell: where all of them
+        are alike by translation, the crystal is a strained bcc or fcc, however near its atoms are to where they were.
     displacement
         Largest distance of an atom from its site of the strained host, Å.
     edges
@@ -58,7 +60,9 @@ def host_survived(ordering: Ordering, relaxed: Structure) -> HostCheck:
         edges = np.linalg.norm(ordering.host.cell(relaxed), axis=1).tolist()
     except InputError:
         return HostCheck(False, far, None)
-    return HostCheck(far < LARGEST_DISPLACEMENT, far, (edges[0], edges[1], edges[2]))
+    primitive = spglib.find_primitive(_blind(relaxed), symprec=_TOLERANCES[0])
+    stacked = primitive is None or len(primitive[2]) >= _PRIMITIVE[ordering.host.lattice]
+    return HostCheck(far < LARGEST_DISPLACEMENT and stacked, far, (edges[0], edges[1], edges[2]))
 
 
 def resembled_host(structure: Structure) -> HostName | None:
@@ -66,7 +70,7 @@ def resembled_host(structure: Structure) -> HostName | None:
 
     All atoms are taken for the same element.
     """
-    blind: Any = (structure.lattice.matrix, structure.frac_coords, [1] * len(structure))
+    blind = _blind(structure)
     for tolerance in _TOLERANCES:
         data = spglib.get_symmetry_dataset(blind, symprec=tolerance)
         primitive = spglib.find_primitive(blind, symprec=tolerance)
@@ -75,6 +79,11 @@ def resembled_host(structure: Structure) -> HostName | None:
             if len(primitive[2]) == atoms:
                 return name
     return None
+
+
+def _blind(structure: Structure) -> Any:
+    """Return a structure as spglib takes it, all atoms of one element."""
+    return structure.lattice.matrix, structure.frac_coords, [1] * len(structure)
 
 
 def symmetrised(structure: Structure) -> Structure:
