@@ -13,11 +13,11 @@ demo: setup
 	$(THREADS) $(BIN)/anodeflow run workflows/quickstart.yaml
 	$(THREADS) $(BIN)/anodeflow report quickstart -o demo
 
-# In two processes, that share files of tests out (pytest-xdist), or in as many as WORKERS says; 0: in this one.
+# In two processes, to which files of tests are shared out (pytest-xdist), or as many as WORKERS says; 0: in one.
 WORKERS = 2
 # ARGS goes to pytest: make test ARGS="tests/test_doctor.py -x"
 test: setup
-	$(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

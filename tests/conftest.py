@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slurm_queue import queue, slurm_session  # noqa: F401  (fixtures, one cluster for all modules)
@@ -16,22 +17,35 @@ os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
 _LONG = ("slurm", "gpaw", "slow", "mlip")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and keep the tests of a file in one process, for they share fixtures.
+def _group(file: str) -> str:
+    """Tests that share fixtures: those of a file, and all on the Slurm cluster, which is brought up once."""
+    name = Path(file).stem
+    return "test_slurm" if name.startswith("test_slurm") else name
 
-    All that need the Slurm cluster are one group: it is brought up once.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the groups with the longest tests first, so that the last ones are short."""
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        name = "slurm" if item.get_closest_marker("slurm") else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(name))
-        groups.setdefault(name, []).append(item)
+        groups.setdefault(_group(item.path.name), []).append(item)
 
     def place(group: list[pytest.Item]) -> int:
         marks = {mark.name for item in group for mark in item.iter_markers()}
         return next((number for number, name in enumerate(_LONG) if name in marks), len(_LONG))
 
     items[:] = [item for group in sorted(groups.values(), key=place) for item in group]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a group in one process. (`--dist loadgroup`, made for this, does nothing with pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid.split("::")[0])
+
+    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True)

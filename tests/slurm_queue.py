@@ -239,8 +239,13 @@ class Queue:
             assert document["ionic_steps"] == len(steps)
 
     def runner_processes(self) -> list[psutil.Process]:
-        """The runner and its supervisor."""
-        return processes_naming(f"-p {PROJECT} runner run") + processes_naming(f"{self.projects}")
+        """The runner and its supervisor; another session of tests may have one of the same name."""
+        runners = [
+            process
+            for process in processes_naming(f"-p {PROJECT} runner run")
+            if process.environ().get("JFREMOTE_PROJECTS_FOLDER") == str(self.projects)
+        ]
+        return runners + processes_naming(f"{self.projects}")
 
 
 @contextmanager
