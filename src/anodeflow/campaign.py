@@ -9,11 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
+from anodeflow.address import content_hash
 from anodeflow.campaign_alloy_input import InterfaceSystem
-from anodeflow.campaign_changes import changed, without_foreign_settings, without_studies
+from anodeflow.campaign_changes import (
+    changed,
+    with_prescreen,
+    without_foreign_settings,
+    without_own_prescreen,
+    without_studies,
+)
 from anodeflow.campaign_input import System
+from anodeflow.campaign_prescreen import CampaignPrescreen, PrescreenInput
 from anodeflow.campaign_study import Study
 from anodeflow.data import data_folder
 from anodeflow.errors import InputError
@@ -41,6 +49,9 @@ class Campaign(BaseModel):
     description: str = Field(default="", description="What it is for.")
     reference: str | None = Field(default=None, description="DOI of the paper whose values are printed beside ours.")
     backend: str = Field(description="Name of a file in configs/backends, or path of one.")
+    prescreen: PrescreenInput | None = Field(
+        default=None, description="Potential that goes before the backend: its name, or a mapping."
+    )
     systems: list[System] = Field(default=[], description="Surfaces.")
     interfaces: list[InterfaceSystem] = Field(default=[], description="Interfaces of an alloy and a metal.")
     studies: list[Study] = Field(min_length=1, description="Studies.")
@@ -50,8 +61,19 @@ class Campaign(BaseModel):
     _notes: list[str] = PrivateAttr(default_factory=list)
     _kept: list[int] | None = PrivateAttr(default=None)
 
+    @field_validator("prescreen", mode="before")
     @classmethod
-    def from_file(cls, path: str | Path, backend: str | None = None, without: Sequence[str] = ()) -> "Campaign":
+    def _by_name(cls, prescreen: Any) -> Any:
+        return {"backend": prescreen} if isinstance(prescreen, str) else prescreen
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        backend: str | None = None,
+        without: Sequence[str] = (),
+        prescreen: str | None = None,
+    ) -> "Campaign":
         """Read a campaign file.
 
         Parameters
@@ -63,6 +85,9 @@ class Campaign(BaseModel):
             that it does not have are left out; `notes` says which.
         without
             Names of studies that are left out.
+        prescreen
+            Backend that goes before, instead of the file's (whose other settings stay); none: no backend does. Where
+            `backend` is the file's prescreen itself, there is none, and `notes` says so.
 
         Raises
         ------
@@ -81,6 +106,10 @@ class Campaign(BaseModel):
         if backend is not None:
             campaign = campaign.model_copy(update={"backend": backend})
             campaign = changed(campaign, *without_foreign_settings(campaign, campaign.load_backend()))
+        if prescreen is not None:
+            campaign = changed(campaign, with_prescreen(campaign, prescreen), [])
+        elif backend is not None:
+            campaign = changed(campaign, *without_own_prescreen(campaign))
         return campaign
 
     @property
@@ -104,6 +133,23 @@ class Campaign(BaseModel):
         from anodeflow.backends import load_backend
 
         return load_backend(self._beside(self.backend))
+
+    def load_prescreen(self) -> "CampaignPrescreen | None":
+        """Return the potential that goes before the backend; none if there is none.
+
+        Raises
+        ------
+        InputError
+            If there is no such backend file, or it is wrong.
+        """
+        from anodeflow.backends import load_backend
+
+        if self.prescreen is None:
+            return None
+        try:
+            return CampaignPrescreen(self.prescreen, load_backend(self._beside(self.prescreen.backend)))
+        except InputError as error:
+            raise InputError(f"{self._where('prescreen', 'backend')}: {error}") from error
 
     def check(self) -> "list[PlannedCalculation]":
         """Check everything that can be checked before anything runs, and return the calculations to come.
@@ -143,7 +189,10 @@ class Campaign(BaseModel):
         jobs = campaign_jobs(surfaces, self._interfaces(), self.studies, labels)
         flow = Flow(jobs, name=self.name)
         flow.update_metadata({"campaign": self.name, "backend": backend.name})
-        return with_stable_uuids(flow, f"{self.name}/{backend.settings_hash()}")
+        seed = f"{self.name}/{backend.settings_hash()}"
+        if surfaces.prescreen is not None:
+            seed += f"/{content_hash(surfaces.prescreen.settings())}"
+        return with_stable_uuids(flow, seed)
 
     def run(self, listener: Any = None) -> "RunReport":
         """Run the campaign here, or go on with it; see :func:`anodeflow.execution.local.run_campaign`."""
@@ -154,7 +203,7 @@ class Campaign(BaseModel):
     def _surfaces(self) -> "Surfaces":
         from anodeflow.campaign_surfaces import Surfaces
 
-        return Surfaces(self.systems, self.load_backend(), self._beside, self._built)
+        return Surfaces(self.systems, self.load_backend(), self._beside, self._built, self.load_prescreen())
 
     def _interfaces(self) -> "Interfaces":
         from anodeflow.campaign_interfaces import Interfaces

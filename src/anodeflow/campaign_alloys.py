@@ -108,6 +108,7 @@ def _interface_flow(interface: Interface, steps: "Steps") -> "Flow":
         spec=system.interface_spec(),
         alloy=system.alloy,
         metal=system.metal,
+        prescreen=steps.prescreen,
         system=interface.name,
         **steps.labels,
     )
@@ -132,7 +133,7 @@ def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, step
     from anodeflow.workflows.interdiffusion import InterdiffusionMaker
 
     start = _interface_flow(interface, steps)
-    options = study.model_dump(exclude={"interfaces"})
+    options = study.model_dump(exclude={"interfaces"}) | {"prescreen": steps.prescreen}
     maker = InterdiffusionMaker(relax=interface.backend.relax(), system=interface.name, **options, **steps.labels)
     key = ("interdiffusion", interface.name, study.model_dump_json(exclude={"interfaces"}))
     return steps.once(key, lambda: maker.make(start.output))
@@ -150,7 +151,7 @@ def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") ->
 
     backend, start = interface.backend, _interface_flow(interface, steps)
     bulk = steps.bulk(steps.surfaces.metal(study.element), backend)
-    options = study.model_dump(exclude={"interfaces"})
+    options = study.model_dump(exclude={"interfaces"}) | {"prescreen": steps.prescreen}
     maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), system=interface.name, **options, **steps.labels)
     key = ("vacancy", interface.name, study.model_dump_json(exclude={"interfaces"}))
     return steps.once(key, lambda: maker.make(start.output, bulk.output))

@@ -1,9 +1,10 @@
-"""What the command line leaves out of a campaign file: studies by name, and settings that another backend lacks."""
+"""What the command line changes in a campaign file: studies and settings left out, and what goes before DFT."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.campaign_input import SurfaceStudy
+from anodeflow.campaign_prescreen import NONE, PrescreenInput
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,3 +75,19 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
         kept = {key: values for key, values in varied.items() if key not in foreign}
         studies.append(study.model_copy(update={study.name: study.input.model_copy(update={"convergence": kept})}))
     return changes | {"studies": studies}, notes
+
+
+def with_prescreen(campaign: "Campaign", name: str) -> dict[str, Any]:
+    """Return the change that lets another backend go before that of the campaign; `none`: no one does."""
+    if name == NONE:
+        return {"prescreen": None}
+    known = campaign.prescreen or PrescreenInput()
+    return {"prescreen": known.model_copy(update={"backend": name})}
+
+
+def without_own_prescreen(campaign: "Campaign") -> tuple[dict[str, Any], list[str]]:
+    """Return the change that leaves the prescreen out where it is the backend itself, and a note."""
+    prescreen, backend = campaign.load_prescreen(), campaign.load_backend()
+    if prescreen is None or not prescreen.same_as(backend):
+        return {}, []
+    return {"prescreen": None}, [f"No prescreen: {backend.name} is the backend itself."]

@@ -38,8 +38,10 @@ class CampaignCheck:
 
     def check(self, studies: Sequence[Study]) -> list[str]:
         """Return the sentences; none if the campaign can run."""
-        systems = self.surfaces.systems
+        systems, prescreen = self.surfaces.systems, self.surfaces.prescreen
         self._attempt(("backend",), self.backend.check_available)
+        if prescreen is not None:
+            self._attempt(("prescreen",), prescreen.check, self.backend)
         self._names("systems", [system.name for system in systems])
         self._names("interfaces", [system.name for system in self.interfaces.systems])
         good = [surface for index, system in enumerate(systems) for surface in self._system(index, system)]
@@ -71,6 +73,11 @@ class CampaignCheck:
     def _tell(self, problem: str, *location: Any) -> None:
         self.problems.append(f"{self.where(*location)}: {problem}")
 
+    def _potential_knows(self, location: tuple[Any, ...], elements: set[str]) -> None:
+        """Note elements that the prescreen does not know, if there is one that works."""
+        if self.surfaces.prescreen is not None:
+            self._attempt(location, self.surfaces.prescreen.check_elements, elements)
+
     def _names(self, key: str, names: list[str]) -> None:
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -89,6 +96,7 @@ class CampaignCheck:
         backend = surfaces[0].backend if surfaces else self.backend
         elements = {site.specie.symbol for crystal in crystals for site in crystal}
         self._attempt((*here, "structure"), backend.check_elements, elements)
+        self._potential_knows((*here, "structure"), elements)
         return surfaces
 
     def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:
@@ -102,6 +110,7 @@ class CampaignCheck:
             if structure is not None:
                 elements = {site.specie.symbol for site in structure}
                 self._attempt((*here, key), self.backend.check_elements, elements)
+                self._potential_knows((*here, key), elements)
         if len(self.problems) > before:
             return []
         return self._attempt(here, self.interfaces.terminations, system) or []
@@ -129,6 +138,7 @@ class CampaignCheck:
                 if wanted not in known:
                     self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "systems", place)
         self._attempt(here, self.backend.check_elements, {study.adsorbate})
+        self._potential_knows(here, {study.adsorbate})
         if self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate) is None:
             return
         if isinstance(study, AdsorptionStudy) and isinstance(study.sites, dict):

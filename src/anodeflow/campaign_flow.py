@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobflow import Flow, Job
+from jobflow import Flow, Job, Maker
 
 from anodeflow.address import content_hash
 from anodeflow.backends.base import Backend
@@ -33,6 +33,7 @@ class Steps:
     def __init__(self, surfaces: Surfaces, labels: dict[str, Any]) -> None:
         self.surfaces, self.labels = surfaces, labels
         self.made: dict[tuple[Any, ...], Flow | Job] = {}
+        self.prescreen = None if surfaces.prescreen is None else surfaces.prescreen.makers()
 
     def once(self, key: tuple[Any, ...], make: Callable[[], Flow | Job]) -> Any:
         """Return the step called `key`, made by `make` when it is asked for the first time."""
@@ -58,6 +59,11 @@ class Steps:
             lambda: atom_job(backend.static(), element, box, self.surfaces.atom_name(element, box, backend)),
         )
 
+    def relax(self, backend: Backend) -> Maker:
+        """Return the Maker that relaxes positions, after the potential if one goes before."""
+        potential = self.surfaces.prescreen
+        return backend.relax() if potential is None else potential.relax(backend)
+
     def slab(self, surface: Surface) -> Flow:
         """Return the relaxed slab; output: `cell` and `calculation` (:func:`slab_flow`)."""
         system = surface.system
@@ -65,7 +71,7 @@ class Steps:
         return self.once(
             ("slab", surface.name),
             lambda: slab_flow(
-                surface.backend.relax(),
+                self.relax(surface.backend),
                 bulk.output.structure,
                 system.slab_spec(),
                 self.surfaces.host(surface.structure),
@@ -90,6 +96,7 @@ class Steps:
             atom_box=study.atom_box,
             atom_reference_reliable=backend.atom_reference_reliable,
             choice=choice,
+            prescreen=self.prescreen,
             system=surface.name,
             variant=surface.variant,
             **self.labels,

@@ -142,6 +142,7 @@ def _build_diffusion(case: Case, surface: Surface, steps: "Steps") -> "Flow":
         images=study.images,
         prefactor=study.prefactor,
         temperatures=study.temperatures,
+        prescreen=steps.prescreen,
         system=surface.name,
         variant=surface.variant,
         **steps.labels,

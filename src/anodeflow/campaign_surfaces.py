@@ -13,6 +13,7 @@ from anodeflow.address import content_hash
 from anodeflow.analysis.convergence import ConvergenceParameter, variant_label
 from anodeflow.backends.base import Backend
 from anodeflow.campaign_input import AdsorptionStudy, System
+from anodeflow.campaign_prescreen import CampaignPrescreen
 from anodeflow.errors import InputError
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.catalogue import elemental_bulk, host_lattice, load_structure
@@ -97,6 +98,8 @@ class Surfaces:
         Function that turns a file name in the campaign file into one that can be opened.
     built
         Where structures, slabs and sites are kept; none of them depends on the backend.
+    prescreen
+        Potential that goes before the backend; none: there is none.
     """
 
     def __init__(
@@ -105,7 +108,9 @@ class Surfaces:
         backend: Backend,
         beside: Callable[[str], str] = str,
         built: dict[tuple[Any, ...], Any] | None = None,
+        prescreen: CampaignPrescreen | None = None,
     ) -> None:
+        self.prescreen = prescreen
         self.systems, self.backend, self._beside = systems, backend, beside
         self._built = {} if built is None else built
 

@@ -9,6 +9,7 @@ from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
 from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
+from anodeflow.analysis.prescreen import add_effort, barrier_entries
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
@@ -41,6 +42,13 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     """
     hop = search.hops[index]
     energies = np.array(band.image_energies)
+    if search.audit is not None:
+        add_effort(search.audit.effort, [band])
+    hop.band = band.band
+    if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
+        hop.images = band.images
+        search.calculation_ids[f"hop {index} [{band.backend}]"] = band.id
+        return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
     saddle = float(energies.max())
     hop.state = "done" if band.converged else "not converged"
     hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
@@ -59,6 +67,8 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
             )
     search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
     search.calculation_ids[f"hop {index}"] = band.id
+    if band.band is not None:
+        search.calculation_ids[f"hop {index} [{band.band.backend}]"] = band.band.id
     search.settings = band.settings
     return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
 
@@ -79,7 +89,8 @@ def deepest_dip(energies: np.ndarray, least: float) -> int | None:
 def profile(band: NebDoc) -> list[ProfilePoint]:
     """Return length, energy and slope along a path, one point an image.
 
-    The slope is minus the force along the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE
+    Where DFT computed the saddle alone, the length is that of the potential's path. The slope is minus the force along
+    the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE
     computes it; at the two ends it is 0.
     """
     lattice = band.images[0].lattice
@@ -88,6 +99,13 @@ def profile(band: NebDoc) -> list[ProfilePoint]:
         step = lattice.get_fractional_coords(image.cart_coords - positions[-1])
         step[:, :2] -= np.rint(step[:, :2])
         positions.append(positions[-1] + lattice.get_cartesian_coords(step))
+    if band.band is not None and band.band.mode == "saddle" and not band.by_potential:
+        along = band.band.distances
+        lengths = along[0], along[band.band.climbing_image], along[-1]
+        return [
+            ProfilePoint(distance=distance, energy=energy - band.image_energies[0], slope=0.0)
+            for distance, energy in zip(lengths, band.image_energies, strict=True)
+        ]
     fit = fit_raw(band.image_energies, np.array(band.image_forces), np.array(positions))
     slopes = [(y[-1] - y[0]) / (x[-1] - x[0]) for x, y in fit.lines]
     return [
@@ -132,9 +150,13 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         **{key: study[key] for key in ("adsorbate", "images", "prefactor", "temperatures")},
     }
     identifiers = search.calculation_ids
+    audit = search.audit
+    if audit is not None:
+        audit.entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, hops, found_path=path is not None),
+        prescreen=audit,
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),
         minima=minima,
@@ -152,6 +174,12 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
 def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]:
     """Return what a reader should know, hops that failed included."""
     warnings = list(search.warnings)
+    if search.audit is not None:
+        warnings += [
+            f"hop {hop.index}: {search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of it"
+            for hop in hops
+            if hop.profile and hop.band is None
+        ]
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
         warnings.append(f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known")

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pymatgen.core import Structure
 
-from anodeflow.analysis.hop_search import HopSearch, surface_hop
+from anodeflow.analysis.hop_search import NOT_COMPUTED, HopSearch, surface_hop
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import Hop, SurfaceMinimum
@@ -144,6 +144,11 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
             place = near
     if place in ((start, 0, 0), (end, m, n)):
         rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
+        if hop.band is not None and not hop.profile:  # only the potential's path is known
+            hop.message = NOT_COMPUTED
+            search.waiting.append(index)
+            search.whole.append(index)
+            return
         hop.message = f"{hop.message}; {rolled}" if hop.message else rolled
         return
     if place is None:

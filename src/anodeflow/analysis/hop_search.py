@@ -9,6 +9,7 @@ from anodeflow.errors import CalculationError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import Hop, RejectedSite, SurfaceMinimum
+from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.structures.hops import SurfaceHop, SurfaceNet
 from anodeflow.structures.minima import SADDLE, SAME_ENERGY, candidates, lowest_curvature, push_directions
 
@@ -32,6 +33,10 @@ class HopSearch(BaseModel):
     hops: list[Hop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
     splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
     waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
+    whole: list[int] = Field(
+        default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
+    )
+    audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
     calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
     settings: dict = Field(default_factory=dict, description="Settings of the calculations.")

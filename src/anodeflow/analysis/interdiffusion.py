@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anodeflow.analysis.interface import nearest_plane
+from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceDoc
+from anodeflow.schemas.prescreen import AuditEntry, PrescreenAudit
 from anodeflow.structures.exchange import Exchange
 
 PLATEAU_TOLERANCE = 0.03
@@ -82,6 +84,12 @@ def interdiffusion_document(
                 f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
                 f"{point.final_layer}"
             )
+    audit = start_audit(study.get("prescreen"))
+    if audit is not None:
+        calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
+        calculations |= {f"{step} and back": back for step, back in (returned or {}).items()}
+        warnings += _audit(audit, interface, calculations)
+        identifiers |= potential_ids(calculations)
     for depth in {point.depth for point in points}:
         here = [point for point in points if point.depth == depth]
         min(here, key=lambda point: point.exchange_energy).lowest = True
@@ -103,6 +111,7 @@ def interdiffusion_document(
     return InterdiffusionDoc(
         **study_fields(study, interface.backend, interface.code, settings, identifiers),
         warnings=warnings,
+        prescreen=audit,
         element=study["element"],
         alloy=interface.alloy,
         metal=interface.metal,
@@ -119,6 +128,23 @@ def interdiffusion_document(
         plateau=plateau,
         plateau_tolerance=study["plateau_tolerance"],
     )
+
+
+def _audit(
+    audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
+) -> list[str]:
+    """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
+    audit.start = pristine = start_record(interface)
+    add_effort(audit.effort, calculations.values())
+    warnings: list[str] = []
+    for step, each in calculations.items():
+        if each is None:
+            continue
+        warnings += not_screened(step, each, audit)
+        if each.prescreen is not None and pristine is not None and not step.endswith("and back"):
+            potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
+            audit.entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
+    return warnings
 
 
 def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int]:

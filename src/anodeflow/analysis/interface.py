@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.analysis.interface_prescreen import finish_audit
+from anodeflow.analysis.prescreen import potential_ids
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interface import InterfaceDoc, MiddleLayer, RegistryPoint, Side
+from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.structures.interfaces import InterfaceCell
 
 NEIGHBOURS_WITHIN = 1.25
@@ -25,6 +28,7 @@ def interface_document(
     slabs: Mapping[Side, CalculationDoc | None],
     calculation_ids: Mapping[str, str],
     study: dict[str, Any],
+    audit: PrescreenAudit | None = None,
 ) -> InterfaceDoc:
     """Return the document.
 
@@ -42,6 +46,8 @@ def interface_document(
         Step -> id of what came before: `alloy bulk`, `metal bulk`, `registry 0` ...
     study
         `campaign`, `system`, `reference`, `variant`, `alloy`, `metal`, `spec`.
+    audit
+        What a potential did first, the shifts already in it; it is completed here. None: no prescreen.
     """
     layers = [
         middle_layer(relaxed.structure, cell.layer, "alloy", cell.alloy_crystal),
@@ -51,6 +57,12 @@ def interface_document(
     identifiers |= {f"{side} slab": slab.id for side, slab in slabs.items() if slab is not None}
     energies = {side: None if slab is None else slab.energy for side, slab in slabs.items()}
     heights = plane_heights(relaxed.structure, cell.layer)
+    warnings = _warnings(cell, registry, relaxed, slabs, layers)
+    if audit is not None:
+        warnings += finish_audit(audit, registry, relaxed, slabs, cell.area)
+        screened: dict[str, CalculationDoc | None] = {"interface": relaxed}
+        screened |= {f"{side} slab": slab for side, slab in slabs.items()}
+        identifiers |= potential_ids(screened)
     return InterfaceDoc(
         **study_fields(
             study,
@@ -59,7 +71,8 @@ def interface_document(
             {"calculation": relaxed.settings, "interface": study["spec"]},
             identifiers,
         ),
-        warnings=_warnings(cell, registry, relaxed, slabs, layers),
+        warnings=warnings,
+        prescreen=audit,
         alloy=study["alloy"],
         metal=study["metal"],
         number=cell.number,
@@ -155,7 +168,7 @@ def _warnings(
     if not relaxed.converged:
         warnings.append("the relaxation of the interface did not converge")
     for index, point in enumerate(registry):
-        if point.energy is None:
+        if point.energy is None and not point.left_out:
             warnings.append(f"registry {index} is missing: its calculation failed")
     for side, slab in slabs.items():
         if slab is None:

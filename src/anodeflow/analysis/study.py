@@ -13,7 +13,8 @@ def study_fields(
     Parameters
     ----------
     study
-        `campaign`, `system`, `reference`, if it is one `variant`, and `adsorbate` where there is one.
+        `campaign`, `system`, `reference`, if it is one `variant`, `adsorbate` where there is one, and the settings of
+        a `prescreen` if it has one, which join `settings`.
     backend
         Name of the backend file.
     code
@@ -28,6 +29,8 @@ def study_fields(
     dict
         The document's id and settings hash are content addresses: the same study made again has the same ones.
     """
+    if study.get("prescreen"):
+        settings = settings | {"prescreen": study["prescreen"]}
     return {
         "document_id": content_hash({"system": study["system"], "calculations": calculation_ids, "settings": settings}),
         "campaign": study["campaign"],

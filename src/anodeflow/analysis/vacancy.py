@@ -6,8 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from anodeflow.analysis.diffusion import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
+from anodeflow.analysis.prescreen import add_effort, barrier_entries
 from anodeflow.analysis.study import study_fields
-from anodeflow.analysis.vacancy_search import VacancySearch
+from anodeflow.analysis.vacancy_prescreen import note_relaxation, rename_step, stop_entries
+from anodeflow.analysis.vacancy_search import NOT_COMPUTED, VacancySearch
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc
@@ -46,21 +48,29 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
         converge), or if the hop, which was split as often as allowed, is refused for it.
     """
     hop, energies = search.hops[index], np.array(band.image_energies)
+    if index in search.waiting:
+        search.waiting.remove(index)
+    if search.audit is not None:
+        add_effort(search.audit.effort, [band])
+    hop.images, hop.band = band.images, band.band
+    lowest, least = int(np.argmin(energies)), DIP if band.converged else ROUGH_DIP
+    below = float(min(energies[0], energies[-1]) - energies[lowest])
+    image = lowest if below > least else deepest_dip(energies, least)
+    if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
+        search.calculation_ids[f"{hop.label} [{band.backend}]"] = band.id
+        return image
     hop.state = "done" if band.converged else "not converged"
     hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
     hop.barrier_forward = float(energies.max() - energies[0])
     hop.barrier_reverse = float(energies.max() - energies[-1])
     hop.profile = profile(band)
     hop.path_length = hop.profile[-1].distance
-    hop.images, hop.max_force = band.images, band.max_force
+    hop.max_force = band.max_force
     search.warnings += [f"{hop.label}: {warning}" for warning in band.warnings]
     search.calculation_ids[hop.label] = band.id
+    if band.band is not None:
+        search.calculation_ids[f"{hop.label} [{band.band.backend}]"] = band.band.id
     search.settings = band.settings
-    if index in search.waiting:
-        search.waiting.remove(index)
-    lowest, least = int(np.argmin(energies)), DIP if band.converged else ROUGH_DIP
-    below = float(min(energies[0], energies[-1]) - energies[lowest])
-    image = lowest if below > least else deepest_dip(energies, least)
     if image is None or search.splits[index] < MOST_SPLITS:
         return image
     if below > least:
@@ -94,7 +104,8 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         If the relaxation did not converge; the hop has failed then.
     """
     hop = search.hops[index]
-    energies = [point.energy for point in hop.profile]
+    known = bool(hop.profile)  # else only the potential's path is
+    energies = [point.energy for point in hop.profile] if known or hop.band is None else hop.band.energies
     below = min(energies[0], energies[-1]) - energies[image]
     where = f"image {image} lies {below:.3f} eV below both ends" if below > 0 else f"image {image} lies in a dip"
     if relaxed is None:
@@ -102,6 +113,7 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         return
     step = f"minimum on {hop.label}"
     search.calculation_ids[step] = relaxed.id
+    note_relaxation(search, step, relaxed)
     if not relaxed.converged:
         refuse(search, index, f"{where}; its relaxation did not converge", "failed")
         raise CalculationError(f"{where}; its relaxation did not converge; run it again to go on.")
@@ -110,6 +122,11 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         if largest_step(end.structure, structure) > SAME_STOP:
             continue
         words = stop_step(end)
+        if not known and end.energy - energy <= SAME_ENERGY:
+            hop.message = NOT_COMPUTED
+            search.waiting.append(index)
+            search.whole.append(index)
+            return
         if end.energy - energy > SAME_ENERGY:
             refuse(
                 search, index, f"{where} and relaxes to {end.energy - energy:.3f} eV below {words}, which is no minimum"
@@ -132,7 +149,7 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         layers=start.layers,
     )
     search.stops.append(stop)
-    search.calculation_ids[stop_step(stop)] = search.calculation_ids.pop(step)
+    rename_step(search, step, stop_step(stop))
     splits = search.splits[index] + 1
     ends = ((hop.initial, stop.index), (stop.index, hop.final))
     hop.split_into = [
@@ -155,6 +172,10 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
         `paths`, `barriers`.
     """
     interface = search.interface
+    audit = search.audit
+    if audit is not None:
+        audit.entries = stop_entries(search)
+        audit.entries += [entry for hop in search.hops for entry in barrier_entries(hop, hop.label)]
     paths = [_finished_path(search, path) for path in search.paths]
     formation = None
     if search.bulk_energy is not None:
@@ -176,6 +197,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
             search.calculation_ids,
         ),
         warnings=_warnings(search, paths, width),
+        prescreen=audit,
         element=study["element"],
         helper=study["helper"],
         start=study["start"],

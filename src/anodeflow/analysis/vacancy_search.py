@@ -23,6 +23,7 @@ from pymatgen.core import Structure
 from anodeflow.errors import InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interface import InterfaceDoc
+from anodeflow.schemas.prescreen import PrescreenAudit, PrescreenRecord
 from anodeflow.schemas.vacancy import (
     PathName,
     VacancyHop,
@@ -56,6 +57,13 @@ class VacancySearch(BaseModel):
     hops: list[VacancyHop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
     splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
     waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
+    whole: list[int] = Field(
+        default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
+    )
+    audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
+    records: dict[str, PrescreenRecord] = Field(
+        default_factory=dict, description="Step -> relaxation of the potential before that of DFT."
+    )
     paths: list[VacancyPath] = Field(description="Paths, as they were found: hops not split.")
     calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")

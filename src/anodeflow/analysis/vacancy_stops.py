@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from anodeflow.analysis.vacancy_prescreen import note_relaxation, rename_step
 from anodeflow.analysis.vacancy_search import VacancySearch
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
@@ -39,6 +40,7 @@ def settle(
         trial = search.trials[index]
         if relaxed is not None:
             search.calculation_ids[trial.label] = relaxed.id
+            note_relaxation(search, trial.label, relaxed)
             search.settings = relaxed.settings
         trial.state, trial.message = _judge(search, index, relaxed)
         if trial.state == "not converged":
@@ -114,7 +116,7 @@ def _take(search: VacancySearch, index: int, relaxed: CalculationDoc, asked: boo
         layers=layers,
     )
     search.stops.append(stop)
-    search.calculation_ids[stop_step(stop)] = search.calculation_ids.pop(trial.label)
+    rename_step(search, trial.label, stop_step(stop))
     for path in reached:
         path.stops.append(stop.index)
     if trial.path is not None:

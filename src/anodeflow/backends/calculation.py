@@ -20,7 +20,9 @@ from anodeflow.backends.progress import Progress, State, report
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc, Task
+from anodeflow.schemas.prescreen import PrescreenRecord
 from anodeflow.settings import get_settings
+from anodeflow.structures.transfer import largest_distance
 
 Document = TypeVar("Document", bound=CalculationDoc)
 
@@ -49,7 +51,7 @@ class CalculationMaker(Maker):
     options: dict[str, Any] = field(default_factory=dict)
 
     @placed_job(output_schema=CalculationDoc)
-    def make(self, structure: Structure, label: str = "") -> CalculationDoc:
+    def make(self, structure: Structure, label: str = "", prescreen: PrescreenRecord | None = None) -> CalculationDoc:
         """Compute `structure`, or return what was computed before.
 
         Parameters
@@ -58,6 +60,8 @@ class CalculationMaker(Maker):
             Start geometry; `selective_dynamics`, `magmom` and `lattice.pbc` count.
         label
             What it is, for people: shown in progress, status and report.
+        prescreen
+            Relaxation by a potential that `structure` comes from, for the document.
 
         Returns
         -------
@@ -68,7 +72,11 @@ class CalculationMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        return self.calculate(structure, label)
+        document = self.calculate(structure, label)
+        if prescreen is None:
+            return document
+        away = largest_distance(prescreen.structure, document.structure)
+        return document.model_copy(update={"prescreen": prescreen.model_copy(update={"displacement": away})})
 
     def calculate(self, structure: Structure, label: str = "") -> CalculationDoc:
         """Do at once, outside a workflow, what the job of :meth:`make` does."""

@@ -14,6 +14,11 @@ from anodeflow.backends.placement import placed_job
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
+from anodeflow.schemas.prescreen import BandRecord
+from anodeflow.structures.transfer import largest_distance
+
+FAR = 0.6
+"""How far an atom may move from the potential's saddle to that of the code before it is doubted, Å."""
 
 
 @dataclass
@@ -39,8 +44,10 @@ class NebMaker(Maker):
         energies: tuple[float, float],
         label: str = "",
         symmetry: PathSymmetry | None = None,
+        band: BandRecord | None = None,
+        tangent: list[list[float]] | None = None,
     ) -> NebDoc:
-        """Relax a path.
+        """Relax a path, or one saddle.
 
         Parameters
         ----------
@@ -53,6 +60,11 @@ class NebMaker(Maker):
             What it is, for people: shown in progress, status and report.
         symmetry
             Operation that turns the path round: only half of the images is then computed.
+        band
+            Path of a potential that `images` come from, for the document.
+        tangent
+            Direction of the path (n, 3) at the only image between the ends, of unit length: the image climbs along it
+            from the start. Without it, the direction follows from the three images.
 
         Returns
         -------
@@ -65,7 +77,8 @@ class NebMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        return self.calculate(images, energies, label, symmetry)
+        document = self.calculate(images, energies, label, symmetry, tangent)
+        return document if band is None else with_band(document, band)
 
     def calculate(
         self,
@@ -73,6 +86,7 @@ class NebMaker(Maker):
         energies: tuple[float, float],
         label: str = "",
         symmetry: PathSymmetry | None = None,
+        tangent: list[list[float]] | None = None,
     ) -> NebDoc:
         """Do at once, outside a workflow, what the job of :meth:`make` does."""
         from anodeflow.backends.load import from_recipe
@@ -80,13 +94,30 @@ class NebMaker(Maker):
         backend = from_recipe(self.backend)
         label = label or f"neb {images[0].composition.reduced_formula}"
         _check_path(images, label)
-        options = {
+        options: dict[str, Any] = {
             "energies": [float(energy) for energy in energies],
             "settings": backend.path.model_dump(),
             "symmetry": symmetry and symmetry.model_dump(),
         }
+        if tangent is not None:
+            options["tangent"] = tangent
         request = Request("neb", images[0], tuple(images), options)
         return compute(backend, request, label, NebDoc, _neb_document)
+
+
+def with_band(document: NebDoc, band: BandRecord) -> NebDoc:
+    """Return the document of a path with the potential's path it started from, and warnings on what became of it."""
+    warnings = list(document.warnings)
+    if band.mode == "saddle":
+        if document.energy < max(document.image_energies[0], document.image_energies[-1]):
+            warnings.append("the saddle lies below an end: compute the whole path (paths: band)")
+        away = largest_distance(document.initial_images[1], document.images[1])
+        if away > FAR:
+            warnings.append(
+                f"the saddle lies {away:.2f} Å from where {band.backend} has it: it may be another one; compute the "
+                "whole path (paths: band)"
+            )
+    return document.model_copy(update={"band": band, "warnings": warnings})
 
 
 def _check_path(images: list[Structure], label: str) -> None:

@@ -52,7 +52,8 @@ def run_neb(
     options
         `energies` of the two ends (eV); `settings`: `force_threshold`, `climb_below` (eV/Å), `spring_constant`
         (eV/Å²), `max_steps` (iterations of the band), `curvature` (eV/Å²), `max_displacement` (Å); `symmetry`: none, or
-        `rotation`, `translation`, `permutation` (:class:`anodeflow.schemas.neb.PathSymmetry`).
+        `rotation`, `translation`, `permutation` (:class:`anodeflow.schemas.neb.PathSymmetry`). With `tangent` (n, 3),
+        of unit length, there is one image between the ends, which climbs along it from the start.
     steps_file
         Record of evaluated images: read first, then appended to.
     attempt, writes, extra, on_step
@@ -85,7 +86,10 @@ def run_neb(
             image.calc = SinglePointCalculator(image, energy=energy, forces=np.zeros((len(image), 3)))
         else:
             image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
-    band = _Band(images, symmetry, settings["spring_constant"])
+    if options.get("tangent") is None:
+        band = _Band(images, symmetry, settings["spring_constant"])
+    else:
+        band = _Climber(images, symmetry, np.array(options["tangent"]))
     converged, residual = _relax(band, settings)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
@@ -160,6 +164,31 @@ class _Band(NEB):
         if len(forces) % 2:
             forces[half] = (forces[half] + turned[half]) / 2
         return forces.reshape(-1, 3)
+
+
+class _Climber(_Band):
+    """One image that climbs along a fixed direction, down in all others: to a saddle that is nearly known.
+
+    The force along the direction is turned round. What vanishes then is the whole force, so the direction decides
+    whether the image gets to the saddle, not where the saddle is.
+    """
+
+    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, tangent: np.ndarray) -> None:
+        if len(images) != 3:
+            raise ValueError(f"one image climbs along a given direction, not {len(images) - 2}")
+        super().__init__(images, symmetry, 0.0)
+        self.climb, self.tangent = True, tangent
+
+    def get_forces(self) -> np.ndarray:
+        """Return the forces (atoms, 3), eV/Å, that lead to the saddle; with a symmetry, those that keep to it."""
+        image = self.images[1]
+        forces = image.get_forces(apply_constraint=True)
+        self.emax = image.get_potential_energy()  # ASE's optimisers ask the band for it
+        forces = forces - 2 * np.vdot(forces, self.tangent) * self.tangent
+        if self.symmetry is None:
+            return forces
+        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
+        return (forces + forces[permutation] @ rotation.T) / 2
 
 
 class RecordedCalculator(Calculator):

@@ -23,6 +23,9 @@ def check(
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
+    prescreen: str | None = typer.Option(
+        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
@@ -40,7 +43,7 @@ def check(
 
     from anodeflow.campaign import Campaign
 
-    campaign = Campaign.from_file(file, backend, without)
+    campaign = Campaign.from_file(file, backend, without, prescreen)
     plan = campaign.plan()
     planned = list(plan.calculations.values())
     if output == "json":

@@ -16,6 +16,9 @@ def run(
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
+    prescreen: str | None = typer.Option(
+        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress, only the table at the end."),
 ) -> None:
     """Run a campaign here, with progress, and print its results.
@@ -37,7 +40,7 @@ def run(
     from anodeflow.settings import get_settings
 
     console = Console()
-    campaign = Campaign.from_file(file, backend, without)
+    campaign = Campaign.from_file(file, backend, without, prescreen)
     planned = [calculation for calculation in campaign.check() if calculation.number]
     settings = get_settings()
     if not quiet:

@@ -1,6 +1,7 @@
 """``anodeflow submit``: hands a campaign to jobflow-remote."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -21,6 +22,9 @@ def submit(
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
+    prescreen: str | None = typer.Option(
+        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+    ),
     again: bool = typer.Option(False, "--again", help="Put a campaign that failed into the queue anew, as a whole."),
 ) -> None:
     """Hand a campaign to a cluster; this command ends at once, and the jobs go on.
@@ -35,14 +39,21 @@ def submit(
     from anodeflow.execution.runner import runner_state
     from anodeflow.execution.submit import submit_campaign
 
-    if backend and Path(backend).suffix and Path(backend).is_file():
-        backend = str(Path(backend).resolve())  # a retry may be asked for from another folder
-    campaign = Campaign.from_file(file, backend, without)
+    backend, prescreen = (_whole_path(name) for name in (backend, prescreen))
+    campaign = Campaign.from_file(file, backend, without, prescreen)
     with open_project(project) as remote:  # its errors first: checking a campaign takes a while
         remote.worker(worker)
         _, sentence = runner_state(remote)
-    note = submit_campaign(campaign, project, worker, mlip_worker, backend=backend, without=without, again=again)
+    given: dict[str, Any] = {"backend": backend, "without": without, "prescreen": prescreen, "again": again}
+    note = submit_campaign(campaign, project, worker, mlip_worker, **given)
     for remark in campaign.notes:
         typer.echo(remark)
     typer.echo(f"Campaign {note.campaign}, backend {note.backend}: {note.jobs} jobs in the queue of project {project}.")
     typer.echo(f"{sentence[0].upper()}{sentence[1:]}. Next: anodeflow status {note.campaign}")
+
+
+def _whole_path(name: str | None) -> str | None:
+    """Return a backend as it can be found from another folder, where a retry may be asked for."""
+    if name and Path(name).suffix and Path(name).is_file():
+        return str(Path(name).resolve())
+    return name

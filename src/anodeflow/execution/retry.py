@@ -166,12 +166,13 @@ def _submit_again(note: Submission) -> str:
 
     if not note.file:
         raise InputError(f"campaign {note.campaign} was made in Python: submit it again from there, with again=True.")
-    campaign = Campaign.from_file(note.file, note.backend_option, note.without)
+    campaign = Campaign.from_file(note.file, note.backend_option, note.without, note.prescreen_option)
     submit_campaign(
         campaign,
         *(note.project, note.worker, note.mlip_worker),
         backend=note.backend_option,
         without=note.without,
+        prescreen=note.prescreen_option,
         again=True,
     )
     return f"{note.campaign}: submitted again; what is computed already is found"

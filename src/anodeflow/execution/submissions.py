@@ -19,6 +19,7 @@ class Submission(BaseModel):
     file: str = Field(default="", description="Campaign file.")
     backend_option: str | None = Field(default=None, description="Backend instead of the file's.")
     without: list[str] = Field(default=[], description="Studies left out by name.")
+    prescreen_option: str | None = Field(default=None, description="Prescreen instead of the file's.")
     project: str = Field(description="Project of jobflow-remote.")
     worker: str = Field(description="Its worker.")
     mlip_worker: str | None = Field(default=None, description="Worker of calculations with machine-learned potentials.")

@@ -25,6 +25,7 @@ def submit_campaign(
     *,
     backend: str | None = None,
     without: Sequence[str] = (),
+    prescreen: str | None = None,
     again: bool = False,
 ) -> Submission:
     """Put a campaign into the queue of a project; what is computed already will be found, not computed again.
@@ -39,8 +40,8 @@ def submit_campaign(
         Name of its worker.
     mlip_worker
         Worker of calculations with a machine-learned potential; default: `worker`.
-    backend, without
-        Backend and studies left out as the campaign was read from its file, for the note.
+    backend, without, prescreen
+        Backend, studies left out and prescreen with which the campaign was read from its file, for the note.
     again
         Put it anew in the place of one that failed.
 
@@ -66,6 +67,7 @@ def submit_campaign(
                 file=str(campaign.path.resolve()) if campaign.path else "",
                 backend_option=backend,
                 without=list(without),
+                prescreen_option=prescreen,
                 project=project,
                 worker=worker,
                 mlip_worker=mlip_worker,

@@ -19,6 +19,7 @@ from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
+from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 from anodeflow.schemas.vacancy import VacancyDoc, VacancyHop, VacancyPath, VacancyStop, VacancyTrial
@@ -27,7 +28,10 @@ __all__ = [
     "AdatomState",
     "AdsorbedSite",
     "AdsorptionDoc",
+    "AuditEntry",
+    "BandRecord",
     "CalculationDoc",
+    "Candidate",
     "ChargeDifference",
     "ChargeTransferDoc",
     "CompactGrid",
@@ -38,6 +42,7 @@ __all__ = [
     "DiffractionPeak",
     "DiffusionPath",
     "Diffusivity",
+    "Effort",
     "ElectrochemistryDoc",
     "ExchangePoint",
     "Hop",
@@ -53,6 +58,8 @@ __all__ = [
     "OrderingsDoc",
     "PathSymmetry",
     "PhaseCapacity",
+    "PrescreenAudit",
+    "PrescreenRecord",
     "ProfilePoint",
     "RankedOrdering",
     "RegistryPoint",

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.schemas.prescreen import PrescreenRecord
+
 Task = Literal["relax", "relax_cell", "static", "density", "neb"]
 """What is done to the structure.
 
@@ -56,6 +58,9 @@ class CalculationDoc(BaseModel):
     restarts: int = Field(default=0, description="How often it went on after an interruption.")
     remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    prescreen: PrescreenRecord | None = Field(
+        default=None, description="Relaxation by a potential from whose result it started; none: there was none."
+    )
     directory: str = Field(description="Folder with input, log and steps of the calculation.")
     finished_at: str = Field(description="Time of the end, UTC, ISO 8601.")
 

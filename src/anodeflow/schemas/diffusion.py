@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.schemas.prescreen import BandRecord
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 
@@ -63,6 +64,11 @@ class Hop(BaseModel):
     barrier_reverse: float | None = Field(default=None, description="Saddle minus final minimum, eV.")
     path_length: float | None = Field(default=None, description="Length of the whole path, Å.")
     profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
+    band: BandRecord | None = Field(
+        default=None,
+        description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
+        "`images` are the ends and the saddle.",
+    )
     images: list[Structure] = Field(default_factory=list, description="Images; the adatom is the last atom.")
     max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
 

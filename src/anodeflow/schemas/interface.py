@@ -34,8 +34,9 @@ class RegistryPoint(BaseModel):
     displacement: list[float] = Field(description="The same, Cartesian x and y (2,), Å.")
     copies: int = Field(default=1, description="Shifts of the grid that are equivalent to this one, itself included.")
     energy: float | None = Field(
-        description="Energy relative to the lowest shift, eV per cell; none: the calculation failed."
+        description="Energy relative to the lowest shift, eV per cell; none: the calculation failed, or was left out."
     )
+    left_out: bool = Field(default=False, description="Whether a prescreen left it out.")
 
 
 class MiddleLayer(BaseModel):

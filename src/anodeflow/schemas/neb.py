@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.prescreen import BandRecord
 
 
 class PathSymmetry(BaseModel):
@@ -37,3 +38,12 @@ class NebDoc(CalculationDoc):
     )
     climbing_image: int = Field(description="Index of the image that climbed: the highest one.")
     computed_images: int = Field(description="Number of images that were computed: half of them on a symmetric path.")
+    band: BandRecord | None = Field(
+        default=None,
+        description="Path of a potential from which it started. Where DFT climbed from the potential's saddle alone, "
+        "`images` are the two minima and the saddle, all three by DFT, and the path between them is here.",
+    )
+    by_potential: bool = Field(
+        default=False,
+        description="Whether all energies are the potential's: its path has a minimum on the way, which comes first.",
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.schemas.rows import ResultRow
 
 
@@ -29,6 +30,9 @@ class StudyDoc(BaseModel):
         "study itself. The system of a variant is called `Li(001) [layers 5]`.",
     )
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    prescreen: PrescreenAudit | None = Field(
+        default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
+    )
 
     @abstractmethod
     def rows(self) -> list[ResultRow]:

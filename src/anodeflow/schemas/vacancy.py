@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.schemas.diffusion import ProfilePoint
+from anodeflow.schemas.prescreen import BandRecord
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 
@@ -82,6 +83,11 @@ class VacancyHop(BaseModel):
     barrier_reverse: float | None = Field(default=None, description="Saddle minus final stop, eV.")
     path_length: float | None = Field(default=None, description="Length of the whole path of all atoms, Å.")
     profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
+    band: BandRecord | None = Field(
+        default=None,
+        description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
+        "`images` are the stops and the saddle.",
+    )
     images: list[Structure] = Field(default_factory=list, description="Images, the two stops first and last.")
     max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
 

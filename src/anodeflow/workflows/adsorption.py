@@ -3,21 +3,26 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import CURRENT_JOB, Flow, Job, JobConfig, Maker, OnMissing, Response, job
+from jobflow import Flow, Job, Maker, Response, job
 from pymatgen.core import Structure
 
 from anodeflow.analysis.adsorption import adsorption_document
+from anodeflow.analysis.adsorption_prescreen import audited, rank_sites
+from anodeflow.analysis.prescreen import record_of
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
+from anodeflow.schemas.prescreen import Candidate
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.host import HostLattice
 from anodeflow.structures.site_choice import SiteChoice, same_sites
 from anodeflow.structures.sites import AdsorptionSite, add_adsorbate, adsorption_sites
 from anodeflow.structures.slabs import SlabCell
 from anodeflow.structures.spec import SlabSpec
-from anodeflow.workflows.identity import with_stable_uuids
+from anodeflow.structures.transfer import transferred
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker
 from anodeflow.workflows.references import atom_job, bulk_job, slab_flow
+from anodeflow.workflows.steps import named, replaced
 
 
 @dataclass
@@ -46,6 +51,9 @@ class AdsorptionMaker(Maker):
         False for backends that cannot treat isolated atoms; the document says so.
     choice
         Sites to study; none: all.
+    prescreen
+        Potential that relaxes all of them first and hands on the best; none: there is none. `relax` and `slab` of
+        :meth:`make` are then relaxations that it precedes.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with.
     variant
@@ -62,6 +70,7 @@ class AdsorptionMaker(Maker):
     atom_box: tuple[float, float, float] = BOX
     atom_reference_reliable: bool = True
     choice: SiteChoice | None = None
+    prescreen: Prescreen | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -109,7 +118,8 @@ class AdsorptionMaker(Maker):
             else:
                 own_bulk = bulk_job(self.relax_cell, structure, structure.composition.reduced_formula)
                 jobs.append(own_bulk)
-            slab = slab_flow(self.relax, own_bulk.output.structure, self.slab, host, system)
+            relax = self.relax if self.prescreen is None else PrescreenedRelaxMaker(self.prescreen, self.relax)
+            slab = slab_flow(relax, own_bulk.output.structure, self.slab, host, system)
             jobs.append(slab)
         study = {
             "campaign": self.campaign,
@@ -122,9 +132,10 @@ class AdsorptionMaker(Maker):
             "choice": self.choice,
             "variant": self.variant,
         }
-        sites = relax_on_sites(
-            self.relax, slab.output["cell"], slab.output["calculation"], atom.output, bulk.output, study
-        )
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+        references = slab.output["cell"], slab.output["calculation"], atom.output, bulk.output
+        sites = relax_on_sites(self.relax, *references, study, self.prescreen)
         which = "all sites" if self.choice is None else f"sites {', '.join(map(str, self.choice.numbers))}"
         sites.name = f"{system}: {self.adsorbate} on {which}"
         return Flow([*jobs, sites], output=sites.output, name=f"{system}: {self.name}")
@@ -138,8 +149,11 @@ def relax_on_sites(
     atom: CalculationDoc,
     bulk: CalculationDoc,
     study: dict[str, Any],
+    prescreen: Prescreen | None = None,
 ) -> Response:
     """Find the distinct sites of the relaxed slab and replace itself by their relaxations and the document.
+
+    With a prescreen, by those of the potential, and the choice of what is handed on.
 
     Raises
     ------
@@ -154,19 +168,77 @@ def relax_on_sites(
             there = ", ".join(f"{site.index} ({site.label})" for site in sites)
             raise CalculationError(f"{system}: the relaxed slab has none of the chosen sites: it has {there}.")
         sites = chosen
+    if prescreen is not None:
+        return _by_potential(prescreen, relax, cell, slab, atom, bulk, sites, study)
     jobs = []
     for site in sites:
-        label = f"{system}: {adsorbate} at site {site.index} ({site.label})"
-        structure = add_adsorbate(slab.structure, site, adsorbate, magmom=1.0 if study["spin_polarized"] else None)
-        relaxed = relax.make(structure, label=label)
-        relaxed.name = label
-        jobs.append(relaxed)
-    document = collect_adsorption(cell, slab, atom, bulk, sites, [relaxed.output for relaxed in jobs], study)
-    document.name = f"{system}: adsorption document"
+        label = _label(site, study)
+        jobs.append(named(relax.make(_adsorbed(slab, site, study), label=label), label))
     # One site that fails does not take the others with it: it is missing from the document, which says so.
-    document.config = JobConfig(on_missing_references=OnMissing.NONE)
-    flow = Flow([*jobs, document], output=document.output, name=f"{system}: sites")
-    return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
+    document = collect_adsorption(cell, slab, atom, bulk, sites, [relaxed.output for relaxed in jobs], study)
+    return replaced([*jobs, document], document, f"{system}: sites")
+
+
+def _by_potential(
+    prescreen: Prescreen,
+    relax: Maker,
+    cell: SlabCell,
+    slab: CalculationDoc,
+    atom: CalculationDoc,
+    bulk: CalculationDoc,
+    sites: list[AdsorptionSite],
+    study: dict[str, Any],
+) -> Response:
+    """Relax the adatom on all sites with the potential, and what its binding energies refer to."""
+    jobs: dict[str, Job] = {}
+    for site in sites:
+        label = prescreen.label(_label(site, study))
+        jobs[f"site {site.index}"] = named(prescreen.relax.make(_adsorbed(slab, site, study), label=label), label)
+    for step, maker, reference in (("atom", prescreen.static, atom), ("bulk", prescreen.relax_cell, bulk)):
+        label = prescreen.label(f"{study['adsorbate']} {step}")
+        jobs[step] = named(maker.make(reference.structure, label=label), label)
+    found = {step: made.output for step, made in jobs.items()}
+    last = hand_on_sites(relax, cell, slab, atom, bulk, sites, found, study)
+    return replaced([*jobs.values(), last], last, f"{study['system']}: sites by {prescreen.backend}")
+
+
+@job
+def hand_on_sites(
+    relax: Maker,
+    cell: SlabCell,
+    slab: CalculationDoc,
+    atom: CalculationDoc,
+    bulk: CalculationDoc,
+    sites: list[AdsorptionSite],
+    found: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response:
+    """Merge and rank what the potential found, and relax the best sites from there."""
+    candidates = rank_sites(slab, sites, found, study)
+    handed_on = {each.step for each in candidates if each.handed_on}
+    chosen = [site for site in sites if f"site {site.index}" in handed_on]
+    jobs = []
+    for site in chosen:
+        label, start, before = _label(site, study), _adsorbed(slab, site, study), found[f"site {site.index}"]
+        options = {}
+        if before is not None:
+            known = None if slab.prescreen is None else slab.prescreen.structure
+            start = transferred(start, before.structure, slab.structure, known)
+            options["prescreen"] = record_of(before)
+        jobs.append(named(relax.make(start, label=label, **options), label))
+    outputs = [made.output for made in jobs]
+    document = collect_adsorption(cell, slab, atom, bulk, chosen, outputs, study, candidates, found)
+    return replaced([*jobs, document], document, f"{study['system']}: sites")
+
+
+def _label(site: AdsorptionSite, study: dict[str, Any]) -> str:
+    return f"{study['system']}: {study['adsorbate']} at site {site.index} ({site.label})"
+
+
+def _adsorbed(slab: CalculationDoc, site: AdsorptionSite, study: dict[str, Any]) -> Structure:
+    """Return the relaxed slab with the adatom put on a site."""
+    magmom = 1.0 if study["spin_polarized"] else None
+    return add_adsorbate(slab.structure, site, study["adsorbate"], magmom=magmom)
 
 
 @job(output_schema=AdsorptionDoc)
@@ -178,8 +250,10 @@ def collect_adsorption(
     sites: list[AdsorptionSite],
     relaxed: list[CalculationDoc | None],
     study: dict[str, Any],
+    candidates: list[Candidate] | None = None,
+    found: dict[str, CalculationDoc | None] | None = None,
 ) -> AdsorptionDoc:
-    """Put the document together from the finished calculations.
+    """Put the document together from the finished calculations, those of a potential included.
 
     Raises
     ------
@@ -188,4 +262,8 @@ def collect_adsorption(
     """
     if not any(relaxed):
         raise CalculationError(f"{study['system']}: no site of {study['adsorbate']} could be relaxed; see the sites.")
-    return adsorption_document(cell, slab, atom, bulk, sites, relaxed, study)
+    document = adsorption_document(cell, slab, atom, bulk, sites, relaxed, study)
+    if candidates is None:
+        return document
+    done = {f"site {site.index}": each for site, each in zip(sites, relaxed, strict=True)}
+    return audited(document, slab, done, candidates, found or {})

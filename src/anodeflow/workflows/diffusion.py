@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from pymatgen.core import Structure
 
 from anodeflow.analysis.diffusion import migration_document, record_band
-from anodeflow.analysis.hop_ends import finish_end, hop_ends, split_hop
+from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
+from anodeflow.analysis.prescreen import add_effort, start_audit, start_record
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
@@ -16,6 +18,7 @@ from anodeflow.schemas.diffusion import MigrationDoc
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.structures.minima import pushed
 from anodeflow.structures.path import first_path
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -42,6 +45,8 @@ class DiffusionMaker(Maker):
         Attempt frequency of all hops, 1/s.
     temperatures
         Temperatures of rates and diffusivity, K.
+    prescreen
+        Potential that relaxes ends and paths first, and evaluates the adatoms pushed off sites; none: there is none.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
         of the adsorption study.
@@ -57,6 +62,7 @@ class DiffusionMaker(Maker):
     images: int = 5
     prefactor: float = 1e13
     temperatures: tuple[float, ...] | list[float] = (300.0,)
+    prescreen: Prescreen | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -85,7 +91,10 @@ class DiffusionMaker(Maker):
             "prefactor": self.prefactor,
             "temperatures": list(self.temperatures),
         }
-        makers = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            makers = self.prescreen.makers(makers) | {"static": self.prescreen.static}
         start = push_adatoms(makers, adsorption, study)
         start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
@@ -129,7 +138,11 @@ def connect_minima(
     study: dict[str, Any],
 ) -> Response:
     """Find the distinct hops between the minima and compute them."""
-    return _next_round(makers, start_search(adsorption, tests, results), study)
+    search = start_search(adsorption, tests, results)
+    search.audit = start_audit(study.get("prescreen"))
+    if search.audit is not None:
+        add_effort(search.audit.effort, results, potential=True)
+    return _next_round(makers, search, study)
 
 
 @job
@@ -156,13 +169,13 @@ def review_bands(
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or end with the document."""
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, Flow | Job] = {}
     images: dict[str, int] = {}
     for key, band in bands.items():
         dip = record_band(search, int(key), band) if band is not None else None
         if band is not None and dip is not None:
             label = f"{_of(study)} minimum on hop {key}"
-            jobs[key] = named(makers["relax"].make(band.images[dip], label=label), label)
+            jobs[key] = _relaxation(makers, search, band.images[dip], label, by_potential=band.by_potential)
             images[key] = dip
     search.waiting = []
     if not jobs:
@@ -188,6 +201,7 @@ def split_hops(
             hop.message = f"image {image} lies in a dip and could not be relaxed: `anodeflow status` says why"
             continue
         search.calculation_ids[f"minimum on hop {key}"] = found.id
+        _count(search, found)
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
@@ -209,7 +223,7 @@ def _next_round(
 ) -> Response:
     """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
     failed = dict(failures or {})
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, Flow | Job] = {}
     for index in list(search.waiting):
         try:
             ends = hop_ends(search, index)
@@ -218,7 +232,7 @@ def _next_round(
             continue
         if ends.guessed:
             label = f"{_of(study)} end of hop {index}"
-            jobs[str(index)] = named(makers["relax"].make(ends.final, label=label), label)
+            jobs[str(index)] = _relaxation(makers, search, ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
     told = failure_jobs(failed)
@@ -248,6 +262,7 @@ def _bands(
             if end is not None:
                 final, energy = finish_end(search, index, ends, end), end.energy
                 search.calculation_ids[f"end {index}"] = end.id
+                _count(search, end)
             images = study["images"]
             path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
         except AnodeflowError as error:
@@ -255,7 +270,10 @@ def _bands(
             continue
         label = f"{_of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
-        jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry), label)
+        # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
+        alone = index in search.whole or search.splits[index] >= MOST_SPLITS
+        options = {"whole": True} if search.audit is not None and alone else {}
+        jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
     if jobs:
@@ -263,6 +281,21 @@ def _bands(
     else:
         last = collect_diffusion(search, study, outputs)
     return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+
+
+def _relaxation(
+    makers: dict[str, Maker], search: HopSearch, structure: Structure, label: str, by_potential: bool = True
+) -> Flow | Job:
+    """Return the relaxation of an adatom on the slab; of an image that DFT found, by DFT alone."""
+    maker = makers["relax"]
+    if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
+        maker = maker.then
+    return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption))
+
+
+def _count(search: HopSearch, found: CalculationDoc) -> None:
+    if search.audit is not None:
+        add_effort(search.audit.effort, [found])
 
 
 def _give_up(

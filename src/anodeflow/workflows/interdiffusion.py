@@ -7,12 +7,14 @@ from typing import Any
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.analysis.interdiffusion import PLATEAU_TOLERANCE, interdiffusion_document
+from anodeflow.analysis.prescreen import start_record
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interdiffusion import InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceDoc
 from anodeflow.structures.exchange import Exchange, check_depth, exchanged, find_exchanges
-from anodeflow.workflows.steps import failure_jobs, named, replaced
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.workflows.steps import failure_jobs, replaced
 
 
 @dataclass
@@ -36,6 +38,8 @@ class InterdiffusionMaker(Maker):
     there_and_back
         Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
         whether the interface has changed otherwise, and doubles the work.
+    prescreen
+        Potential that relaxes first; none: there is none.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
         of the interface.
@@ -50,6 +54,7 @@ class InterdiffusionMaker(Maker):
     samples: int = 1
     plateau_tolerance: float = PLATEAU_TOLERANCE
     there_and_back: bool = False
+    prescreen: Prescreen | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -79,7 +84,11 @@ class InterdiffusionMaker(Maker):
             "plateau_tolerance": self.plateau_tolerance,
             "there_and_back": self.there_and_back,
         }
-        start = exchange_atoms(self.relax, interface, study)
+        relax = self.relax
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            relax = PrescreenedRelaxMaker(self.prescreen, relax)
+        start = exchange_atoms(relax, interface, study)
         start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
 
@@ -112,7 +121,7 @@ def exchange_atoms(relax: Maker, interface: InterfaceDoc, study: dict[str, Any])
     for exchange in exchanges:
         label = f"{system}: {element} at {exchange.step}"
         structure = exchanged(interface.structure, exchange.alloy_atom, exchange.metal_atom)
-        jobs.append(named(relax.make(structure, label=label), label))
+        jobs.append(relaxation(relax, structure, label, interface.structure, start_record(interface)))
     told = failure_jobs(failures)
     missing = [str(error) for error in failures.values()]
     outputs = [each.output for each in jobs]
@@ -135,12 +144,13 @@ def undo_exchanges(
     failed: Sequence[None] = (),
 ) -> Response:
     """Put the atoms of every relaxed exchange back and relax once more."""
-    returns: dict[str, Job] = {}
+    returns: dict[str, Flow | Job] = {}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is not None:
             label = f"{study['system']}: {study['element']} at {exchange.step} and back"
             structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
-            returns[exchange.step] = named(relax.make(structure, label=label), label)
+            record = start_record(interface)
+            returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
     outputs = {step: made.output for step, made in returns.items()}
     last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs)
     return replaced([*returns.values(), last], last, f"{study['system']}: exchanges of {study['element']} undone")

@@ -7,14 +7,17 @@ import numpy as np
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.analysis.interface import interface_document
+from anodeflow.analysis.interface_prescreen import lowest_shift, rank_shifts, record_shifts
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interface import InterfaceDoc, RegistryPoint, Side
+from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.structures.host import HostLattice
 from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.structures.interfaces import InterfaceCell, build_interface
 from anodeflow.structures.rattle import rattled
 from anodeflow.structures.registry import distinct_shifts, shift_metal
+from anodeflow.workflows.prescreen import Prescreen
 from anodeflow.workflows.steps import named, replaced
 
 
@@ -34,6 +37,9 @@ class InterfaceMaker(Maker):
         Which interface; its termination a number.
     alloy, metal
         Names of both crystals, for the document.
+    prescreen
+        Potential that evaluates all lateral shifts, of which the best are handed on, and relaxes first; none: there is
+        none.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system,
         alloy/metal.
@@ -47,6 +53,7 @@ class InterfaceMaker(Maker):
     spec: InterfaceSpec = field(default_factory=InterfaceSpec)
     alloy: str = ""
     metal: str = ""
+    prescreen: Prescreen | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -90,7 +97,10 @@ class InterfaceMaker(Maker):
             "metal": self.metal,
             "spec": self.spec.model_dump(mode="json"),
         }
-        makers = {"relax": self.relax, "static": self.static}
+        makers: dict[str, Maker] = {"relax": self.relax, "static": self.static}
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            makers = self.prescreen.makers(makers) | {"scan": self.prescreen.static}
         start = named(scan_registry(makers, alloy_bulk, metal_bulk, alloy_host, metal_host, study), f"{system}: match")
         return Flow([start], output=start.output, name=f"{system}: {self.name}")
 
@@ -126,14 +136,58 @@ def scan_registry(
         )
         for shift in shifts
     ]
-    jobs = []
-    for index, shift in enumerate(shifts):
-        label = f"{system}: registry {index}"
-        shifted = shift_metal(cell.structure, cell.side, shift.displacement)
-        jobs.append(named(makers["static"].make(shifted, label=label), label))
     bulks = {"alloy bulk": alloy_bulk.id, "metal bulk": metal_bulk.id}
+    if "scan" in makers:
+        jobs = _evaluate(makers["scan"], cell, points, list(range(len(points))), study, f" [{_potential(study)}]")
+        last = hand_on_shifts(makers, cell, points, [each.output for each in jobs], bulks, study)
+        return replaced([*jobs, last], last, f"{system}: registry by {_potential(study)}")
+    jobs = _evaluate(makers["static"], cell, points, list(range(len(points))), study)
     last = relax_interface(makers, cell, points, [each.output for each in jobs], bulks, study)
     return replaced([*jobs, last], last, f"{system}: registry")
+
+
+def _evaluate(
+    static: Maker,
+    cell: InterfaceCell,
+    points: list[RegistryPoint],
+    which: list[int],
+    study: dict[str, Any],
+    by: str = "",
+) -> list[Job]:
+    """Return one job a lateral shift, nothing relaxed."""
+    jobs = []
+    for index in which:
+        label = f"{study['system']}: registry {index}{by}"
+        shifted = shift_metal(cell.structure, cell.side, np.array(points[index].displacement))
+        jobs.append(named(static.make(shifted, label=label), label))
+    return jobs
+
+
+def _potential(study: dict[str, Any]) -> str:
+    return str(study["prescreen"]["backend"])
+
+
+@job
+def hand_on_shifts(
+    makers: dict[str, Maker],
+    cell: InterfaceCell,
+    points: list[RegistryPoint],
+    found: list[CalculationDoc | None],
+    calculation_ids: dict[str, str],
+    study: dict[str, Any],
+) -> Response:
+    """Evaluate by DFT the shifts that the potential finds lowest, unless it leaves one alone."""
+    audit = rank_shifts(points, found, study)
+    which = [int(each.step.split()[1]) for each in audit.candidates if each.handed_on]
+    calculation_ids |= {
+        f"registry {index} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
+    }
+    jobs = _evaluate(makers["static"], cell, points, which, study) if len(which) > 1 else []
+    results: list[Any] = [None] * len(points)
+    for index, made in zip(which, jobs, strict=False):
+        results[index] = made.output
+    last = relax_interface(makers, cell, points, results, calculation_ids, study, audit)
+    return replaced([*jobs, last], last, f"{study['system']}: registry")
 
 
 @job
@@ -144,8 +198,11 @@ def relax_interface(
     results: list[CalculationDoc | None],
     calculation_ids: dict[str, str],
     study: dict[str, Any],
+    audit: PrescreenAudit | None = None,
 ) -> Response:
     """Relax the interface at the best shift, and each side alone in the same cell.
+
+    With the `audit` of a prescreen there are results only of the shifts that were handed on.
 
     Raises
     ------
@@ -154,16 +211,23 @@ def relax_interface(
     """
     system = study["system"]
     done = {index: result for index, result in enumerate(results) if result is not None}
-    if not done:
+    if not done and (audit is None or lowest_shift(audit) is None):
         raise CalculationError(f"{system}: no lateral shift could be evaluated; see the registry steps.")
-    best = min(done, key=lambda index: done[index].energy)
+    if done:
+        best = min(done, key=lambda index: done[index].energy)
+    else:
+        assert audit is not None
+        best = lowest_shift(audit) or 0
+        points[best].energy = 0.0
+    if audit is not None:
+        record_shifts(audit, points, done)
     for index, result in done.items():
         points[index].energy = result.energy - done[best].energy
         calculation_ids[f"registry {index}"] = result.id
     shifted = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
     start = rattled(shifted, study["spec"]["rattle"])
     whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")
-    jobs: list[Job] = [whole]
+    jobs: list[Flow | Job] = [whole]
     slabs: dict[str, OutputReference] = {}
     sides: tuple[Side, Side] = ("alloy", "metal")
     for side in sides:
@@ -172,7 +236,7 @@ def relax_interface(
         alone.remove_sites([index for index, where in enumerate(cell.side) if where != side])
         jobs.append(named(makers["relax"].make(alone, label=label), label))
         slabs[side] = jobs[-1].output
-    last = collect_interface(cell, points, best, whole.output, slabs, calculation_ids, study)
+    last = collect_interface(cell, points, best, whole.output, slabs, calculation_ids, study, audit)
     return replaced([*jobs, last], last, f"{system}: relaxation")
 
 
@@ -185,6 +249,7 @@ def collect_interface(
     slabs: dict[Side, CalculationDoc | None],
     calculation_ids: dict[str, str],
     study: dict[str, Any],
+    audit: PrescreenAudit | None = None,
 ) -> InterfaceDoc:
     """Put the document together.
 
@@ -195,4 +260,4 @@ def collect_interface(
     """
     if relaxed is None:
         raise CalculationError(f"{study['system']}: the interface could not be relaxed; see that step.")
-    return interface_document(cell, points, best, relaxed, slabs, calculation_ids, study)
+    return interface_document(cell, points, best, relaxed, slabs, calculation_ids, study, audit)

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from pymatgen.core import Structure
 
-from anodeflow.analysis.vacancy import record_band, split_hop, vacancy_document
+from anodeflow.analysis.prescreen import start_record
+from anodeflow.analysis.vacancy import MOST_SPLITS, record_band, split_hop, vacancy_document
+from anodeflow.analysis.vacancy_prescreen import begin_audit
 from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
 from anodeflow.analysis.vacancy_stops import settle
 from anodeflow.errors import AnodeflowError, CalculationError
@@ -16,6 +19,7 @@ from anodeflow.schemas.neb import NebDoc
 from anodeflow.schemas.vacancy import PathName, VacancyDoc
 from anodeflow.structures.path import first_path
 from anodeflow.structures.vacancy import released, unwrapped
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -50,6 +54,8 @@ class VacancyMaker(Maker):
         Paths that are followed: I, II.
     barriers
         Whether the paths of the hops are computed; without them only the energies of the stops are.
+    prescreen
+        Potential that relaxes stops and paths first; none: there is none.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
         of the interface.
@@ -68,6 +74,7 @@ class VacancyMaker(Maker):
     images: int = 5
     paths: tuple[PathName, ...] | list[PathName] = ("I", "II")
     barriers: bool = True
+    prescreen: Prescreen | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -93,7 +100,11 @@ class VacancyMaker(Maker):
         keys = ("element", "helper", "start", "steps", "samples", "images", "barriers")
         study = {key: getattr(self, key) for key in (*keys, "campaign", "system", "reference", "variant")}
         study["paths"] = list(self.paths)
-        first = make_vacancy({"relax": self.relax, "neb": self.neb}, interface, bulk, study)
+        makers: dict[str, Maker] = {"relax": self.relax, "neb": self.neb}
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            makers = self.prescreen.makers(makers)
+        first = make_vacancy(makers, interface, bulk, study)
         first.name = f"{self.system}: {self.element} vacancy".removeprefix(": ")
         return Flow([first], output=first.output, name=f"{self.system}: {self.name}".removeprefix(": "))
 
@@ -111,11 +122,12 @@ def make_vacancy(
     """
     study = study | {"system": study["system"] or interface.system}
     search = start_search(interface, bulk, study)
+    search.audit = begin_audit(interface, study)
     free = released(interface.structure, interface.layer) if study["start"] == "surface" else None
     if free is None:
         return _relax_trials(makers, search, study)
     label = f"{study['system']}: interface with the alloy's surface free"
-    relaxed = named(makers["relax"].make(free, label=label), label)
+    relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface))
     last = start_free(makers, interface, relaxed.output, bulk, study)
     return replaced([relaxed, last], last, f"{_of(study)}: surface")
 
@@ -147,7 +159,9 @@ def start_free(
             "calculation_ids": interface.calculation_ids | {"interface": relaxed.id},
         }
     )
-    return _relax_trials(makers, start_search(again, bulk, study), study)
+    search = start_search(again, bulk, study)
+    search.audit = begin_audit(interface, study, relaxed)
+    return _relax_trials(makers, search, study)
 
 
 @job
@@ -183,13 +197,16 @@ def review_hops(
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Take the paths into account; relax images that may be minima on the way, or end with the document."""
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, Flow | Job] = {}
     images: dict[str, int] = {}
     for key, band in bands.items():
         dip = record_band(search, int(key), band) if band is not None else None
         if band is not None and dip is not None:
             label = f"{_of(study)}, minimum on {search.hops[int(key)].label}"
-            jobs[key] = named(makers["relax"].make(band.images[dip], label=label), label)
+            maker = makers["relax"]
+            if isinstance(maker, PrescreenedRelaxMaker) and not band.by_potential:
+                maker = maker.then  # what DFT found, it relaxes
+            jobs[key] = _relaxation(maker, search, band.images[dip], label)
             images[key] = dip
     search.waiting = []
     if not jobs:
@@ -229,15 +246,21 @@ def _relax_trials(
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response:
     """Relax the places of the vacancy that wait."""
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, Flow | Job] = {}
     for index in search.waiting_trials():
         label = f"{_of(study)}, {search.trials[index].label}"
-        jobs[str(index)] = named(makers["relax"].make(search.trial_structure(index), label=label), label)
+        jobs[str(index)] = _relaxation(makers["relax"], search, search.trial_structure(index), label)
     told = failure_jobs(failures or {})
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     last = next_stops(makers, search, outputs, study, [each.output for each in told])
     step = max(search.trials[index].step for index in search.waiting_trials())
     return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: stops {step}")
+
+
+def _relaxation(maker: Maker, search: VacancySearch, structure: Structure, label: str) -> Flow | Job:
+    """Return the relaxation of the interface with the vacancy somewhere."""
+    record = None if search.audit is None else search.audit.start
+    return relaxation(maker, structure, label, search.interface.structure, record)
 
 
 def _bands(
@@ -262,7 +285,10 @@ def _bands(
             failed[label] = error
             continue
         energies = (search.zero + ends[0].energy, search.zero + ends[1].energy)
-        jobs[str(index)] = named(makers["neb"].make(path, energies, label=label), label)
+        # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
+        alone = index in search.whole or search.splits[index] >= MOST_SPLITS
+        options = {"whole": True} if search.audit is not None and alone else {}
+        jobs[str(index)] = named(makers["neb"].make(path, energies, label=label, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
     if jobs:
