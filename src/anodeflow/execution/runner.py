@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 State = Literal["running", "stopped", "elsewhere"]
 _DEFAULT = Path("~/.jfremote").expanduser()
-_PATIENCE = 30.0  # s for a runner to end
+_PATIENCE = 120.0  # s for a runner to end: it finishes what it has in hand
 
 
 def runner_state(remote: Remote) -> tuple[State, str]:
@@ -65,12 +66,12 @@ def start_runner(project: str, take_over: bool = False) -> str:
         if state == "elsewhere" and not take_over:
             raise InputError(f"{sentence}: stop it there, or take over with --take-over once it is gone.")
         manager, controller = _manager(remote), remote.controller
-        if manager.check_supervisord_process():  # it outlives its runner
-            manager.shut_down(wait=True)
         controller.clean_running_runner(break_lock=True)
         freed = controller.unlock_jobs() + controller.unlock_flows()
         controller.unlock_runner()
         try:
+            if manager.check_supervisord_process():  # it outlives its runner
+                _shut_down(manager)
             manager.start(raise_on_error=True)
         except Exception as error:  # supervisord's, of many kinds
             said = " ".join(str(error).split())
@@ -88,7 +89,7 @@ def stop_runner(project: str) -> str:
         if state == "elsewhere":
             raise InputError(f"{sentence}: stop it there.")
         try:
-            _manager(remote).shut_down(raise_on_error=True, wait=True)
+            _shut_down(_manager(remote))
             left = _processes(remote)  # of a supervisor that was killed
             for process in left:
                 process.terminate()
@@ -99,6 +100,19 @@ def stop_runner(project: str) -> str:
                 f"the runner of project {project} does not stop ({said}): see {remote.project.log_dir}."
             ) from error
     return f"the runner of project {project} {'has stopped' if state == 'running' else 'was not running'}"
+
+
+def _shut_down(manager: "DaemonManager") -> None:
+    """End supervisord and its runner, and wait until they are gone.
+
+    jobflow-remote's own waiting asks supervisord over its socket, and takes it for an error if that is closed under it.
+    """
+    manager.shut_down(raise_on_error=True)
+    deadline = time.monotonic() + _PATIENCE
+    while manager.check_supervisord_process():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still at work after {_PATIENCE:.0f} s")
+        time.sleep(0.1)
 
 
 def _processes(remote: Remote) -> "list[psutil.Process]":
