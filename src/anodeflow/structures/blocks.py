@@ -6,7 +6,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.structures.host import HostLattice, plane_in_cell, recognise_host
-from anodeflow.structures.planes import Face, stack_planes, terminations
+from anodeflow.structures.planes import Face, crystal_faces
 from anodeflow.structures.slabs import cut_planes, termination_labels
 from anodeflow.structures.spec import SlabSpec
 
@@ -79,7 +79,7 @@ def cut_blocks(
     if setting == "host" and host is None:
         host = recognise_host(bulk)
     plane = plane_in_cell(bulk, miller, setting, host)
-    faces = terminations(stack_planes(bulk, plane), stack_planes(bulk, (-plane[0], -plane[1], -plane[2])))
+    faces = crystal_faces(bulk, plane)
     blocks = []
     for face, label in zip(faces, termination_labels([face.plane.formula for face in faces]), strict=True):
         elements, positions, from_below = cut_planes(face, SlabSpec(layers=layers))

@@ -1,6 +1,7 @@
 """Atomic planes of a crystal along a surface normal, and the distinct ways to end the crystal between them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,33 @@ def terminations(up: Stack, down: Stack) -> list[Face]:
     widest = max(face.plane.gap for face in faces)
     # Relaxation noise must not reorder faces whose gaps are nearly equal.
     return sorted(faces, key=lambda f: (f.plane.gap < 0.8 * widest, f.plane.formula))
+
+
+def crystal_faces(bulk: Structure, plane: tuple[int, int, int]) -> list[Face]:
+    """List the symmetry-distinct terminations of `bulk` along a plane's normal and against it; see `terminations`.
+
+    Those of the last crystals and planes are kept: a campaign cuts many slabs of one crystal.
+
+    Parameters
+    ----------
+    bulk
+        Crystal.
+    plane
+        Miller indices in the cell of `bulk`.
+    """
+    species = tuple(site.specie for site in bulk)
+    coordinates = np.ascontiguousarray(bulk.frac_coords)
+    return list(_crystal_faces(bulk.lattice.matrix.tobytes(), coordinates.tobytes(), species, plane))
+
+
+@lru_cache(maxsize=256)
+def _crystal_faces(
+    cell: bytes, coordinates: bytes, species: tuple[Any, ...], plane: tuple[int, int, int]
+) -> tuple[Face, ...]:
+    lattice, fractional = np.frombuffer(cell).reshape(3, 3), np.frombuffer(coordinates).reshape(-1, 3)
+    bulk = Structure(lattice, species, fractional)
+    opposite = (-plane[0], -plane[1], -plane[2])
+    return tuple(terminations(stack_planes(bulk, plane), stack_planes(bulk, opposite)))
 
 
 def _among(copies: list[tuple[int, float]], face: Face, up: Stack) -> bool:

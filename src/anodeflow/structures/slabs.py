@@ -13,7 +13,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.errors import InputError
 from anodeflow.structures.host import HostLattice, plane_in_cell, recognise_host
 from anodeflow.structures.lateral import upright, wide_supercell
-from anodeflow.structures.planes import Face, stack_planes, terminations
+from anodeflow.structures.planes import Face, crystal_faces
 from anodeflow.structures.spec import SlabSpec
 
 DEFAULT_LAYERS = 6
@@ -69,8 +69,7 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     if setting == "host":
         setting = f"host ({host.lattice})" if host else "conventional"
     plane = plane_in_cell(bulk, spec.miller, spec.setting, host)
-    up = stack_planes(bulk, plane)
-    faces = terminations(up, stack_planes(bulk, (-plane[0], -plane[1], -plane[2])))
+    faces = crystal_faces(bulk, plane)
     labels = termination_labels([face.plane.formula for face in faces])
     slabs = []
     for number, (face, label) in enumerate(zip(faces, labels, strict=True)):
