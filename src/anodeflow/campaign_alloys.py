@@ -122,11 +122,18 @@ def _plan_interface(interfaces: Interfaces, interface: Interface, plan: "Plan") 
     cell, name, system = interfaces.cell(interface), interface.name, interface.system
     atoms = len(cell.structure)
     bulks = [plan.bulk(system.alloy, interface.backend), plan.bulk(system.metal, interface.backend)]
-    scan = plan.several(f"{name}: registry", "static", atoms, bulks, name)
-    relaxed = plan.single(f"{name}: interface", "relax", atoms, [scan], name)
+    before = plan.before(f"{name}: registry", "static", atoms, bulks, name, number=None)
+    scan = plan.several(f"{name}: registry", "static", atoms, before, name)
+    relaxed = _relaxation(plan, f"{name}: interface", atoms, scan, name)
     for side in ("alloy", "metal"):
-        plan.single(f"{name}: {side} alone", "relax", cell.side.count(side), [scan], name)
+        _relaxation(plan, f"{name}: {side} alone", cell.side.count(side), scan, name)
     return atoms, relaxed
+
+
+def _relaxation(plan: "Plan", label: str, atoms: int, after: str, group: str, several: bool = False) -> str:
+    """Plan a relaxation, or as many as the run finds, and that of the potential before it."""
+    before = plan.before(label, "relax", atoms, [after], group, number=None if several else 1)
+    return (plan.several if several else plan.single)(label, "relax", atoms, before, group)
 
 
 def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, steps: "Steps") -> "Flow":
@@ -141,9 +148,9 @@ def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, step
 
 def _plan_interdiffusion(study: InterdiffusionStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
     label = f"{interface.name}: {study.element} exchanged"
-    there = plan.several(label, "relax", atoms, [last], interface.name)
+    there = _relaxation(plan, label, atoms, last, interface.name, several=True)
     if study.there_and_back:
-        plan.several(f"{label} and back", "relax", atoms, [there], interface.name)
+        _relaxation(plan, f"{label} and back", atoms, there, interface.name, several=True)
 
 
 def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") -> "Flow":
@@ -160,9 +167,11 @@ def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") ->
 def _plan_vacancy(study: VacancyStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
     plan.bulk(plan.surfaces.metal(study.element), interface.backend)
     name = f"{interface.name}: {study.element} vacancy"
-    stops = plan.several(f"{name}, its stops", "relax", atoms - 1, [last], interface.name)
+    stops = _relaxation(plan, f"{name}, its stops", atoms - 1, last, interface.name, several=True)
     if study.barriers:
-        plan.several(f"{name}, its hops", "neb", atoms - 1, [stops], interface.name)
+        label = f"{name}, its hops"
+        before = plan.before(label, "neb", atoms - 1, [stops], interface.name, number=None)
+        plan.several(label, "neb", atoms - 1, before, interface.name)
 
 
 def _build_orderings(study: OrderingsStudy, steps: "Steps") -> "Flow":

@@ -37,6 +37,8 @@ class PlannedCalculation:
         1; none: as many as the run finds (hops, registry shifts).
     variant
         Whether only a convergence test asks for it.
+    prescreen
+        Name of the potential that does it before DFT; empty: the backend does it.
     """
 
     label: str
@@ -46,6 +48,7 @@ class PlannedCalculation:
     group: str = SHARED
     number: int | None = 1
     variant: bool = False
+    prescreen: str = ""
 
 
 class Plan:
@@ -84,6 +87,16 @@ class Plan:
         """Plan calculations of which the run finds how many there are; return their label."""
         return self.add(PlannedCalculation(label, task, atoms, tuple(after), group, number=None))
 
+    def before(
+        self, label: str, task: Task, atoms: int, after: Sequence[str], group: str, number: int | None = 1
+    ) -> list[str]:
+        """Plan what the potential does before a calculation of DFT; return what that has to wait for."""
+        if self.surfaces.prescreen is None:
+            return list(after)
+        name = self.surfaces.prescreen.backend.name
+        planned = PlannedCalculation(f"{label} [{name}]", task, atoms, tuple(after), group, number, prescreen=name)
+        return [self.add(planned)]
+
     def atoms(self, surface: Surface) -> int:
         """Return the number of atoms of the clean slab."""
         return len(self.surfaces.slab(surface).structure)
@@ -107,8 +120,9 @@ class Plan:
 
     def slab(self, surface: Surface) -> str:
         """Plan a clean slab and its bulk."""
-        bulk = self.bulk(surface.structure, surface.backend)
-        return self.calculation(f"{surface.name}: clean slab", "relax", self.atoms(surface), [bulk], surface)
+        bulk, label = self.bulk(surface.structure, surface.backend), f"{surface.name}: clean slab"
+        after = self.before(label, "relax", self.atoms(surface), [bulk], surface.name)
+        return self.calculation(label, "relax", self.atoms(surface), after, surface)
 
     def adsorption(self, surface: Surface, study: AdsorptionStudy, choice: SiteChoice | None) -> list[str]:
         """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
@@ -117,11 +131,18 @@ class Plan:
         atom = self.surfaces.atom_name(study.adsorbate, study.atom_box, surface.references)
         self.add(PlannedCalculation(f"{atom} atom", "static", 1))
         slab = self.slab(surface)
-        adatom = f"{surface.name}: {study.adsorbate} at site"
-        return [
-            self.calculation(f"{adatom} {site.index} ({site.label})", "relax", self.atoms(surface) + 1, [slab], surface)
-            for site in self.surfaces.chosen(surface, study.adsorbate, choice)
-        ]
+        sites = self.surfaces.chosen(surface, study.adsorbate, choice)
+        labels = [f"{surface.name}: {study.adsorbate} at site {site.index} ({site.label})" for site in sites]
+        atoms, potential = self.atoms(surface) + 1, self.surfaces.prescreen
+        if potential is None:
+            return [self.calculation(label, "relax", atoms, [slab], surface) for label in labels]
+        crystal = len(self.surfaces.structure(self.surfaces.metal(study.adsorbate)))
+        self.before(f"{study.adsorbate} atom", "static", 1, [slab], SHARED)
+        self.before(f"{study.adsorbate} bulk", "relax_cell", crystal, [slab], SHARED)
+        ranked = [name for label in labels for name in self.before(label, "relax", atoms, [slab], surface.name)]
+        most = min(potential.input.keep, len(labels))
+        label = f"{surface.name}: {study.adsorbate} at the best sites, at most {most}"
+        return [self.calculation(label, "relax", atoms, ranked, surface, number=None)]
 
 
 def plan_campaign(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study]) -> Plan:

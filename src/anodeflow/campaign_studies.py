@@ -155,7 +155,9 @@ def _build_diffusion(case: Case, surface: Surface, steps: "Steps") -> "Flow":
 def _plan_diffusion(case: Case, surface: Surface, plan: "Plan") -> None:
     sites = _plan_needed_adsorption(case, surface, plan)
     atoms = plan.atoms(surface) + 1
-    plan.calculation(f"{surface.name}: hops between its minima", "neb", atoms, sites, surface, number=None)
+    label = f"{surface.name}: hops between its minima"
+    after = plan.before(label, "neb", atoms, sites, surface.name, number=None)
+    plan.calculation(label, "neb", atoms, after, surface, number=None)
 
 
 def _plan_needed_adsorption(case: Case, surface: Surface, plan: "Plan") -> list[str]:

@@ -16,6 +16,7 @@ from anodeflow.schemas.vacancy import VacancyHop
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
 _FEWEST_RANKS = 3
+_FAR = 2.0  # windows: a candidate farther above the lowest is left out without doubt
 
 
 @dataclass(frozen=True)
@@ -168,14 +169,15 @@ def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[st
         return []
     words = ", ".join(f"{each.step} ({each.label}, {each.energy:.3f} eV)" for each in left)
     warnings = [f"left out by the prescreen with {audit.backend}: {words}"]
-    if audit.ranking_error is None:
-        return [
-            *warnings,
-            f"only one candidate was computed by both, so the error of {audit.backend} between them is unknown: a "
-            "larger window or keep would tell",
-        ]
-    best = min(both, key=lambda step: energies[step])
     nearest = min(left, key=lambda each: each.energy or 0.0)
+    if audit.ranking_error is None:
+        if (nearest.energy or 0.0) < _FAR * audit.window:
+            warnings.append(
+                f"only one candidate was computed by both, so the error of {audit.backend} between them is unknown: a "
+                "larger window or keep would tell"
+            )
+        return warnings
+    best = min(both, key=lambda step: energies[step])
     gap = (nearest.energy or 0.0) - by_potential[best]
     if audit.ranking_error > min(gap, audit.window):
         warnings.append(

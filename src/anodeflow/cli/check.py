@@ -1,5 +1,6 @@
 """``anodeflow check``: validates a campaign and shows what it would compute."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -50,6 +51,7 @@ def check(
         answer = {
             "campaign": campaign.name,
             "backend": campaign.backend,
+            "prescreen": campaign.prescreen and campaign.prescreen.backend,
             "calculations": [asdict(calculation) for calculation in planned],
             "remarks": campaign.notes + plan.remarks,
         }
@@ -81,7 +83,12 @@ def check(
 
 
 def _count(planned: "list[PlannedCalculation]") -> str:
-    """Say how many calculations there are, and of which more turn up in the run."""
+    """Say how many calculations there are, and of which more turn up in the run; those of a prescreen apart."""
+    potentials = list(dict.fromkeys(calculation.prescreen for calculation in planned if calculation.prescreen))
+    if potentials:
+        own = [calculation for calculation in planned if not calculation.prescreen]
+        cheap = [replace(calculation, prescreen="") for calculation in planned if calculation.prescreen]
+        return f"{_count(own)}; before them {_count(cheap)} by {', '.join(potentials)}"
     number = sum(calculation.number or 0 for calculation in planned)
     variants = sum(calculation.number or 0 for calculation in planned if calculation.variant)
     text = f"{number} calculation{'' if number == 1 else 's'}"

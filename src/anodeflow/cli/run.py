@@ -42,10 +42,12 @@ def run(
     console = Console()
     campaign = Campaign.from_file(file, backend, without, prescreen)
     planned = [calculation for calculation in campaign.check() if calculation.number]
+    cheap = sum(bool(calculation.prescreen) for calculation in planned)
+    before = f", {cheap} of them by {campaign.prescreen.backend} before it" if campaign.prescreen else ""
     settings = get_settings()
     if not quiet:
         console.print(
-            f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations, "
+            f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations{before}, "
             f"kept in {settings.home}",
             highlight=False,
             soft_wrap=True,

@@ -9,6 +9,7 @@ from anodeflow.report.comparison import Published
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.levels import site_levels, surfaces
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.prescreen import prescreen_facts, prescreen_tables
 from anodeflow.report.reference import base_name
 from anodeflow.report.scenes import configurations_scene
 from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
@@ -69,8 +70,12 @@ def _part(document: AdsorptionDoc, paper: Published | None, context: Context) ->
             f"{document.code}. Clean slab {number(document.slab_energy, 4)} eV, isolated "
             f"{document.adsorbate} atom {number(document.atom_energy, 4)} eV, bulk "
             f"{number(document.bulk_energy, 4)} eV/atom."
-        ),
-        tables=[Table(f"sites-{name}", _COLUMNS, [_row(document, index) for index in range(len(sites))])],
+        )
+        + prescreen_facts(document),
+        tables=[
+            Table(f"sites-{name}", _COLUMNS, [_row(document, index) for index in range(len(sites))]),
+            *prescreen_tables(document, name),
+        ],
         pictures=[
             site_levels(document, paper, f"levels-{name}"),
             site_map(document.slab, starts, ends, [site.site for site in sites], f"sites-{name}"),

@@ -4,6 +4,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number, scientific
 from anodeflow.report.path_view import hop_graph, hop_images
 from anodeflow.report.paths import path_words
+from anodeflow.report.prescreen import prescreen_facts, prescreen_tables
 from anodeflow.report.profiles import arrhenius, hop_profiles, path_profile, surfaces_profile
 from anodeflow.report.scenes import path_scene
 from anodeflow.schemas import Hop, MigrationDoc
@@ -117,8 +118,9 @@ def _part(document: MigrationDoc, context: Context) -> Part:
             f"Distinct minima: {len(document.minima)}; distinct hops: {len(document.hops)}; relaxed sites that are no "
             f"minima of their own: {len(document.rejected)}; attempt frequency {scientific(document.prefactor)} 1/s; "
             f"{document.code}."
-        ),
-        tables=_tables(document, context, name, on_path),
+        )
+        + prescreen_facts(document),
+        tables=_tables(document, context, name, on_path) + prescreen_tables(document, name),
         pictures=pictures + [view for index, view in views.items() if index in on_path],
         gallery=[view for index, view in views.items() if index not in on_path],
         scenes=[path_scene(document, hop, f"scene-hop-{name}-{hop.index}") for hop in finished if hop.index in on_path],

@@ -6,6 +6,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.interdiffusion_figures import interfaces_diagram, level_diagram
 from anodeflow.report.interface_view import View, side_views, turning_scene
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.prescreen import prescreen_facts, prescreen_tables
 from anodeflow.report.reference import base_name
 from anodeflow.schemas import InterdiffusionDoc
 
@@ -112,8 +113,12 @@ def _part(document: InterdiffusionDoc, context: Context) -> Part:
             f"{document.element} leaves layer {document.initial_layer} of the alloy; the metal has "
             f"{document.metal_layers} layers. Pristine interface {number(document.pristine_energy, 4)} eV; energies on "
             f"a plateau differ by at most {number(document.plateau_tolerance, 3)} eV; {document.code}."
-        ).replace("layer -", "layer −"),
-        tables=[Table(f"exchanges-{name}", _POINTS, [_row(document, index) for index in range(len(document.points))])],
+        ).replace("layer -", "layer −")
+        + prescreen_facts(document),
+        tables=[
+            Table(f"exchanges-{name}", _POINTS, [_row(document, index) for index in range(len(document.points))]),
+            *prescreen_tables(document, name),
+        ],
         pictures=[level_diagram(document, f"exchange-levels-{name}"), _stages(document, name)],
         scenes=[
             turning_scene(

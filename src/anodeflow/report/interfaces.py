@@ -8,6 +8,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import GREY, INK, MARK, new_figure, save
 from anodeflow.report.interface_view import View, side_views, turning_scene
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.prescreen import prescreen_facts, prescreen_tables
 from anodeflow.schemas import InterfaceDoc
 from anodeflow.structures.registry import shift_cell
 
@@ -94,8 +95,9 @@ def _part(document: InterfaceDoc, context: Context) -> Part:
             f"{document.alloy} below {document.metal}, {document.atoms} atoms, area {number(document.area, 1)} Å²; the "
             f"planes at the interface lie {number(document.gap, 2)} Å apart ({number(document.initial_gap, 2)} Å "
             f"before the relaxation); {document.code}."
-        ),
-        tables=_tables(document, name),
+        )
+        + prescreen_facts(document),
+        tables=_tables(document, name) + prescreen_tables(document, name),
         pictures=pictures,
         scenes=[
             turning_scene(

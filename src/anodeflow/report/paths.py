@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 from scipy.interpolate import CubicHermiteSpline
 
-from anodeflow.schemas import DiffusionPath, Hop, MigrationDoc
+from anodeflow.schemas import BandRecord, DiffusionPath, Hop, MigrationDoc
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,10 @@ class Stretch:
         Energy of each image (N,), eV, over the first minimum of the whole path.
     slope
         Slope along the path at each image (N,), eV/Å.
+    potential
+        Distances and energies of the path of a potential, on the same axes; none: there is none.
+    saddle_alone
+        Whether DFT computed the ends and the saddle alone: no curve leads through them.
     """
 
     hop: int
@@ -33,6 +37,8 @@ class Stretch:
     distance: NDArray
     energy: NDArray
     slope: NDArray
+    potential: tuple[NDArray, NDArray] | None = None
+    saddle_alone: bool = False
 
     @property
     def saddle(self) -> int:
@@ -69,7 +75,25 @@ def stretch(document: MigrationDoc, hop: Hop, reverse: bool = False, start: floa
         distance, energy, slope = distance[-1] - distance[::-1], energy[::-1] - energy[-1], -slope[::-1]
         ends = ends[::-1]
     rise = document.minima[ends[0]].energy - document.minima[zero].energy
-    return Stretch(hop.index, ends, start + distance - distance[0], energy + rise, slope)
+    before = None if hop.band is None else potential_curve(hop.band, reverse)
+    return Stretch(
+        hop.index,
+        ends,
+        start + distance - distance[0],
+        energy + rise,
+        slope,
+        None if before is None else (start + before[0], before[1] + rise),
+        hop.band is not None and hop.band.mode == "saddle",
+    )
+
+
+def potential_curve(band: BandRecord, reverse: bool = False, points: int = 200) -> tuple[NDArray, NDArray]:
+    """Return distances (Å) and energies (eV, over its start) along the path of a potential."""
+    x, y, slope = np.array(band.distances), np.array(band.energies), np.array(band.slopes)
+    if reverse:
+        x, y, slope = x[-1] - x[::-1], y[::-1] - y[-1], -slope[::-1]
+    fine = np.linspace(x[0], x[-1], points)
+    return fine, CubicHermiteSpline(x, y, slope)(fine)
 
 
 def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:

@@ -58,7 +58,7 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
                       fontsize=8, color=PAPER)  # fmt: skip
     _dress(axes, f"Cheapest path of {document.adsorbate} over {document.system}")
     return save(figure, name, "Energy along the cheapest path from one cell to the next. Dots: images; curve: through "
-                "their energies with their slopes from the forces.")  # fmt: skip
+                f"their energies with their slopes from the forces.{_with_potential([document])}")  # fmt: skip
 
 
 def hop_profiles(document: MigrationDoc, name: str) -> Picture:
@@ -74,7 +74,8 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
               style=_STYLES[rank // len(_COLOURS) % len(_STYLES)])  # fmt: skip
     _dress(axes, f"All hops of {document.adsorbate} on {document.system}")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    return save(figure, name, "Energy along every hop over the lowest minimum, with the barrier forward.")
+    return save(figure, name, "Energy along every hop over the lowest minimum, with the barrier forward."
+                f"{_with_potential([document])}")  # fmt: skip
 
 
 def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: str) -> Picture:
@@ -104,7 +105,7 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
     _dress(axes, f"Cheapest paths of {pairs[0][0].adsorbate} from cell to cell")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
     return save(figure, name, "Energy over the lowest minimum along the cheapest path on each surface; legend: the "
-                "barrier of the path.")  # fmt: skip
+                f"barrier of the path.{_with_potential([document for document, _ in pairs])}")  # fmt: skip
 
 
 def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
@@ -135,9 +136,15 @@ def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
 
 
 def _draw(axes: Axes, part: Stretch, shade: str, label: str | None = None, style: Any = "-") -> None:
+    points: dict[str, Any] = {"ms": 4.5, "color": shade, "zorder": 3}
+    if part.potential is not None:
+        axes.plot(*part.potential, color=shade, lw=1.0, ls=(0, (2, 2)), alpha=0.7, zorder=1)
+    if part.saddle_alone:
+        axes.plot(part.distance, part.energy, "o", label=label, **points)
+        return
     x, y = part.curve()
     axes.plot(x, y, color=shade, lw=1.8, ls=style, label=label, zorder=2)
-    axes.plot(part.distance, part.energy, "o", ms=4.5, color=shade, zorder=3)
+    axes.plot(part.distance, part.energy, "o", **points)
 
 
 def _name_minimum(axes: Axes, document: MigrationDoc, index: int, x: float, y: float, span: float) -> None:
@@ -154,6 +161,16 @@ def _dress(axes: Axes, title: str) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.set_title(title, fontsize=10, color=INK)
+
+
+def _with_potential(documents: list[MigrationDoc]) -> str:
+    """Say what the thin lines are, where there are any."""
+    bands = [hop.band for document in documents for hop in document.hops if hop.band is not None and hop.profile]
+    if not bands:
+        return ""
+    words = f" Thin dashed: the path of {bands[0].backend} that came before, from its own end state."
+    alone = any(band.mode == "saddle" for band in bands)
+    return words + (" Dots without a full line: ends and saddle alone were computed by DFT." if alone else "")
 
 
 def _inverse(x: Any) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.page import Column, Link, Part, Section, Table, number
+from anodeflow.report.prescreen import prescreen_facts, prescreen_tables
 from anodeflow.report.vacancy_figures import energy_diagram
 from anodeflow.report.vacancy_stops import stop_views
 from anodeflow.schemas import VacancyDoc, VacancyPath
@@ -97,8 +98,9 @@ def _part(document: VacancyDoc, context: Context) -> Part:
     return Part(
         anchor=f"study-{document.document_id}",
         title=part_title(document, f"{document.element} vacancy in {document.system}"),
-        facts=" ".join([facts, *(f"{end[0].upper()}{end[1:]}." for end in ends)]).replace(" -", " −"),
-        tables=_tables(document, name),
+        facts=" ".join([facts, *(f"{end[0].upper()}{end[1:]}." for end in ends)]).replace(" -", " −")
+        + prescreen_facts(document),
+        tables=_tables(document, name) + prescreen_tables(document, name),
         pictures=[
             energy_diagram(document, f"vacancy-{name}"),
             *(stop_views(document, path, f"vacancy-path-{path.name}-{name}") for path in document.paths),

@@ -10,7 +10,8 @@ from scipy.interpolate import CubicHermiteSpline
 
 from anodeflow.report.figures import GREY, INK, new_figure, save
 from anodeflow.report.page import Picture, number
-from anodeflow.schemas import VacancyDoc, VacancyHop, VacancyPath
+from anodeflow.report.paths import potential_curve
+from anodeflow.schemas import BandRecord, VacancyDoc, VacancyHop, VacancyPath
 
 COLOURS = {"I": "#c81e1e", "II": "#1f5fbf"}
 """Colours of the two paths: red and blue, as in the paper."""
@@ -41,7 +42,10 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
             hop = document.hops[index]
             curve = hop_curve(document, hop, start + _half(start), end - _half(end))
             computed = hop.barrier_forward is not None
-            axes.plot(*curve, color=shade, lw=1.6, ls="-" if computed else (0, (3, 3)), zorder=3)
+            if computed and hop.band is not None:
+                _draw_potential(axes, document, hop, hop.band, (start + _half(start), end - _half(end)), shade)
+            if not (computed and saddle_alone(hop)):
+                axes.plot(*curve, color=shade, lw=1.6, ls="-" if computed else (0, (3, 3)), zorder=3)
             drawn.append(np.stack(curve, axis=1))
             top = int(np.argmax(curve[1])) if computed else len(curve[0]) // 2
             words = number(hop.barrier_forward, 3) if hop.barrier_forward is not None else hop.state
@@ -55,8 +59,9 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
     figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=8.5, frameon=False)
     return save(figure, name, "Energy over the vacancy at its start. Bars: stops, with their energies (bold); curves: "
                 "through the images of every hop with their slopes, with its barrier in the direction down; dashed: "
-                "no barrier is known. Below: the atom that hops and the layer where the vacancy is then (alloy −1, −2 "
-                "…, metal 1, 2 … away from the interface).")  # fmt: skip
+                "no barrier is known; thin dashes: the path of a potential, with the saddle by DFT as a dot. "
+                "Below: the atom that hops and the layer where the vacancy is then (alloy −1, −2 …, metal 1, 2 … away "
+                "from the interface).")  # fmt: skip
 
 
 def stop_places(document: VacancyDoc, path: VacancyPath) -> list[float]:
@@ -88,6 +93,23 @@ def hop_curve(document: VacancyDoc, hop: VacancyHop, start: float, end: float) -
     slope = np.array([point.slope for point in hop.profile]) / scale
     fine = np.linspace(start, end, 200)
     return fine, CubicHermiteSpline(x, energy, slope)(fine)
+
+
+def saddle_alone(hop: VacancyHop) -> bool:
+    """Whether DFT computed the saddle of a hop alone, not its path."""
+    return hop.band is not None and hop.band.mode == "saddle"
+
+
+def _draw_potential(
+    axes: Axes, document: VacancyDoc, hop: VacancyHop, band: BandRecord, span: tuple[float, float], shade: str
+) -> None:
+    """Draw the path of a potential between two levels, and on it the saddle where DFT computed that alone."""
+    low, length = document.stops[hop.initial].energy, band.distances[-1]
+    x, energy = potential_curve(band)
+    axes.plot(span[0] + x * (span[1] - span[0]) / length, low + energy, color=shade, lw=1.0, ls=(0, (2, 2)), zorder=2)
+    if saddle_alone(hop) and hop.barrier_forward is not None:
+        at = span[0] + band.distances[band.climbing_image] * (span[1] - span[0]) / length
+        axes.plot(at, low + hop.barrier_forward, "o", ms=5, color=shade, zorder=4)
 
 
 def _half(place: float) -> float:
