@@ -1,0 +1,176 @@
+"""Parts of a prescreen: what is handed on, geometries carried from one code to another, a saddle climbed to."""
+
+import numpy as np
+import pytest
+from factories import calculation_document, li_slab
+
+from anodeflow.analysis.prescreen import (
+    BEYOND_KEEP,
+    BEYOND_WINDOW,
+    Ranked,
+    add_effort,
+    choose,
+    difference_entry,
+    record_of,
+    record_ranking,
+)
+from anodeflow.backends import load_backend
+from anodeflow.schemas import Effort, PrescreenAudit
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.path import first_path
+from anodeflow.structures.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+from anodeflow.structures.transfer import path_direction, transferred, transferred_path
+
+RANKED = [
+    Ranked("site 0", "top", 1.50),
+    Ranked("site 1", "bridge", 1.05),
+    Ranked("site 2", "hollow", 1.00),
+    Ranked("site 3", "hollow", 1.01, "the same minimum as site 2"),
+    Ranked("site 4", "step", 1.12),
+]
+
+
+def audit(candidates, **changes) -> PrescreenAudit:
+    fields = {"backend": "emt", "keep": 3, "window": 0.15, "paths": "saddle"} | changes
+    return PrescreenAudit(candidates=candidates, **fields)
+
+
+def moved(structure, vectors):
+    """The structure with its atoms shifted by vectors (n, 3), Å."""
+    other = structure.copy()
+    for atom, vector in enumerate(np.broadcast_to(vectors, (len(structure), 3))):
+        other.translate_sites([atom], vector, frac_coords=False, to_unit_cell=False)
+    return other
+
+
+def test_the_lowest_within_the_window_are_handed_on():
+    found = choose(RANKED, keep=3, window=0.15)
+    assert [each.step for each in found] == ["site 2", "site 3", "site 1", "site 4", "site 0"]
+    assert [each.step for each in found if each.handed_on] == ["site 2", "site 1", "site 4"]
+    assert [each.energy for each in found] == pytest.approx([0, 0.01, 0.05, 0.12, 0.5])
+    assert {each.step: each.reason for each in found if each.reason} == {
+        "site 3": "the same minimum as site 2",
+        "site 0": BEYOND_WINDOW,
+    }
+    assert {each.step: each.reason for each in choose(RANKED, keep=2, window=0.15)}["site 4"] == BEYOND_KEEP
+    assert [each.step for each in choose(RANKED, keep=5, window=0.0) if each.handed_on] == ["site 2"]
+
+
+def test_what_the_potential_fails_for_is_handed_on_and_so_is_the_lowest_if_none_is_fit():
+    found = choose([*RANKED, Ranked("site 5", "kink", None)], keep=1, window=0.15)
+    assert [each.step for each in found if each.handed_on] == ["site 2", "site 5"]
+    sunk = [Ranked("site 0", "top", 1.2, "the adatom has sunk"), Ranked("site 1", "top", 1.0, "the adatom has sunk")]
+    assert [each.step for each in choose(sunk, keep=1, window=0.15) if each.handed_on] == ["site 1"]
+
+
+def test_a_window_smaller_than_the_potentials_error_is_told():
+    dft = {"site 2": 0.09, "site 1": 0.00, "site 4": 0.16}
+    wide = audit(choose(RANKED, keep=3, window=0.15))
+    (left,) = record_ranking(wide, dft)
+    assert "left out by the prescreen with emt: site 0 (top, 0.500 eV)" in left
+    assert wide.ranking_error == pytest.approx(0.14)
+    assert wide.rank_correlation == pytest.approx(0.5)
+    narrow = audit(choose(RANKED, keep=2, window=0.15), keep=2)
+    warnings = record_ranking(narrow, {key: dft[key] for key in ("site 2", "site 1")})
+    assert narrow.rank_correlation is None
+    assert "the window was too small: emt errs by 0.140 eV" in warnings[1]
+    assert "site 4 (step), which was left out, lies only 0.070 eV above" in warnings[1]
+    good = audit(choose(RANKED, keep=2, window=0.15), keep=2)
+    assert len(record_ranking(good, {"site 2": 0.0, "site 1": 0.06})) == 1
+
+
+def test_one_candidate_tells_nothing_of_the_error():
+    alone = audit(choose(RANKED, keep=1, window=0.15), keep=1)
+    warnings = record_ranking(alone, {"site 2": 0.0})
+    assert "is unknown" in warnings[1]
+    far = audit(choose([RANKED[0], RANKED[2]], keep=3, window=0.15))
+    assert len(record_ranking(far, {"site 2": 0.0})) == 1, "nothing is near it"
+
+
+def test_entries_and_effort_rest_on_the_same_relaxations():
+    cheap = [calculation_document(energy=energy, force_evaluations=7) for energy in (-3.0, -2.5)]
+    dft = [
+        calculation_document(energy=energy, force_evaluations=3, scf_cycles=20, prescreen=record_of(before))
+        for energy, before in zip((-6.0, -5.2), cheap, strict=True)
+    ]
+    entry = difference_entry("energy over site 0", "site 1", [dft[1]], [dft[0]])
+    assert (entry.potential, entry.dft) == pytest.approx((0.5, 0.8))
+    assert entry.difference == pytest.approx(-0.3)
+    assert difference_entry("", "", [dft[1]], [cheap[0]]) is None, "a calculation without the potential"
+    effort = Effort()
+    add_effort(effort, [*dft, None])
+    assert (effort.force_evaluations, effort.scf_cycles, effort.potential_force_evaluations) == (6, 40, 14)
+    add_effort(effort, cheap, potential=True)
+    assert effort.potential_force_evaluations == 28
+
+
+def test_what_both_codes_have_alike_is_not_carried_over():
+    """One code has all layers 0.05 Å higher; the adatom pushes one atom down by 0.1 Å in both."""
+    slab = li_slab()
+    slab.add_site_property("selective_dynamics", [[False] * 3, [True] * 3, [True] * 3])
+    by_first = moved(slab, np.array([[0, 0, 0], [0, 0, 0.05], [0, 0, 0.05]]))
+    start = slab.copy()
+    start.append("Li", slab[2].coords + [1.7, 1.7, 1.6], coords_are_cartesian=True,
+                 properties={"selective_dynamics": [True] * 3})  # fmt: skip
+    relaxed = moved(start, np.array([[0, 0, 0.3], [0, 0, 0.05], [0, 0, -0.05], [0, 0, 0.25]]))
+    carried = transferred(start, relaxed, slab, by_first)
+    change = carried.cart_coords - start.cart_coords
+    assert change[:3] == pytest.approx(np.array([[0, 0, 0], [0, 0, 0], [0, 0, -0.1]]), abs=1e-9)
+    assert 0.20 <= change[3, 2] < 0.25, "the adatom goes with the atoms around it, the upper ones most"
+    assert carried.site_properties["selective_dynamics"] == start.site_properties["selective_dynamics"]
+    assert carried.lattice.pbc == start.lattice.pbc
+    other = moved(slab, np.array([[0, 0, 0], [0, 0, 0.9], [0, 0, 0]]))
+    assert transferred(start, relaxed, slab, other).cart_coords[1:] == pytest.approx(relaxed.cart_coords[1:])
+    assert transferred(start, relaxed, None, None).cart_coords[0] == pytest.approx(start.cart_coords[0]), "it is fixed"
+
+
+@pytest.fixture(scope="module")
+def bridge_path():
+    """Al from hollow to hollow on Al(001): relaxed ends, a first path, the energies of the ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        import tempfile
+
+        patch.setenv("ANODEFLOW_HOME", tempfile.mkdtemp())
+        backend = load_backend("emt")
+        slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
+        site = next(site for site in adsorption_sites(slab, "Al") if site.label == "fourfold hollow")
+        first = backend.relax().calculate(add_adsorbate(slab, site, "Al"))
+        shift = slab.lattice.matrix[0] / 2
+        second = moved(first.structure, [0, 0, 0])
+        second.translate_sites([len(second) - 1], shift, frac_coords=False, to_unit_cell=False)
+        last = backend.relax().calculate(second)
+        path = first_path(first.structure, last.structure, 5)
+        return path, (first.energy, last.energy), backend.neb().calculate(path, (first.energy, last.energy))
+
+
+def test_one_image_climbs_to_the_saddle_of_the_whole_band(bridge_path):
+    path, energies, whole = bridge_path
+    tangent = path_direction(path[2], path[4])
+    assert np.linalg.norm(tangent) == pytest.approx(1)
+    shaken = moved(whole.images[3], [0, 0, 0])
+    shaken.translate_sites([len(shaken) - 1], [0.15, 0.1, 0.1], frac_coords=False, to_unit_cell=False)
+    neb = load_backend("emt").neb()
+    climbed = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
+    assert climbed.converged
+    assert climbed.energy == pytest.approx(whole.energy, abs=5e-3), "both are calm to 0.05 eV/Å"
+    assert climbed.computed_images == 1
+    assert climbed.force_evaluations < whole.force_evaluations / 2
+    assert climbed.max_force < 0.05
+    again = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
+    assert again.id == climbed.id
+    assert neb.calculate([path[0], shaken, path[-1]], energies).id != climbed.id
+
+
+def test_a_path_goes_from_the_ends_of_one_code_to_those_of_the_other(bridge_path):
+    path, _, whole = bridge_path
+    lifted = [moved(end, [0.0, 0.0, 0.0]) for end in (path[0], path[-1])]
+    for end, height in zip(lifted, (0.05, 0.10), strict=True):
+        end.translate_sites([len(end) - 1], [0, 0, height], frac_coords=False, to_unit_cell=False)
+    carried = transferred_path(whole.images, (whole.images[0], whole.images[-1]), (lifted[0], lifted[1]))
+    rise = [image[-1].z - before[-1].z for image, before in zip(carried, whole.images, strict=True)]
+    assert (rise[0], rise[-1]) == pytest.approx((0.05, 0.10))
+    assert rise[3] == pytest.approx(0.075, abs=2e-3)
+    assert np.all(np.diff(rise) > 0)
+    assert carried[2][0].coords == pytest.approx(whole.images[2][0].coords)
