@@ -112,7 +112,7 @@ def test_what_both_codes_have_alike_is_not_carried_over():
     slab.add_site_property("selective_dynamics", [[False] * 3, [True] * 3, [True] * 3])
     by_first = moved(slab, np.array([[0, 0, 0], [0, 0, 0.05], [0, 0, 0.05]]))
     start = slab.copy()
-    start.append("Li", slab[2].coords + [1.7, 1.7, 1.6], coords_are_cartesian=True,
+    start.append("Li", np.add(slab[2].coords, [1.7, 1.7, 1.6]), coords_are_cartesian=True,
                  properties={"selective_dynamics": [True] * 3})  # fmt: skip
     relaxed = moved(start, np.array([[0, 0, 0.3], [0, 0, 0.05], [0, 0, -0.05], [0, 0, 0.25]]))
     carried = transferred(start, relaxed, slab, by_first)

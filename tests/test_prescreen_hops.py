@@ -1,0 +1,147 @@
+"""Hops with a prescreen: minima that the potential finds on the way, paths that it gets wrong, vacancies."""
+
+import numpy as np
+import pytest
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from prescreen_factories import register
+from vacancy_factories import interface_document, layered
+
+from anodeflow.analysis import prescreen_path
+from anodeflow.analysis.prescreen import record_of
+from anodeflow.backends import load_backend
+from anodeflow.schemas import AdsorptionDoc, MigrationDoc, PrescreenAudit, VacancyDoc
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.spec import SlabSpec
+from anodeflow.workflows.adsorption import AdsorptionMaker
+from anodeflow.workflows.diffusion import DiffusionMaker
+from anodeflow.workflows.prescreen import Prescreen
+from anodeflow.workflows.vacancy import VacancyMaker
+
+
+def run(flow: Flow) -> dict:
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False)
+    return store.get_output(flow.output.uuid, load=True)
+
+
+@pytest.fixture(scope="module")
+def codes(tmp_path_factory):
+    """The costly backend, and EMT as its prescreen."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("hops")
+        file = register(patch, folder)
+        patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
+        emt = load_backend("emt")
+        prescreen = Prescreen(emt.relax(), emt.relax(cell=True), emt.static(), emt.neb(), backend="emt")
+        yield load_backend(file), prescreen
+
+
+@pytest.fixture(scope="module")
+def adsorption(codes) -> AdsorptionDoc:
+    """Cu on Cu(111), with the lowest of its sites alone: the fcc or the hcp hollow."""
+    backend, prescreen = codes
+    maker = AdsorptionMaker(
+        relax=backend.relax(),
+        relax_cell=backend.relax(cell=True),
+        static=backend.static(),
+        adsorbate="Cu",
+        slab=SlabSpec(miller=(1, 1, 1), layers=3, vacuum=8, min_width=5),
+        prescreen=prescreen,
+    )
+    document = AdsorptionDoc.model_validate(run(maker.make(load_structure("Cu"), load_structure("Cu"))))
+    return document.model_copy(update={"sites": [document.sites[document.most_stable]], "most_stable": 0})
+
+
+def diffuse(codes, adsorption: AdsorptionDoc, **fields) -> MigrationDoc:
+    backend, prescreen = codes
+    makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb()}
+    maker = DiffusionMaker(adsorbate="Cu", prescreen=prescreen, **makers, **fields)
+    return MigrationDoc.model_validate(run(maker.make(adsorption)))
+
+
+@pytest.fixture
+def home(codes, monkeypatch):
+    """All tests here share one home, so that nothing is computed twice."""
+
+
+def test_a_minimum_on_the_potentials_path_splits_the_hop(codes, adsorption, home):
+    document = diffuse(codes, adsorption)
+    whole, part = document.hops
+    assert (whole.state, whole.split_into, whole.barrier_forward) == ("split", [1], None)
+    assert "minimum 1 (threefold hollow) lies on the way" in whole.message
+    assert whole.profile == [], "its energies are the potential's"
+    assert whole.band is not None
+    assert (part.state, len(part.images), part.band.mode) == ("done", 3, "saddle")
+    assert {entry.step for entry in document.prescreen.entries} == {"hop 1"}
+    assert {"hop 0 [emt]", "minimum on hop 0", "hop 1", "hop 1 [emt]"} <= set(document.calculation_ids)
+    assert "hop 0" not in document.calculation_ids, "the costly code computed no such path"
+    assert document.path is not None
+    assert 0.02 < part.barrier_forward < 0.1
+    assert document.prescreen.effort.force_evaluations < 15
+
+
+def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsorption, home, monkeypatch):
+    """The costly code lets the image roll to an end: then it relaxes all of the path, and finds what is on it."""
+    split = []
+
+    def rolls(search, index, image, relaxed):
+        split.append(index)
+        end = search.minima[search.hops[index].initial].structure
+        return original(search, index, image, relaxed.model_copy(update={"structure": end}))
+
+    from anodeflow.workflows import diffusion
+
+    original = diffusion.split_hop
+    monkeypatch.setattr(diffusion, "split_hop", rolls)
+    document = diffuse(codes, adsorption)
+    (hop,) = document.hops
+    assert split == [0, 0], "once for the potential's dip, once for that of the costly code"
+    assert (hop.state, hop.band.mode, len(hop.images)) == ("done", "band", 7)
+    assert "rolls to an end" in hop.message
+    assert hop.barrier_forward == pytest.approx(max(point.energy for point in hop.profile))
+    assert "hop 0" in document.calculation_ids
+
+
+def test_a_potential_without_such_end_states_leaves_the_path_to_the_costly_code(codes, adsorption, home, monkeypatch):
+    monkeypatch.setattr(prescreen_path, "OTHER_END", 1e-4)
+    document = diffuse(codes, adsorption, images=3)
+    whole = document.hops[0]
+    assert whole.band is None
+    assert "hop 0" in document.calculation_ids
+    assert any("emt gave no path, so costly relaxed all of it" in warning for warning in document.warnings)
+
+
+def test_stops_and_hops_of_a_vacancy(codes, home):
+    backend, prescreen = codes
+    structure = layered(["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"])
+    cheap = prescreen.relax.calculate(structure)
+    dft = backend.relax().calculate(cheap.structure)
+    audit = PrescreenAudit(backend="emt", keep=3, window=0.15, paths="saddle", start=record_of(cheap))
+    interface = interface_document(dft.structure, 3, energy=dft.energy, prescreen=audit)
+
+    def study(potential: Prescreen | None) -> VacancyDoc:
+        maker = VacancyMaker(
+            relax=backend.relax(), neb=backend.neb(), element="Cu", helper="Au", steps=1, images=3, paths=("I", "II"),
+            prescreen=potential,
+        )  # fmt: skip
+        return VacancyDoc.model_validate(run(maker.make(interface)))
+
+    plain, screened = study(None), study(prescreen)
+    assert plain.prescreen is None
+    assert [stop.layer for stop in screened.stops] == [stop.layer for stop in plain.stops]
+    assert [stop.energy for stop in screened.stops] == pytest.approx([stop.energy for stop in plain.stops], abs=0.01)
+    for one, other in zip(plain.hops, screened.hops, strict=True):
+        assert other.state == one.state == "done"
+        assert other.barrier_forward == pytest.approx(one.barrier_forward, abs=0.01)
+        assert other.band.mode == "saddle"
+    entries = {(entry.step, entry.quantity): entry for entry in screened.prescreen.entries}
+    assert {"path I stop 1", "path II stop 1", "path I hop 1", "path II hop 1"} == {step for step, _ in entries}
+    for stop in screened.stops[1:]:
+        entry = entries[(f"path {stop.path} stop {stop.name}", "vacancy_energy")]
+        assert entry.dft == pytest.approx(stop.energy)
+        assert entry.potential == pytest.approx(stop.energy / 1.1, abs=0.03)
+    assert screened.prescreen.start is not None
+    assert screened.prescreen.effort.force_evaluations < 60
+    assert np.isfinite([hop.max_force for hop in screened.hops]).all()
+    assert "path I stop 1 [emt]" in screened.calculation_ids
