@@ -259,6 +259,31 @@ def test_stop_of_the_code_gives_its_own_words():
 
 
 @PROGRAM
+def test_a_vacuum_too_thin_for_the_dipole_correction_is_told_at_once(tmp_path, monkeypatch):
+    """A density converged without the correction is refused by it before its first cycle: no remedy helps."""
+    program = tmp_path / "cp2k.psmp"
+    program.write_text(
+        f"""#!/bin/sh
+[ "$1" = --version ] && exec {find_program("auto")} --version
+echo run >>{tmp_path}/runs
+grep -q "SURFACE_DIPOLE_CORRECTION T" "$2" || {{
+    echo "     1 NoMix/Diag. 0.30E+00    3.3     1.97902414       -97.2270111869 -9.72E+01"
+    echo "  *** SCF run converged in     1 steps ***"; exit 0; }}
+echo " *  \\___/       Dipole correction needs more vacuum space above the surface    *"
+exit 1
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(
+        CalculationError, match=r"give the slab more vacuum.*or set dipole_correction: false \(log"
+    ) as info:
+        backend().static().calculate(polar_slab())
+    assert "\n" not in str(info.value)
+    assert (tmp_path / "runs").read_text().split() == ["run"] * 2
+
+
+@PROGRAM
 @pytest.mark.parametrize("signal", ["KILL", "TERM"])
 def test_killed_code_is_told_as_such(tmp_path, monkeypatch, signal):
     program = tmp_path / "cp2k.psmp"

@@ -23,6 +23,8 @@ from anodeflow.backends.external_code import ExternalCode, Job, Remedy
 from anodeflow.backends.kpoints import is_slab
 from anodeflow.errors import BackendUnavailableError, InputError
 
+_CHARGE_IN_VACUUM = "Dipole correction needs more vacuum"
+
 
 class Cp2kSettings(BaseModel):
     """What decides CP2K's numbers. All of it is hashed and stored with every calculation.
@@ -212,7 +214,16 @@ class Cp2kBackend(ExternalCode):
 
         Noise of the mixing in the vacuum, of which the dipole correction complains, counts as such.
         """
-        return "SCF run NOT converged" in text or "Dipole correction needs more vacuum" in text
+        return "SCF run NOT converged" in text or _CHARGE_IN_VACUUM in text
+
+    def hopeless(self, text: str) -> str:
+        """Return that the vacuum is too thin, if a converged density is refused before the first cycle."""
+        if _CHARGE_IN_VACUUM not in text or self.scf_cycles(text) is not None:
+            return ""
+        return (
+            "electrons reach the middle of the vacuum, where the dipole correction wants none: give the slab more "
+            "vacuum, 5 Å on either side of the outermost atoms, the adatom among them, or set dipole_correction: false"
+        )
 
     def reason(self, text: str) -> str:
         """Return what CP2K says when it stops."""

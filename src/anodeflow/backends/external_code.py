@@ -85,6 +85,10 @@ class ExternalCode(Backend):
         """Return whether an SCF from free atoms has to go before, without what disturbs it."""
         return False
 
+    def hopeless(self, text: str) -> str:
+        """Return why no remedy will help a second stage that began at a converged density; nothing: one may."""
+        return ""
+
     def check_available(self) -> None:
         """Raise BackendUnavailableError, with the remedy, if the code does not work here."""
         self.check_program()
@@ -181,6 +185,8 @@ class Run:
                 cycles = self.backend.scf_cycles(text) or 0
                 spent += cycles
                 self.cycles += cycles
+                if stage is not stages[0] and (said := self.backend.hopeless(text)):
+                    raise CalculationError(f"{self.what}: {said} (log: {self.log}).")
                 if self.backend.scf_failed(text):
                     break
             else:
