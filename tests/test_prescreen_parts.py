@@ -21,7 +21,8 @@ from anodeflow.structures.path import first_path
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
 from anodeflow.structures.slabs import build_slab
 from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.transfer import path_direction, transferred, transferred_path
+from anodeflow.structures.symmetrise import operations, symmetrised, symmetrised_direction, with_symmetry_of
+from anodeflow.structures.transfer import largest_distance, path_direction, transferred, transferred_path
 
 RANKED = [
     Ranked("site 0", "top", 1.50),
@@ -127,12 +128,10 @@ def test_what_both_codes_have_alike_is_not_carried_over():
 
 
 @pytest.fixture(scope="module")
-def bridge_path():
+def bridge_path(tmp_path_factory):
     """Al from hollow to hollow on Al(001): relaxed ends, a first path, the energies of the ends."""
     with pytest.MonkeyPatch.context() as patch:
-        import tempfile
-
-        patch.setenv("ANODEFLOW_HOME", tempfile.mkdtemp())
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("path")))
         backend = load_backend("emt")
         slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
         site = next(site for site in adsorption_sites(slab, "Al") if site.label == "fourfold hollow")
@@ -147,7 +146,7 @@ def bridge_path():
 
 def test_one_image_climbs_to_the_saddle_of_the_whole_band(bridge_path):
     path, energies, whole = bridge_path
-    tangent = path_direction(path[2], path[4])
+    tangent = path_direction(path[2], path[4]).tolist()
     assert np.linalg.norm(tangent) == pytest.approx(1)
     shaken = moved(whole.images[3], [0, 0, 0])
     shaken.translate_sites([len(shaken) - 1], [0.15, 0.1, 0.1], frac_coords=False, to_unit_cell=False)
@@ -174,3 +173,40 @@ def test_a_path_goes_from_the_ends_of_one_code_to_those_of_the_other(bridge_path
     assert rise[3] == pytest.approx(0.075, abs=2e-3)
     assert np.all(np.diff(rise) > 0)
     assert carried[2][0].coords == pytest.approx(whole.images[2][0].coords)
+
+
+def site_axis(slab, site) -> int:
+    """Return along which axis, x or y, an adatom on a bridge of a (001) face hops: across the two atoms it touches."""
+    near = sorted(slab, key=lambda atom: atom.distance_from_point(site.position))[0]
+    return int(np.argmin(np.abs(near.coords[:2] - site.position[:2])))
+
+
+def test_symmetry_lost_in_rounding_is_given_back(bridge_path):
+    path, _, _ = bridge_path
+    noise = 1e-3 * np.random.default_rng(1).normal(size=(len(path[0]), 3))
+    noise[np.array([not any(free) for free in path[0].site_properties["selective_dynamics"]])] = 0.0
+    slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
+    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    raised = load_backend("emt").relax().calculate(add_adsorbate(slab, site, "Al")).structure
+    hollow, bridge = symmetrised(path[0]), symmetrised(raised)
+    assert len(operations(hollow, 1e-4)) == 8
+    assert len(operations(bridge, 1e-4)) == 4
+    for exact, count in ((hollow, 8), (bridge, 4)):
+        rough = moved(exact, noise)
+        assert len(operations(rough, 1e-4)) == 1
+        again = symmetrised(rough)
+        assert len(operations(again, 1e-4)) == count
+        assert largest_distance(again, exact) < 4e-3
+        kept = with_symmetry_of(exact, rough.cart_coords)
+        assert len(operations(moved(exact, kept - exact.cart_coords), 1e-6)) == count
+    broken = moved(hollow, [0, 0, 0])
+    broken.translate_sites([len(broken) - 1], [0.3, 0.1, 0], frac_coords=False, to_unit_cell=False)
+    assert with_symmetry_of(hollow, broken.cart_coords) == pytest.approx(broken.cart_coords), "that was no rounding"
+    tangent = np.zeros((len(bridge), 3))
+    tangent[-1, site_axis(slab, site)] = 1.0
+    rough = tangent + noise
+    exact = symmetrised_direction(bridge, rough / np.linalg.norm(rough))
+    assert np.vdot(exact, tangent) == pytest.approx(1, abs=1e-3)
+    assert np.abs(exact - tangent).max() < np.abs(noise).max()
+    for rotation, _, order in operations(bridge, 1e-3):
+        assert abs(np.vdot(exact[order] @ rotation.T, exact)) == pytest.approx(1)

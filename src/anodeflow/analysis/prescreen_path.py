@@ -11,6 +11,7 @@ from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.prescreen import BandRecord, PathMode
 from anodeflow.structures.path import turned_round
+from anodeflow.structures.symmetrise import symmetrised, symmetrised_direction
 from anodeflow.structures.transfer import largest_distance, path_direction, transferred_path
 from anodeflow.structures.vacancy import unwrapped
 
@@ -111,12 +112,14 @@ def start_of_dft(
     if whole or mode == "band" or not climbs:
         return Start("band", path, symmetry, band_record(found, ends, "band"))
     in_the_middle = 2 * highest == len(path) - 1
+    saddle = symmetrised(path[highest])
+    tangent = symmetrised_direction(saddle, path_direction(path[highest - 1], path[highest + 1]))
     return Start(
         "saddle",
-        [path[0], path[highest], path[-1]],
+        [path[0], saddle, path[-1]],
         symmetry if in_the_middle else None,
         band_record(found, ends, "saddle"),
-        path_direction(path[highest - 1], path[highest + 1]),
+        tangent.tolist(),
     )
 
 

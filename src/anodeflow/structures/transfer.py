@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.structures.symmetrise import with_symmetry_of
 from anodeflow.structures.vacancy import displacements
 
 _SAME_ATOM = 0.6
@@ -43,15 +44,16 @@ def transferred(
     -------
     Structure
         `relaxed` with every atom shifted by the difference of both codes for that atom of the reference; atoms that
-        the reference lacks, by the mean of those around them. As it is without a reference, or if the two
-        references are different minima. Fixed atoms are where they are in `start`.
+        the reference lacks, by the mean of those around them. Not shifted without a reference, or if the two
+        references are different minima. Fixed atoms are where they are in `start`, and the symmetry of `start` is kept
+        if the first code kept it but for rounding.
     """
     positions = start.cart_coords + displacements(start, relaxed.cart_coords - start.cart_coords)
     if reference is not None and reference_by_first is not None:
         shifts = displacements(reference, reference.cart_coords - reference_by_first.cart_coords)
         if np.linalg.norm(shifts, axis=1).max() < _OTHER_BASIN:
             positions = positions + _corrections(start, reference, shifts)
-    return _placed(start, positions)
+    return _placed(start, with_symmetry_of(start, positions))
 
 
 def transferred_path(
@@ -83,10 +85,10 @@ def transferred_path(
     return [ends[0], *moved[1:-1], ends[1]]
 
 
-def path_direction(before: Structure, after: Structure) -> list[list[float]]:
+def path_direction(before: Structure, after: Structure) -> np.ndarray:
     """Return the unit vector (n, 3), in the space of all free coordinates, from one image of a path to another."""
     step = np.where(fixed_coordinates(before), 0.0, displacements(before, after.cart_coords - before.cart_coords))
-    return (step / np.linalg.norm(step)).tolist()
+    return step / np.linalg.norm(step)
 
 
 def fixed_coordinates(structure: Structure) -> np.ndarray:
