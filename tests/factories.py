@@ -54,7 +54,10 @@ def adsorbed_site(site: int = 0, **changes: Any) -> AdsorbedSite:
 
 
 def adsorption_document(**changes: Any) -> AdsorptionDoc:
-    """Adsorption of Li on Li(001) at two sites; `changes` replace fields."""
+    """Adsorption of Li on Li(001) at two sites; `changes` replace fields.
+
+    With another id it is another answer, of other settings: else it would be a newer version of the same one.
+    """
     values: dict[str, Any] = {
         "document_id": "document-1",
         "campaign": "test",
@@ -62,7 +65,7 @@ def adsorption_document(**changes: Any) -> AdsorptionDoc:
         "backend": "emt",
         "code": "emt 3.29.0",
         "settings": {"force_threshold": 0.03},
-        "settings_hash": "settings-1",
+        "settings_hash": f"settings of {changes['document_id']}" if "document_id" in changes else "settings-1",
         "calculation_ids": CALCULATIONS,
         "adsorbate": "Li",
         "formula": "Li3",

@@ -215,6 +215,15 @@ def test_results_of_old_settings_and_other_campaigns_remain(store):
     assert [(row.campaign, row.settings_hash) for row in rows] == [("test", "old"), ("test", "new"), ("other", "new")]
 
 
+def test_later_answer_takes_the_place_of_an_earlier_one(store):
+    same = {"settings_hash": "same"}
+    # One site more, say, that failed at first: other calculations, another id, another job.
+    run(store, adsorption(document_id="first", **same))
+    run(store, adsorption(document_id="second", **same), adsorption(document_id="elsewhere", system="Mg(001)", **same))
+    assert {row.document_id for row in result_rows({}, store)} == {"second", "elsewhere"}
+    assert [document.document_id for document in study_documents("test", store)] == ["second", "elsewhere"]
+
+
 @pytest.mark.parametrize(
     "damage", [{"sites": "gone"}, {"system": None}, {"document_id": []}, {"slab": {"@class": "Structure"}}]
 )

@@ -90,6 +90,7 @@ def adsorption_document(
         "slab": study["slab_spec"],
         "adsorbate": study["adsorbate"],
         "spin_polarized": study["spin_polarized"],
+        "atom_box": [round(length, 6) for length in atom.structure.lattice.abc],
     }
     if choice is not None:
         settings["sites"] = choice.numbers

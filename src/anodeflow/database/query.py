@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from anodeflow.database import rows
 from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, stored
-from anodeflow.database.row_entry import COMMON, unpacked
+from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.store import open_store
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, ResultRow, StudyDoc
@@ -138,7 +138,10 @@ def _warn_damaged(kind: str, entry: Mapping[str, Any], reason: str, level: int) 
 
 
 def study_documents(campaign: str | None = None, store: "JobStore | None" = None) -> list[StudyDoc]:
-    """Return the latest version of every study document, oldest first.
+    """Return the latest version of every study's document, oldest first.
+
+    Of documents with the same campaign, study, system, backend and settings the latest counts: those before it were
+    made before a failed step was done again, or by another anodeflow.
 
     Parameters
     ----------
@@ -148,7 +151,7 @@ def study_documents(campaign: str | None = None, store: "JobStore | None" = None
         Connected store; default: that of the environment.
     """
     criteria = {} if campaign is None else {"output.campaign": campaign}
-    return _latest(STUDIES, criteria, _study_key, store)
+    return _latest(STUDIES, criteria, place, store)
 
 
 def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -> dict[str, CalculationDoc]:
@@ -165,10 +168,6 @@ def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -
     return {doc.id: doc for doc in _latest(CALCULATIONS, criteria, lambda output: output["id"], store)}
 
 
-def _study_key(output: Mapping[str, Any]) -> Hashable:
-    return output["campaign"], output["document_id"]
-
-
 def _latest(
     classes: Mapping[str, type[BaseModel]],
     criteria: Mapping[str, Any],
@@ -177,7 +176,7 @@ def _latest(
 ) -> list[Any]:
     """Documents of `classes`, the latest of each `key`, oldest first.
 
-    One document may lie there several times: its job was run again, or another job handed it on.
+    One may lie there several times: its job was run again, or another job handed it on.
     """
     latest: dict[Hashable, BaseModel] = {}
     with _opened(store) as opened:

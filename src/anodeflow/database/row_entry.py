@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
+_PLACE = ("campaign", "study", "system", "backend", "settings_hash")
 _OWN = ("property", "label", "value", "unit", "calculation_ids")
+
+
+def place(output: Mapping[str, Any]) -> str:
+    """Return what is equal for versions of the same answer: later ones take the place of earlier ones.
+
+    A study that was run again because a step of it had failed, or that a newer anodeflow reads otherwise, has another
+    id but the same campaign, study, system, backend and settings.
+    """
+    names = [output.get(name) for name in _PLACE]
+    return json.dumps(names if all(isinstance(name, str) for name in names) else [names[0], output.get("document_id")])
 
 
 def is_study(output: Mapping[str, Any]) -> bool:
@@ -37,6 +48,7 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
         "output_id": stored_output["_id"],
         **{name: stored_output.get(name) for name in ("uuid", "index", "completed_at")},
         **{name: output.get(name) if isinstance(output.get(name), str) else None for name in COMMON},
+        "place": place(output),
         "kind": kind.__name__,
         "current": True,
         "sound": True,

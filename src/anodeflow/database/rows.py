@@ -3,7 +3,7 @@
 Study documents are written by jobs, here or on a cluster, with or without anodeflow's help. The first query after
 that makes the rows of every document that it has not seen: it leaves a mark in the job's output, which is gone
 when the output is replaced. Rows are kept once for each output, all rows of one document in one entry; of the
-entries of the same document, the latest is `current`.
+entries of the same answer (:func:`anodeflow.database.row_entry.place`), the latest is `current`.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
 COLLECTION = "rows"
-_INDEXES = (*COMMON, "properties", "calculation_ids", "error")
+_INDEXES = (*COMMON, "place", "properties", "calculation_ids", "error")
 _MADE_BY = "made_by"  # _id of the entry that says by which anodeflow the rows were made
 _BATCH = 100
 
@@ -104,13 +104,13 @@ def _outputs(store: "JobStore", ids: list[Any]) -> list[dict[str, Any]]:
 def find(store: "JobStore", conditions: Mapping[str, Any], unsaved: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the current entries that meet the conditions on the server, and those that could not be stored.
 
-    What comes back may hold more than was asked for; of several entries of one document only the latest is there.
+    What comes back may hold more than was asked for; of several entries of one answer only the latest is there.
     """
     found = {entry["_id"]: entry for entry in collection(store).find({**conditions, "current": True})}
     found |= {entry["_id"]: entry for entry in unsaved if entry["sound"]}
     latest: dict[Hashable, dict[str, Any]] = {}
     for entry in sorted(found.values(), key=age):
-        latest[_key(entry)] = entry
+        latest[entry["place"]] = entry
     return sorted(latest.values(), key=age)
 
 
@@ -123,8 +123,8 @@ def problems(store: "JobStore", unsaved: Iterable[dict[str, Any]]) -> list[dict[
 
 def is_superseded(store: "JobStore", entry: Mapping[str, Any]) -> bool:
     """Return whether there is a newer, sound version of a damaged document."""
-    others = collection(store).find({"document_id": entry.get("document_id"), "current": True})
-    return any(_key(other) == _key(entry) and age(other) > age(entry) for other in others)
+    others = collection(store).find({"place": entry["place"], "current": True})
+    return any(age(other) > age(entry) for other in others)
 
 
 def collection(store: "JobStore") -> Any:
@@ -134,10 +134,6 @@ def collection(store: "JobStore") -> Any:
 
 def _is_sqlite(store: "JobStore") -> bool:
     return store.docs_store.name.startswith("monty:")
-
-
-def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return str(entry.get("campaign")), str(entry.get("document_id"))
 
 
 # --- keeping the entries right ---
@@ -174,14 +170,14 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
 
 
 def _settle(rows: Any, entries: Iterable[Mapping[str, Any]]) -> None:
-    """See that of all versions of the documents in `entries` the latest sound one is current, and no other."""
-    ids = sorted({entry["document_id"] for entry in entries if entry["document_id"]})
-    fields = dict.fromkeys(("campaign", "document_id", "completed_at", "index", "sound", "current"), 1)
+    """See that of all versions of the answers in `entries` the latest sound one is current, and no other."""
+    places = sorted({entry["place"] for entry in entries})
+    fields = dict.fromkeys(("place", "completed_at", "index", "sound", "current"), 1)
     # Others may do the same at this moment: what counts is what the last of us finds.
     while True:
-        versions = list(rows.find({"document_id": {"$in": ids}}, fields))
-        latest = {_key(entry): entry["_id"] for entry in sorted(versions, key=age) if entry["sound"]}
-        wrong = [entry for entry in versions if entry["current"] != (latest.get(_key(entry)) == entry["_id"])]
+        versions = list(rows.find({"place": {"$in": places}}, fields))
+        latest = {entry["place"]: entry["_id"] for entry in sorted(versions, key=age) if entry["sound"]}
+        wrong = [entry for entry in versions if entry["current"] != (latest.get(entry["place"]) == entry["_id"])]
         if not wrong:
             return
         for entry in wrong:
@@ -192,7 +188,7 @@ def _drop_orphans(store: "JobStore") -> None:
     """Drop the entries whose outputs were deleted."""
     rows, outputs = collection(store), store.docs_store._collection
     dropped = []
-    for entry in list(rows.find({}, {"output_id": 1, "document_id": 1})):
+    for entry in list(rows.find({}, {"output_id": 1, "place": 1})):
         if "output_id" in entry and outputs.find_one({"_id": entry["output_id"]}, {"_id": 1}) is None:
             rows.delete_one({"_id": entry["_id"]})
             dropped.append(entry)
