@@ -283,6 +283,17 @@ def test_atom_that_left_its_layer_is_told(thick):
     assert document.plateau == [], "depth 4 is no depth 4 any more"
 
 
+def test_interface_that_changed_is_told_and_makes_no_plateau(thick):
+    exchanges = [find_exchanges(thick.structure, thick.layer, "Ag", depth, 1, "x")[0] for depth in range(1, 6)]
+    results = relaxations(thick, [-0.1, -0.3, -0.36, -0.35, -2.0])
+    bystanders = [atom for atom in thick.atoms_of(-1) if atom != exchanges[4].alloy_atom][:2]
+    results[4].structure.translate_sites(bystanders, [0, 0, -1.6], frac_coords=False)
+    document = interdiffusion_document(thick, exchanges, results, [], STUDY)
+    assert [point.rearranged for point in document.points] == [0, 0, 0, 0, 2]
+    assert any("depth 5: 2 other atoms left their places" in warning for warning in document.warnings)
+    assert document.plateau == [3, 4]
+
+
 def test_check_depth_for_campaigns():
     check_depth(6, 6, "Li3Mg/Li")
     with pytest.raises(InputError, match="Li3Mg/Li: there is no depth 7, the metal has 6 layers"):

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from pymatgen.core import Structure
+
 from anodeflow.analysis.interface import nearest_plane
 from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
 from anodeflow.analysis.study import study_fields
@@ -11,6 +14,7 @@ from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceDoc
 from anodeflow.schemas.prescreen import AuditEntry, PrescreenAudit
 from anodeflow.structures.exchange import Exchange
+from anodeflow.structures.vacancy import displacements, nearest_distance
 
 PLATEAU_TOLERANCE = 0.03
 """Energies of one plateau differ by no more than this, eV."""
@@ -64,6 +68,7 @@ def interdiffusion_document(
             return_energy=None if back is None else back.energy - interface.energy,
             converged=result.converged,
             final_layer=nearest_plane(result.structure, interface.layer, exchange.metal_atom),
+            rearranged=_rearranged(interface.structure, result.structure, exchange),
             lowest=False,
             structure=result.structure,
         )
@@ -79,6 +84,12 @@ def interdiffusion_document(
                 f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
                 "itself has changed: lower the force threshold of the relaxations"
             )
+        if point.rearranged:
+            warnings.append(
+                f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the interface "
+                "itself has changed and the energy is not that of the exchange alone: take another termination, or "
+                "thicker or less strained sides"
+            )
         if not point.stayed:
             warnings.append(
                 f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
@@ -92,12 +103,16 @@ def interdiffusion_document(
         identifiers |= potential_ids(calculations)
     for depth in {point.depth for point in points}:
         here = [point for point in points if point.depth == depth]
-        min(here, key=lambda point: point.exchange_energy).lowest = True
-    # Near the free face the atom feels the vacuum, and one that left its plane is at another depth.
+        min(here, key=lambda point: (point.rearranged > 0, point.exchange_energy)).lowest = True
+    # Near the free face the atom feels the vacuum; one that left its plane is at another depth; and an interface that
+    # has changed is another one.
     inside = {
         point.depth: point.exchange_energy
         for point in points
-        if point.lowest and point.stayed and point.depth <= interface.metal_depth - NEAR_SURFACE
+        if point.lowest
+        and point.stayed
+        and not point.rearranged
+        and point.depth <= interface.metal_depth - NEAR_SURFACE
     }
     plateau = deepest_plateau(inside, study["plateau_tolerance"])
     warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
@@ -145,6 +160,13 @@ def _audit(
             potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
             audit.entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
     return warnings
+
+
+def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> int:
+    """Return how many atoms but the two exchanged ones went further than half of a nearest-neighbour distance."""
+    moved = np.linalg.norm(displacements(pristine, relaxed.cart_coords - pristine.cart_coords), axis=1)
+    moved[[exchange.alloy_atom, exchange.metal_atom]] = 0
+    return int((moved > nearest_distance(pristine) / 2).sum())
 
 
 def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int]:

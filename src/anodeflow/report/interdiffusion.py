@@ -25,6 +25,7 @@ _POINTS = [
     Column("exchange_energy", "exchange energy", "eV", 3, signed=True),
     Column("return_energy", "there and back", "eV", 3, signed=True),
     Column("final_layer", "rests in layer"),
+    Column("rearranged", "others that left their places"),
     Column("plateau", "on the plateau"),
     Column("converged", "converged"),
 ]

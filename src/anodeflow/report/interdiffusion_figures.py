@@ -26,7 +26,7 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
             axes.plot([point.depth - _BAR, point.depth + _BAR], [point.exchange_energy] * 2, color="#c5ccd3", lw=2,
                       zorder=1, solid_capstyle="butt")  # fmt: skip
     for point in levels:
-        mark = "" if point.stayed else "*"
+        mark = "" if point.stayed and not point.rearranged else "*"
         words = number(point.exchange_energy, 3, signed=True) + mark
         axes.annotate(words, (point.depth, point.exchange_energy), (0, 5), textcoords="offset points", ha="center",
                       fontsize=8, color=OURS, bbox=_GROUND, zorder=5)  # fmt: skip
@@ -42,8 +42,8 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
     words = "Total energy relative to the pristine interface, the lowest place in each plane."
     if any(not point.lowest for point in document.points):
         words += " Pale: other places in the plane."
-    if any(not point.stayed for point in levels):
-        words += " *: the atom left its plane in the relaxation."
+    if any(not point.stayed or point.rearranged for point in levels):
+        words += " *: the atom left its plane in the relaxation, or others their places."
     if document.driving_force is not None:
         words += " Green: the plateau that the driving force is taken from."
     return save(figure, name, words)

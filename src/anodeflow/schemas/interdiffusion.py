@@ -26,6 +26,11 @@ class ExchangePoint(BaseModel):
     )
     converged: bool = Field(description="Whether the relaxation met its force threshold.")
     final_layer: int = Field(description="Plane in which the atom came to rest: metal 1, 2 ..., alloy -1, -2 ...")
+    rearranged: int = Field(
+        default=0,
+        description="Other atoms that went further than half of a nearest-neighbour distance in the relaxation; more "
+        "than 0: the interface itself has changed, and the energy is not that of the exchange alone.",
+    )
     lowest: bool = Field(description="Whether it is the lowest of the samples at its depth.")
     structure: Structure = Field(description="Relaxed interface, atoms in the order of the pristine one.")
 
