@@ -148,6 +148,9 @@ def test_only_the_saddle_of_a_hop_is_computed(done):
     assert forward.dft == hop.barrier_forward
     assert forward.potential == pytest.approx(forward.dft / 1.1, abs=0.01)
     assert hop.max_force < 0.02
+    assert document.warnings == [
+        "left out by the prescreen: site 0 (onefold top); a minimum there is known only if it lies on a path"
+    ]
 
 
 def test_the_whole_band_on_request(done):

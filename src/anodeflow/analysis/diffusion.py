@@ -9,7 +9,7 @@ from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
 from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
-from anodeflow.analysis.prescreen import add_effort, barrier_entries
+from anodeflow.analysis.prescreen import add_effort, barrier_entries, left_out
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
@@ -180,6 +180,10 @@ def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]
             for hop in hops
             if hop.profile and hop.band is None
         ]
+    left = [] if search.adsorption.prescreen is None else left_out(search.adsorption.prescreen)
+    if left:
+        words = ", ".join(f"{each.step} ({each.label})" for each in left)
+        warnings.append(f"left out by the prescreen: {words}; a minimum there is known only if it lies on a path")
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
         warnings.append(f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known")

@@ -141,6 +141,11 @@ def difference_entry(
     return AuditEntry(quantity=quantity, step=step, potential=potential, dft=dft)
 
 
+def left_out(audit: PrescreenAudit) -> list[Candidate]:
+    """Return the candidates that DFT did not compute although they are minima of their own, the lowest first."""
+    return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
+
+
 def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[str]:
     """Put into the audit how well the potential ranks, and return warnings on what it left out.
 
@@ -164,7 +169,7 @@ def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[st
         audit.rank_correlation = rank if np.isfinite(rank) else None
     if len(both) > 1:
         audit.ranking_error = float(np.ptp(pairs[:, 0] - pairs[:, 1]))
-    left = [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
+    left = left_out(audit)
     if not left:
         return []
     words = ", ".join(f"{each.step} ({each.label}, {each.energy:.3f} eV)" for each in left)
