@@ -81,6 +81,8 @@ def test_scf_iteration_is_read_from_the_log(tmp_path):
     assert scf_iteration(log) is None
     log.write_text("header\niter:   1 12:00:00 -1.0\niter:  12 12:00:01 -1.1\niter: \n")
     assert scf_iteration(log) == 12
+    log.write_text("|iter:   1| 12:00:00 | -1.0 | -0.1 |       |\n|iter:  13| 12:00:01 | -1.1c| -7.1c| -4.2c|\n")
+    assert scf_iteration(log) == 13  # as GPAW 26.7 has it
 
 
 @pytest.mark.gpaw

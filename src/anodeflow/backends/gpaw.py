@@ -1,6 +1,7 @@
 """GPAW: PBE and its kin, plane waves, in a process of its own (under MPI where there is one)."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -32,6 +33,7 @@ from anodeflow.errors import CalculationError, InputError, InterruptedCalculatio
 _INSTALL = "install it with pip install 'anodeflow[gpaw]' (a C++ compiler is needed; see `make setup`)"
 
 
+_ITERATION = re.compile(r"\W*iter: *(\d+)")
 _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
 
 
@@ -228,9 +230,9 @@ def usable_ranks() -> int:
 def scf_iteration(log: Path) -> int | None:
     """Return the number of the last SCF iteration in GPAW's log; none before the first."""
     for line in reversed(tail(log)):
-        words = line.split()
-        if len(words) > 1 and words[0] == "iter:" and words[1].isdigit():
-            return int(words[1])
+        found = _ITERATION.match(line)
+        if found:
+            return int(found[1])
     return None
 
 

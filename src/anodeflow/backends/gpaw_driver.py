@@ -143,7 +143,9 @@ def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: 
     """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state."""
     from gpaw import GPAW
 
-    parameters = dict(parameters)
+    from anodeflow.backends.gpaw_mixer import RememberingMSR1
+
+    parameters = {"mixer": RememberingMSR1()} | parameters
     hot = parameters.pop("hot_start", None)
     text = log.open("a") if world.rank == 0 else None
     calculator = GPAW(**parameters, txt=text)
