@@ -1,7 +1,12 @@
-"""On what a benchmark ran: kept with its numbers."""
+"""On what a benchmark ran and how long: kept with its numbers."""
 
+import json
 import os
 import platform
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,3 +29,21 @@ def _processor() -> list[str]:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
         return []
+
+
+@contextmanager
+def stopwatch(file: Path) -> Iterator[None]:
+    """Add `wall_time` and `processor_time` (s, that of finished child processes included) to what a JSON file has."""
+    times = json.loads(file.read_text()) if file.exists() else {"wall_time": 0.0, "processor_time": 0.0}
+    began, used = time.monotonic(), _processor_time()
+    try:
+        yield
+    finally:
+        times["wall_time"] += time.monotonic() - began
+        times["processor_time"] += _processor_time() - used
+        file.write_text(json.dumps(times))
+
+
+def _processor_time() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)

@@ -16,8 +16,9 @@ from gpaw.mixer.msr1 import MSR1Mixer
 
 _KEPT = 12  # secants
 _STEP = 0.3  # of the residual that no secant tells of
-_DEPENDENT = 1e-3  # smallest eigenvalue of the normalised overlaps of the secants that are used together
-_WORSE = 3.0  # times the least residual of an SCF cycle: the memory misleads
+_LONGEST = 1.0  # times the residual: the SCF's Jacobian shortens the way to the answer, it does not lengthen it
+_DEPENDENT = 1e-2  # smallest eigenvalue of the normalised overlaps of the secants that are used together
+_WORSE = 2.0  # times the least residual of the SCF: the memory misleads
 _PATIENCE = 8  # cycles of an SCF after which its residual is at most a tenth of the first, or the memory misleads
 
 
@@ -129,19 +130,32 @@ class RememberingMixer(MSR1Mixer):
             self.secants = [*self.secants, state - self.latest][-_KEPT:]
         self.latest = state
         self.errors.append(error)
+        if error == min(self.errors):
+            self.best = state
         if self._misleads():
+            nt_sX.data[:], D_asii.data[:] = self.best.density, self.best.matrices
             self.secants = []
             self.forget_state()
             super().reset()
-            super()._mix(nt_sX, D_asii, density)  # begins anew from the outgoing density
+            super()._mix(nt_sX, D_asii, density)  # begins anew from the best density so far
             return error
-        nt_sX.data[:] = before + _STEP * residual
-        D_asii.data[:] = matrices + _STEP * matrix_residual
+        grid, atoms = _STEP * residual, _STEP * matrix_residual
         for share, secant in zip(self._shares(charge), self.secants, strict=True):
-            nt_sX.data -= share * (secant.density + _STEP * secant.residual)
-            D_asii.data -= share * (secant.matrices + _STEP * secant.matrix_residual)
+            grid -= share * (secant.density + _STEP * secant.residual)
+            atoms -= share * (secant.matrices + _STEP * secant.matrix_residual)
+        shortened = min(1.0, _LONGEST * error / self._charge_moved(nt_sX, grid, atoms, density))
+        nt_sX.data[:], D_asii.data[:] = before + shortened * grid, matrices + shortened * atoms
         self.ingoing = nt_sX.data.copy(), D_asii.data.copy()
         return error
+
+    def _charge_moved(self, like: Any, grid: np.ndarray, matrices: np.ndarray, density: Any) -> float:
+        """Return the integral of the absolute change of the charge, as GPAW has it of a residual."""
+        change = like.copy()
+        change.data[:] = grid
+        charge: Any = self.add_compensation_charge(change, matrices, density)
+        moved = np.array([self.calculate_charge_sloshing(charge)])
+        self.world.broadcast(moved, 0)
+        return float(moved[0])
 
     def _misleads(self) -> bool:
         slow = len(self.errors) > _PATIENCE and self.errors[-1] > 0.1 * self.errors[0]
