@@ -14,8 +14,12 @@ from anodeflow.structures.vacancy import displacements
 
 _SAME_ATOM = 0.6
 """An atom this near to one of the reference, before it is relaxed, is that atom, Å."""
-_OTHER_BASIN = 0.5
-"""Where an atom of the reference differs by more than this between both codes, they are in different minima, Å."""
+_ALIKE = 0.1
+"""Where an atom of the reference differs by more than this between both codes, nothing is shifted, Å.
+
+They are in different minima then, or one of them is far off: what an adatom changes may undo the difference (a full
+layer of Li on a thin Li(001) slab, coarse k-points: 0.27 Å, and DFT began 0.48 Å away from its minimum instead of 0.28).
+"""
 _NEIGHBOURHOOD = 2.0  # Å: decay of the weight of reference atoms around one that the reference does not have
 
 
@@ -45,13 +49,13 @@ def transferred(
     Structure
         `relaxed` with every atom shifted by the difference of both codes for that atom of the reference; atoms that
         the reference lacks, by the mean of those around them. Not shifted without a reference, or if the two
-        references are different minima. Fixed atoms are where they are in `start`, and the symmetry of `start` is kept
+        references differ by more than 0.1 Å. Fixed atoms are where they are in `start`, and the symmetry of `start` is kept
         if the first code kept it but for rounding.
     """
     positions = start.cart_coords + displacements(start, relaxed.cart_coords - start.cart_coords)
     if reference is not None and reference_by_first is not None:
         shifts = displacements(reference, reference.cart_coords - reference_by_first.cart_coords)
-        if np.linalg.norm(shifts, axis=1).max() < _OTHER_BASIN:
+        if np.linalg.norm(shifts, axis=1).max() < _ALIKE:
             positions = positions + _corrections(start, reference, shifts)
     return _placed(start, with_symmetry_of(start, positions))
 
