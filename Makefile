@@ -1,6 +1,6 @@
 # make demo, make test: set everything up (see scripts/setup.sh), then compute or test.
 .POSIX:
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint benchmark clean
 
 BIN = .venv/bin
 # One thread a process: GPAW and the tests are parallel over processes.
@@ -23,6 +23,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What an answer costs, ours and the plain way side by side: make benchmark CASE=li-adsorption (or lih-adsorption, li-hop,
+# li3mg7-adsorption); prints one JSON line. Tens of minutes on one core; cut off, it goes on when called again.
+benchmark: setup
+	@$(THREADS) $(BIN)/python benchmarks/cost.py $(CASE)
 
 # Back to a fresh clone. Results live in ANODEFLOW_HOME and stay.
 clean:
