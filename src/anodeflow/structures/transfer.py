@@ -17,8 +17,8 @@ _SAME_ATOM = 0.6
 _ALIKE = 0.1
 """Where an atom of the reference differs by more than this between both codes, nothing is shifted, Å.
 
-They are in different minima then, or one of them is far off: what an adatom changes may undo the difference (a full
-layer of Li on a thin Li(001) slab, coarse k-points: 0.27 Å, and DFT began 0.48 Å away from its minimum instead of 0.28).
+They are in different minima then, or one of them is far off: what an adatom changes may undo the difference. (A full
+layer of Li on a thin Li(001) slab, coarse k-points: 0.27 Å, and DFT began 0.48 Å off its minimum instead of 0.28.)
 """
 _NEIGHBOURHOOD = 2.0  # Å: decay of the weight of reference atoms around one that the reference does not have
 
@@ -49,8 +49,8 @@ def transferred(
     Structure
         `relaxed` with every atom shifted by the difference of both codes for that atom of the reference; atoms that
         the reference lacks, by the mean of those around them. Not shifted without a reference, or if the two
-        references differ by more than 0.1 Å. Fixed atoms are where they are in `start`, and the symmetry of `start` is kept
-        if the first code kept it but for rounding.
+        references differ by more than 0.1 Å. Fixed atoms are where they are in `start`, and the symmetry of `start` is
+        kept if the first code kept it but for rounding.
     """
     positions = start.cart_coords + displacements(start, relaxed.cart_coords - start.cart_coords)
     if reference is not None and reference_by_first is not None:
