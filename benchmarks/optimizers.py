@@ -105,7 +105,7 @@ OPTIMIZERS: dict[str, Callable[[Atoms], Any]] = {
 def main() -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
-    part, other = (sys.argv[1:] + ["", ""])[:2]
+    part, other = [*sys.argv[1:], "", ""][:2]
     costly = potential("7net-l3i5")
     for case, start in cases():
         if part not in case:
