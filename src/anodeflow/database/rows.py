@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from anodeflow.database.documents import FIELDS, age
-from anodeflow.database.row_entry import COMMON, is_study, made_by, make_entry, supersedes
+from anodeflow.database.row_entry import COMMON, is_study, made_by, make_entry, place, supersedes
 from anodeflow.database.store import ROWS_MARK, is_refusal
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def find(store: "JobStore", conditions: Mapping[str, Any], unsaved: Iterable[dic
     found |= {entry["_id"]: entry for entry in unsaved if entry["sound"]}
     latest: dict[Hashable, dict[str, Any]] = {}
     for entry in sorted(found.values(), key=age):
-        latest[entry["place"]] = entry
+        latest[_place(entry)] = entry
     return sorted(latest.values(), key=age)
 
 
@@ -123,7 +123,7 @@ def problems(store: "JobStore", unsaved: Iterable[dict[str, Any]]) -> list[dict[
 
 def is_superseded(store: "JobStore", entry: Mapping[str, Any]) -> bool:
     """Return whether there is a newer, sound version of a damaged document."""
-    others = collection(store).find({"place": entry["place"], "current": True})
+    others = collection(store).find({"place": _place(entry), "current": True})
     return any(age(other) > age(entry) for other in others)
 
 
@@ -134,6 +134,11 @@ def collection(store: "JobStore") -> Any:
 
 def _is_sqlite(store: "JobStore") -> bool:
     return store.docs_store.name.startswith("monty:")
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    """Return the place of an entry; those of an older anodeflow do not say it until they are made anew."""
+    return entry["place"] if "place" in entry else place(entry)
 
 
 # --- keeping the entries right ---
@@ -171,7 +176,7 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
 
 def _settle(rows: Any, entries: Iterable[Mapping[str, Any]]) -> None:
     """See that of all versions of the answers in `entries` the latest sound one is current, and no other."""
-    places = sorted({entry["place"] for entry in entries})
+    places = sorted({_place(entry) for entry in entries})
     fields = dict.fromkeys(("place", "completed_at", "index", "sound", "current"), 1)
     # Others may do the same at this moment: what counts is what the last of us finds.
     while True:
