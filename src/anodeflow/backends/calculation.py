@@ -15,6 +15,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.guide import prepare_hessian
 from anodeflow.backends.placement import placed_job
 from anodeflow.backends.progress import Progress, State, report
 from anodeflow.backends.request import Request
@@ -61,7 +62,8 @@ class CalculationMaker(Maker):
         label
             What it is, for people: shown in progress, status and report.
         prescreen
-            Relaxation by a potential that `structure` comes from, for the document.
+            Relaxation by a potential that `structure` comes from, for the document. Its Hessian is what the
+            relaxation begins with (:mod:`anodeflow.backends.hessian`): another way to the same minimum.
 
         Returns
         -------
@@ -72,18 +74,26 @@ class CalculationMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(structure, label)
+        document = self.calculate(structure, label, None if prescreen is None else prescreen.backend)
         if prescreen is None:
             return document
         away = largest_distance(prescreen.structure, document.structure)
         return document.model_copy(update={"prescreen": prescreen.model_copy(update={"displacement": away})})
 
-    def calculate(self, structure: Structure, label: str = "") -> CalculationDoc:
-        """Do at once, outside a workflow, what the job of :meth:`make` does."""
+    def calculate(self, structure: Structure, label: str = "", guide: str | None = None) -> CalculationDoc:
+        """Do at once, outside a workflow, what the job of :meth:`make` does.
+
+        Parameters
+        ----------
+        structure, label
+            As of :meth:`make`.
+        guide
+            Backend whose Hessian a relaxation begins with; none: one curvature for all directions.
+        """
         from anodeflow.backends.load import from_recipe
 
         label = label or f"{self.task} {structure.composition.reduced_formula}"
-        request = Request(self.task, structure, options=self.options)
+        request = Request(self.task, structure, options=self.options, guide=guide)
         return compute(from_recipe(self.backend), request, label, CalculationDoc, calculation_document)
 
 
@@ -124,6 +134,8 @@ def compute(backend: Backend, request: Request, label: str, kind: type[Document]
             if document is None:
                 earlier = len(folder.steps())
                 tell("resumed" if earlier else "started", ionic_step=earlier)
+                if not earlier:
+                    prepare_hessian(request, folder, tell)
                 try:
                     backend.execute(request, folder, lock.fileno(), tell)
                     document = make_document(backend, request, folder, address, label)

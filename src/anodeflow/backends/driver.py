@@ -18,6 +18,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from anodeflow.backends.folder import append_step, read_steps
+from anodeflow.backends.hessian import first_hessian
 
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
 _STIFFEST = 100  # times the initial curvature: no bond is so stiff
@@ -81,7 +82,8 @@ def run_task(
         `force_threshold` (eV/Å), `stress_threshold` (eV/Å³), `max_steps` (in this attempt),
         `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step).
     steps_file
-        Record of evaluated geometries: read first, then appended to.
+        Record of evaluated geometries: read first, then appended to. A Hessian beside it is what BFGS begins with
+        (:mod:`anodeflow.backends.hessian`).
     attempt
         Number that tells this attempt from earlier ones: how many steps were on record when it began.
     writes
@@ -128,6 +130,9 @@ def run_task(
         alpha=relaxation["curvature"],
         maxstep=relaxation["max_displacement"],
     )
+    hessian = None if with_stress else first_hessian(steps_file, 3 * len(atoms), relaxation["curvature"])
+    if hessian is not None:
+        optimizer.H0 = hessian
     if earlier:
         # The last geometry is known already: take the step out of it, instead of computing it again.
         atoms.calc = _known(atoms, earlier[-1])

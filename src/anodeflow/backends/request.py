@@ -26,12 +26,16 @@ class Request:
         Plain data that belongs to the task and decides its result. density: `grid_spacing` (Å). neb: `energies` of
         the two ends (eV), `settings` (:class:`~anodeflow.backends.neb.NebSettings`), `symmetry` (none or
         :class:`~anodeflow.schemas.neb.PathSymmetry`).
+    guide
+        Name of the backend whose Hessian a relaxation begins with. It changes the way, not the result, so it is no
+        part of the content address.
     """
 
     task: Task
     structure: Structure
     images: tuple[Structure, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    guide: str | None = None
 
     def content(self) -> dict[str, Any]:
         """Return what of the request decides its result, as plain data for the content address."""

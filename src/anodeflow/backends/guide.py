@@ -1,0 +1,48 @@
+"""Gives a relaxation the Hessian of a cheap potential to begin with, kept in the folder of the calculation."""
+
+from typing import Any
+
+import numpy as np
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.hessian import finite_difference_hessian, hessian_file
+from anodeflow.backends.request import Request
+
+
+def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> None:
+    """Put the Hessian of the request's guide at its start geometry into the folder, where the driver looks for it.
+
+    Nothing where there is no guide, the task is no relaxation of positions, or the guide does not work here: the
+    relaxation then begins with one curvature for all directions, and ends at the same minimum.
+
+    Parameters
+    ----------
+    request
+        What is about to be computed; no step of it was.
+    folder
+        Its folder.
+    tell
+        As of :meth:`anodeflow.backends.base.Backend.execute`.
+    """
+    from anodeflow.backends.inprocess import InProcessBackend
+    from anodeflow.backends.load import load_backend
+
+    file = hessian_file(folder.steps_file)
+    file.unlink(missing_ok=True)
+    if request.guide is None or request.task != "relax":
+        return
+    try:
+        guide = load_backend(request.guide)
+        if not isinstance(guide, InProcessBackend):
+            return
+        guide.check_available()
+        guide.check_elements({site.specie.symbol for site in request.structure})
+        atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
+        hessian = finite_difference_hessian(atoms, guide.calculator())
+    except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
+        tell("running", message=f"begins without the Hessian of {request.guide}: {error}")
+        return
+    if np.isfinite(hessian).all():
+        with file.open("wb") as stream:
+            np.save(stream, hessian)

@@ -1,0 +1,97 @@
+"""The Hessian of a cheap potential, for a costly relaxation to begin with.
+
+A BFGS begins with one curvature for all directions and learns the rest from one force evaluation each. A
+machine-learned potential knows them beforehand: soft across a bond, stiff along it. What it gets wrong BFGS corrects
+on the way, so that the minimum that is found is that of the costly code alone.
+
+This file imports ASE and numpy alone.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+_SHIFT = 0.02  # Å, of finite differences: forces of single precision are good to 1e-3 eV/Å or better
+
+_SOFTEST = 5  # times softer than the usual first curvature: the potential may be wrong by so much
+
+
+def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHIFT) -> np.ndarray:
+    """Return the second derivatives of the energy by central differences of forces.
+
+    Parameters
+    ----------
+    atoms
+        Geometry with its constraints; not changed.
+    calculator
+        ASE calculator of the potential: six evaluations for each free atom.
+    shift
+        How far each atom is moved to either side, Å.
+
+    Returns
+    -------
+    np.ndarray
+        (3 N, 3 N), symmetric, eV/Å²; zero in rows and columns of fixed coordinates.
+    """
+    work = atoms.copy()
+    work.set_constraint()
+    work.calc = calculator
+    free = free_coordinates(atoms)
+    hessian = np.zeros((3 * len(atoms), 3 * len(atoms)))
+    for coordinate in np.flatnonzero(free):
+        atom, axis = divmod(int(coordinate), 3)
+        forces = []
+        for sign in (1, -1):
+            work.positions[atom, axis] += sign * shift
+            forces.append(work.get_forces().ravel())
+            work.positions[atom, axis] -= sign * shift
+        hessian[coordinate] = np.where(free, (forces[1] - forces[0]) / (2 * shift), 0.0)
+    return (hessian + hessian.T) / 2
+
+
+def free_coordinates(atoms: Atoms) -> np.ndarray:
+    """Return (3 N,) whether each Cartesian coordinate may change under the constraints of `atoms`."""
+    moved = np.ones((len(atoms), 3))
+    for constraint in atoms.constraints:
+        constraint.adjust_forces(atoms, moved)
+    return moved.ravel() != 0
+
+
+def positive(hessian: np.ndarray, floor: float) -> np.ndarray:
+    """Return a Hessian without a curvature below `floor`: eigenvalues are taken by their amount, and raised to it.
+
+    Parameters
+    ----------
+    hessian
+        (3 N, 3 N), symmetric, eV/Å².
+    floor
+        eV/Å²; fixed coordinates get it, too.
+    """
+    values, vectors = np.linalg.eigh(hessian)
+    return (vectors * np.maximum(np.abs(values), floor)) @ vectors.T
+
+
+def hessian_file(steps_file: Path) -> Path:
+    """Return the file beside a record of steps that holds the Hessian to begin with."""
+    return steps_file.with_name("hessian.npy")
+
+
+def first_hessian(steps_file: Path, coordinates: int, curvature: float) -> np.ndarray | None:
+    """Return the Hessian to begin with; none where there is none, or none for so many coordinates.
+
+    Parameters
+    ----------
+    steps_file
+        Record of steps beside which it lies.
+    coordinates
+        Number of Cartesian coordinates.
+    curvature
+        eV/Å², of a Hessian that knows nothing: no direction is taken for softer than a fifth of it.
+    """
+    try:
+        hessian = np.load(hessian_file(steps_file))
+    except (OSError, ValueError, EOFError):
+        return None
+    return positive(hessian, curvature / _SOFTEST) if hessian.shape == (coordinates, coordinates) else None
