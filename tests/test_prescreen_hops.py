@@ -122,8 +122,8 @@ def test_stops_and_hops_of_a_vacancy(codes, home):
 
     def study(potential: Prescreen | None) -> VacancyDoc:
         maker = VacancyMaker(
-            relax=backend.relax(), neb=backend.neb(), element="Cu", helper="Au", steps=1, images=3, paths=("I", "II"),
-            prescreen=potential,
+            relax=backend.relax(), neb=backend.neb(), element="Cu", helper="Au", start="interface", steps=1,
+            samples=1, images=3, prescreen=potential,
         )  # fmt: skip
         return VacancyDoc.model_validate(run(maker.make(interface)))
 
@@ -140,8 +140,8 @@ def test_stops_and_hops_of_a_vacancy(codes, home):
     for stop in screened.stops[1:]:
         entry = entries[(f"path {stop.path} stop {stop.name}", "vacancy_energy")]
         assert entry.dft == pytest.approx(stop.energy)
-        assert entry.potential == pytest.approx(stop.energy / 1.1, abs=0.03)
+        assert entry.potential == pytest.approx(stop.energy / 1.1, abs=0.04)
     assert screened.prescreen.start is not None
-    assert screened.prescreen.effort.force_evaluations < 60
+    assert screened.prescreen.effort.force_evaluations < 40
     assert np.isfinite([hop.max_force for hop in screened.hops]).all()
     assert "path I stop 1 [emt]" in screened.calculation_ids
