@@ -2,7 +2,7 @@
 
 GPAW carries wave functions and density along with the atoms, but its mixer forgets all it has learnt when they move.
 How the outgoing density follows the ingoing one (the Jacobian of the SCF cycle) hardly changes over a small step,
-though: the secants of one step serve the next, which takes about half of the cycles (docs/performance.md). The
+though: the secants of one step serve the next, which saves about a third of the cycles (docs/performance.md). The
 converged density is the same within GPAW's criteria, which are not touched.
 """
 
