@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from anodeflow.analysis.binding import binding_energy
 from anodeflow.analysis.prescreen import (
     Ranked,
@@ -13,11 +15,14 @@ from anodeflow.analysis.prescreen import (
     record_ranking,
     start_audit,
 )
-from anodeflow.schemas.adsorption import AdsorptionDoc
+from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.prescreen import AuditEntry, Candidate
 from anodeflow.structures.adatom import describe_adatom, same_minimum
 from anodeflow.structures.sites import AdsorptionSite
+
+OTHER_MINIMUM = 0.6
+"""Where DFT moved an atom by more than this from the potential's minimum, it is in another one, Å."""
 
 
 def rank_sites(
@@ -82,16 +87,19 @@ def audited(
     audit = start_audit(document.settings["prescreen"])
     assert audit is not None
     audit.candidates, audit.start = candidates, slab.prescreen
-    distinct = {f"site {site.site}" for site in document.sites if site.merged_into is None and site.converged}
     done = {step: each for step, each in relaxed.items() if each is not None}
     warnings = [text for step, each in {"clean slab": slab, **done}.items() for text in not_screened(step, each, audit)]
-    warnings += record_ranking(audit, {step: each.energy for step, each in done.items() if step in distinct})
-    best = f"site {document.sites[document.most_stable].site}"
-    audit.entries = _binding(document, best, slab, done[best], found)
-    for step in done:
-        if step in distinct and step != best:
-            entry = difference_entry(f"energy over {best}", step, [done[step]], [done[best]])
-            audit.entries += [] if entry is None else [entry]
+    minima = _representatives(document, done)
+    same = {site.step: done[site.step].energy for site in minima.values() if _is_same(done[site.step])}
+    warnings += record_ranking(audit, same)
+    lowest = document.sites[document.most_stable]
+    best = minima[lowest.site if lowest.merged_into is None else lowest.merged_into]
+    if _is_same(done[best.step]):
+        audit.entries = _binding(best, slab, done[best.step], found)
+        for step in same:
+            if step != best.step:
+                entry = difference_entry(f"energy over {best.step}", step, [done[step]], [done[best.step]])
+                audit.entries += [] if entry is None else [entry]
     # The potential's relaxations of the sites are counted with those that were left out.
     add_effort(audit.effort, [slab, *(each.model_copy(update={"prescreen": None}) for each in done.values())])
     add_effort(audit.effort, found.values(), potential=True)
@@ -107,9 +115,29 @@ def audited(
     )
 
 
+def _representatives(document: AdsorptionDoc, done: Mapping[str, CalculationDoc]) -> dict[int, AdsorbedSite]:
+    """Return for each minimum of DFT (number of its first site) the site from which DFT moved least."""
+
+    def moved(site: AdsorbedSite) -> float:
+        record = done[site.step].prescreen
+        return np.inf if record is None or record.displacement is None else record.displacement
+
+    found: dict[int, AdsorbedSite] = {}
+    for site in document.sites:
+        key = site.site if site.merged_into is None else site.merged_into
+        if key not in found or moved(site) < moved(found[key]):
+            found[key] = site
+    return found
+
+
+def _is_same(relaxed: CalculationDoc) -> bool:
+    """Whether DFT converged in the minimum that the potential had found, so that both energies are of one thing."""
+    record = relaxed.prescreen
+    return relaxed.converged and record is not None and (record.displacement or 0.0) < OTHER_MINIMUM
+
+
 def _binding(
-    document: AdsorptionDoc,
-    best: str,
+    best: AdsorbedSite,
     slab: CalculationDoc,
     relaxed: CalculationDoc,
     found: Mapping[str, CalculationDoc | None],
@@ -125,5 +153,5 @@ def _binding(
         ):
             if reference is not None:
                 value = binding_energy(*energies, reference)
-                entries.append(AuditEntry(quantity=name, step=best, potential=value, dft=getattr(document, name)))
+                entries.append(AuditEntry(quantity=name, step=best.step, potential=value, dft=getattr(best, name)))
     return entries

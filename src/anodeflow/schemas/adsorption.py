@@ -40,6 +40,11 @@ class AdsorbedSite(BaseModel):
     )
     structure: Structure = Field(description="Slab with the adatom (its last atom) at rest.")
 
+    @property
+    def step(self) -> str:
+        """Name of its calculation."""
+        return f"site {self.site}"
+
 
 class AdsorptionDoc(StudyDoc):
     """Binding of one adatom to one surface, at all its distinct sites."""
