@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from anodeflow.cli.compare import side_by_side
 from anodeflow.database.results_file import read_results
 from anodeflow.report.reference import shipped_references
 
@@ -78,3 +79,26 @@ def test_every_number_leads_to_its_calculations(results):
             assert row.calculation_ids
             assert set(row.calculation_ids) <= set(calculations), f"{row.system} {row.property}"
             assert {calculations[identity].code.split()[0] for identity in row.calculation_ids} == {"gpaw"}
+
+
+def test_cross_code_tables_are_those_of_their_results_file():
+    studies, calculations = read_results(DOCS / "results" / "cross-code.json.gz")
+    codes = ["cross-code-gpaw", "cross-code-cp2k"]
+    table = {(entry["label"].partition(", ")[2], entry["property"]): entry for entry in side_by_side(studies, codes)}
+    page = (DOCS / "results.md").read_text()
+    lines = re.findall(r"^\| ([a-z ]+) \| (binding_energy\w*) \| (\S+) \| (\S+) \| (\S+) \|$", page, re.M)
+    assert {(site, name) for site, name, *_ in lines} == table.keys()
+    for site, name, *printed_numbers in lines:
+        entry = table[site, name]
+        values = [*(entry["values"][code] for code in codes), entry["differences"][codes[1]]]
+        assert [number(text)[0] for text in printed_numbers] == pytest.approx(values, abs=1e-3)
+
+    # Lattice constant and cohesive energy of bcc Li.
+    lines = re.findall(r"^\| (GPAW|CP2K) \| (3\.\d+) \| (1\.\d+) \|$", page, re.M)
+    assert [code for code, *_ in lines] == ["GPAW", "CP2K"]
+    for code, constant, cohesive in lines:
+        (study,) = [study for study in studies if study.backend == f"cross-code-{code.lower()}"]
+        bulk, atom = (calculations[study.calculation_ids[step]] for step in ("bulk", "atom"))
+        atoms = len(bulk.structure)
+        assert bulk.structure.lattice.a == pytest.approx(number(constant)[0], abs=1e-3)
+        assert atom.energy - bulk.energy / atoms == pytest.approx(number(cohesive)[0], abs=1e-3)
