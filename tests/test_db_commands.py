@@ -206,7 +206,9 @@ def test_status_backup_and_restore(database, anodeflow, tmp_path):
     assert status["size"] > 1000
     words = anodeflow("db", "status").out
     assert "2 study documents, 3 calculations" in words
-    assert (status["uri"] in words) if database != "sqlite" else ("used by" not in words)
+    # An embedded server that nobody used for a while comes back on another port.
+    address = status["uri"] if database == "mongodb" else str(status["uri"]).rpartition(":")[0]
+    assert (address in words) if database != "sqlite" else ("used by" not in words)
 
     file = tmp_path / "backup.zip"
     assert anodeflow("db", "backup", file).status == 0

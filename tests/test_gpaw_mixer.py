@@ -13,8 +13,8 @@ from ase import Atoms
 from ase.build import bcc100
 from gpaw import GPAW
 
-from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator
-from anodeflow.backends.gpaw_mixer import RememberingMixer
+from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator, mixing
+from anodeflow.backends.gpaw_mixer import RememberingMixer, RememberingMSR1
 
 pytestmark = pytest.mark.gpaw
 
@@ -103,3 +103,11 @@ def test_spin_is_mixed_too(tmp_path):
         assert atoms.get_magnetic_moment() == pytest.approx(2.0, abs=0.3)
         assert cycles[-1] < 80
     assert energies[1] == pytest.approx(energies[0], abs=1e-4)
+
+
+def test_another_gpaw_mixes_as_it_likes(monkeypatch):
+    import gpaw
+
+    assert isinstance(mixing()["mixer"], RememberingMSR1)
+    monkeypatch.setattr(gpaw, "__version__", "27.1.0")
+    assert mixing() == {}

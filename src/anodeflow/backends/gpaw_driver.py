@@ -21,6 +21,7 @@ from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
 from anodeflow.backends.neb_driver import run_neb
 from anodeflow.density import DensityGrid
 
+_MIXER_KNOWS = "26.7."
 _MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
 
 
@@ -139,13 +140,22 @@ class ScfCounter:
         return {"scf_cycles": cycles}
 
 
+def mixing() -> dict[str, Any]:
+    """Return the mixer that remembers, for the GPAW whose insides it knows; empty for another one: GPAW's own."""
+    import gpaw
+
+    if not gpaw.__version__.startswith(_MIXER_KNOWS):
+        return {}
+    from anodeflow.backends.gpaw_mixer import RememberingMSR1
+
+    return {"mixer": RememberingMSR1()}
+
+
 def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfCounter) -> Any:
     """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state."""
     from gpaw import GPAW
 
-    from anodeflow.backends.gpaw_mixer import RememberingMSR1
-
-    parameters = {"mixer": RememberingMSR1()} | parameters
+    parameters = mixing() | parameters
     hot = parameters.pop("hot_start", None)
     text = log.open("a") if world.rank == 0 else None
     calculator = GPAW(**parameters, txt=text)
