@@ -17,16 +17,28 @@ def main(note: str, command: list[str]) -> int:
     """Run the command; return its status as a shell would say it (127: not found; 128 and more: killed)."""
     die_with_parent()
     write(note, {"pid": os.getpid(), "status": None})
+    guard = os.getpid()
+    # A SIGTERM that comes while the command is being started waits until there is somebody to pass it on to.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
-        child = subprocess.Popen(command, preexec_fn=die_with_parent)
+        child = subprocess.Popen(command, preexec_fn=lambda: begin(guard))
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         write(note, {"pid": os.getpid(), "status": 127})
         return 127
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     status = child.wait()
     write(note, {"pid": os.getpid(), "status": status})
     return status if status >= 0 else 128 - status
+
+
+def begin(guard: int) -> None:
+    """Make ready, in the child, for the command: it ends with its parent, the guard, and can be asked to end."""
+    die_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    if os.getppid() != guard:
+        os._exit(128 + signal.SIGTERM)  # the guard was gone before the first line could ask for a signal
 
 
 def die_with_parent() -> None:
