@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,8 @@ from test_database import free_port, mongodb_server
 from test_embedded import wait_until
 
 from anodeflow.database.documents import LARGE
-from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.embedded import ServerFolder, listens
+from anodeflow.database.locks import is_locked
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.store import open_store
 from anodeflow.schemas import NebDoc
@@ -86,6 +89,28 @@ def test_started_server_outlives_its_clients_and_kills_until_it_is_stopped(serve
         assert store.docs_store.name.startswith(f"mongodb://127.0.0.1:{port}/")
         assert store.count({"uuid": "kept"}) == 1
     assert wait_until(lambda: not server.state.exists()), "it runs on although it was stopped"
+
+
+def test_server_without_its_supervisor_is_replaced_on_the_port_asked_for(server, anodeflow):
+    port = free_port()
+    anodeflow("db", "start", "--port", port)
+    orphan = server.recorded()
+    os.kill(orphan.supervisor, signal.SIGKILL)
+    assert wait_until(lambda: not is_locked(server.supervisor_lock))
+    assert json.loads(anodeflow("db", "start", "--port", port, "--format", "json").out)["port"] == port
+    assert server.recorded().pid != orphan.pid
+
+
+def test_port_that_a_killed_server_has_not_closed_yet_is_waited_for(server, anodeflow):
+    """A process that was killed keeps its port open for some milliseconds, and answers no more."""
+    anodeflow("db", "start", "--port", free_port())
+    killed = server.recorded()
+    os.kill(killed.supervisor, signal.SIGKILL)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert wait_until(lambda: not listens(killed.port))
+    with socket.create_server(("127.0.0.1", killed.port)) as dying:
+        threading.Timer(0.7, dying.close).start()
+        assert json.loads(anodeflow("db", "start", "--format", "json").out)["port"] == killed.port
 
 
 def test_server_in_use_is_not_stopped_unless_forced(server, anodeflow):

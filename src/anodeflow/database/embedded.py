@@ -25,6 +25,7 @@ from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.errors import DatabaseError
 
 _PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
+_DYING = 2.0  # s for which the port of a killed server may still be open
 _INSTALL = "pip install secantusdb"
 
 
@@ -145,6 +146,19 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def is_taken(folder: ServerFolder, port: int) -> bool:
+    """Return whether another program listens on the port: not the server of the folder, nor what a kill left of it."""
+    deadline = time.monotonic() + _DYING
+    while listens(port):
+        server = folder.recorded()
+        if server is not None and (server.host, server.port) == (socket.gethostname(), port) and server.answers():
+            return False
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def server_command() -> list[str] | None:
     """Return the command that starts secantusd; none: it is not installed."""
     if find_spec("secantus"):
@@ -209,10 +223,6 @@ def _running(folder: ServerFolder) -> Server | None:
     return None
 
 
-def _answers(server: Server | None) -> bool:
-    return server is not None and server.host == socket.gethostname() and server.answers()
-
-
 def _start(folder: ServerFolder) -> Server:
     """Start a supervisor, which detaches itself once its server answers; the caller holds the start lock."""
     # The supervisor stands in the folder of the database, so relative entries of PYTHONPATH must become absolute;
@@ -222,7 +232,7 @@ def _start(folder: ServerFolder) -> Server:
         *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
     ]
     service = folder.service()
-    if service.kept and service.port and listens(service.port) and not _answers(folder.recorded()):
+    if service.kept and service.port and is_taken(folder, service.port):
         raise DatabaseError(
             f"the embedded database in {folder.path} is to be served on port {service.port}, which another program has "
             "taken: end that program, or take another port with anodeflow db start --port PORT."

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anodeflow.database.embedded import Server, ServerFolder, embedded_server, listens
+from anodeflow.database.embedded import Server, ServerFolder, embedded_server, is_taken
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.errors import DatabaseError, InputError
 
@@ -52,7 +52,7 @@ def start_service(path: Path, port: int | None = None) -> Server:
     before = folder.service()
     running = folder.recorded() if is_locked(folder.supervisor_lock) else None
     if port is not None and (running is None or port != running.port):
-        if listens(port):
+        if is_taken(folder, port):
             raise InputError(f"port {port} is taken by another program: give another one with --port, or none.")
         if running is not None:
             stop_service(path)

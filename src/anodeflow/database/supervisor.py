@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from anodeflow.database.embedded import Server, ServerFolder, listens, server_command
+from anodeflow.database.embedded import Server, ServerFolder, is_taken, listens, server_command
 from anodeflow.database.locks import file_lock
 
 _TICK = 0.5  # s between two looks at server and clients
@@ -88,9 +88,11 @@ def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], i
     return started
 
 
-def _kill_orphan(server: Server) -> None:
+def _kill_orphan(folder: ServerFolder, server: Server) -> None:
     """End a server whose supervisor was killed: it keeps the storage locked, and nobody would ever stop it."""
-    if server.host == socket.gethostname() and listens(server.port) and server.answers():
+    if server.host != socket.gethostname() or is_taken(folder, server.port):
+        return
+    if listens(server.port):
         _print(f"killing server {server.pid}, which lost its supervisor")
         with suppress(ProcessLookupError):
             os.kill(server.pid, signal.SIGKILL)
@@ -147,7 +149,7 @@ def main(path: Path) -> int:
     with file_lock(folder.supervisor_lock, patience=5.0):
         previous, service = folder.recorded(), folder.service()
         if previous is not None:
-            _kill_orphan(previous)
+            _kill_orphan(folder, previous)
             if not service.kept:
                 return supervise(folder, previous.port, idle, ready)  # its clients look for it there
         return supervise(folder, service.port or _free_port(), idle, ready)
