@@ -43,7 +43,7 @@ def plain(campaign: Campaign, backend: GpawBackend, folder: Path) -> dict[str, A
     (system,) = campaign.systems
     moment = 1.0 if system.spin_polarized else None
     adsorbate = campaign.studies[0].input.adsorbate  # type: ignore[union-attr]
-    way = PlainWay(backend, folder)
+    way = PlainWay(backend, folder, system.settings)
     study = way.adsorption(system.structures[0], system.slab_spec(), adsorbate, moment)
     answers = {key: study[key] for key in ("binding_energy", "binding_energy_bulk", "sites")}
     if any(entry.name == "diffusion" for entry in campaign.studies):

@@ -42,10 +42,12 @@ class PlainWay:
         Whose GPAW parameters and thresholds are used.
     folder
         Where the steps have their folders.
+    settings
+        Settings of the backend that differ for the surface and its bulk, not for the references.
     """
 
-    def __init__(self, backend: GpawBackend, folder: Path) -> None:
-        self.backend, self.folder = backend, folder
+    def __init__(self, backend: GpawBackend, folder: Path, settings: dict[str, Any]) -> None:
+        self.references, self.backend, self.folder = backend, backend.with_settings(settings), folder
         self.steps: list[Path] = []
 
     def adsorption(self, structure: str, spec: SlabSpec, adsorbate: str, moment: float | None) -> dict[str, Any]:
@@ -63,9 +65,9 @@ class PlainWay:
             Initial magnetic moment of the adatom on the slab, µB; none: without spin.
         """
         metal = elemental_bulk(adsorbate)
-        reference = self.relax(f"bulk {metal}", load_structure(metal), cell=True)
+        reference = self.relax(f"bulk {metal}", load_structure(metal), True, self.references)
         bulk = reference if structure == metal else self.relax(f"bulk {structure}", load_structure(structure), True)
-        atom = self.relax(f"atom {adsorbate}", isolated_atom(adsorbate))
+        atom = self.relax(f"atom {adsorbate}", isolated_atom(adsorbate), backend=self.references)
         cell = build_slab(placed(load_structure(structure), bulk), spec, host_lattice(structure))
         slab = self.relax("slab", cell.structure)
         clean = placed(cell.structure, slab)
@@ -98,15 +100,18 @@ class PlainWay:
         end = self.relax("hop end", last)
         return self.band("band", placed(first, best), placed(last, end), (best["energy"], end["energy"]))
 
-    def relax(self, name: str, structure: Structure, cell: bool = False) -> dict[str, Any]:
+    def relax(
+        self, name: str, structure: Structure, cell: bool = False, backend: GpawBackend | None = None
+    ) -> dict[str, Any]:
         """Return energy (eV), positions and cell (Å) of the relaxed structure; a single atom is evaluated as it is."""
 
         def work(folder: Path) -> dict[str, Any]:
             atoms = to_atoms(structure)
             restart(atoms, folder / "relax.traj")
-            limits = self.backend.relaxation
+            used = backend or self.backend
+            limits = used.relaxation
             target: Any = FrechetCellFilter(atoms) if cell else atoms
-            atoms.calc = self.calculator(structure, folder)
+            atoms.calc = calculator(used, structure, folder)
             optimizer = BFGS(target, logfile=str(folder / "bfgs.log"), append_trajectory=True)
             optimizer.attach(Trajectory(str(folder / "relax.traj"), "a", atoms))
             for _ in optimizer.irun(fmax=0, steps=limits.max_steps):
@@ -134,7 +139,7 @@ class PlainWay:
             if not path.exists():
                 band.interpolate("idpp", mic=True, apply_constraint=True)
             for image in images:
-                image.calc = self.calculator(first, folder)
+                image.calc = calculator(self.backend, first, folder)
             optimizer = BFGS(band, logfile=str(folder / "bfgs.log"))
             optimizer.attach(lambda: [Trajectory(str(path), "a", image).write() for image in images])
             if not optimizer.run(fmax=self.backend.path.force_threshold, steps=self.backend.path.max_steps):
@@ -171,11 +176,12 @@ class PlainWay:
         each = [json.loads((step / "times.json").read_text()) for step in self.steps]
         return {key: sum(times[key] for times in each) for key in each[0]}
 
-    def calculator(self, structure: Structure, folder: Path) -> Any:
-        """Return GPAW with the backend's parameters for `structure`; its log is appended to `gpaw.txt`."""
-        from gpaw import GPAW
 
-        return GPAW(**self.backend.parameters(structure), txt=(folder / "gpaw.txt").open("a"))
+def calculator(backend: GpawBackend, structure: Structure, folder: Path) -> Any:
+    """Return GPAW with the backend's parameters for `structure`; its log is appended to `gpaw.txt`."""
+    from gpaw import GPAW
+
+    return GPAW(**backend.parameters(structure), txt=(folder / "gpaw.txt").open("a"))
 
 
 def to_atoms(structure: Structure) -> Atoms:

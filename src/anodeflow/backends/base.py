@@ -37,7 +37,7 @@ class RelaxationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    force_threshold: float = Field(default=0.03, gt=0, description="Largest force on a free atom at the end, eV/Å.")
+    force_threshold: float = Field(default=0.01, gt=0, description="Largest force on a free atom at the end, eV/Å.")
     stress_threshold: float = Field(default=2e-4, gt=0, description="Largest stress component at the end, eV/Å³.")
     max_steps: int = Field(default=200, ge=1, description="Most ionic steps of one attempt.")
     curvature: float = Field(default=5.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
