@@ -20,7 +20,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends import load_backend
 from anodeflow.backends.calculation import placed
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.neb_driver import MirrorCalculator, computed_images
+from anodeflow.backends.neb_driver import computed_images
+from anodeflow.backends.neb_images import MirrorCalculator
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import NebDoc, PathSymmetry
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from factories import calculation_document, li_slab
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.analysis.prescreen import (
     BEYOND_KEEP,
@@ -15,13 +17,20 @@ from anodeflow.analysis.prescreen import (
     record_ranking,
 )
 from anodeflow.backends import load_backend
+from anodeflow.backends.hessian import finite_difference_hessian
 from anodeflow.schemas import Effort, PrescreenAudit
 from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.path import first_path
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
 from anodeflow.structures.slabs import build_slab
 from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.symmetrise import operations, symmetrised, symmetrised_direction, with_symmetry_of
+from anodeflow.structures.symmetrise import (
+    operations,
+    symmetrised,
+    symmetrised_direction,
+    symmetrised_hessian,
+    with_symmetry_of,
+)
 from anodeflow.structures.transfer import largest_distance, path_direction, transferred, transferred_path
 
 RANKED = [
@@ -160,6 +169,41 @@ def test_one_image_climbs_to_the_saddle_of_the_whole_band(bridge_path):
     again = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
     assert again.id == climbed.id
     assert neb.calculate([path[0], shaken, path[-1]], energies).id != climbed.id
+
+
+def test_a_climb_that_begins_with_a_hessian_takes_fewer_steps_to_the_same_saddle(bridge_path, monkeypatch, tmp_path):
+    path, energies, whole = bridge_path
+    backend = load_backend("emt")
+    calm = backend.model_copy(update={"path": backend.path.model_copy(update={"force_threshold": 0.005})})
+    shaken = moved(whole.images[3], [0, 0, 0])
+    shaken.translate_sites([len(shaken) - 1], [0.1, 0.05, 0.05], frac_coords=False, to_unit_cell=False)
+    tangent = path_direction(path[2], path[4]).tolist()
+    found = {}
+    for guide in (None, "emt"):
+        monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / str(guide)))
+        found[guide] = calm.neb().calculate([path[0], shaken, path[-1]], energies, tangent=tangent, guide=guide)
+    assert [len(list((tmp_path / str(guide)).rglob("hessian.npy"))) for guide in found] == [0, 1]
+    assert found["emt"].id == found[None].id
+    assert found["emt"].converged
+    assert found["emt"].energy == pytest.approx(found[None].energy, abs=2e-4)
+    assert found["emt"].force_evaluations < found[None].force_evaluations * 0.8
+
+
+def test_a_hessian_gets_the_symmetry_of_its_geometry(bridge_path):
+    """Of a noisy one, each symmetry leaves as it was what it makes of it; an exact one is not changed."""
+    hollow = symmetrised(bridge_path[0][0])
+    atoms = AseAtomsAdaptor.get_atoms(hollow, msonable=False)
+    exact = finite_difference_hessian(atoms, EMT())
+    assert symmetrised_hessian(hollow, exact) == pytest.approx(exact, abs=1e-3)
+    noise = 0.1 * np.random.default_rng(0).normal(size=exact.shape)
+    smooth = symmetrised_hessian(hollow, exact + noise + noise.T)
+    assert smooth == pytest.approx(smooth.T)
+    assert np.abs(smooth - exact).mean() < np.abs(noise + noise.T).mean() / 2
+    step = np.zeros((len(hollow), 3))
+    step[-1] = [0, 0, 0.1]  # along the fourfold axis
+    forces = (smooth @ step.ravel()).reshape(-1, 3)
+    for rotation, _, order in operations(hollow, 1e-4):
+        assert forces[order] @ rotation.T == pytest.approx(forces, abs=1e-9)
 
 
 def test_a_path_goes_from_the_ends_of_one_code_to_those_of_the_other(bridge_path):

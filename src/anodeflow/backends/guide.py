@@ -1,4 +1,4 @@
-"""Gives a relaxation the Hessian of a cheap potential to begin with, kept in the folder of the calculation."""
+"""Gives a relaxation, or the search of one saddle, the Hessian of a cheap potential to begin with."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.hessian import finite_difference_hessian, hessian_file
 from anodeflow.backends.request import Request
+from anodeflow.structures.symmetrise import symmetrised_hessian
 
 
 def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> None:
     """Put the Hessian of the request's guide at its start geometry into the folder, where the driver looks for it.
 
-    Nothing where there is no guide, the task is no relaxation of positions, or the guide does not work here: the
-    relaxation then begins with one curvature for all directions, and ends at the same minimum.
+    It has the symmetry of that geometry, which the noise of a potential would break. Nothing where there is no guide,
+    the task is neither a relaxation of positions nor the climb of a single image, or the guide does not work here: the
+    relaxation then begins with one curvature for all directions, and ends at the same place.
 
     Parameters
     ----------
@@ -30,16 +32,18 @@ def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> N
 
     file = hessian_file(folder.steps_file)
     file.unlink(missing_ok=True)
-    if request.guide is None or request.task != "relax":
+    climbs = request.task == "neb" and "tangent" in request.options
+    if request.guide is None or not (request.task == "relax" or climbs):
         return
+    structure = request.images[1] if climbs else request.structure
     try:
         guide = load_backend(request.guide)
         if not isinstance(guide, InProcessBackend):
             return
         guide.check_available()
-        guide.check_elements({site.specie.symbol for site in request.structure})
-        atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
-        hessian = finite_difference_hessian(atoms, guide.calculator())
+        guide.check_elements({site.specie.symbol for site in structure})
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, guide.calculator()))
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the Hessian of {request.guide}: {error}")
         return

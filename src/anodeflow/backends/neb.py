@@ -77,7 +77,7 @@ class NebMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(images, energies, label, symmetry, tangent)
+        document = self.calculate(images, energies, label, symmetry, tangent, None if band is None else band.backend)
         return document if band is None else with_band(document, band)
 
     def calculate(
@@ -87,8 +87,12 @@ class NebMaker(Maker):
         label: str = "",
         symmetry: PathSymmetry | None = None,
         tangent: list[list[float]] | None = None,
+        guide: str | None = None,
     ) -> NebDoc:
-        """Do at once, outside a workflow, what the job of :meth:`make` does."""
+        """Do at once, outside a workflow, what the job of :meth:`make` does.
+
+        `guide` is the backend whose Hessian the climb of a single image begins with.
+        """
         from anodeflow.backends.load import from_recipe
 
         backend = from_recipe(self.backend)
@@ -101,7 +105,7 @@ class NebMaker(Maker):
         }
         if tangent is not None:
             options["tangent"] = tangent
-        request = Request("neb", images[0], tuple(images), options)
+        request = Request("neb", images[0], tuple(images), options, guide)
         return compute(backend, request, label, NebDoc, _neb_document)
 
 

@@ -5,24 +5,20 @@ alone. Every evaluated image is one line of the steps file. A band that was cut 
 optimiser is deterministic, so each image that is on record is answered from there until the first that is not.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.geometry import find_mic
 from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
 
-from anodeflow.backends.driver import free_forces, largest_force
+from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import append_step, read_steps
-
-_SAME = 1e-6  # Å: positions that agree so well are one geometry
-_SYMMETRIC = 0.02  # Å: how far a path may lose the symmetry it began with
+from anodeflow.backends.hessian import first_hessian
+from anodeflow.backends.neb_images import MirrorCalculator, RecordedCalculator
 
 
 def computed_images(count: int, symmetric: bool) -> list[int]:
@@ -86,11 +82,13 @@ def run_neb(
             image.calc = SinglePointCalculator(image, energy=energy, forces=np.zeros((len(image), 3)))
         else:
             image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
+    hessian = None
     if options.get("tangent") is None:
         band = _Band(images, symmetry, settings["spring_constant"])
     else:
         band = _Climber(images, symmetry, np.array(options["tangent"]))
-    converged, residual = _relax(band, settings)
+        hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
+    converged, residual = _relax(band, settings, hessian)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
         "converged": converged,
@@ -108,8 +106,11 @@ def run_neb(
     }
 
 
-def _relax(band: "_Band", settings: dict[str, Any]) -> tuple[bool, float]:
+def _relax(band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
+
+    `hessian` is what BFGS begins with. For an image that climbs it has the curvatures of the saddle by their amount:
+    the force that is turned round along the path makes of the downward one an upward one.
 
     BFGS is quick on soft surfaces, but its step can be too long for a stiff band. Where the forces have grown to five
     times the least, and above 1 eV/Å, the band goes back to where they were least and FIRE takes over.
@@ -122,6 +123,8 @@ def _relax(band: "_Band", settings: dict[str, Any]) -> tuple[bool, float]:
     target: Any = band
     left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
     bfgs = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
+    if hessian is not None:
+        bfgs.H0 = hessian
     for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
         for _ in optimizer.irun(fmax=0.0, steps=left):
             residual = largest_force(band.get_forces())
@@ -189,113 +192,3 @@ class _Climber(_Band):
             return forces
         rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
         return (forces + forces[permutation] @ rotation.T) / 2
-
-
-class RecordedCalculator(Calculator):
-    """Answers from the record where it can, and else computes and puts the answer on record.
-
-    Parameters
-    ----------
-    image
-        Index of the image.
-    make_calculator
-        Returns the calculator that computes; called when it is first needed.
-    known
-        Recorded evaluations of this image, of earlier attempts.
-    keep
-        Called with each new evaluation.
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (as ASE has it)
-
-    def __init__(
-        self,
-        image: int,
-        make_calculator: Callable[[], Any],
-        known: list[dict[str, Any]],
-        keep: Callable[[dict[str, Any]], None],
-    ) -> None:
-        super().__init__()
-        self.image, self.make_calculator, self.known, self.keep = image, make_calculator, known, keep
-        self.inner: Any = None
-        self.evaluations = len(known)
-
-    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        """Set the results for `atoms` (see :class:`ase.calculators.calculator.Calculator`)."""
-        super().calculate(atoms, properties, system_changes)
-        positions = atoms.get_positions()
-        for step in self.known:
-            if np.abs(np.array(step["positions"]) - positions).max() < _SAME:
-                self.results = _results(step)
-                return
-        began = time.monotonic()
-        if self.inner is None:
-            self.inner = self.make_calculator()
-        work = atoms.copy()
-        work.calc = self.inner
-        energy = float(work.get_potential_energy())
-        forces = work.get_forces(apply_constraint=False)
-        step = {
-            "image": self.image,
-            "iteration": self.evaluations,
-            "positions": positions.tolist(),
-            "cell": work.cell.array.tolist(),
-            "energy": energy,
-            "free_energy": float(self.inner.results.get("free_energy", energy)),
-            "forces": forces.tolist(),
-            "free_forces": free_forces(work).tolist(),
-            "stress": None,
-            "seconds": time.monotonic() - began,
-        }
-        self.evaluations += 1
-        self.keep(step)
-        self.results = _results(step)
-
-
-class MirrorCalculator(Calculator):
-    """Takes energy and forces of an image from its mirror image on the other half of a symmetric path.
-
-    Parameters
-    ----------
-    partner
-        The image that is computed.
-    symmetry
-        `rotation`, `translation` (Å), `permutation`: what turns the path round.
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (as ASE has it)
-
-    def __init__(self, partner: Atoms, symmetry: dict[str, Any]) -> None:
-        super().__init__()
-        self.partner = partner
-        self.rotation = np.array(symmetry["rotation"])
-        self.translation = np.array(symmetry["translation"])
-        self.permutation = np.array(symmetry["permutation"])
-
-    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        """Set the results for `atoms` (see :class:`ase.calculators.calculator.Calculator`).
-
-        Raises
-        ------
-        ValueError
-            If `atoms` is not the mirror image of the partner.
-        """
-        super().calculate(atoms, properties, system_changes)
-        expected = self.partner.get_positions()[self.permutation] @ self.rotation.T + self.translation
-        apart, _ = find_mic(expected - atoms.get_positions(), atoms.cell, atoms.pbc)
-        off = float(np.linalg.norm(apart, axis=1).max())
-        if off > _SYMMETRIC:
-            raise ValueError(
-                f"the two halves of a path that symmetry was said to turn round differ by {off:.3f} Å: compute both"
-            )
-        forces = self.partner.get_forces(apply_constraint=False)[self.permutation] @ self.rotation.T
-        energy = self.partner.get_potential_energy()
-        self.results = {
-            "energy": energy,
-            "free_energy": self.partner.calc.results.get("free_energy", energy),
-            "forces": forces,
-        }
-
-
-def _results(step: dict[str, Any]) -> dict[str, Any]:
-    return {"energy": step["energy"], "free_energy": step["free_energy"], "forces": np.array(step["forces"])}

@@ -27,8 +27,8 @@ class Request:
         the two ends (eV), `settings` (:class:`~anodeflow.backends.neb.NebSettings`), `symmetry` (none or
         :class:`~anodeflow.schemas.neb.PathSymmetry`).
     guide
-        Name of the backend whose Hessian a relaxation begins with. It changes the way, not the result, so it is no
-        part of the content address.
+        Name of the backend whose Hessian a relaxation, or the climb of a single image, begins with. It changes the
+        way, not the result, so it is no part of the content address.
     """
 
     task: Task

@@ -61,6 +61,17 @@ def symmetrised_direction(structure: Structure, direction: np.ndarray) -> np.nda
     return mean / np.linalg.norm(mean)
 
 
+def symmetrised_hessian(structure: Structure, hessian: np.ndarray) -> np.ndarray:
+    """Return second derivatives (3 n, 3 n) at a structure with the symmetry of the structure."""
+    count = len(structure)
+    blocks = hessian.reshape(count, 3, count, 3)
+    turned = [
+        np.einsum("ij,ajbk,lk->aibl", rotation, blocks[order][:, :, order], rotation)
+        for rotation, _, order in operations(structure, _EXACT)
+    ]
+    return np.mean(turned, axis=0).reshape(hessian.shape)
+
+
 def operations(structure: Structure, tolerance: float) -> list[Operation]:
     """Return the symmetry operations of a structure, to within a tolerance (Å), the identity among them.
 
