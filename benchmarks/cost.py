@@ -29,6 +29,7 @@ from anodeflow.backends.gpaw import GpawBackend
 from anodeflow.campaign import Campaign
 
 HERE = Path(__file__).parent
+_KINDS = ("ontop", "bridge", "hollow")
 _ITERATION = re.compile(r"^\W*iter: +(\d+)", re.MULTILINE)
 
 
@@ -42,9 +43,10 @@ def plain(campaign: Campaign, backend: GpawBackend, folder: Path) -> dict[str, A
     """Do a case the plain way; return answers, logs and times."""
     (system,) = campaign.systems
     moment = 1.0 if system.spin_polarized else None
-    adsorbate = campaign.studies[0].input.adsorbate  # type: ignore[union-attr]
+    adsorbate, sites = campaign.studies[0].input.adsorbate, campaign.studies[0].input.sites  # type: ignore[union-attr]
+    kinds = _KINDS if sites == "all" else sites
     way = PlainWay(backend, folder, system.settings)
-    study = way.adsorption(system.structures[0], system.slab_spec(), adsorbate, moment)
+    study = way.adsorption(system.structures[0], system.slab_spec(), adsorbate, moment, kinds)
     answers = {key: study[key] for key in ("binding_energy", "binding_energy_bulk", "sites")}
     if any(entry.name == "diffusion" for entry in campaign.studies):
         answers["barrier"] = way.hop(study, adsorbate, moment)

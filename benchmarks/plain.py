@@ -8,7 +8,7 @@ own; run again, finished steps are skipped and the others go on from their last 
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,10 @@ class PlainWay:
         self.references, self.backend, self.folder = backend, backend.with_settings(settings), folder
         self.steps: list[Path] = []
 
-    def adsorption(self, structure: str, spec: SlabSpec, adsorbate: str, moment: float | None) -> dict[str, Any]:
-        """Return the binding energies (eV) of an adatom on all sites of a slab, and the lowest.
+    def adsorption(
+        self, structure: str, spec: SlabSpec, adsorbate: str, moment: float | None, kinds: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the binding energies (eV) of an adatom on the sites of a slab, and the lowest.
 
         Parameters
         ----------
@@ -63,6 +65,8 @@ class PlainWay:
             Element of the adatom.
         moment
             Initial magnetic moment of the adatom on the slab, µB; none: without spin.
+        kinds
+            Which of pymatgen's kinds of sites: ontop, bridge, hollow.
         """
         metal = elemental_bulk(adsorbate)
         reference = self.relax(f"bulk {metal}", load_structure(metal), True, self.references)
@@ -73,7 +77,7 @@ class PlainWay:
         clean = placed(cell.structure, slab)
         found = AdsorbateSiteFinder(clean.copy(site_properties={})).find_adsorption_sites(distance=2.0)
         sites: dict[str, dict[str, Any]] = {}
-        for kind in ("ontop", "bridge", "hollow"):
+        for kind in kinds:
             for number, position in enumerate(found[kind]):
                 name = f"site {kind} {number}"
                 start = with_adatom(clean, position, adsorbate, moment)

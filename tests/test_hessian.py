@@ -1,6 +1,7 @@
 """The Hessian of a cheap potential at the start of a costly relaxation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,11 +100,11 @@ def test_one_that_does_not_fit_or_is_damaged_is_left_alone(tmp_path):
 def test_a_guide_changes_the_way_not_the_address(tmp_path, monkeypatch):
     """Al with EMT, guided by EMT itself: the folder is the same, the Hessian lies in it, the steps are fewer."""
     structure = AseAtomsAdaptor.get_structure(slab())
-    relax = load_backend("emt").relax()
+    relax = replace(load_backend("emt").relax(), guide=load_backend("emt").recipe())
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "plain"))
     plain = relax.calculate(structure, "plain")
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "guided"))
-    guided = relax.calculate(structure, "guided", guide="emt")
+    guided = relax.calculate(structure, "guided", guided=True)
     assert guided.id == plain.id
     assert guided.energy == pytest.approx(plain.energy, abs=2e-3)
     assert guided.force_evaluations < plain.force_evaluations
@@ -115,11 +116,13 @@ def test_a_guide_changes_the_way_not_the_address(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("guide", "element"), [("emt", "Li"), ("nowhere", "Cu"), ("gpaw-demo", "Cu"), (None, "Cu")])
 def test_a_guide_that_cannot_help_is_done_without(tmp_path, guide, element):
+    recipes = {None: {}, "nowhere": {"name": "nowhere", "code": "no such code"}}
+    recipe = recipes[guide] if guide in recipes else load_backend(guide).recipe()
     atoms = slab()
     atoms.symbols[:] = element
     folder = CalculationFolder(tmp_path)
     messages = []
-    request = Request("relax", AseAtomsAdaptor.get_structure(atoms), guide=guide)
+    request = Request("relax", AseAtomsAdaptor.get_structure(atoms), guide=recipe)
     prepare_hessian(request, folder, lambda state, message: messages.append(message))
     assert not hessian_file(folder.steps_file).exists()
     assert bool(messages) == (guide in ("emt", "nowhere"))

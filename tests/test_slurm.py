@@ -62,6 +62,42 @@ def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anode
     assert {row["property"]: row["value"] for row in again} == values
 
 
+def test_a_prescreened_campaign(queue: Queue, tmp_path: Path, anodeflow) -> None:
+    """The potential's file is this user's own: its jobs and its Hessian find it on the cluster, too."""
+    (tmp_path / "rough.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.04}\n")
+    (tmp_path / "fine.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.002}\n")
+    file = tmp_path / "screened.yaml"
+    file.write_text(
+        "name: screened\nbackend: fine.yaml\nprescreen: {backend: rough.yaml, keep: 1}\n"
+        "systems:\n  - {name: Cu(001), structure: Cu, layers: 3, fixed_layers: 1, vacuum: 8, min_width: 5}\n"
+        "studies:\n  - adsorption: {adsorbate: Cu}\n"
+    )
+    submitted = anodeflow("submit", file, "--project", PROJECT, "--worker", WORKER)
+    assert submitted.status == 0, submitted.err
+    queue.wait("screened", seconds=300)
+    (status,) = json.loads(anodeflow("status", "screened", "--format", "json").out)
+    assert status["state"] == "finished", status["failures"]
+    labels = {step["label"]: step for step in status["steps"] if step["calculation_id"]}
+    by_potential = {label for label in labels if label.endswith("[rough]")}
+    assert len([label for label in by_potential if "at site" in label]) == 3
+    assert [label for label in labels if "at site" in label and label not in by_potential] == [
+        "Cu(001): Cu at site 2 (fourfold hollow)"
+    ]
+    began_with = {
+        label for label, step in labels.items() if list(queue.home.rglob(f"{step['calculation_id']}/hessian.npy"))
+    }
+    assert began_with == {"Cu(001): clean slab", "Cu(001): Cu at site 2 (fourfold hollow)"}
+
+    cluster = json.loads(anodeflow("query", "campaign=screened", "--format", "json").out)
+    local = anodeflow("run", file, "--quiet")
+    assert local.status == 0, local.err
+    assert " 0 calculations done" in f" {local.out.splitlines()[-1]}", local.out
+    again = json.loads(anodeflow("query", "campaign=screened", "--format", "json").out)
+    values = {row["property"]: row["value"] for row in cluster}
+    assert {row["property"]: row["value"] for row in again} == values
+    assert values["binding_energy"] < 0
+
+
 @pytest.mark.gpaw
 def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, anodeflow) -> None:
     from anodeflow.backends.gpaw import GpawBackend, has_mpi

@@ -44,12 +44,15 @@ class CalculationMaker(Maker):
         The backend as plain data (it travels to the cluster with the job).
     options
         What belongs to the task: `grid_spacing` (Å) of a density.
+    guide
+        A potential as plain data: a relaxation from its geometry begins with its Hessian. Empty: none does.
     """
 
     name: str = "calculation"
     task: Task = "static"
     backend: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
 
     @placed_job(output_schema=CalculationDoc)
     def make(self, structure: Structure, label: str = "", prescreen: PrescreenRecord | None = None) -> CalculationDoc:
@@ -62,8 +65,8 @@ class CalculationMaker(Maker):
         label
             What it is, for people: shown in progress, status and report.
         prescreen
-            Relaxation by a potential that `structure` comes from, for the document. Its Hessian is what the
-            relaxation begins with (:mod:`anodeflow.backends.hessian`): another way to the same minimum.
+            Relaxation by a potential that `structure` comes from, for the document. The relaxation begins with the
+            Hessian of `guide` then (:mod:`anodeflow.backends.hessian`): another way to the same minimum.
 
         Returns
         -------
@@ -74,26 +77,26 @@ class CalculationMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(structure, label, None if prescreen is None else prescreen.backend)
+        document = self.calculate(structure, label, guided=prescreen is not None)
         if prescreen is None:
             return document
         away = largest_distance(prescreen.structure, document.structure)
         return document.model_copy(update={"prescreen": prescreen.model_copy(update={"displacement": away})})
 
-    def calculate(self, structure: Structure, label: str = "", guide: str | None = None) -> CalculationDoc:
+    def calculate(self, structure: Structure, label: str = "", guided: bool = False) -> CalculationDoc:
         """Do at once, outside a workflow, what the job of :meth:`make` does.
 
         Parameters
         ----------
         structure, label
             As of :meth:`make`.
-        guide
-            Backend whose Hessian a relaxation begins with; none: one curvature for all directions.
+        guided
+            Whether a relaxation begins with the Hessian of `guide`; else with one curvature for all directions.
         """
         from anodeflow.backends.load import from_recipe
 
         label = label or f"{self.task} {structure.composition.reduced_formula}"
-        request = Request(self.task, structure, options=self.options, guide=guide)
+        request = Request(self.task, structure, options=self.options, guide=self.guide if guided else {})
         return compute(from_recipe(self.backend), request, label, CalculationDoc, calculation_document)
 
 

@@ -28,16 +28,16 @@ def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> N
         As of :meth:`anodeflow.backends.base.Backend.execute`.
     """
     from anodeflow.backends.inprocess import InProcessBackend
-    from anodeflow.backends.load import load_backend
+    from anodeflow.backends.load import from_recipe
 
     file = hessian_file(folder.steps_file)
     file.unlink(missing_ok=True)
     climbs = request.task == "neb" and "tangent" in request.options
-    if request.guide is None or not (request.task == "relax" or climbs):
+    if not request.guide or not (request.task == "relax" or climbs):
         return
     structure = request.images[1] if climbs else request.structure
     try:
-        guide = load_backend(request.guide)
+        guide = from_recipe(request.guide)
         if not isinstance(guide, InProcessBackend):
             return
         guide.check_available()
@@ -45,7 +45,7 @@ def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> N
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, guide.calculator()))
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
-        tell("running", message=f"begins without the Hessian of {request.guide}: {error}")
+        tell("running", message=f"begins without the Hessian of {request.guide.get('name', 'the potential')}: {error}")
         return
     if np.isfinite(hessian).all():
         with file.open("wb") as stream:

@@ -31,10 +31,13 @@ class NebMaker(Maker):
         Name of the job.
     backend
         The backend as plain data (it travels to the cluster with the job).
+    guide
+        A potential as plain data: the climb of a single image from its saddle begins with its Hessian. Empty: none.
     """
 
     name: str = "neb"
     backend: dict[str, Any] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
 
     # Images and their forces, by far the largest part, go to the additional store (GridFS on a server).
     @placed_job(output_schema=NebDoc, data=[["output", part] for part in ("images", "initial_images", "image_forces")])
@@ -77,7 +80,7 @@ class NebMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(images, energies, label, symmetry, tangent, None if band is None else band.backend)
+        document = self.calculate(images, energies, label, symmetry, tangent)
         return document if band is None else with_band(document, band)
 
     def calculate(
@@ -87,12 +90,8 @@ class NebMaker(Maker):
         label: str = "",
         symmetry: PathSymmetry | None = None,
         tangent: list[list[float]] | None = None,
-        guide: str | None = None,
     ) -> NebDoc:
-        """Do at once, outside a workflow, what the job of :meth:`make` does.
-
-        `guide` is the backend whose Hessian the climb of a single image begins with.
-        """
+        """Do at once, outside a workflow, what the job of :meth:`make` does."""
         from anodeflow.backends.load import from_recipe
 
         backend = from_recipe(self.backend)
@@ -105,7 +104,7 @@ class NebMaker(Maker):
         }
         if tangent is not None:
             options["tangent"] = tangent
-        request = Request("neb", images[0], tuple(images), options, guide)
+        request = Request("neb", images[0], tuple(images), options, self.guide)
         return compute(backend, request, label, NebDoc, _neb_document)
 
 

@@ -27,15 +27,15 @@ class Request:
         the two ends (eV), `settings` (:class:`~anodeflow.backends.neb.NebSettings`), `symmetry` (none or
         :class:`~anodeflow.schemas.neb.PathSymmetry`).
     guide
-        Name of the backend whose Hessian a relaxation, or the climb of a single image, begins with. It changes the
-        way, not the result, so it is no part of the content address.
+        Backend, as plain data, whose Hessian a relaxation, or the climb of a single image, begins with; empty: none.
+        It changes the way, not the result, so it is no part of the content address.
     """
 
     task: Task
     structure: Structure
     images: tuple[Structure, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    guide: str | None = None
+    guide: dict[str, Any] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """Return what of the request decides its result, as plain data for the content address."""

@@ -20,7 +20,7 @@ from anodeflow.structures.sites import AdsorptionSite, add_adsorbate, adsorption
 from anodeflow.structures.slabs import SlabCell
 from anodeflow.structures.spec import SlabSpec
 from anodeflow.structures.transfer import transferred
-from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, guided
 from anodeflow.workflows.references import atom_job, bulk_job, slab_flow
 from anodeflow.workflows.steps import named, replaced
 
@@ -198,7 +198,7 @@ def _by_potential(
         label = prescreen.label(f"{study['adsorbate']} {step}")
         jobs[step] = named(maker.make(reference.structure, label=label), label)
     found = {step: made.output for step, made in jobs.items()}
-    last = hand_on_sites(relax, cell, slab, atom, bulk, sites, found, study)
+    last = hand_on_sites(guided(relax, prescreen), cell, slab, atom, bulk, sites, found, study)
     return replaced([*jobs.values(), last], last, f"{study['system']}: sites by {prescreen.backend}")
 
 

@@ -1,6 +1,6 @@
 """Relaxations and paths that a potential computes first, so that DFT begins where it ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
@@ -9,6 +9,8 @@ from pymatgen.core import Structure
 
 from anodeflow.analysis.prescreen import record_of
 from anodeflow.analysis.prescreen_path import potential_ends, start_of_dft
+from anodeflow.backends.calculation import CalculationMaker
+from anodeflow.backends.neb import NebMaker
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
@@ -63,6 +65,13 @@ class Prescreen(MSONable):
         return screened
 
 
+def guided(maker: Maker, prescreen: Prescreen) -> Maker:
+    """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
+    if isinstance(maker, CalculationMaker | NebMaker) and isinstance(prescreen.relax, CalculationMaker):
+        return replace(maker, guide=prescreen.relax.backend)
+    return maker
+
+
 @dataclass
 class PrescreenedRelaxMaker(Maker):
     """Makes the flow that relaxes a structure with the potential, and its result with DFT.
@@ -108,7 +117,9 @@ class PrescreenedRelaxMaker(Maker):
         """
         name = self.prescreen.label(label)
         first = named(self.prescreen.relax.make(structure, label=name), name)
-        second = named(relax_from(self.then, structure, first.output, label, near, record), label)
+        second = named(
+            relax_from(guided(self.then, self.prescreen), structure, first.output, label, near, record), label
+        )
         second.config = JobConfig(on_missing_references=OnMissing.NONE)
         return Flow([first, second], output=second.output, name=label)
 
@@ -195,9 +206,8 @@ class PrescreenedNebMaker(Maker):
         outputs = [end.output for end in ends]
         name = screen.label(label)
         band = named(relax_path(screen.neb, images, symmetry, outputs, name), name)
-        last = named(
-            go_on(self.then, screen.paths, images, energies, symmetry, outputs, band.output, label, whole), label
-        )
+        then = guided(self.then, screen)
+        last = named(go_on(then, screen.paths, images, energies, symmetry, outputs, band.output, label, whole), label)
         band.config = last.config = JobConfig(on_missing_references=OnMissing.NONE)
         return Flow([*ends, band, last], output=last.output, name=label)
 
