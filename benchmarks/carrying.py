@@ -1,7 +1,7 @@
 """SCF cycles of a site or image that begins from the density of another one, and from atomic densities.
 
 GPAW moves wave functions and density along with the atoms. Within a relaxation that is what happens at each step. Here
-an adatom is carried farther: over `image`, from one image of a hop to the next (a quarter of the way between two sites),
+an adatom is carried farther: over `image`, from one image of a hop to the next (a quarter of the way to another site),
 and over `site`, the whole way. Prints one JSON line: SCF cycles of the place where it ends, carried and fresh.
 
     python benchmarks/carrying.py [CASE ...]
