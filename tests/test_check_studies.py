@@ -127,6 +127,15 @@ def test_chosen_sites_are_found_in_a_cell_with_other_vectors():
             assert apart == pytest.approx(meant[element], abs=2e-3)
 
 
+def test_a_slab_that_is_one_hop_wide_is_told_before_anything_runs(campaign_file):
+    narrow = "  - {name: narrow, structure: Al, layers: 3, vacuum: 8, min_width: 0}\n"
+    file = campaign_file("diffusion: {adsorbate: Al, systems: [narrow, Al(001)]}", systems=narrow)
+    told = "A hop to the next surface cell ends at its own start, so give a larger min_width to narrow."
+    assert told in Campaign.from_file(file).plan().remarks
+    file = campaign_file("adsorption: {adsorbate: Al, systems: [narrow]}", systems=narrow)
+    assert Campaign.from_file(file).plan().remarks == []
+
+
 def test_charge_and_diffusion_start_from_the_campaigns_adsorption(campaign_file):
     file = campaign_file(
         "adsorption: {adsorbate: Al, systems: [Al(001)], sites: [2]}",

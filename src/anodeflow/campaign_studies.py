@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from anodeflow.campaign_plan import Plan
 
 
+_ONE_HOP = 5.0
+"""Surface cells that are wider than this, in Å, have minima on the way from one to the next."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One study on one surface, and the variants of the surface on which a convergence test repeats it.
@@ -154,6 +158,9 @@ def _build_diffusion(case: Case, surface: Surface, steps: "Steps") -> "Flow":
 
 def _plan_diffusion(case: Case, surface: Surface, plan: "Plan") -> None:
     sites = _plan_needed_adsorption(case, surface, plan)
+    width = plan.surfaces.slab(surface).own_image_distance
+    if width is not None and width < _ONE_HOP and not surface.variant:
+        plan.remark("A hop to the next surface cell ends at its own start, so give a larger min_width to", surface.name)
     atoms = plan.atoms(surface) + 1
     label = f"{surface.name}: hops between its minima"
     after = plan.before(label, "neb", atoms, sites, surface.name, number=None)

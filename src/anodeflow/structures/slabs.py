@@ -45,6 +45,15 @@ class SlabCell(BaseModel):
         return float(np.linalg.norm(np.cross(a, b)))
 
 
+    @property
+    def own_image_distance(self) -> float | None:
+        """Length of the shortest vector of the primitive surface cell that leads to an atom's own image, Å; or none."""
+        in_slab = np.linalg.inv(np.array(self.supercell))
+        lengths = np.linalg.norm(in_slab @ self.structure.lattice.matrix[:2], axis=1)
+        own = np.abs(in_slab - in_slab.round()).max(axis=1) < 1e-6
+        return float(lengths[own].min()) if own.any() else None
+
+
 def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None) -> list[SlabCell]:
     """Build the slabs of all distinct terminations of a plane.
 
