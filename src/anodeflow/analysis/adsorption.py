@@ -36,7 +36,8 @@ def adsorption_document(
         Sites and their relaxations, in the same order; none where a relaxation failed.
     study
         `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`;
-        `choice` (SiteChoice, none: all sites were asked for) and `variant` may be missing.
+        `choice` (SiteChoice, none: all sites were asked for), `variant`, and `candidates` (what a prescreen ranked) may
+        be missing.
 
     Returns
     -------
@@ -51,7 +52,9 @@ def adsorption_document(
     ]
     choice: SiteChoice | None = study.get("choice")
     if choice is not None:
-        lost = [site for site in choice.chosen if site.number not in {other.index for other in sites}]
+        # With a prescreen the sites that it left out are known, too: the audit tells of them.
+        there = {f"site {site.index}" for site in sites} | {each.step for each in study.get("candidates", [])}
+        lost = [site for site in choice.chosen if f"site {site.number}" not in there]
         warnings += [f"site {site.number} ({site.label}) is missing: the relaxed slab has none there" for site in lost]
         if choice.left_out:
             warnings.append(f"left out by the campaign: site {', '.join(choice.left_out)}")

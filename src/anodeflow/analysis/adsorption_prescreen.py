@@ -11,6 +11,7 @@ from anodeflow.analysis.prescreen import (
     add_effort,
     choose,
     difference_entry,
+    is_same,
     not_screened,
     record_ranking,
     start_audit,
@@ -20,9 +21,6 @@ from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.prescreen import AuditEntry, Candidate
 from anodeflow.structures.adatom import describe_adatom, same_minimum
 from anodeflow.structures.sites import AdsorptionSite
-
-OTHER_MINIMUM = 0.6
-"""Where DFT moved an atom by more than this from the potential's minimum, it is in another one, Å."""
 
 
 def rank_sites(
@@ -49,7 +47,7 @@ def rank_sites(
     kept: list[tuple[AdsorptionSite, CalculationDoc]] = []
     for site in sites:
         step, relaxed = f"site {site.index}", found.get(f"site {site.index}")
-        if relaxed is None:
+        if relaxed is None or not relaxed.converged:  # its energy is not known: DFT is to tell
             ranked.append(Ranked(step, site.label, None))
             continue
         rest = describe_adatom(clean, relaxed.structure, site.position)
@@ -90,11 +88,11 @@ def audited(
     done = {step: each for step, each in relaxed.items() if each is not None}
     warnings = [text for step, each in {"clean slab": slab, **done}.items() for text in not_screened(step, each, audit)]
     minima = _representatives(document, done)
-    same = {site.step: done[site.step].energy for site in minima.values() if _is_same(done[site.step])}
+    same = {site.step: done[site.step].energy for site in minima.values() if is_same(done[site.step])}
     warnings += record_ranking(audit, same)
     lowest = document.sites[document.most_stable]
     best = minima[lowest.site if lowest.merged_into is None else lowest.merged_into]
-    if _is_same(done[best.step]):
+    if is_same(done[best.step]):
         audit.entries = _binding(best, slab, done[best.step], found)
         for step in same:
             if step != best.step:
@@ -130,12 +128,6 @@ def _representatives(document: AdsorptionDoc, done: Mapping[str, CalculationDoc]
     return found
 
 
-def _is_same(relaxed: CalculationDoc) -> bool:
-    """Whether DFT converged in the minimum that the potential had found, so that both energies are of one thing."""
-    record = relaxed.prescreen
-    return relaxed.converged and record is not None and (record.displacement or 0.0) < OTHER_MINIMUM
-
-
 def _binding(
     best: AdsorbedSite,
     slab: CalculationDoc,
@@ -145,7 +137,7 @@ def _binding(
     """Return both binding energies of the most stable site by both."""
     entries = []
     atom, bulk = found.get("atom"), found.get("bulk")
-    if relaxed.prescreen is not None and slab.prescreen is not None:
+    if relaxed.prescreen is not None and slab.prescreen is not None and is_same(slab):
         energies = relaxed.prescreen.energy, slab.prescreen.energy
         for name, reference in (
             ("binding_energy", None if atom is None else atom.energy),

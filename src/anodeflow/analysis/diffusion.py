@@ -43,7 +43,8 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     hop = search.hops[index]
     energies = np.array(band.image_energies)
     if search.audit is not None:
-        add_effort(search.audit.effort, [band])
+        again = hop.band is not None and band.band is not None and hop.band.id == band.band.id  # counted already
+        add_effort(search.audit.effort, [band.model_copy(update={"band": None}) if again else band])
     hop.band = band.band
     if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
         hop.images = band.images

@@ -115,7 +115,8 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     """Draw the conclusion from an image of a hop that was relaxed because it lay in a dip of the path.
 
     Where the image ended in a minimum of its own, known or new, the two parts of the hop are added, to be computed,
-    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is.
+    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is. Where
+    that, or no minimum at all, came of a dip that the potential alone has seen, DFT is to relax the whole path.
 
     Raises
     ------
@@ -132,6 +133,8 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
         trouble = f"the adatom has {rest.state}, so the hop is no hop over the surface"
     elif search.splits[index] >= MOST_SPLITS:
         trouble = f"the hop was split {MOST_SPLITS} times already: its path has too many minima to follow"
+    if trouble and leave_to_dft(search, index):
+        return
     if trouble:
         _set(hop, "failed", f"image {image} lies in a dip: {trouble}")
         raise CalculationError(f"{what}: {trouble}.")
@@ -144,10 +147,7 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
             place = near
     if place in ((start, 0, 0), (end, m, n)):
         rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
-        if hop.band is not None and not hop.profile:  # only the potential's path is known
-            hop.message = NOT_COMPUTED
-            search.waiting.append(index)
-            search.whole.append(index)
+        if leave_to_dft(search, index):
             return
         hop.message = f"{hop.message}; {rolled}" if hop.message else rolled
         return
@@ -179,6 +179,17 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     via = net.minimum[middle]
     _set(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
     hop.split_into = sorted(set(parts))
+
+
+def leave_to_dft(search: HopSearch, index: int) -> bool:
+    """Let DFT relax the whole path of a hop of which only the potential's is known; return whether it is one."""
+    hop = search.hops[index]
+    if hop.band is None or hop.profile:
+        return False
+    hop.message = NOT_COMPUTED
+    search.waiting.append(index)
+    search.whole.append(index)
+    return True
 
 
 def _set(hop: Hop, state: Literal["split", "failed"], message: str) -> None:

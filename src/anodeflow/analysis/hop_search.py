@@ -68,13 +68,19 @@ class HopSearch(BaseModel):
         return self.zero + self.minima[minimum].energy
 
 
-def saddle_tests(adsorption: AdsorptionDoc) -> list[SaddleTest]:
-    """Return the pushes that tell which of the possible minima are saddles (:mod:`anodeflow.structures.minima`)."""
-    return [
-        SaddleTest(site=site.site, direction=direction.tolist())
-        for site in candidates(adsorption)[0]
-        for direction in push_directions(adsorption.slab, site.structure[-1].coords, "hollow" in site.final_label)
-    ]
+def saddle_tests(adsorption: AdsorptionDoc, foreign: bool = False) -> list[SaddleTest]:
+    """Return the pushes that tell which of the possible minima are saddles (:mod:`anodeflow.structures.minima`).
+
+    `foreign`: whether another code than that of the relaxations evaluates them. Its force on the adatom at rest need
+    not vanish, so that is evaluated, too.
+    """
+    tests = []
+    for site in candidates(adsorption)[0]:
+        directions = push_directions(adsorption.slab, site.structure[-1].coords, "hollow" in site.final_label)
+        if foreign and directions and all(direction.any() for direction in directions):
+            directions.append(np.zeros(2))
+        tests += [SaddleTest(site=site.site, direction=direction.tolist()) for direction in directions]
+    return tests
 
 
 def start_search(

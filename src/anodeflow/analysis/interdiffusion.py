@@ -7,7 +7,15 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.analysis.interface import nearest_plane
-from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
+from anodeflow.analysis.prescreen import (
+    OTHER_MINIMUM,
+    add_effort,
+    is_same,
+    not_screened,
+    potential_ids,
+    start_audit,
+    start_record,
+)
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
@@ -150,13 +158,15 @@ def _audit(
 ) -> list[str]:
     """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
     audit.start = pristine = start_record(interface)
+    comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
     add_effort(audit.effort, calculations.values())
     warnings: list[str] = []
     for step, each in calculations.items():
         if each is None:
             continue
         warnings += not_screened(step, each, audit)
-        if each.prescreen is not None and pristine is not None and not step.endswith("and back"):
+        back = step.endswith("and back")
+        if pristine is not None and comparable and each.prescreen is not None and is_same(each) and not back:
             potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
             audit.entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
     return warnings

@@ -15,6 +15,8 @@ from anodeflow.schemas.study import StudyDoc
 from anodeflow.schemas.vacancy import VacancyHop
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
+OTHER_MINIMUM = 0.6
+"""Where DFT moved an atom by more than this from the potential's minimum, it is in another one, Å."""
 _FEWEST_RANKS = 3
 _FAR = 2.0  # windows: a candidate farther above the lowest is left out without doubt
 
@@ -124,17 +126,24 @@ def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential
             effort.scf_cycles = (effort.scf_cycles or 0) + each.scf_cycles
 
 
+def is_same(relaxed: CalculationDoc) -> bool:
+    """Whether DFT converged in the minimum that the potential had found, so that both energies are of one thing."""
+    record = relaxed.prescreen
+    return relaxed.converged and record is not None and (record.displacement or 0.0) < OTHER_MINIMUM
+
+
 def difference_entry(
     quantity: str, step: str, plus: Sequence[CalculationDoc | None], minus: Sequence[CalculationDoc | None]
 ) -> AuditEntry | None:
-    """Return the sum of the energies of some relaxations minus that of others, by both; none where a record is missing.
+    """Return the sum of the energies of some relaxations minus that of others, by both.
 
-    Each relaxation by DFT carries the energy of the potential at its own minimum.
+    None where the potential's is missing, or both did not find the same minimum (:func:`is_same`). Each relaxation by
+    DFT carries the energy of the potential at its own minimum.
     """
     dft, potential = 0.0, 0.0
     for sign, calculations in ((1.0, plus), (-1.0, minus)):
         for each in calculations:
-            if each is None or each.prescreen is None:
+            if each is None or each.prescreen is None or not is_same(each):
                 return None
             dft += sign * each.energy
             potential += sign * each.prescreen.energy
@@ -210,8 +219,8 @@ def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:
 
 
 def barrier_entries(hop: Hop | VacancyHop, step: str) -> list[AuditEntry]:
-    """Return both barriers of a hop by both; nothing where one of them has none."""
-    if hop.band is None or hop.barrier_forward is None or hop.barrier_reverse is None:
+    """Return both barriers of a hop by both; nothing where one of them has none, or that of DFT is not converged."""
+    if hop.band is None or hop.state != "done" or hop.barrier_forward is None or hop.barrier_reverse is None:
         return []
     return [
         AuditEntry(quantity=name, step=step, potential=getattr(hop.band, name), dft=getattr(hop, name))

@@ -51,7 +51,8 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
     if index in search.waiting:
         search.waiting.remove(index)
     if search.audit is not None:
-        add_effort(search.audit.effort, [band])
+        again = hop.band is not None and band.band is not None and hop.band.id == band.band.id  # counted already
+        add_effort(search.audit.effort, [band.model_copy(update={"band": None}) if again else band])
     hop.images, hop.band = band.images, band.band
     lowest, least = int(np.argmin(energies)), DIP if band.converged else ROUGH_DIP
     below = float(min(energies[0], energies[-1]) - energies[lowest])
@@ -108,12 +109,18 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
     energies = [point.energy for point in hop.profile] if known or hop.band is None else hop.band.energies
     below = min(energies[0], energies[-1]) - energies[image]
     where = f"image {image} lies {below:.3f} eV below both ends" if below > 0 else f"image {image} lies in a dip"
+    if relaxed is None and not known and hop.band is not None:
+        _leave_to_dft(search, index)
+        return
     if relaxed is None:
         refuse(search, index, f"{where} and could not be relaxed: `anodeflow status` says why", "failed")
         return
     step = f"minimum on {hop.label}"
     search.calculation_ids[step] = relaxed.id
-    note_relaxation(search, step, relaxed)
+    note_relaxation(search, step, relaxed, by_potential=not known)
+    if not relaxed.converged and not known:
+        _leave_to_dft(search, index)
+        return
     if not relaxed.converged:
         refuse(search, index, f"{where}; its relaxation did not converge", "failed")
         raise CalculationError(f"{where}; its relaxation did not converge; run it again to go on.")
@@ -123,9 +130,7 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
             continue
         words = stop_step(end)
         if not known and end.energy - energy <= SAME_ENERGY:
-            hop.message = NOT_COMPUTED
-            search.waiting.append(index)
-            search.whole.append(index)
+            _leave_to_dft(search, index)
             return
         if end.energy - energy > SAME_ENERGY:
             refuse(
@@ -158,6 +163,13 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
     ]
     refuse(search, index, f"{where}: {stop_step(stop)}, at {energy:.3f} eV, takes its place between two hops")
     hop.state = "split"
+
+
+def _leave_to_dft(search: VacancySearch, index: int) -> None:
+    """Let DFT relax the whole path of a hop: what the potential found on it is of no use."""
+    search.hops[index].message = NOT_COMPUTED
+    search.waiting.append(index)
+    search.whole.append(index)
 
 
 def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc:
@@ -262,6 +274,12 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
 def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> list[str]:
     """Return what a reader should know, trials and hops without a result included."""
     warnings = list(search.warnings)
+    if search.audit is not None:
+        warnings += [
+            f"{hop.label}: {search.audit.backend} gave no path, so {search.interface.backend} relaxed all of it"
+            for hop in search.hops
+            if hop.profile and hop.band is None
+        ]
     if not search.interface.converged:
         warnings.append("the interface that it starts from did not converge")
     if width < NARROW:

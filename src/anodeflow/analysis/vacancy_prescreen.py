@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anodeflow.analysis.prescreen import add_effort, not_screened, start_audit, start_record
+from anodeflow.analysis.prescreen import add_effort, is_same, not_screened, start_audit, start_record
 from anodeflow.analysis.vacancy_search import VacancySearch
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interface import InterfaceDoc
@@ -33,14 +33,15 @@ def begin_audit(
     return audit
 
 
-def note_relaxation(search: VacancySearch, step: str, relaxed: CalculationDoc) -> None:
-    """Keep what the potential found before a relaxation."""
+def note_relaxation(search: VacancySearch, step: str, relaxed: CalculationDoc, by_potential: bool = True) -> None:
+    """Keep what the potential found before a relaxation; `by_potential`: whether it was to go before it."""
     if search.audit is None:
         return
     add_effort(search.audit.effort, [relaxed])
-    search.warnings += not_screened(step, relaxed, search.audit)
+    search.warnings += not_screened(step, relaxed, search.audit) if by_potential else []
     if relaxed.prescreen is not None:
-        search.records[step] = relaxed.prescreen
+        if is_same(relaxed):
+            search.records[step] = relaxed.prescreen
         search.calculation_ids[f"{step} [{search.audit.backend}]"] = relaxed.prescreen.id
 
 
@@ -48,14 +49,14 @@ def rename_step(search: VacancySearch, old: str, new: str) -> None:
     """Call a step that became a stop by the stop's name."""
     search.calculation_ids[new] = search.calculation_ids.pop(old)
     if old in search.records:
-        assert search.audit is not None
         search.records[new] = search.records.pop(old)
-        by = f" [{search.audit.backend}]"
+    by = "" if search.audit is None else f" [{search.audit.backend}]"
+    if by and old + by in search.calculation_ids:
         search.calculation_ids[new + by] = search.calculation_ids.pop(old + by)
 
 
 def stop_entries(search: VacancySearch) -> list[AuditEntry]:
-    """Return the energy of every stop over the first one by both; of those alone that the potential relaxed."""
+    """Return the energy of every stop over the first one by both; of those alone where both found the same minimum."""
     entries = []
     if not search.stops or stop_step(search.stops[0]) not in search.records:
         return []

@@ -164,7 +164,8 @@ def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -
     store
         Connected store; default: that of the environment.
     """
-    criteria = {"output.id": {"$in": sorted(set(ids))}}
+    # A potential's path that DFT had no use for is handed on in other coordinates: its own document is the first.
+    criteria = {"output.id": {"$in": sorted(set(ids))}, "output.by_potential": {"$ne": True}}
     return {doc.id: doc for doc in _latest(CALCULATIONS, criteria, lambda output: output["id"], store)}
 
 

@@ -44,7 +44,6 @@ class SlabCell(BaseModel):
         a, b = self.structure.lattice.matrix[:2]
         return float(np.linalg.norm(np.cross(a, b)))
 
-
     @property
     def own_image_distance(self) -> float | None:
         """Length of the shortest vector of the primitive surface cell that leads to an atom's own image, Å; or none."""

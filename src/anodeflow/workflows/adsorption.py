@@ -135,7 +135,8 @@ class AdsorptionMaker(Maker):
         if self.prescreen is not None:
             study["prescreen"] = self.prescreen.settings()
         references = slab.output["cell"], slab.output["calculation"], atom.output, bulk.output
-        sites = relax_on_sites(self.relax, *references, study, self.prescreen)
+        options = {} if self.prescreen is None else {"prescreen": self.prescreen}
+        sites = relax_on_sites(self.relax, *references, study, **options)
         which = "all sites" if self.choice is None else f"sites {', '.join(map(str, self.choice.numbers))}"
         sites.name = f"{system}: {self.adsorbate} on {which}"
         return Flow([*jobs, sites], output=sites.output, name=f"{system}: {self.name}")
@@ -194,7 +195,10 @@ def _by_potential(
     for site in sites:
         label = prescreen.label(_label(site, study))
         jobs[f"site {site.index}"] = named(prescreen.relax.make(_adsorbed(slab, site, study), label=label), label)
-    for step, maker, reference in (("atom", prescreen.static, atom), ("bulk", prescreen.relax_cell, bulk)):
+    references = [("bulk", prescreen.relax_cell, bulk)]
+    if prescreen.atom_reference_reliable:
+        references.append(("atom", prescreen.static, atom))
+    for step, maker, reference in references:
         label = prescreen.label(f"{study['adsorbate']} {step}")
         jobs[step] = named(maker.make(reference.structure, label=label), label)
     found = {step: made.output for step, made in jobs.items()}
@@ -262,7 +266,7 @@ def collect_adsorption(
     """
     if not any(relaxed):
         raise CalculationError(f"{study['system']}: no site of {study['adsorbate']} could be relaxed; see the sites.")
-    document = adsorption_document(cell, slab, atom, bulk, sites, relaxed, study)
+    document = adsorption_document(cell, slab, atom, bulk, sites, relaxed, study | {"candidates": candidates or []})
     if candidates is None:
         return document
     done = {f"site {site.index}": each for site, each in zip(sites, relaxed, strict=True)}

@@ -8,9 +8,9 @@ from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from anodeflow.analysis.diffusion import migration_document, record_band
-from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
+from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, leave_to_dft, split_hop
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
-from anodeflow.analysis.prescreen import add_effort, start_audit, start_record
+from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
@@ -117,7 +117,7 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
             f"{study['system']}: diffusion of {study['adsorbate']} cannot start from adsorption of "
             f"{adsorption.adsorbate}: name the same adsorbate in both studies."
         )
-    tests = saddle_tests(adsorption)
+    tests = saddle_tests(adsorption, foreign="prescreen" in study)
     sites = {site.site: site for site in adsorption.sites}
     jobs = []
     for number, test in enumerate(tests):
@@ -196,12 +196,13 @@ def split_hops(
     failures: dict[str, AnodeflowError] = {}
     for key, image in images.items():
         found, hop = relaxed[key], search.hops[int(key)]
+        if found is None and leave_to_dft(search, int(key)):
+            continue
         if found is None:
             hop.state, hop.barrier_forward, hop.barrier_reverse = "failed", None, None
             hop.message = f"image {image} lies in a dip and could not be relaxed: `anodeflow status` says why"
             continue
-        search.calculation_ids[f"minimum on hop {key}"] = found.id
-        _count(search, found)
+        _note(search, f"minimum on hop {key}", found, by_potential=not hop.profile)
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
@@ -261,8 +262,7 @@ def _bands(
             final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
             if end is not None:
                 final, energy = finish_end(search, index, ends, end), end.energy
-                search.calculation_ids[f"end {index}"] = end.id
-                _count(search, end)
+                _note(search, f"end {index}", end)
             images = study["images"]
             path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
         except AnodeflowError as error:
@@ -293,9 +293,13 @@ def _relaxation(
     return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption))
 
 
-def _count(search: HopSearch, found: CalculationDoc) -> None:
+def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:
+    """Put a relaxation into the document; `by_potential`: whether the potential was to go before it."""
+    search.calculation_ids[step] = found.id
     if search.audit is not None:
         add_effort(search.audit.effort, [found])
+        search.calculation_ids |= potential_ids({step: found})
+        search.warnings += not_screened(step, found, search.audit) if by_potential else []
 
 
 def _give_up(

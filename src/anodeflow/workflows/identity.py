@@ -14,14 +14,18 @@ from anodeflow.address import content_hash
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def _anywhere(content: str) -> str:
-    """Leave out where calculations run (``placement`` of a backend's recipe): a job is the same on any cluster."""
-    if '"placement"' not in content:
+def _plain(content: str) -> str:
+    """Leave out what does not change a result: where calculations run, and that no potential guides them.
+
+    So a job is the same on any cluster (``placement`` of a backend's recipe), and the same as before there were guides.
+    """
+    if '"placement"' not in content and '"guide": {}' not in content:
         return content
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
-            return {key: visit(value) for key, value in node.items() if key != "placement"}
+            kept = {key: value for key, value in node.items() if key != "placement" and (key, value) != ("guide", {})}
+            return {key: visit(value) for key, value in kept.items()}
         return [visit(item) for item in node] if isinstance(node, list) else node
 
     return json.dumps(visit(json.loads(content)), sort_keys=True)
@@ -51,7 +55,7 @@ def with_stable_uuids(flow: Flow, seed: str) -> Flow:
             content = json.dumps(
                 [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
             )
-            key = content_hash(_UUID.sub("", _anywhere(content)))
+            key = content_hash(_UUID.sub("", _plain(content)))
         else:
             key = f"flow {node.name}"
         seen[key] += 1

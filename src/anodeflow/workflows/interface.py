@@ -182,7 +182,8 @@ def hand_on_shifts(
     calculation_ids |= {
         f"registry {index} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
     }
-    jobs = _evaluate(makers["static"], cell, points, which, study) if len(which) > 1 else []
+    decided = len(which) == 1 and lowest_shift(audit) is not None
+    jobs = [] if decided else _evaluate(makers["static"], cell, points, which, study)
     results: list[Any] = [None] * len(points)
     for index, made in zip(which, jobs, strict=False):
         results[index] = made.output

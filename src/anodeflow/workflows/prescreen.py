@@ -29,6 +29,9 @@ class Prescreen(MSONable):
         Makers of the potential.
     backend, settings_hash
         Name of its backend file and hash of its settings, for labels and documents.
+    atom_reference_reliable
+        Whether the potential describes isolated atoms well. Else it computes none, and the audit compares no energy
+        against them.
     keep
         Most candidates (adsorption sites, lateral shifts) that are handed on, lowest first.
     window
@@ -43,6 +46,7 @@ class Prescreen(MSONable):
     neb: Maker
     backend: str = "mlip"
     settings_hash: str = ""
+    atom_reference_reliable: bool = True
     keep: int = 3
     window: float = 0.15
     paths: PathMode = "saddle"

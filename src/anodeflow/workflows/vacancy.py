@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
-from anodeflow.analysis.prescreen import start_record
+from anodeflow.analysis.prescreen import not_screened, potential_ids, start_record
 from anodeflow.analysis.vacancy import MOST_SPLITS, record_band, split_hop, vacancy_document
 from anodeflow.analysis.vacancy_prescreen import begin_audit
 from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
@@ -161,6 +161,8 @@ def start_free(
     )
     search = start_search(again, bulk, study)
     search.audit = begin_audit(interface, study, relaxed)
+    search.warnings += not_screened("interface", relaxed, search.audit)
+    search.calculation_ids |= potential_ids({"interface": relaxed})
     return _relax_trials(makers, search, study)
 
 
