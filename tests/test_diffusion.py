@@ -386,6 +386,28 @@ def test_site_without_a_test_is_a_minimum(adsorption):
     assert sum("could not be tested" in warning for warning in search.warnings) == len(document.sites) - 1
 
 
+def test_another_codes_force_at_rest_says_nothing_of_saddles(adsorption):
+    """A potential's force on an adatom where DFT left it need not vanish; it is no curvature."""
+    document = adsorption("Al(001)")
+    tests, static = saddle_tests(document, foreign=True), load_backend("emt").static()
+    tested = {test.site for test in tests}
+    assert (
+        {test.site for test in tests if not any(test.direction)}
+        == tested
+        == {test.site for test in saddle_tests(document)}
+    )
+    sites = {site.site: site.structure for site in document.sites}
+    results = []
+    for test in tests:
+        found = static.calculate(pushed(sites[test.site], test.direction))
+        forces = np.array(found.forces)
+        forces[-1, :2] += [0.3, -0.3]
+        results.append(found.model_copy(update={"forces": forces.tolist()}))
+    expected = [minimum.site for minimum in started(document).minima]
+    assert [minimum.site for minimum in start_search(document, tests, results).minima] == expected
+    assert len(expected) < len(document.sites), "some are saddles"
+
+
 def test_saddle_below_all_minima_is_warned_of(adsorption):
     document = adsorption("Al(001)")
     assert started(document).warnings == []

@@ -242,6 +242,33 @@ def test_a_run_that_was_cut_off_goes_on(costly, home, monkeypatch, done, backend
     assert found["diffusion"].path.barrier == pytest.approx(whole.documents["diffusion"].path.barrier, abs=1e-4)
 
 
+def test_chosen_sites_that_the_potential_leaves_out_are_not_called_missing(costly):
+    file = write(costly, prescreen="{backend: emt, keep: 1}", study="")
+    file.write_text(file.read_text().replace("{adsorbate: Cu}", "{adsorbate: Cu, sites: [0, 1, 2]}"))
+    assert Campaign.from_file(file).run().succeeded
+    (document,) = study_documents("copper")
+    assert len(document.sites) == 1
+    assert any("left out by the prescreen" in warning for warning in document.warnings)
+    assert not any("missing" in warning for warning in document.warnings), document.warnings
+    assert any("left out by the campaign: site 3" in warning for warning in document.warnings)
+
+
+def test_one_shift_alone_is_evaluated_by_the_costly_code_where_the_potential_fails(costly, monkeypatch):
+    execute = EmtBackend.execute
+
+    def fail_on_shifts(self, request, folder, lock, tell):
+        if request.task == "static":
+            raise CalculationError("EMT gave up.")
+        execute(self, request, folder, lock, tell)
+
+    monkeypatch.setattr(EmtBackend, "execute", fail_on_shifts)
+    text = INTERFACE.replace("vacuum: 8}", "vacuum: 8, registry_grid: [1, 1]}").replace("depth: 2", "depth: 1")
+    Campaign.from_file(write(costly, text)).run()
+    (document,) = (found for found in study_documents("contact") if found.study == "interface")
+    assert document.registry[0].energy == 0.0
+    assert "registry 0" in document.calculation_ids
+
+
 def test_where_the_potential_fails_the_costly_code_starts_alone(costly, monkeypatch):
     execute = EmtBackend.execute
 

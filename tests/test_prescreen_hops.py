@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
-from prescreen_factories import register
+from prescreen_factories import CostlyBackend, register
 from vacancy_factories import interface_document, layered
 
 from anodeflow.analysis import prescreen_path
 from anodeflow.analysis.prescreen import record_of
 from anodeflow.backends import load_backend
+from anodeflow.errors import CalculationError
 from anodeflow.schemas import AdsorptionDoc, MigrationDoc, PrescreenAudit, VacancyDoc
 from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.spec import SlabSpec
@@ -101,6 +102,42 @@ def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsor
     assert "rolls to an end" in hop.message
     assert hop.barrier_forward == pytest.approx(max(point.energy for point in hop.profile))
     assert "hop 0" in document.calculation_ids
+
+
+def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, adsorption, tmp_path, monkeypatch):
+    """Only the potential has seen that dip, so what becomes of it says nothing about the path."""
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
+    execute, failed = CostlyBackend.execute, []
+
+    def fail_once(self, request, folder, lock, tell):
+        if request.task == "relax" and not failed:
+            failed.append(request)
+            raise CalculationError("the SCF did not converge.")
+        execute(self, request, folder, lock, tell)
+
+    monkeypatch.setattr(CostlyBackend, "execute", fail_once)
+    check_whole(diffuse(codes, adsorption))
+    assert failed
+
+
+def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(codes, adsorption, home, monkeypatch):
+    from anodeflow.workflows import diffusion
+
+    def unconverged(search, index, image, relaxed):
+        first = not search.hops[index].profile
+        return original(search, index, image, relaxed.model_copy(update={"converged": False}) if first else relaxed)
+
+    original = diffusion.split_hop
+    monkeypatch.setattr(diffusion, "split_hop", unconverged)
+    check_whole(diffuse(codes, adsorption))
+
+
+def check_whole(document: MigrationDoc) -> None:
+    """The first path was relaxed by DFT from end to end, whatever it found there, and no hop was lost."""
+    assert document.hops[0].band.mode == "band"
+    assert len(document.hops[0].profile) == len(document.hops[0].images) > 3
+    assert {hop.state for hop in document.hops} <= {"done", "split"}, [hop.message for hop in document.hops]
+    assert document.path is not None
 
 
 def test_a_potential_without_such_end_states_leaves_the_path_to_the_costly_code(codes, adsorption, home, monkeypatch):

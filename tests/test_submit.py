@@ -120,7 +120,7 @@ def test_a_placed_maker_places_the_jobs_it_makes():
     from jobflow import Flow
 
     from anodeflow.backends.calculation import CalculationMaker
-    from anodeflow.workflows.identity import with_stable_uuids
+    from anodeflow.workflows.identity import _plain, with_stable_uuids
 
     recipe = load_backend("emt").recipe() | {"placement": {"worker": "gpu"}}
     maker = CalculationMaker(task="static", backend=recipe)
@@ -131,6 +131,9 @@ def test_a_placed_maker_places_the_jobs_it_makes():
     elsewhere = CalculationMaker(task="static", backend=load_backend("emt").recipe()).make(COPPER, label="copper")
     uuids = [with_stable_uuids(Flow([one]), "seed").job_uuids for one in (job, elsewhere)]
     assert uuids[0] == uuids[1]
+    # Nor does it matter that makers know of guides: without one it is the job that it was before they did.
+    assert '"guide"' not in _plain(json.dumps({"maker": {"guide": {}, "task": "static"}}))
+    assert '"guide"' in _plain(json.dumps({"maker": {"guide": {"code": "emt"}}}))
     # It still runs, and finds what was computed without a place.
     plain = CalculationMaker(task="static", backend=load_backend("emt").recipe())
     assert maker.calculate(COPPER).id == plain.calculate(COPPER).id
