@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from factories import adsorbed_site, adsorption_document, calculation_document
 from jobflow import Flow, Job, JobStore, Response, job, run_locally
+from monty.json import jsanitize
 from test_database import mongodb_server
 from typer.testing import CliRunner
 
@@ -165,6 +166,17 @@ def test_study_documents_of_a_campaign(database):
     assert only == adsorption_document(
         document_id="c", campaign="second", backend="gpaw-demo", settings_hash="settings-2"
     )
+
+
+def test_a_path_that_was_handed_on_in_other_coordinates_is_not_the_calculation(store):
+    from test_db_commands import neb_document
+
+    own = neb_document()
+    changed = own.model_copy(update={"by_potential": True, "label": "handed on"})
+    for number, document in enumerate((own, changed), 1):
+        record = {"uuid": f"neb-{number}", "index": 1, "completed_at": f"2026-11-26T12:00:0{number}", "name": "neb"}
+        store.update(record | {"output": jsanitize(document, strict=True)})
+    assert calculation_documents(["calc-neb"], store)["calc-neb"].label == own.label
 
 
 def test_calculation_documents_by_id(database):
