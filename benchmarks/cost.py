@@ -72,7 +72,7 @@ def ours(campaign: Campaign, folder: Path) -> dict[str, Any]:
         if isinstance(document, AdsorptionDoc):
             best = document.sites[document.most_stable]
             answers |= {key: getattr(best, key) for key in ("binding_energy", "binding_energy_bulk")}
-            answers["sites"] = {site.label: site.binding_energy for site in document.sites}
+            answers["sites"] = {f"{site.step} ({site.label})": site.binding_energy for site in document.sites}
         if isinstance(document, MigrationDoc):
             answers["barrier"] = document.path.barrier if document.path else None
     settings = get_settings()
