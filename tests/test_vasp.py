@@ -135,7 +135,7 @@ def test_relaxation_of_a_slab_field_by_field(standard, home):
         "NSW": 200,
         "IBRION": 2,
         "ISIF": 2,
-        "EDIFFG": -0.03,
+        "EDIFFG": -0.01,
     }
     kpoints = Kpoints.from_file(run / "KPOINTS")
     assert kpoints.style == Kpoints.supported_modes.Gamma
@@ -157,8 +157,9 @@ def test_relaxation_of_a_slab_field_by_field(standard, home):
 
 def test_cell_relaxation_of_a_bulk_field_by_field(standard, home):
     structure = aluminium()
-    run, incar = inputs(home, standard.relax(cell=True).calculate, structure)
-    threshold = 0.0002 * 4.05**3  # the stress of the cell as an energy, 0.0133 eV, is less than 0.03 eV/Å
+    calm = standard.model_copy(update={"relaxation": standard.relaxation.model_copy(update={"stress_threshold": 1e-4})})
+    run, incar = inputs(home, calm.relax(cell=True).calculate, structure)
+    threshold = 0.0001 * 4.05**3  # the stress of the cell as an energy, 0.0066 eV, is less than 0.01 eV/Å
     assert incar == COMMON | {"ISPIN": 1, "NSW": 200, "IBRION": 2, "ISIF": 3, "EDIFFG": pytest.approx(-threshold, 1e-3)}
     assert Kpoints.from_file(run / "KPOINTS").kpts == [(8, 8, 8)]
     assert "Selective" not in (run / "POSCAR").read_text()

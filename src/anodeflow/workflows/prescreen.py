@@ -9,8 +9,6 @@ from pymatgen.core import Structure
 
 from anodeflow.analysis.prescreen import record_of
 from anodeflow.analysis.prescreen_path import potential_ends, start_of_dft
-from anodeflow.backends.calculation import CalculationMaker
-from anodeflow.backends.neb import NebMaker
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
@@ -71,9 +69,9 @@ class Prescreen(MSONable):
 
 def guided(maker: Maker, prescreen: Prescreen) -> Maker:
     """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
-    if isinstance(maker, CalculationMaker | NebMaker) and isinstance(prescreen.relax, CalculationMaker):
-        return replace(maker, guide=prescreen.relax.backend)
-    return maker
+    able: Any = maker
+    recipe = getattr(prescreen.relax, "backend", None)
+    return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
 
 
 @dataclass
