@@ -11,6 +11,7 @@ softer than a floor). Prints one line a case and optimiser: evaluations (more th
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,21 @@ OPTIMIZERS: dict[str, Callable[[Atoms], Any]] = {
 }
 
 
+def relaxed(make: Callable[[Atoms], Any], atoms: Atoms) -> float:
+    """Relax the atoms with an optimiser; return their energy, eV."""
+    make(atoms).run(fmax=_THRESHOLD, steps=_MOST)
+    return float(atoms.get_potential_energy())
+
+
+def outcome(counting: Counting, search: Callable[[], float], zero: float = 0.0) -> str:
+    """Return evaluations and energy over `zero` (eV) of a search, or why it was given up."""
+    try:
+        energy = search()
+    except (TooManyError, RuntimeError, np.linalg.LinAlgError) as error:
+        return f"   -  {type(error).__name__}"
+    return f"{counting.evaluations:4d}  {energy - zero:.4f}"
+
+
 def main() -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
@@ -116,12 +132,9 @@ def main() -> None:
             atoms = start.copy()
             counting = Counting(costly)
             atoms.calc = counting
-            try:
-                make(atoms).run(fmax=_THRESHOLD, steps=_MOST)
-                ended = f"{counting.evaluations:4d}  {atoms.get_potential_energy():.4f}"
-            except (TooManyError, RuntimeError, np.linalg.LinAlgError) as error:
-                ended = f"   -  {type(error).__name__}"
-            print(f"{case:45s} {len(atoms):3d}  {name:42s} {ended}", flush=True)
+            print(
+                f"{case:45s} {len(atoms):3d}  {name:42s} {outcome(counting, partial(relaxed, make, atoms))}", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -23,7 +24,7 @@ from ase import Atoms
 from ase.geometry import find_mic, get_distances
 from ase.mep import NEB
 from ase.optimize import BFGS
-from optimizers import Counting, TooManyError, potential
+from optimizers import Counting, TooManyError, outcome, potential
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.hessian import finite_difference_hessian, free_coordinates, hessian_file
@@ -165,12 +166,8 @@ def main() -> None:
         before = start.get_potential_energy()
         for name, search in ways.items():
             counting = Counting(costly)
-            try:
-                energy = search([image.copy() for image in path], tangent, counting)
-                ended = f"{counting.evaluations:4d}  {energy - before:+.4f}"
-            except (TooManyError, RuntimeError, np.linalg.LinAlgError) as error:
-                ended = f"   -  {type(error).__name__}"
-            print(f"{case:18s} {name:42s} {ended}", flush=True)
+            found = partial(search, [image.copy() for image in path], tangent, counting)
+            print(f"{case:18s} {name:42s} {outcome(counting, found, before)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,10 @@ def symmetrised_direction(structure: Structure, direction: np.ndarray) -> np.nda
 
 
 def symmetrised_hessian(structure: Structure, hessian: np.ndarray) -> np.ndarray:
-    """Return second derivatives (3 n, 3 n) at a structure with the symmetry of the structure."""
+    """Return second derivatives of the energy (3 n, 3 n), eV/Å², with the symmetry of the structure they belong to.
+
+    Under each operation, rotation R, block (a, b) is R times the block of the atoms that come to their places times Rᵀ.
+    """
     count = len(structure)
     blocks = hessian.reshape(count, 3, count, 3)
     turned = [
