@@ -9,7 +9,7 @@ from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
 from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
-from anodeflow.analysis.prescreen import add_effort, barrier_entries, left_out
+from anodeflow.analysis.prescreen import add_band_effort, barrier_entries, left_out
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
@@ -43,8 +43,7 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     hop = search.hops[index]
     energies = np.array(band.image_energies)
     if search.audit is not None:
-        again = hop.band is not None and band.band is not None and hop.band.id == band.band.id  # counted already
-        add_effort(search.audit.effort, [band.model_copy(update={"band": None}) if again else band])
+        add_band_effort(search.audit.effort, band, hop.band)
     hop.band = band.band
     if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
         hop.images = band.images

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import Hop
 from anodeflow.schemas.neb import NebDoc
-from anodeflow.schemas.prescreen import AuditEntry, Candidate, Effort, PrescreenAudit, PrescreenRecord
+from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
 from anodeflow.schemas.study import StudyDoc
 from anodeflow.schemas.vacancy import VacancyHop
 
@@ -124,6 +124,12 @@ def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential
         effort.force_evaluations += each.force_evaluations
         if each.scf_cycles is not None:
             effort.scf_cycles = (effort.scf_cycles or 0) + each.scf_cycles
+
+
+def add_band_effort(effort: Effort, band: NebDoc, before: BandRecord | None) -> None:
+    """Add what a path took; the potential's path is not counted again where the hop has it already (`before`)."""
+    again = before is not None and band.band is not None and before.id == band.band.id
+    add_effort(effort, [band.model_copy(update={"band": None}) if again else band])
 
 
 def is_same(relaxed: CalculationDoc) -> bool:

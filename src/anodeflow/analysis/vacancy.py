@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from anodeflow.analysis.diffusion import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
-from anodeflow.analysis.prescreen import add_effort, barrier_entries
+from anodeflow.analysis.prescreen import add_band_effort, barrier_entries
 from anodeflow.analysis.study import study_fields
 from anodeflow.analysis.vacancy_prescreen import note_relaxation, rename_step, stop_entries
 from anodeflow.analysis.vacancy_search import NOT_COMPUTED, VacancySearch
@@ -51,8 +51,7 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
     if index in search.waiting:
         search.waiting.remove(index)
     if search.audit is not None:
-        again = hop.band is not None and band.band is not None and hop.band.id == band.band.id  # counted already
-        add_effort(search.audit.effort, [band.model_copy(update={"band": None}) if again else band])
+        add_band_effort(search.audit.effort, band, hop.band)
     hop.images, hop.band = band.images, band.band
     lowest, least = int(np.argmin(energies)), DIP if band.converged else ROUGH_DIP
     below = float(min(energies[0], energies[-1]) - energies[lowest])
