@@ -124,6 +124,8 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
         push = f"push {which}" if any(test.direction) else "at rest"
         label = f"{_of(study)} at site {site.site} ({site.final_label}), {push}"
+        if "prescreen" in study:  # it is the potential that evaluates them
+            label = f"{label} [{study['prescreen']['backend']}]"
         jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
     return replaced([*jobs, connect], connect, f"{_of(study)}: hops")
