@@ -71,7 +71,7 @@ def test_a_memory_that_misleads_is_dropped(tmp_path):
     log = tmp_path / "gpaw.txt"
     atoms.calc = make_calculator(parameters(), atoms, log, ScfCounter())
     atoms.get_potential_energy()
-    mixer = atoms.calc.dft.scf_loop.mixer
+    mixer = atoms.calc.inner.dft.scf_loop.mixer
     assert isinstance(mixer, RememberingMixer)
     mixer.learn()
     wrong = list(mixer.secants)

@@ -17,6 +17,7 @@ from ase.parallel import world
 
 from anodeflow.backends.driver import run_task
 from anodeflow.backends.folder import read_steps, write_atomically
+from anodeflow.backends.gpaw_origin import FromOrigin
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
 from anodeflow.backends.neb_driver import run_neb
 from anodeflow.density import DensityGrid
@@ -90,7 +91,8 @@ def compute(
             extra=counter.take,
         )
     atoms = request["atoms"]
-    calculator = make_calculator(parameters, atoms, log, counter)
+    # Densities are subtracted from each other: each stays where its atoms are.
+    calculator = make_calculator(parameters, atoms, log, counter, shift="densities" not in request)
     converged = run_task(
         atoms,
         calculator,
@@ -111,7 +113,7 @@ def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> No
 
     GPAW cannot go below the grid of its plane waves: a grid that would be coarser becomes that one.
     """
-    densities = calculator.dft.densities()
+    densities = calculator.inner.dft.densities()
     try:
         density = densities.all_electron_densities(grid_spacing=spacing)
     except ValueError:
@@ -151,13 +153,25 @@ def mixing() -> dict[str, Any]:
     return {"mixer": RememberingMSR1()}
 
 
-def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfCounter) -> Any:
-    """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state."""
+def make_calculator(
+    parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfCounter, shift: bool = True
+) -> FromOrigin:
+    """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state.
+
+    `shift`: whether it may shift the atoms so that their symmetry is about the origin.
+    """
     from gpaw import GPAW
 
     parameters = mixing() | parameters
     hot = parameters.pop("hot_start", None)
     text = log.open("a") if world.rank == 0 else None
+    symmetry = parameters.get("symmetry", {})
+    labels = symmetry.get("extra_ids", [0] * len(atoms))
+    tolerance = symmetry.get("tolerance", 1e-5) if shift and symmetry.get("point_group", True) else None
+
+    def from_origin(calculator: Any) -> FromOrigin:
+        return FromOrigin(calculator, labels, tolerance)
+
     calculator = GPAW(**parameters, txt=text)
     if hot:
         asked = calculator.params
@@ -165,14 +179,14 @@ def make_calculator(parameters: dict[str, Any], atoms: Any, log: Path, counter: 
         calculator = GPAW(**(parameters | {"occupations": occupations}), txt=text)
         calculator.hooks["scf_step"] = counter
         hot_atoms = atoms.copy()
-        hot_atoms.calc = calculator
+        hot_atoms.calc = from_origin(calculator)
         hot_atoms.get_potential_energy()
         # GPAW 26.7 ignores `occupations` when it starts from a file: cool the living calculator down instead.
         calculator.dft.scf_loop.occ_calc.occ._width /= hot
         calculator.dft.results.clear()
         calculator.params = asked
     calculator.hooks["scf_step"] = counter
-    return calculator
+    return from_origin(calculator)
 
 
 def finish(folder: Path, outcome: dict[str, Any]) -> None:
