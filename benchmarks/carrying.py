@@ -19,7 +19,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from surroundings import surroundings
 
 from anodeflow.backends.gpaw import GpawBackend
-from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator
+from anodeflow.backends.gpaw_driver import make_calculator
+from anodeflow.backends.gpaw_scf import ScfWatch
 from anodeflow.campaign import Campaign
 from anodeflow.structures.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
@@ -33,7 +34,7 @@ def cycles(structure: Any, parameters: dict[str, Any], places: list[np.ndarray])
     """Return the SCF cycles at each place of the adatom, one after the other, and the last energy, eV."""
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     atoms.set_constraint()
-    counter, found = ScfCounter(), []
+    counter, found = ScfWatch({}), []
     with tempfile.TemporaryDirectory() as folder:
         atoms.calc = make_calculator(parameters, atoms, Path(folder) / "gpaw.txt", counter)
         for place in places:

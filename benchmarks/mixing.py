@@ -20,7 +20,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from surroundings import surroundings
 
 from anodeflow.backends.gpaw import GpawBackend
-from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator
+from anodeflow.backends.gpaw_driver import make_calculator
+from anodeflow.backends.gpaw_scf import ScfWatch
 from anodeflow.campaign import Campaign
 from anodeflow.structures.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
@@ -44,7 +45,7 @@ def walk(structure: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     near = [int(i) for i in atoms.get_distances(-1, range(len(atoms) - 1), mic=True).argsort()[:4]]
     atoms.set_constraint()
-    counter, cycles, energies, began = ScfCounter(), [], [], time.process_time()
+    counter, cycles, energies, began = ScfWatch({}), [], [], time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "gpaw.txt"
         atoms.calc = make_calculator(parameters, atoms, log, counter)

@@ -127,9 +127,7 @@ def test_remedies_are_recorded_and_do_not_change_the_energy():
 
 @pytest.mark.gpaw
 def test_hopeless_scf_is_an_error_that_names_the_logs():
-    with pytest.raises(
-        CalculationError, match=r"the SCF did not converge in 5 cycles, after all of 4 remedies"
-    ) as info:
+    with pytest.raises(CalculationError, match=r"the SCF did not converge, not even with all of 4 remedies") as info:
         backend(max_scf_cycles=1).static().calculate(LITHIUM)
     assert "gpaw.txt" in str(info.value)
     assert "\n" not in str(info.value)

@@ -13,8 +13,9 @@ from ase import Atoms
 from ase.build import bcc100
 from gpaw import GPAW
 
-from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator, mixing
+from anodeflow.backends.gpaw_driver import make_calculator, mixing
 from anodeflow.backends.gpaw_mixer import RememberingMixer, RememberingMSR1
+from anodeflow.backends.gpaw_scf import ScfWatch
 
 pytestmark = pytest.mark.gpaw
 
@@ -54,7 +55,7 @@ def walk(atoms: Atoms, log: Path) -> tuple[list[float], list[float], list[int]]:
 def test_fewer_cycles_for_the_same_numbers(tmp_path):
     forgetful, remembering = slab(), slab()
     forgetful.calc = GPAW(**parameters(), txt=tmp_path / "forgetful.txt")
-    counter = ScfCounter()
+    counter = ScfWatch({})
     remembering.calc = make_calculator(parameters(), remembering, tmp_path / "remembering.txt", counter)
     energies, forces, cycles = walk(forgetful, tmp_path / "forgetful.txt")
     ours, our_forces, our_cycles = walk(remembering, tmp_path / "remembering.txt")
@@ -69,7 +70,7 @@ def test_fewer_cycles_for_the_same_numbers(tmp_path):
 def test_a_memory_that_misleads_is_dropped(tmp_path):
     atoms = slab()
     log = tmp_path / "gpaw.txt"
-    atoms.calc = make_calculator(parameters(), atoms, log, ScfCounter())
+    atoms.calc = make_calculator(parameters(), atoms, log, ScfWatch({}))
     atoms.get_potential_energy()
     mixer = atoms.calc.inner.dft.scf_loop.mixer
     assert isinstance(mixer, RememberingMixer)
@@ -96,7 +97,7 @@ def test_spin_is_mixed_too(tmp_path):
         given = parameters(kpts={"size": (1, 1, 1)})
         del given["poissonsolver"]
         atoms.calc = (
-            make_calculator(given, atoms, log, ScfCounter()) if name == "remembering" else GPAW(**given, txt=log)
+            make_calculator(given, atoms, log, ScfWatch({})) if name == "remembering" else GPAW(**given, txt=log)
         )
         found, _, cycles = walk(atoms, log)
         energies.append(found)

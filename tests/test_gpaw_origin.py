@@ -12,8 +12,9 @@ from ase.build import bcc100
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anodeflow.backends.gpaw_driver import ScfCounter, make_calculator
+from anodeflow.backends.gpaw_driver import make_calculator
 from anodeflow.backends.gpaw_origin import symmetric_origin
+from anodeflow.backends.gpaw_scf import ScfWatch
 
 _TOLERANCE = 1e-4
 
@@ -81,7 +82,7 @@ def test_fewer_kpoints_for_the_same_energy_and_forces(tmp_path: Path):
     }
     energies, forces, points = [], [], []
     for shift in (True, False):
-        atoms.calc = make_calculator(parameters, atoms, tmp_path / f"{shift}.txt", ScfCounter(), shift=shift)
+        atoms.calc = make_calculator(parameters, atoms, tmp_path / f"{shift}.txt", ScfWatch({}), shift=shift)
         energies.append(atoms.get_potential_energy())
         forces.append(atoms.get_forces())
         points.append(len(atoms.calc.inner.dft.ibzwfs.ibz))
@@ -89,10 +90,10 @@ def test_fewer_kpoints_for_the_same_energy_and_forces(tmp_path: Path):
     assert energies[0] == pytest.approx(energies[1], abs=5e-4)
     np.testing.assert_allclose(forces[0], forces[1], atol=3e-3)
     # A moved geometry is shifted by as much as the first.
-    atoms.calc = make_calculator(parameters, atoms, tmp_path / "moved.txt", ScfCounter())
+    atoms.calc = make_calculator(parameters, atoms, tmp_path / "moved.txt", ScfWatch({}))
     atoms.get_potential_energy()
     atoms.positions[-1, 2] += 0.05
     moved = atoms.get_potential_energy()
     assert atoms.get_potential_energy(force_consistent=True) < moved
-    atoms.calc = make_calculator(parameters, atoms, tmp_path / "afresh.txt", ScfCounter(), shift=False)
+    atoms.calc = make_calculator(parameters, atoms, tmp_path / "afresh.txt", ScfWatch({}), shift=False)
     assert moved == pytest.approx(atoms.get_potential_energy(), abs=5e-4)

@@ -19,6 +19,7 @@ from anodeflow.backends.driver import run_task
 from anodeflow.backends.folder import read_steps, write_atomically
 from anodeflow.backends.gpaw_origin import FromOrigin
 from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
+from anodeflow.backends.gpaw_scf import ScfWatch, keep_orthonormal, with_criteria
 from anodeflow.backends.neb_driver import run_neb
 from anodeflow.density import DensityGrid
 
@@ -34,7 +35,7 @@ def main(folder: Path) -> int:
     request = decode((folder / "input.json").read_text())
     steps_file = folder / "steps.jsonl"
     attempt = len(read_steps(steps_file))
-    counter = ScfCounter()
+    counter = ScfWatch(request["parameters"].get("convergence", {}))
     world.barrier()
     rung, anew = 0, 0
     while rung <= len(LADDER):
@@ -57,20 +58,19 @@ def main(folder: Path) -> int:
         warnings = [f"GPAW lost the symmetry it had found and found it anew {anew} times"] if anew else []
         finish(folder, outcome | {"remedies": remedies, "warnings": warnings})
         return 0
-    cycles = request["parameters"]["maxiter"] * (1 + len(LADDER))
     finish(
         folder,
         {
             "converged": False,
             "remedies": [name for name, _ in LADDER],
-            "error": f"the SCF did not converge in {cycles} cycles, after all of {len(LADDER)} remedies",
+            "error": f"the SCF did not converge, not even with all of {len(LADDER)} remedies",
         },
     )
     return 3
 
 
 def compute(
-    request: dict[str, Any], parameters: dict[str, Any], folder: Path, attempt: int, counter: "ScfCounter"
+    request: dict[str, Any], parameters: dict[str, Any], folder: Path, attempt: int, counter: "ScfWatch"
 ) -> dict[str, Any]:
     """Do the task with one set of GPAW parameters; return its outcome."""
     steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
@@ -127,21 +127,6 @@ def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> No
     world.barrier()
 
 
-class ScfCounter:
-    """Counts SCF cycles between two recorded steps."""
-
-    def __init__(self) -> None:
-        self.cycles = 0
-
-    def __call__(self, context: Any) -> None:
-        self.cycles += 1
-
-    def take(self) -> dict[str, Any]:
-        """Return the cycles since the last call, as the record of a step wants them."""
-        cycles, self.cycles = self.cycles, 0
-        return {"scf_cycles": cycles}
-
-
 def mixing() -> dict[str, Any]:
     """Return the mixer that remembers, for the GPAW whose insides it knows; empty for another one: GPAW's own."""
     import gpaw
@@ -154,7 +139,7 @@ def mixing() -> dict[str, Any]:
 
 
 def make_calculator(
-    parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfCounter, shift: bool = True
+    parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfWatch, shift: bool = True
 ) -> FromOrigin:
     """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state.
 
@@ -172,11 +157,12 @@ def make_calculator(
     def from_origin(calculator: Any) -> FromOrigin:
         return FromOrigin(calculator, labels, tolerance)
 
-    calculator = GPAW(**parameters, txt=text)
+    keep_orthonormal()
+    calculator = GPAW(**with_criteria(parameters), txt=text)
     if hot:
         asked = calculator.params
         occupations = parameters["occupations"] | {"width": parameters["occupations"]["width"] * hot}
-        calculator = GPAW(**(parameters | {"occupations": occupations}), txt=text)
+        calculator = GPAW(**with_criteria(parameters | {"occupations": occupations}), txt=text)
         calculator.hooks["scf_step"] = counter
         hot_atoms = atoms.copy()
         hot_atoms.calc = from_origin(calculator)

@@ -1,7 +1,7 @@
 """Puts the symmetry of a slab where GPAW sees it: on the origin of the cell.
 
-GPAW uses operations that keep the origin in place. An adatom on a fourfold hollow in the middle of the cell has eight of
-them, but about itself, and GPAW finds two: it computes twice to three times as many k-points. Shifted in the plane, so
+GPAW uses operations that keep the origin in place. An adatom on a fourfold hollow in the middle of the cell has eight
+of them, but about itself, and GPAW finds two: it computes up to three times as many k-points. Shifted in the plane, so
 that the point of highest symmetry is the origin, the slab has the same energy and forces for less work.
 """
 
@@ -65,7 +65,8 @@ def symmetric_origin(atoms: Atoms, labels: Iterable[int], tolerance: float) -> n
     # Axes and mirrors pass through atoms or half-way between two of them; the adatom, the last one, comes first.
     at = positions[::-1, :2] % 1.0
     middles = ((at[:, None] + at[None]) / 2)[np.triu_indices(len(at), 1)]
-    candidates = np.concatenate([np.zeros((1, 2)), at, middles, middles + [0.5, 0.0], middles + [0.0, 0.5]])
+    halves = [middles + np.array(half) for half in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5))]
+    candidates = np.concatenate([np.zeros((1, 2)), at, *halves])
     order = kept(candidates)
     best = int(np.argmax(order))
     if order[best] > order[0]:
