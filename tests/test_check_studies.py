@@ -136,13 +136,28 @@ def test_a_slab_that_is_one_hop_wide_is_told_before_anything_runs(campaign_file)
     assert Campaign.from_file(file).plan().remarks == []
 
 
+def test_a_slab_too_small_for_hops_is_told_before_anything_runs(campaign_file):
+    slabs = "".join(
+        f"  - {{name: {name}, structure: Al, layers: {layers}, vacuum: 8, min_width: {width}}}\n"
+        for name, layers, width in (("thin", 4, 10), ("narrow", 6, 6.5), ("roomy", 6, 10))
+    )
+    file = campaign_file("diffusion: {adsorbate: Al, systems: [thin, narrow, roomy]}", systems=slabs)
+    told = [remark for remark in Campaign.from_file(file).plan().remarks if "too little room" in remark]
+    assert len(told) == 2
+    assert told[0].startswith("4 layers leave a hop")
+    assert told[0].endswith("set min_width and layers of thin.")
+    assert told[1].startswith("Adatoms 8.1 Å apart leave a hop")
+    assert told[1].endswith("of narrow.")
+
+
 def test_charge_and_diffusion_start_from_the_campaigns_adsorption(campaign_file):
     file = campaign_file(
         "adsorption: {adsorbate: Al, systems: [Al(001)], sites: [2]}",
         "diffusion: {adsorbate: Al}",
     )
     campaign = Campaign.from_file(file)
-    assert campaign.plan().remarks == [
+    starts = [remark for remark in campaign.plan().remarks if "starts from" in remark]
+    assert starts == [
         "diffusion of Al starts from the campaign's adsorption study on Al(001).",
         "diffusion of Al starts from an adsorption study made for it on Cu(111).",
     ]

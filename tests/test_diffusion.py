@@ -134,7 +134,7 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
     rate = result.diffusivities[0].hop_rates[0]
     assert result.diffusivities[0].diffusivity == pytest.approx(rate * np.sum(np.square(hop.displacement)) * 1e-16)
     assert result.diffusivities[1].diffusivity > result.diffusivities[0].diffusivity
-    assert result.warnings == []
+    assert [warning for warning in result.warnings if "too little room" not in warning] == []
 
     points = hop.profile
     assert [point.energy for point in points] == pytest.approx([point.energy for point in points[::-1]])

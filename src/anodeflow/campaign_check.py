@@ -18,6 +18,7 @@ from anodeflow.campaign_interfaces import Interface, Interfaces
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.errors import BackendUnavailableError, InputError
+from anodeflow.structures.magnetism import is_magnetic, with_moments
 
 
 class CampaignCheck:
@@ -78,6 +79,15 @@ class CampaignCheck:
         if self.surfaces.prescreen is not None:
             self._attempt(location, self.surfaces.prescreen.check_elements, elements)
 
+    def _not_magnetic(self, location: tuple[Any, ...], elements: set[str]) -> None:
+        """Note elements that would need moments in a structure that starts without."""
+        if "spin" in self.backend.capabilities and is_magnetic(elements):
+            self._tell(
+                "magnetic metals start with moments in surfaces alone, and without them these energies would be wrong: "
+                "take other elements, or a backend without spin (mlip).",
+                *location,
+            )
+
     def _names(self, key: str, names: list[str]) -> None:
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -97,6 +107,9 @@ class CampaignCheck:
         elements = {site.specie.symbol for crystal in crystals for site in crystal}
         self._attempt((*here, "structure"), backend.check_elements, elements)
         self._potential_knows((*here, "structure"), elements)
+        if "spin" in backend.capabilities:
+            for crystal in crystals:
+                self._attempt((*here, "structure"), with_moments, crystal)
         return surfaces
 
     def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:
@@ -111,6 +124,7 @@ class CampaignCheck:
                 elements = {site.specie.symbol for site in structure}
                 self._attempt((*here, key), self.backend.check_elements, elements)
                 self._potential_knows((*here, key), elements)
+                self._not_magnetic((*here, key), elements)
         if len(self.problems) > before:
             return []
         return self._attempt(here, self.interfaces.terminations, system) or []
@@ -139,8 +153,11 @@ class CampaignCheck:
                     self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "systems", place)
         self._attempt(here, self.backend.check_elements, {study.adsorbate})
         self._potential_knows(here, {study.adsorbate})
-        if self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate) is None:
+        metal = self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate)
+        if metal is None:
             return
+        if "spin" in self.backend.capabilities:
+            self._attempt((*here, "adsorbate"), with_moments, self.surfaces.structure(metal))
         if isinstance(study, AdsorptionStudy) and isinstance(study.sites, dict):
             for wanted in study.sites:
                 if wanted not in known:
@@ -195,6 +212,7 @@ class CampaignCheck:
         for backend in [self.backend] if rank is None or rank is self.backend else [self.backend, rank]:
             self._attempt((*here, "composition"), backend.check_elements, elements)
             self._attempt((*here, "rank_with"), backend.check_available)
+        self._not_magnetic((*here, "composition"), elements)
         self._attempt((*here, "composition"), enumerated, study, self.surfaces)
 
     def _electrochemistry(self, index: int, study: ElectrochemistryStudy, studies: Sequence[Study]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobflow import Flow, Job, Maker
+from pymatgen.core import Structure
 
 from anodeflow.address import content_hash
 from anodeflow.backends.base import Backend
@@ -13,6 +14,7 @@ from anodeflow.campaign_interfaces import Interfaces
 from anodeflow.campaign_studies import STUDIES, cases
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces, backend_key
+from anodeflow.structures.magnetism import with_moments
 from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.workflows.adsorption import AdsorptionMaker
 from anodeflow.workflows.convergence import ConvergenceMaker
@@ -42,12 +44,17 @@ class Steps:
         return self.made[key]
 
     def bulk(self, structure: str, backend: Backend) -> Flow | Job:
-        """Return the relaxation of a bulk; output: CalculationDoc."""
+        """Return the relaxation of a bulk, with moments where the code knows spin; output: CalculationDoc."""
+
+        def crystal() -> Structure:
+            found = self.surfaces.structure(structure)
+            return with_moments(found) if "spin" in backend.capabilities else found
+
         return self.once(
             ("bulk", structure, backend_key(backend)),
             lambda: bulk_job(
                 backend.relax(cell=True),
-                self.surfaces.structure(structure),
+                crystal(),
                 self.surfaces.bulk_name(structure, backend),
             ),
         )

@@ -11,6 +11,7 @@ from anodeflow.analysis.convergence import ConvergenceParameter
 from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, SurfaceStudy
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
+from anodeflow.structures.room import room_warning
 from anodeflow.structures.site_choice import SiteChoice
 
 if TYPE_CHECKING:
@@ -161,6 +162,9 @@ def _plan_diffusion(case: Case, surface: Surface, plan: "Plan") -> None:
     width = plan.surfaces.slab(surface).own_image_distance
     if width is not None and width < _ONE_HOP and not surface.variant:
         plan.remark("A hop to the next surface cell ends at its own start, so give a larger min_width to", surface.name)
+    slab = plan.surfaces.slab(surface)
+    if not surface.variant and (narrow := room_warning(slab.structure, slab.layers)):
+        plan.remark(f"{narrow[0].upper()}{narrow[1:]}; set min_width and layers of", surface.name)
     atoms = plan.atoms(surface) + 1
     label = f"{surface.name}: hops between its minima"
     after = plan.before(label, "neb", atoms, sites, surface.name, number=None)

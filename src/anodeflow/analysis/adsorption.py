@@ -8,6 +8,7 @@ from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.structures.adatom import describe_adatom, same_minimum
+from anodeflow.structures.magnetism import entropy_warning, moment_warning
 from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.structures.sites import AdsorptionSite
 from anodeflow.structures.slabs import SlabCell
@@ -82,6 +83,10 @@ def adsorption_document(
             warnings.append(f"site {result.site} ({result.label}): the adatom has {result.state}")
         if not result.converged:
             warnings.append(f"site {result.site} ({result.label}): the relaxation did not converge")
+    for result, (_, found) in zip(results, done, strict=True):
+        told = [*found.warnings, moment_warning(found.initial_structure, found.magnetic_moment)]
+        told.append(entropy_warning(result.entropy_term or 0.0))
+        warnings += [f"site {result.site} ({result.label}): {warning}" for warning in told if warning]
     for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
         warnings += [f"{name}: {warning}" for warning in calculation.warnings]
     if not study["atom_reference_reliable"]:
@@ -135,4 +140,6 @@ def _adsorbed(
         binding_energy=binding_energy(found.energy, slab.energy, atom.energy),
         binding_energy_bulk=binding_energy(found.energy, slab.energy, bulk.energy_per_atom),
         structure=found.structure,
+        magnetic_moment=found.magnetic_moment,
+        entropy_term=binding_energy(*(each.energy - each.free_energy for each in (found, slab, atom))),
     )

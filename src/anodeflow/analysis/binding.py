@@ -13,8 +13,7 @@ def binding_energy(adsorbed: float, slab: float, reference: float) -> float:
     slab
         Energy of the relaxed clean slab in the same cell, eV per cell.
     reference
-        Energy of what the adatom is taken from, eV: the isolated atom, or one atom of its bulk metal. Against the
-        bulk, a negative value says that the metal wets the surface, a positive one that it would rather cluster.
+        Energy of what the adatom is taken from, eV: the isolated atom, or one atom of its bulk metal.
 
     Returns
     -------

@@ -13,6 +13,8 @@ from anodeflow.analysis.prescreen import add_band_effort, barrier_entries, left_
 from anodeflow.analysis.study import study_fields
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
 from anodeflow.schemas.neb import NebDoc
+from anodeflow.structures.room import room_warning
+from anodeflow.structures.slabs import DEFAULT_LAYERS
 
 DIP = 0.01
 """How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
@@ -184,6 +186,10 @@ def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]
     if left:
         words = ", ".join(f"{each.step} ({each.label})" for each in left)
         warnings.append(f"left out by the prescreen: {words}; a minimum there is known only if it lies on a path")
+    spec = search.adsorption.settings.get("slab") or {}
+    layers = None if spec.get("thickness") else spec.get("layers") or DEFAULT_LAYERS
+    if narrow := room_warning(search.adsorption.slab, layers):
+        warnings.append(narrow)
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
         warnings.append(f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known")

@@ -39,6 +39,14 @@ class AdsorbedSite(BaseModel):
         description="E(slab+A) - E(slab) - E(bulk A) per atom, eV; negative: the surface wets."
     )
     structure: Structure = Field(description="Slab with the adatom (its last atom) at rest.")
+    magnetic_moment: float | None = Field(
+        default=None, description="Total moment of slab and adatom, µB; none without spin polarisation."
+    )
+    entropy_term: float | None = Field(
+        default=None,
+        description="Entropy of smearing in the binding energy, eV: that of extrapolated energies minus that of free "
+        "energies; none in documents made before it was kept.",
+    )
 
     @property
     def step(self) -> str:

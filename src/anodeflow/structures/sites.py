@@ -89,13 +89,13 @@ def add_adsorbate(slab: Structure, site: AdsorptionSite, adsorbate: str, magmom:
     Parameters
     ----------
     slab
-        Clean slab; its `selective_dynamics` are kept, other site properties are not.
+        Clean slab; its `selective_dynamics` and `magmom` are kept, other site properties are not.
     site
         Where to put it.
     adsorbate
         Element of the adatom.
     magmom
-        Initial magnetic moment of the adatom, µB; the slab's atoms then start with 0.
+        Initial magnetic moment of the adatom, µB; none: 0 where the slab has moments, else no spin polarisation.
 
     Returns
     -------
@@ -104,8 +104,9 @@ def add_adsorbate(slab: Structure, site: AdsorptionSite, adsorbate: str, magmom:
     """
     fixed = slab.site_properties.get("selective_dynamics", [[True] * 3] * len(slab))
     properties: dict[str, list] = {"selective_dynamics": [list(free) for free in fixed] + [[True] * 3]}
-    if magmom is not None:
-        properties["magmom"] = [0.0] * len(slab) + [magmom]
+    moments = slab.site_properties.get("magmom")
+    if magmom is not None or any(moments or []):
+        properties["magmom"] = [*(moments or [0.0] * len(slab)), magmom or 0.0]
     return Structure(
         slab.lattice,
         [*slab.species, adsorbate],

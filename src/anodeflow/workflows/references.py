@@ -5,14 +5,21 @@ from pymatgen.core import Structure
 
 from anodeflow.structures.atom import BOX, isolated_atom
 from anodeflow.structures.host import HostLattice
+from anodeflow.structures.magnetism import with_moments
 from anodeflow.structures.slabs import SlabCell, build_slab
 from anodeflow.structures.spec import SlabSpec
 
 
 @job
 def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None) -> SlabCell:
-    """Cut a slab from a relaxed bulk (see :func:`anodeflow.structures.slabs.build_slab`)."""
-    return build_slab(bulk, spec, host)
+    """Cut a slab from a relaxed bulk (see :func:`anodeflow.structures.slabs.build_slab`).
+
+    If the bulk has moments, the slab starts with those of :mod:`anodeflow.structures.magnetism`.
+    """
+    cell = build_slab(bulk, spec, host)
+    if not any(bulk.site_properties.get("magmom") or []):
+        return cell
+    return cell.model_copy(update={"structure": with_moments(cell.structure)})
 
 
 def slab_flow(

@@ -1,0 +1,117 @@
+"""Magnetic metals start with moments or are refused; moments and entropies of adatoms are looked at."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from anodeflow.campaign import Campaign
+from anodeflow.errors import InputError
+from anodeflow.structures.magnetism import entropy_warning, is_magnetic, moment_warning, with_moments
+from anodeflow.structures.room import image_distance, room_warning
+from anodeflow.structures.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+from anodeflow.workflows.references import cut_slab
+
+IRON = Structure(Lattice.cubic(2.83), ["Fe", "Fe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def slab_with_adatom(width: float, magmom: float = 1.0) -> Structure:
+    """Return two layers of Li(001) with a spin-polarised adatom."""
+    slab = build_slab(LITHIUM, SlabSpec(layers=2, vacuum=8, min_width=width)).structure
+    return add_adsorbate(slab, adsorption_sites(slab, "Li")[-1], "Li", magmom=magmom)
+
+
+def test_iron_starts_with_its_moment_in_bulk_slab_and_under_an_adatom():
+    bulk = with_moments(IRON)
+    assert bulk.site_properties["magmom"] == [2.2, 2.2]
+    assert "magmom" not in IRON.site_properties
+    slab = cut_slab.original(bulk, SlabSpec(layers=3, vacuum=8, min_width=0)).structure
+    assert slab.site_properties["magmom"] == [2.2] * len(slab)
+    on_it = add_adsorbate(slab, adsorption_sites(slab, "Li")[0], "Li")
+    assert on_it.site_properties["magmom"] == [*[2.2] * len(slab), 0.0]
+    assert with_moments(LITHIUM) is LITHIUM
+    plain = cut_slab.original(LITHIUM, SlabSpec(layers=3, vacuum=8, min_width=0)).structure
+    assert "magmom" not in plain.site_properties
+
+
+def test_moments_of_ones_own_are_kept():
+    own = IRON.copy(site_properties={"magmom": [2.2, -2.2]})
+    assert with_moments(own) is own
+
+
+@pytest.mark.parametrize("element", ["Mn", "Cr", "Nd"])
+def test_other_orders_are_refused(element):
+    crystal = Structure(Lattice.cubic(2.9), [element, element], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert is_magnetic([element])
+    with pytest.raises(InputError, match=f"{element}.*magnetic.*take another element"):
+        with_moments(crystal)
+
+
+@pytest.mark.parametrize(("moment", "told"), [(0.65, True), (0.96, False), (1.0, False), (0.0, False), (1.41, True)])
+def test_a_moment_that_is_no_whole_number_is_told(moment, told):
+    warning = moment_warning(slab_with_adatom(6.5), moment)
+    assert (warning is not None) == told
+    if told:
+        assert f"{moment:.2f} µB" in warning
+        assert "6.9 Å apart" in warning
+
+
+def test_moments_of_magnetic_metals_and_unpolarised_slabs_are_left_alone():
+    slab = cut_slab.original(with_moments(IRON), SlabSpec(layers=2, vacuum=8, min_width=0)).structure
+    assert moment_warning(add_adsorbate(slab, adsorption_sites(slab, "Li")[0], "Li"), 9.37) is None
+    assert moment_warning(slab_with_adatom(6.5), None) is None
+
+
+def test_entropy_is_told_where_it_counts():
+    assert entropy_warning(0.004) is None
+    assert entropy_warning(float("nan")) is None
+    assert "0.036 eV" in entropy_warning(-0.036)
+
+
+@pytest.mark.parametrize(
+    ("layers", "width", "told"),
+    [(4, 6.5, ["6.9 Å apart", "4 layers"]), (6, 6.5, ["6.9 Å apart"]), (4, 10, ["4 layers"]), (6, 10, None)],
+)
+def test_hops_on_soft_metals_need_width_and_layers_together(layers, width, told):
+    slab = build_slab(LITHIUM, SlabSpec(layers=layers, vacuum=8, min_width=width))
+    warning = room_warning(slab.structure, slab.layers)
+    assert (warning is None) == (told is None)
+    assert all(part in warning for part in told or [])
+
+
+def test_insulators_are_not_soft_metals():
+    crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.02), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert room_warning(crystal, 2) is None
+
+
+def test_image_distance_of_a_skewed_cell():
+    """The shortest vector is the difference of two that are long."""
+    skewed = Lattice([[10.0, 0, 0], [9.0, 4.0, 0], [0, 0, 20.0]])
+    assert image_distance(skewed) == pytest.approx(np.hypot(1, 4))
+
+
+CAMPAIGN = """
+name: magnets
+backend: gpaw-demo
+systems:
+  - {name: surface, structure: crystal.cif, layers: 2, vacuum: 8, min_width: 0}
+studies:
+  - adsorption: {adsorbate: Li}
+"""
+
+
+@pytest.mark.parametrize(("element", "backend", "refused"), [("Mn", "gpaw-demo", True), ("Mn", "mlip", False)])
+def test_check_refuses_what_a_code_with_spin_would_get_wrong(tmp_path, element, backend, refused):
+    pytest.importorskip("gpaw")
+    pytest.importorskip("sevenn")
+    crystal = Structure(Lattice.cubic(2.9), [element, element], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal.to(tmp_path / "crystal.cif")
+    (tmp_path / "campaign.yaml").write_text(CAMPAIGN)
+    campaign = Campaign.from_file(tmp_path / "campaign.yaml", backend)
+    if refused:
+        with pytest.raises(InputError, match=r"line 5.*magnetic"):
+            campaign.check()
+    else:
+        campaign.check()
