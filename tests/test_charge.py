@@ -251,11 +251,26 @@ def test_study_from_adsorption_to_document(tmp_path):
     assert rows["charge_donated"].calculation_ids == ["Li(001)-density-of-Li-on-slab"]
     assert rows["non_nuclear_electrons"].value == pytest.approx(0.6, abs=0.05)
     assert Path(document.difference.cube_file).parent == tmp_path / "Li(001)-density-of-Li-on-slab"
+    assert rows["surface_charge_donated"].value == pytest.approx(0.0, abs=0.03)
+    assert rows["surface_charge_donated"].label == "Li of the surface"
+    assert "charge_donated_shoulder_apart" not in rows
     stored = json.dumps(document, cls=MontyEncoder)
     assert len(stored) < 200_000
     again = json.loads(stored, cls=MontyDecoder)
     assert isinstance(again, ChargeTransferDoc)
     assert again.difference == document.difference
+
+
+def test_both_charges_are_given_where_a_shoulder_decides_the_sign(calculations):
+    document = charge_document(adsorption(), *calculations, STUDY)
+    doubtful = document.model_copy(update={"charge_donated": -1.4, "shoulder_electrons": 2.1})
+    assert doubtful.shoulder_decides
+    rows = {row.property: row.value for row in doubtful.rows()}
+    assert rows["charge_donated"] == -1.4
+    assert rows["charge_donated_shoulder_apart"] == pytest.approx(0.7)
+    clear = document.model_copy(update={"charge_donated": 0.4, "shoulder_electrons": 0.1})
+    assert clear.charge_donated_shoulder_apart == pytest.approx(0.5)
+    assert "charge_donated_shoulder_apart" not in {row.property for row in clear.rows()}
 
 
 def test_an_adatom_that_sank_is_said_so_in_the_document(tmp_path):

@@ -59,6 +59,22 @@ def test_printed_number_of_the_paper_is_that_of_the_reference_file(row):
     assert values == [number(row[3])[0]]
 
 
+def test_charges_of_ordinary_surface_atoms_are_those_of_the_results_file(results):
+    lines = re.findall(r"^\| ([A-Z][a-z]?) \| (Li\S*\(001\)) \| (\S+) \|$", (DOCS / "results.md").read_text(), re.M)
+    found = {
+        (element, study.system): donated
+        for study in results[0]
+        if study.study == "charge"
+        for element, donated in study.surface_donated.items()
+    }
+    assert {(element, system) for element, system, _ in lines} == found.keys()
+    for element, system, text in lines:
+        assert found[element, system] == pytest.approx(number(text)[0], abs=number(text)[1])
+    for study in results[0]:
+        if study.study == "charge" and "Mg" in study.system:  # "as much as every Li there does"
+            assert study.charge_donated == pytest.approx(study.surface_donated["Li"], abs=0.05)
+
+
 def test_convergence_table_is_that_of_its_results_file():
     studies, _ = read_results(DOCS / "results" / "convergence.json.gz")
     values = {study.system: {row.property: row.value for row in study.rows()} for study in studies if study.variant}

@@ -18,6 +18,8 @@ _SUMMARY = [
     Column("system", "system"),
     Column("site", "site"),
     Column("charge_donated", "donated by the adatom", "e", 3, signed=True),
+    Column("surface_donated", "by an ordinary surface atom, e"),
+    Column("shoulder_apart", "by the adatom, its shoulder apart", "e", 3, signed=True),
     Column("charge_donated_coarse", "on a grid half as fine", "e", 3, signed=True),
     Column("adatom_electrons", "electrons in its basin", "e", 3),
     Column("basins", "non-nuclear basins"),
@@ -77,6 +79,13 @@ def _answer(document: ChargeTransferDoc, context: Context) -> str:
     elif paper:
         text += f"; {paper.reference.name} gives no number"
     text += "."
+    text += f" An ordinary atom of the same surface gives away {_surface(document)} e."
+    apart = document.charge_donated_shoulder_apart
+    if document.shoulder_decides and apart is not None:
+        text += (
+            f" Its sign hangs on a shoulder of the density beside the adatom, {document.shoulder_electrons:.2f} e that "
+            f"are hardly a basin of their own: counted apart, it {_gives(apart)} {abs(apart):.2f} e."
+        )
     basins = len(document.non_nuclear_basins)
     if basins:
         text += (
@@ -133,6 +142,8 @@ def _row(document: ChargeTransferDoc, context: Context) -> dict:
         "system": Link(document.system, f"study-{document.document_id}"),
         "site": f"{document.site}: {document.site_label}",
         "charge_donated": ours,
+        "surface_donated": _surface(document),
+        "shoulder_apart": document.charge_donated_shoulder_apart,
         "charge_donated_coarse": document.charge_donated_coarse,
         "adatom_electrons": document.atom_electrons[-1],
         "basins": len(document.non_nuclear_basins),
@@ -150,6 +161,13 @@ def _row(document: ChargeTransferDoc, context: Context) -> dict:
     if error is not None:
         row["_text"]["charge_donated"] = context.text(document, "charge_donated", document.charge_donated, 3, True)
     return row
+
+
+def _surface(document: ChargeTransferDoc) -> str:
+    """Return the charge of an ordinary surface atom of each element, e: +0.83 (Li), −0.81 (H)."""
+    return ", ".join(
+        f"{number(donated, 2, signed=True)} ({element})" for element, donated in document.surface_donated.items()
+    )
 
 
 def _gives(donated: float) -> str:

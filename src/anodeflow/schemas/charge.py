@@ -1,5 +1,6 @@
 """The document of a charge-transfer study."""
 
+from statistics import median
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -7,6 +8,9 @@ from pymatgen.core import Structure
 
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
+
+_ONE_PLANE = 0.5  # Å
+_TOUCHES = 1.2  # times the distance of the nearest surface atom to the adatom
 
 
 class NonNuclearBasin(BaseModel):
@@ -89,12 +93,46 @@ class ChargeTransferDoc(StudyDoc):
         """Electrons in all non-nuclear basins."""
         return float(sum(basin.electrons for basin in self.non_nuclear_basins))
 
+    @property
+    def charge_donated_shoulder_apart(self) -> float | None:
+        """The adatom's charge with its shoulder counted as a basin of its own, e; none where it has no shoulder."""
+        return self.charge_donated + self.shoulder_electrons if self.shoulder_electrons else None
+
+    @property
+    def shoulder_decides(self) -> bool:
+        """Whether the adatom gives or accepts according to whose its shoulder is."""
+        apart = self.charge_donated_shoulder_apart
+        return apart is not None and apart * self.charge_donated < 0
+
+    @property
+    def surface_donated(self) -> dict[str, float]:
+        """Electrons that an ordinary surface atom of each element gives away, e: what the adatom compares with.
+
+        The median over the highest atoms of the element (within 0.5 Å of its topmost) that do not touch the adatom, or
+        over all of them if all do.
+        """
+        adatom = self.structure[-1]
+        found = {}
+        for element in sorted({site.specie.symbol for site in self.structure[:-1]}):
+            members = [i for i, site in enumerate(self.structure[:-1]) if site.specie.symbol == element]
+            top = max(self.structure[i].z for i in members)
+            highest = [i for i in members if self.structure[i].z > top - _ONE_PLANE]
+            apart = {i: self.structure[i].distance(adatom) for i in highest}
+            nearest = min(apart.values())
+            others = [i for i in highest if apart[i] > _TOUCHES * nearest] or highest
+            found[element] = float(median(self.atom_donated[i] for i in others))
+        return found
+
     def rows(self) -> list[ResultRow]:
-        """Return the adatom's charge and what the non-nuclear basins hold."""
+        """Return the adatom's charge, that of ordinary surface atoms, and what the non-nuclear basins hold."""
         step = ["density"]
-        return [
-            self._row("charge_donated", self.charge_donated, "e", step, self.site_label),
-            self._row(
-                "non_nuclear_electrons", self.non_nuclear_electrons, "e", step, f"{len(self.non_nuclear_basins)} basins"
-            ),
+        rows = [self._row("charge_donated", self.charge_donated, "e", step, self.site_label)]
+        apart = self.charge_donated_shoulder_apart
+        if self.shoulder_decides and apart is not None:
+            rows.append(self._row("charge_donated_shoulder_apart", apart, "e", step, self.site_label))
+        rows += [
+            self._row("surface_charge_donated", donated, "e", step, f"{element} of the surface")
+            for element, donated in self.surface_donated.items()
         ]
+        basins = f"{len(self.non_nuclear_basins)} basins"
+        return [*rows, self._row("non_nuclear_electrons", self.non_nuclear_electrons, "e", step, basins)]
