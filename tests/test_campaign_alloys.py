@@ -104,7 +104,7 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     from anodeflow.settings import get_settings
 
     file = campaign_file(
-        "interdiffusion: {element: Ag, depth: 2, there_and_back: true}",
+        "interdiffusion: {element: Ag, depth: 2, samples: 1, dilute_width: 7, there_and_back: true}",
         "orderings: {composition: AgAl, hosts: [fcc], max_atoms: 4, rank_with: emt}",
         "electrochemistry: {ion: Al, partner: Ag}",
     )

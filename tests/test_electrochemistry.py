@@ -160,7 +160,31 @@ def test_document_of_several_compositions():
     assert set(voltage.calculation_ids) == {"bulk-Mg", "bulk-Li", "Li3Mg7-0"}
     assert rows["theoretical_capacity", "Li"].unit == "mAh/g"
     assert document.point_origins["Li3Mg hcp P0 4 atoms"] == "orderings-Li3Mg"
-    assert document.warnings == []
+    (warning,) = document.warnings
+    assert "the hull was searched at Li3Mg7, Li3Mg alone" in warning
+    assert [tuple(each.model_dump().values()) for each in document.searched] == [
+        ("Li3Mg7", 0.3, ["hcp"], 10, 9), ("Li3Mg", 0.75, ["hcp"], 10, 9),
+    ]  # fmt: skip
+    old = ElectrochemistryDoc.model_validate(document.model_dump(exclude={"searched"}))
+    assert old.searched == []
+
+
+def test_phase_above_the_hull_is_told_with_what_it_decomposes_into():
+    """The numbers of SevenNet: LiMg2 takes Li3Mg7 off the hull, and a plateau becomes two."""
+    first = [orderings("Li3Mg7", -0.03367), orderings("Li3Mg", -0.04169)]
+    document = electrochemistry_document(first, bulks(), STUDY)
+    assert document.unstable == []
+    assert [(step.initial, step.final) for step in document.steps] == [("Mg", "Li3Mg7"), ("Li3Mg7", "Li3Mg")]
+    more = [orderings("LiMg2", -0.04625), orderings("LiMg", -0.05585), orderings("Li2Mg", -0.0550)]
+    document = electrochemistry_document([*first, *more], bulks(), STUDY)
+    (point,) = document.unstable
+    assert point.formula == "Li3Mg7"
+    assert point.energy_above_hull == pytest.approx(0.9 * 0.04625 - 0.03367)
+    told = "Li3Mg7 (hcp P0 10 atoms) lies 8.0 meV/atom above the hull: it decomposes into 0.90 LiMg2 + 0.10 Mg"
+    assert any(warning.startswith(told) for warning in document.warnings)
+    assert not any("alone" in warning for warning in document.warnings)
+    assert [step.final for step in document.steps] == ["LiMg2", "LiMg", "Li2Mg", "Li3Mg"]
+    assert [each.formula for each in document.searched] == ["Li3Mg7", "LiMg2", "LiMg", "Li2Mg", "Li3Mg"]
 
 
 def test_study_that_failed_is_missing_and_told():

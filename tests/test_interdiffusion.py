@@ -6,17 +6,23 @@ from ase.calculators.emt import EMT
 from ase.optimize import BFGS
 from factories import calculation_document
 from interface_factories import SMALL, output_of, relaxed_interface
+from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
+from vacancy_factories import layered
 
-from anodeflow.analysis.interdiffusion import deepest_plateau, interdiffusion_document
+from anodeflow.analysis.dilute_limit import DiluteLimit, dilute_limit
+from anodeflow.analysis.interdiffusion import deepest_plateau, interdiffusion_document, measured_tolerance
 from anodeflow.backends import load_backend
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import CalculationDoc, InterdiffusionDoc, InterfaceDoc
+from anodeflow.schemas.interdiffusion import DiluteExchange
 from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.exchange import check_depth, exchanged, find_exchanges
+from anodeflow.structures.dilute import wide_cell
+from anodeflow.structures.exchange import Exchange, check_depth, exchanged, find_exchanges
 from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.structures.interfaces import build_interface
 from anodeflow.workflows import interdiffusion
+from anodeflow.workflows.dilute_limit import DiluteLimitMaker
 from anodeflow.workflows.interdiffusion import InterdiffusionMaker, exchange_atoms
 from anodeflow.workflows.steps import failure_jobs
 
@@ -41,7 +47,9 @@ def interface(tmp_path_factory) -> InterfaceDoc:
 
 
 def study_of(interface: InterfaceDoc, **changes) -> InterdiffusionDoc:
-    maker = InterdiffusionMaker(relax=load_backend("emt").relax(), element="Ag", **({"depth": 4} | changes))
+    maker = InterdiffusionMaker(
+        relax=load_backend("emt").relax(), element="Ag", **({"depth": 4, "samples": 1} | changes)
+    )
     return InterdiffusionDoc.model_validate(output_of(maker.make(interface)))
 
 
@@ -50,7 +58,8 @@ def test_one_atom_of_the_first_alloy_plane_meets_its_lateral_neighbour_in_each_p
     starts = set()
     for depth in range(1, 9):
         first, second = find_exchanges(structure, layer, "Mg", depth, 2, "Li3Mg7/Li")
-        starts.add(first.alloy_atom)
+        starts.add((first.alloy_atom, second.alloy_atom))
+        assert first.alloy_atom != second.alloy_atom
         assert (layer[first.alloy_atom], structure[first.alloy_atom].specie.symbol) == (-1, "Mg")
         for exchange in (first, second):
             assert (layer[exchange.metal_atom], structure[exchange.metal_atom].specie.symbol) == (depth, "Li")
@@ -62,9 +71,35 @@ def test_one_atom_of_the_first_alloy_plane_meets_its_lateral_neighbour_in_each_p
             raised.translate_sites([i], [0, 0, height], frac_coords=False, to_unit_cell=False)
         lateral = sorted(raised.get_distance(first.alloy_atom, i) for i in members)
         assert first.lateral == pytest.approx(lateral[0], abs=1e-6)
-        assert second.lateral > first.lateral + 0.1
         assert (first.step, second.step) == (f"depth {depth}", f"depth {depth}, sample 2")
-    assert len(starts) == 1, "the same atom moves to every depth"
+        raised = structure.copy()
+        assert find_exchanges(structure, layer, "Mg", depth, 1, "Li3Mg7/Li") == [first], "more samples, the same first"
+    assert len(starts) == 1, "the same atoms move to every depth"
+
+
+def test_samples_are_pairs_that_differ_and_always_the_same(interface):
+    """Every p(1x1) cell of Ag(001)/Al(001) is like the others: what differs is the distance of the pair."""
+    structure, layer = interface.structure, interface.layer
+    for depth in (1, 2, 3):
+        found = find_exchanges(structure, layer, "Ag", depth, 50, "Ag/Al")
+        assert find_exchanges(structure, layer, "Ag", depth, 50, "Ag/Al") == found
+        assert [each.sample for each in found] == list(range(1, len(found) + 1))
+        pairs = [(each.alloy_atom, each.metal_atom) for each in found]
+        assert len(set(pairs)) == len(pairs) < len(interface.atoms_of(-1)) * len(interface.atoms_of(depth))
+        assert find_exchanges(structure, layer, "Ag", depth, 2, "Ag/Al") == found[:2]
+
+
+def test_equivalent_pairs_are_taken_once():
+    """In the ideal p(2x2) stack a mirror makes two of the four atoms of the next plane equal, seen from one."""
+    stack = layered(["Cu", "CuAu"], ["Cu", "Cu", "Cu"])
+    layer = [(-2, -1, 1, 2, 3)[atom // 4] for atom in range(20)]
+    found = find_exchanges(stack, layer, "Au", 1, 9, "x")
+    distances = sorted(round(stack.get_distance(each.alloy_atom, each.metal_atom), 3) for each in found)
+    assert len(found) == 1, "four partners at one distance, two Au: all of them one by symmetry"
+    assert distances == [round(stack.get_distance(4 + 1, 8), 3)]
+    # Two planes on the partner stands right above, or beside by one or by two edges.
+    found = find_exchanges(stack, layer, "Au", 2, 9, "x")
+    assert len({round(each.lateral, 3) for each in found}) == len(found) == 3
 
 
 def test_exchange_is_its_own_inverse_and_moves_nothing_else(cell):
@@ -165,15 +200,19 @@ def test_interface_that_changes_on_the_way_is_told(thick):
     assert any("depth 1: there and back gives -0.035 eV instead of 0" in warning for warning in document.warnings)
 
 
-def test_of_several_places_in_a_plane_the_lowest_counts(interface):
-    document = study_of(interface, depth=2, samples=2)
-    for depth in (1, 2):
-        here = [point for point in document.points if point.depth == depth]
-        assert [point.sample for point in here] == [1, 2]
-        assert [point.lowest for point in here].count(True) == 1
-        energies = {point.exchange_energy: point.lowest for point in here}
-        assert energies[min(energies)]
-    assert len([row for row in document.rows() if row.property == "exchange_energy"]) == 2
+def test_median_and_range_of_several_pairs(interface):
+    document = study_of(interface, depth=2, samples=4)
+    rows = {(row.property, row.label): row for row in document.rows()}
+    assert [level.pairs for level in document.levels] == [2, 3], "as many as there are that differ"
+    for depth, level in zip((1, 2), document.levels, strict=True):
+        energies = sorted(point.exchange_energy for point in document.points if point.depth == depth)
+        assert np.diff(energies).min() > 1e-4
+        expected = [energies[0], np.median(energies), energies[-1]]
+        assert [level.lowest, level.median, level.highest] == pytest.approx(expected)
+        names = ("exchange_energy_min", "exchange_energy", "exchange_energy_max")
+        assert [rows[name, f"depth {depth}"].value for name in names] == pytest.approx(expected)
+        assert len(rows["exchange_energy", f"depth {depth}"].calculation_ids) == level.pairs + 1
+    assert [point.sample for point in document.typical] == [1, 1]
 
 
 def test_depth_that_is_not_there_is_told_and_the_others_go_on(interface, monkeypatch):
@@ -224,6 +263,19 @@ def relaxations(interface: InterfaceDoc, energies: list[float], lifted: int = -1
     return found
 
 
+def sampled(thick: InterfaceDoc, energies: list[list[float]], **changes) -> InterdiffusionDoc:
+    """A made-up study of several pairs a depth: (depth, pair) energies over the pristine interface, eV."""
+    exchanges, results = [], []
+    for depth, here in enumerate(energies, 1):
+        for sample, energy in enumerate(here, 1):
+            pair = {"alloy_atom": thick.atoms_of(-1)[sample], "metal_atom": thick.atoms_of(depth)[sample]}
+            exchange = Exchange(depth=depth, sample=sample, lateral=0.0, **pair)
+            structure = exchanged(thick.structure, exchange.alloy_atom, exchange.metal_atom)
+            exchanges.append(exchange)
+            results.append(calculation_document(id=exchange.step, structure=structure, energy=thick.energy + energy))
+    return interdiffusion_document(thick, exchanges, results, [], STUDY | {"samples": 3} | changes)
+
+
 def made_up(interface: InterfaceDoc, energies: list[float], lifted: int = -1, **changes) -> InterdiffusionDoc:
     exchanges = [
         find_exchanges(interface.structure, interface.layer, "Ag", depth, 1, "x")[0]
@@ -250,7 +302,7 @@ def thick(interface) -> InterfaceDoc:
     return interface.model_copy(update={"structure": structure, "layer": layer, "side": side})
 
 
-def test_driving_force_is_the_mean_of_the_plateau(thick):
+def test_driving_force_is_the_median_of_the_plateau(thick):
     document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
     assert document.plateau == [3, 4, 5]
     assert document.driving_force == pytest.approx(-0.35)
@@ -258,6 +310,141 @@ def test_driving_force_is_the_mean_of_the_plateau(thick):
     assert (row.label, row.unit) == ("depths 3 to 5", "eV")
     assert row.calculation_ids == ["calc-2", "calc-3", "calc-4", thick.calculation_ids["interface"]]
     assert not [warning for warning in document.warnings if "plateau" in warning]
+
+
+def test_whole_plateau_counts_with_all_of_its_pairs(thick):
+    """What pairs differ by decides which depths are one plateau: a tolerance of 0.01 eV would take the last two."""
+    energies = [[-0.10, -0.12, -0.08], [-0.34, -0.32, -0.37], [-0.31, -0.34, -0.36], [-0.36, -0.33, -0.38],
+                [-0.36, -0.39, -0.35]]  # fmt: skip
+    document = sampled(thick, energies, plateau_tolerance=0.01)
+    assert document.plateau_tolerance == pytest.approx(0.05)
+    assert document.plateau == [2, 3, 4, 5]
+    assert len(document.plateau_energies) == 12
+    assert document.driving_force == pytest.approx(np.median(energies[1:]))
+    assert document.spread == pytest.approx(0.08)
+    assert document.verdict == "driven in"
+    rows = {row.property: row for row in document.rows() if row.property.startswith("driving_force")}
+    assert (rows["driving_force_min"].value, rows["driving_force_max"].value) == pytest.approx((-0.39, -0.31))
+    assert len(rows["driving_force"].calculation_ids) == 13
+    assert not [warning for warning in document.warnings if "driving force" in warning]
+    positive = sampled(thick, (-np.array(energies)).tolist())
+    assert positive.verdict == "held back"
+
+
+def test_force_no_larger_than_what_pairs_differ_by_is_undecided(thick):
+    document = sampled(thick, [[-0.03, -0.11, -0.05]] * 5)
+    assert (document.driving_force, document.spread) == pytest.approx((-0.05, 0.08))
+    assert document.verdict == "undecided"
+    assert any("the driving force is undecided: -0.050 eV is no more than the 0.080 eV" in w for w in document.warnings)
+
+
+def test_one_pair_is_a_draw(thick):
+    document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
+    assert (document.spread, document.verdict) == (None, None)
+    assert any("one pair of atoms a depth is a draw" in warning for warning in document.warnings)
+
+
+def test_pair_that_left_its_plane_counts_where_there_is_no_other(thick):
+    document = sampled(thick, [[-0.03, -0.11, -0.05]] * 5)
+    lost = [p.model_copy(update={"final_layer": 9}) if p.step == "depth 3, sample 2" else p for p in document.points]
+    level = document.model_copy(update={"points": lost}).levels[2]
+    assert (level.pairs, level.sound) == (2, True)
+    assert level.lowest == pytest.approx(-0.05)
+    lost = [p.model_copy(update={"rearranged": 1}) if p.depth == 3 else p for p in document.points]
+    level = document.model_copy(update={"points": lost}).levels[2]
+    assert (level.pairs, level.sound) == (3, False)
+
+
+def test_tolerance_is_the_usual_spread_but_not_less_than_asked_for():
+    energies = {1: [0.0, 0.3], 2: [0.0, 0.05, 0.02], 3: [0.0, 0.06], 4: [0.0]}
+    assert measured_tolerance(energies, 0.01) == pytest.approx(0.06)
+    assert measured_tolerance(energies, 0.1) == 0.1
+    assert measured_tolerance({4: [0.0]}, 0.01) == 0.01
+
+
+def test_mixing_is_that_of_an_ideal_solution(thick):
+    document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
+    assert document.mixing_energy == pytest.approx(-0.119, abs=5e-4)
+    assert document.soluble_fraction is None
+    uphill = made_up(thick, [0.1, 0.1, 0.1, 0.1, 0.1])
+    # At the fraction that it takes in, mixing and driving force cancel.
+    again = uphill.model_copy(update={"mixing_fraction": uphill.soluble_fraction})
+    assert again.mixing_energy == pytest.approx(-uphill.driving_force)
+
+
+def test_old_documents_are_still_read(thick):
+    document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
+    old = document.model_dump(exclude={"dilute", "dilute_atoms", "mixing_fraction", "mixing_temperature"})
+    assert InterdiffusionDoc.model_validate(old).driving_force == document.driving_force
+
+
+# The dilute limit
+
+
+def test_supercells_are_wide_though_skew():
+    """The primitive cell of bcc: its shortest lattice vector is no multiple of an edge."""
+    skew = Structure([[-1.7, 1.7, 1.7], [1.7, -1.7, 1.7], [1.7, 1.7, -1.7]], ["Li"], [[0, 0, 0]])
+    larger, copies = wide_cell(skew, 10.0)
+    assert len(larger) == copies
+    images = larger.lattice.get_points_in_sphere([[0, 0, 0]], [0, 0, 0], 10.0)
+    assert len(images) == 1, "nothing but itself within 10 Å"
+    sheared = Structure([[3, 0, 0], [2.9, 1.5, 0], [0, 0, 3]], ["Li"], [[0, 0, 0]])
+    larger, _ = wide_cell(sheared, 6.0)
+    assert len(larger.lattice.get_points_in_sphere([[0, 0, 0]], [0, 0, 0], 6.0 - 1e-6)) == 1
+    alloy, copies = wide_cell(load_structure("Li3Mg-Cmcm"), 10.0)
+    assert [alloy[copies * i].specie for i in range(8)] == list(load_structure("Li3Mg-Cmcm").species)
+
+
+def test_dilute_limit_is_that_of_plain_ase(home):
+    """Ag in Al and Al in L1_2-like Ag3Al, against ASE alone; the sites are those of the element."""
+    backend = load_backend("emt")
+    alloy = Structure(
+        np.eye(3) * 4.06, ["Al", "Ag", "Ag", "Ag"], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    )
+    metal = load_structure("Al")
+    relax_cell = backend.relax(cell=True)
+    bulks = [relax_cell.calculate(each) for each in (alloy, metal)]
+    maker = DiluteLimitMaker(backend.relax(), backend.static(), element="Ag", width=8.0, system="Ag3Al/Al")
+    found = DiluteLimit.model_validate(output_of(maker.make(*bulks)))
+    (entry,) = found.exchanges
+    assert (entry.sites, entry.converged, found.warnings) == ([1, 2, 3], True, [])
+    assert set(entry.steps) == set(found.calculation_ids)
+
+    def cost(bulk: CalculationDoc, atom: int, element: str) -> float:
+        atoms = AseAtomsAdaptor.get_atoms(bulk.structure).repeat(
+            [int(np.ceil(8 / x)) for x in bulk.structure.lattice.abc]
+        )
+        atoms.pbc, atoms.calc = True, EMT()
+        before = atoms.get_potential_energy()
+        atoms.symbols[atom] = element
+        BFGS(atoms, logfile=None).run(fmax=0.01, steps=200)
+        return atoms.get_potential_energy() - before
+
+    assert entry.solution_energy == pytest.approx(cost(bulks[1], 0, "Ag"), abs=5e-3)
+    assert entry.antisite_energy == pytest.approx(cost(bulks[0], 1, "Al"), abs=5e-3)
+    assert entry.exchange_energy == entry.solution_energy + entry.antisite_energy
+
+
+def test_study_takes_the_dilute_limit_over(interface):
+    entry = DiluteExchange(sites=[0], solution_energy=1.0, antisite_energy=-1.3, converged=True, steps=["dilute metal"])
+    limit = DiluteLimit(
+        exchanges=[entry], atoms=(32, 54), calculation_ids={"dilute metal": "calc-m"}, warnings=["dilute limit: one"]
+    )
+    maker = InterdiffusionMaker(relax=load_backend("emt").relax(), element="Ag", depth=1, samples=1)
+    document = InterdiffusionDoc.model_validate(output_of(maker.make(interface, limit)))
+    row = next(row for row in document.rows() if row.property == "dilute_limit")
+    assert (row.value, row.label, row.calculation_ids) == (pytest.approx(-0.3), "Ag site 0 of Ag", ["calc-m"])
+    assert document.dilute_atoms == (32, 54)
+    assert "dilute limit: one" in document.warnings
+
+
+def test_supercell_that_fails_is_missing_and_told():
+    results = dict.fromkeys(
+        ("metal", "alloy", "solution", "antisite 0", "antisite 4"), calculation_document(energy=1.0)
+    )
+    found = dilute_limit(results | {"antisite 4": None}, {"antisite 0": [0, 1], "antisite 4": [4]}, (8, 8))
+    assert [entry.sites for entry in found.exchanges] == [[0, 1]]
+    assert found.warnings == ["dilute limit: antisite 4 is missing, its calculation failed"]
 
 
 def test_no_plateau_is_said(thick):
@@ -307,7 +494,7 @@ def test_magnesium_there_and_back_on_sevennet():
     interface = relaxed_interface(spec, "Li3Mg-Cmcm", "Li", "mlip")
     relax = load_backend("mlip").relax()
     document = InterdiffusionDoc.model_validate(
-        output_of(InterdiffusionMaker(relax=relax, element="Mg", depth=2).make(interface))
+        output_of(InterdiffusionMaker(relax=relax, element="Mg", depth=2, samples=1).make(interface))
     )
     assert [point.depth for point in document.points] == [1, 2]
     assert all(abs(point.exchange_energy) < 0.5 for point in document.points)

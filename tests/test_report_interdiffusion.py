@@ -13,15 +13,21 @@ from lxml import html
 from anodeflow.backends import load_backend
 from anodeflow.report.build import write_report
 from anodeflow.report.context import Context
-from anodeflow.report.interdiffusion import interdiffusion_section
+from anodeflow.report.interdiffusion import interdiffusion_answers, interdiffusion_section
 from anodeflow.report.interface_view import View, in_box, side_views
 from anodeflow.report.interfaces import interfaces_section
 from anodeflow.report.reference import Reference
 from anodeflow.schemas import InterdiffusionDoc, InterfaceDoc, StudyDoc
+from anodeflow.schemas.interdiffusion import DiluteExchange
 from anodeflow.structures.interface_spec import InterfaceSpec
 from anodeflow.workflows.interdiffusion import InterdiffusionMaker
 
 SPEC = InterfaceSpec(alloy_layers=2, metal_layers=5, max_atoms=100, vacuum=8, registry_grid=(2, 2))
+
+FAR = [
+    DiluteExchange(sites=[n], solution_energy=1.0, antisite_energy=energy, converged=True, steps=[])
+    for n, energy in enumerate((-1.19, -1.23))
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def documents(tmp_path_factory) -> tuple[InterfaceDoc, InterdiffusionDoc]:
 
 def named(document: InterdiffusionDoc, system: str, energies: list[float], **changes) -> InterdiffusionDoc:
     """The same study with other energies at its depths, under another name."""
-    points = [p.model_copy(update={"exchange_energy": energies[p.depth - 1]}) for p in document.points if p.lowest]
+    points = [p.model_copy(update={"exchange_energy": energies[p.depth - 1]}) for p in document.typical]
     return document.model_copy(
         update={"system": system, "document_id": f"study of {system}", "points": points} | changes
     )
@@ -49,7 +55,7 @@ def folder(documents, tmp_path_factory) -> Path:
     studies: list[StudyDoc] = [
         interface,
         study,
-        named(study, "Ag2/Al", [-0.1, -0.3, -0.3, -0.2], plateau=[2, 3]),
+        named(study, "Ag2/Al", [-0.1, -0.3, -0.3, -0.2], plateau=[2, 3], dilute=FAR, dilute_atoms=(80, 54)),
     ]
     calculations = {i: calculation_document(id=i, label=i) for d in studies for i in d.calculation_ids.values()}
     return write_report("test", studies, calculations, tmp_path_factory.mktemp("report")).parent
@@ -106,19 +112,72 @@ def test_scene_moves_the_atom_from_plane_to_plane(documents):
     assert heights == sorted(heights)
 
 
+def paired(document: InterdiffusionDoc, force: float, spread: float, **changes) -> InterdiffusionDoc:
+    """A study with two pairs a depth on a plateau of depths 2 and 3, which differ by `spread`, eV."""
+    energies = {1: force + spread / 2, 2: force - spread / 2}
+    points = [
+        point.model_copy(update={"sample": sample, "exchange_energy": energy})
+        for point in document.typical
+        for sample, energy in energies.items()
+    ]
+    fields = {"points": points, "plateau": [2, 3], "system": "A/B", "element": "Mg"}
+    return document.model_copy(update=fields | changes)
+
+
+def answer_of(study: InterdiffusionDoc, *papers: Reference) -> str:
+    (answer,) = interdiffusion_answers([study], Context(list(papers)))
+    return answer
+
+
 @pytest.mark.parametrize(
-    ("energies", "plateau", "words"),
+    ("force", "spread", "words", "mixing"),
     [
-        ([-0.1, -0.3, -0.36, -0.36], [3, 4], "Mg is driven from Ag into Al (A/B): −0.360 eV on the plateau of depths"),
-        ([0.1, 0.3, 0.36, 0.36], [3, 4], "Mg is not driven from Ag into Al (A/B): +0.360 eV on the plateau of"),
-        ([-0.1, -0.3, -0.5, -0.7], [], "−0.700 eV at depth 4, but no plateau, so no driving force can be given"),
+        (-0.36, 0.02, "Mg is driven from Ag into Al (A/B): −0.360 eV, the median of 4 pairs on the plateau of depths 2 "
+         "to 3 (−0.370 to −0.350 eV); for", "Mixing adds kT ln x = −0.119 eV for a fraction x = 0.01 of Mg at 300 K, "
+         "less than the driving force itself."),
+        (-0.06, 0.02, "Mg is driven from Ag into Al (A/B): −0.060 eV", "more than the driving force itself."),
+        (0.36, 0.02, "Mg is not driven from Ag into Al (A/B): +0.360 eV, the", "which does not outweigh the driving"),
+        (0.08, 0.02, "Mg is not driven from", "which outweighs the driving force: the fraction that it takes in is "
+         "0.045."),
+        (-0.05, 0.08, "Whether Mg is driven from Ag into Al (A/B) is undecided: −0.050 eV, the median of 4 pairs on "
+         "the plateau of depths 2 to 3 (−0.090 to −0.010 eV), is no more than the pairs differ by; for", "Mixing adds"),
     ],
 )  # fmt: skip
-def test_answer_says_whether_the_atom_moves_in(documents, energies, plateau, words):
-    study = named(documents[1], "A/B", energies, plateau=plateau, element="Mg")
-    (answer,) = interdiffusion_section([study], Context(tell=lambda words: None)).answer
-    assert words in answer
+def test_answer_says_whether_the_atom_moves_in(documents, force, spread, words, mixing):
+    study = paired(documents[1], force, spread)
+    answer = answer_of(study)
+    assert answer.startswith(words)
+    assert mixing in answer
     assert f"for {study.termination} at a strain of" in answer, "the chosen interface is told"
+
+
+def test_answer_without_a_plateau_or_with_one_pair(documents):
+    answer = answer_of(named(documents[1], "A/B", [-0.1, -0.3, -0.5, -0.7], plateau=[]))
+    assert "−0.700 eV at depth 4, but no plateau, so no driving force can be given" in answer
+    assert "Mixing" not in answer
+    answer = answer_of(named(documents[1], "A/B", [-0.1, -0.3, -0.36, -0.36], plateau=[3, 4]))
+    assert "Ag from Ag into Al (A/B): −0.360 eV on the plateau of depths 3 to 4, of one pair of atoms a depth" in answer
+    assert "driven" not in answer
+
+
+def test_dilute_limit_stands_beside_the_driving_force(documents, folder):
+    assert "In the dilute limit, in the bulks, it is −0.230 to −0.190 eV." in answer_of(
+        paired(documents[1], -0.2, 0.02, dilute=FAR)
+    )
+    (file,) = (folder / "tables").glob("dilute-limit-*.csv")
+    rows = list(csv.DictReader(file.open()))
+    assert [float(row["exchange_energy (eV)"]) for row in rows] == pytest.approx([-0.19, -0.23])
+    text = html.parse(folder / "index.html").getroot().text_content()
+    assert "Dilute limit, in supercells of 80 and 54 atoms of alloy and metal" in text
+
+
+def test_order_of_interfaces_whose_pairs_overlap_is_uncertain(documents):
+    def orders(first: float, second: float) -> str:
+        both = [paired(documents[1], force, 0.06, system=name) for name, force in (("A/B", first), ("C/B", second))]
+        return interdiffusion_answers(both, Context())[-1]
+
+    assert orders(-0.1, -0.3).endswith("C/B (−0.300 eV), A/B (−0.100 eV).")
+    assert orders(-0.26, -0.3).endswith("the pairs of C/B and A/B overlap, so that order is uncertain.")
 
 
 def test_answer_says_what_the_paper_found(documents):
@@ -128,14 +187,13 @@ def test_answer_says_what_the_paper_found(documents):
                  "note": "It falls."}],
     )  # fmt: skip
     study = named(documents[1], "A/B:1", [-0.1, -0.3, -0.36, -0.36])
-    (answer,) = interdiffusion_section([study], Context([paper], tell=lambda words: None)).answer
-    assert answer.endswith("Someone 2021, Fig. 4A: It falls.")
+    assert answer_of(study, paper).endswith("Someone 2021, Fig. 4A: It falls.")
 
 
 def test_range_over_terminations_is_told(documents):
     study = documents[1]
     both = [named(study, f"A/B:{n}", [force] * 4, plateau=[1, 2, 3]) for n, force in enumerate((-0.36, -0.31))]
-    answer = interdiffusion_section(both, Context(tell=lambda words: None)).answer
+    answer = interdiffusion_answers(both, Context())
     assert answer[-1] == "Over 2 interfaces of A/B [emt] the driving force ranges over −0.360 to −0.310 eV."
 
 

@@ -37,7 +37,15 @@ class InterdiffusionStudy(InterfaceStudy):
 
     element: str = Field(default="Mg", description="Element of the alloy whose atom goes into the metal.")
     depth: int = Field(default=5, ge=1, description="Planes of the metal that it goes into: 1 to depth.")
-    samples: int = Field(default=1, ge=1, description="Atoms of each plane that are tried; the lowest counts.")
+    samples: int = Field(
+        default=3, ge=1, description="Pairs of atoms that are exchanged at each depth; median and range count."
+    )
+    dilute_width: float | None = Field(
+        default=10.0,
+        gt=0,
+        description="Least distance, Å, of an atom to its image in the supercells of the dilute limit; none: it is not "
+        "computed.",
+    )
     there_and_back: bool = Field(
         default=False,
         description="Whether every exchange is undone and relaxed again, which must give the first energy.",

@@ -137,13 +137,26 @@ def _relaxation(plan: "Plan", label: str, atoms: int, after: str, group: str, se
 
 
 def _build_interdiffusion(study: InterdiffusionStudy, interface: Interface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.dilute_limit import DiluteLimitMaker
     from anodeflow.workflows.interdiffusion import InterdiffusionMaker
 
-    start = _interface_flow(interface, steps)
-    options = study.model_dump(exclude={"interfaces"}) | {"prescreen": steps.prescreen}
-    maker = InterdiffusionMaker(relax=interface.backend.relax(), system=interface.name, **options, **steps.labels)
+    start, backend, system = _interface_flow(interface, steps), interface.backend, interface.system
+    options = study.model_dump(exclude={"interfaces", "dilute_width"}) | {"prescreen": steps.prescreen}
+    maker = InterdiffusionMaker(relax=backend.relax(), system=interface.name, **options, **steps.labels)
+    dilute = None
+    if study.dilute_width is not None:
+        far = DiluteLimitMaker(
+            relax=steps.relax(backend),
+            static=backend.static(),
+            element=study.element,
+            width=study.dilute_width,
+            system=interface.family,
+        )
+        alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)
+        where = ("dilute", interface.family, study.element, study.dilute_width)
+        dilute = steps.once(where, lambda: far.make(alloy.output, metal.output)).output
     key = ("interdiffusion", interface.name, study.model_dump_json(exclude={"interfaces"}))
-    return steps.once(key, lambda: maker.make(start.output))
+    return steps.once(key, lambda: maker.make(start.output, dilute))
 
 
 def _plan_interdiffusion(study: InterdiffusionStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
@@ -151,6 +164,28 @@ def _plan_interdiffusion(study: InterdiffusionStudy, interface: Interface, plan:
     there = _relaxation(plan, label, atoms, last, interface.name, several=True)
     if study.there_and_back:
         _relaxation(plan, f"{label} and back", atoms, there, interface.name, several=True)
+    if study.dilute_width is not None:
+        _plan_dilute(study.element, study.dilute_width, interface, plan)
+
+
+def _plan_dilute(element: str, width: float, interface: Interface, plan: "Plan") -> None:
+    """Plan the bulk supercells of the dilute limit, counted on the crystals of the catalogue."""
+    from anodeflow.structures.dilute import equivalent_sites, wide_cell
+
+    system, group = interface.system, interface.family
+    alloy, metal = (plan.surfaces.structure(name) for name in (system.alloy, system.metal))
+    bulks = [plan.bulk(name, interface.backend) for name in (system.metal, system.alloy)]
+    host, large = len(wide_cell(metal, width)[0]), len(wide_cell(alloy, width)[0])
+    other = metal[0].specie.symbol
+    for label, atoms, bulk in (
+        (f"{group}: supercell of bulk {other}", host, bulks[0]),
+        (f"{group}: supercell of the bulk alloy", large, bulks[1]),
+    ):
+        plan.single(label, "static", atoms, [bulk], group)
+    _relaxation(plan, f"{group}: {element} in bulk {other}", host, bulks[0], group)
+    for sites in equivalent_sites(alloy, element):
+        label = f"{group}: {other} on {element} site {sites[0]} of the bulk alloy"
+        _relaxation(plan, label, large, bulks[1], group)
 
 
 def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") -> "Flow":

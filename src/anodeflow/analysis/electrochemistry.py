@@ -7,15 +7,17 @@ from pymatgen.core import Composition
 
 from anodeflow.address import content_hash
 from anodeflow.analysis.ordering_search import check_references
-from anodeflow.analysis.phases import hull_points, ion_charge, phase_capacities, voltage_steps
+from anodeflow.analysis.phases import decomposition_words, hull_points, ion_charge, phase_capacities, voltage_steps
 from anodeflow.analysis.study import study_fields
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas.calculation import CalculationDoc
-from anodeflow.schemas.electrochemistry import ElectrochemistryDoc
+from anodeflow.schemas.electrochemistry import ElectrochemistryDoc, SearchedComposition
 from anodeflow.schemas.orderings import OrderingsDoc
 
 _SMALL_VOLTAGE = 0.003
 """V: about what 1 meV/atom, the least error of a formation energy, makes."""
+_FEW = 3
+"""A hull of fewer compositions is told to be one: each of them is stable almost whatever its energy."""
 
 
 def electrochemistry_document(
@@ -83,7 +85,7 @@ def electrochemistry_document(
         for step in steps
         if step.voltage < _SMALL_VOLTAGE
     ]
-    return ElectrochemistryDoc(
+    document = ElectrochemistryDoc(
         **fields,
         warnings=warnings,
         ion=ion,
@@ -93,7 +95,35 @@ def electrochemistry_document(
         steps=steps,
         capacities=phase_capacities(points, ion),
         point_origins=origins,
+        searched=_searched(done, ion),
     )
+    document.warnings += [
+        f"{point.formula} ({point.name}) lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it "
+        f"decomposes into {decomposition_words(point.decomposition)} (fractions of the atoms)"
+        for point in document.unstable
+    ]
+    if len(document.searched) < _FEW:
+        names = ", ".join(each.formula for each in document.searched)
+        document.warnings.append(
+            f"the hull was searched at {names} alone: a phase at another composition may lie lower and change it, and "
+            "the voltages with it; add orderings studies"
+        )
+    return document
+
+
+def _searched(documents: Sequence[OrderingsDoc], ion: str) -> list[SearchedComposition]:
+    """Return the compositions that were searched, by the fraction of the ion."""
+    found = [
+        SearchedComposition(
+            formula=Composition(document.formula).reduced_formula,
+            fraction=Composition(document.formula).get_atomic_fraction(ion),
+            hosts=document.hosts,
+            max_atoms=document.max_atoms,
+            orderings=sum(document.enumerated.values()),
+        )
+        for document in documents
+    ]
+    return sorted(found, key=lambda each: each.fraction)
 
 
 def _check(document: OrderingsDoc, metals: Mapping[str, CalculationDoc], study: Mapping[str, Any]) -> None:

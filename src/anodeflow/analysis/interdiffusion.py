@@ -1,11 +1,13 @@
 """From relaxed exchanges to the document of an interdiffusion study."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.analysis.dilute_limit import DiluteLimit
 from anodeflow.analysis.interface import nearest_plane
 from anodeflow.analysis.prescreen import (
     OTHER_MINIMUM,
@@ -24,8 +26,8 @@ from anodeflow.schemas.prescreen import AuditEntry, PrescreenAudit
 from anodeflow.structures.exchange import Exchange
 from anodeflow.structures.vacancy import displacements, nearest_distance
 
-PLATEAU_TOLERANCE = 0.03
-"""Energies of one plateau differ by no more than this, eV."""
+PLATEAU_TOLERANCE = 0.01
+"""Median energies of one plateau may differ by this, eV, or by what pairs at one depth differ by if that is more."""
 SAME_ENERGY = 0.005
 """There and back gives the pristine interface within this, eV."""
 NEAR_SURFACE = 2
@@ -40,6 +42,7 @@ def interdiffusion_document(
     missing: Sequence[str],
     study: dict[str, Any],
     returned: Mapping[str, CalculationDoc | None] | None = None,
+    dilute: DiluteLimit | None = None,
 ) -> InterdiffusionDoc:
     """Return the document.
 
@@ -56,6 +59,8 @@ def interdiffusion_document(
         `there_and_back`.
     returned
         Step -> relaxation of the interface with its exchange undone, where that was asked for.
+    dilute
+        The same exchange far from any interface; none: it was not computed.
     """
     points: list[ExchangePoint] = []
     warnings = list(missing)
@@ -114,16 +119,17 @@ def interdiffusion_document(
         min(here, key=lambda point: (point.rearranged > 0, point.exchange_energy)).lowest = True
     # Near the free face the atom feels the vacuum; one that left its plane is at another depth; and an interface that
     # has changed is another one.
-    inside = {
-        point.depth: point.exchange_energy
-        for point in points
-        if point.lowest
-        and point.stayed
-        and not point.rearranged
-        and point.depth <= interface.metal_depth - NEAR_SURFACE
-    }
-    plateau = deepest_plateau(inside, study["plateau_tolerance"])
-    warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
+    inside: dict[int, list[float]] = {}
+    for point in points:
+        if point.stayed and not point.rearranged and point.depth <= interface.metal_depth - NEAR_SURFACE:
+            inside.setdefault(point.depth, []).append(point.exchange_energy)
+    tolerance = measured_tolerance(inside, study["plateau_tolerance"])
+    medians = {depth: median(energies) for depth, energies in inside.items()}
+    plateau = deepest_plateau(medians, tolerance)
+    warnings += _plateau_warnings(medians, plateau, tolerance)
+    if dilute is not None:
+        identifiers |= dilute.calculation_ids
+        warnings += dilute.warnings
     if not interface.converged:
         warnings.append("the relaxation of the pristine interface did not converge")
     settings = {
@@ -131,7 +137,7 @@ def interdiffusion_document(
         "interface": interface.settings.get("interface"),
         **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
     }
-    return InterdiffusionDoc(
+    document = InterdiffusionDoc(
         **study_fields(study, interface.backend, interface.code, settings, identifiers),
         warnings=warnings,
         prescreen=audit,
@@ -149,8 +155,29 @@ def interdiffusion_document(
         pristine_energy=interface.energy,
         points=points,
         plateau=plateau,
-        plateau_tolerance=study["plateau_tolerance"],
+        plateau_tolerance=tolerance,
+        dilute=[] if dilute is None else dilute.exchanges,
+        dilute_atoms=None if dilute is None else dilute.atoms,
     )
+    document.warnings += _verdict_warnings(document)
+    return document
+
+
+def measured_tolerance(energies: Mapping[int, Sequence[float]], least: float) -> float:
+    """Return how much the medians of a plateau may differ: the median over the depths of what pairs there differ by.
+
+    So depths are one plateau when they differ by no more than pairs at one depth do; a tolerance that has nothing to
+    do with that would be as large as some driving forces.
+
+    Parameters
+    ----------
+    energies
+        Depth -> exchange energies of its pairs, eV.
+    least
+        Least tolerance, eV.
+    """
+    spreads = [max(here) - min(here) for here in energies.values() if len(here) > 1]
+    return max(least, median(spreads)) if spreads else least
 
 
 def _audit(
@@ -179,13 +206,28 @@ def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> 
     return int((moved > nearest_distance(pristine) / 2).sum())
 
 
+def _verdict_warnings(document: InterdiffusionDoc) -> list[str]:
+    """Tell of a driving force that the pairs do not decide."""
+    force, spread = document.driving_force, document.spread
+    if force is None:
+        return []
+    if spread is None:
+        return ["one pair of atoms a depth is a draw: the driving force has no range; take more samples"]
+    if document.verdict == "undecided":
+        return [
+            f"the driving force is undecided: {force:+.3f} eV is no more than the {spread:.3f} eV by which the pairs "
+            "on the plateau differ; take more samples, or a wider interface"
+        ]
+    return []
+
+
 def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int]:
     """Return the depths of the deepest plateau.
 
     Parameters
     ----------
     energies
-        Depth -> energy, eV.
+        Depth -> median energy, eV.
     tolerance
         Largest difference of the energies on a plateau, eV.
 
@@ -210,7 +252,7 @@ def _plateau_warnings(energies: Mapping[int, float], plateau: Sequence[int], tol
     if not plateau:
         return [
             f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, agree "
-            f"within {tolerance:g} eV, so no driving force is given; take more layers of the metal"
+            f"within {tolerance:.3g} eV, so no driving force is given; take more layers of the metal"
         ]
     if plateau[-1] < max(energies):
         return [

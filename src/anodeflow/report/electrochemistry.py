@@ -30,6 +30,13 @@ _STEPS = [
     Column("begin", "charge stored, from", "mAh/g of the partner", 0),
     Column("end", "to", "mAh/g of the partner", 0),
 ]
+_SEARCHED = [
+    Column("formula", "composition"),
+    Column("fraction", "fraction of the ion", "", 3),
+    Column("hosts", "host lattices"),
+    Column("max_atoms", "cells of up to", "atoms"),
+    Column("orderings", "orderings"),
+]
 _CAPACITIES = [
     Column("formula", "phase"),
     Column("per_total_mass", "per mass of the phase", "mAh/g", 0),
@@ -50,14 +57,18 @@ def electrochemistry_section(documents: list[ElectrochemistryDoc], context: Cont
 def _answer(document: ElectrochemistryDoc) -> str:
     """One sentence for one binary system: phases on the hull, voltages, capacities."""
     ends = (document.ion, document.partner)
-    stable = [p for p in document.points if p.lowest and p.energy_above_hull < 1e-6 and p.formula not in ends]
-    above = [p for p in document.points if p.lowest and p.energy_above_hull >= 1e-6]
+    above = document.unstable
+    stable = [p for p in document.points if p.lowest and p not in above and p.formula not in ends]
     found = ", ".join(subscripts(point.formula) for point in stable) or "no compound"
     verb = "are" if len(stable) > 1 else "is"
     text = f"Of {document.partner} and {document.ion}, {found} {verb} on the convex hull [{document.backend}]"
     if above:
-        parts = [f"{subscripts(p.formula)} by {number(1000 * p.energy_above_hull, 1)}" for p in above]
-        text += f"; above it: {', '.join(parts)} meV/atom"
+        parts = [
+            f"{subscripts(p.formula)} ({p.name}) by {number(1000 * p.energy_above_hull, 1)} meV/atom against "
+            + " + ".join(f"{share:.2f} {subscripts(formula)}" for formula, share in p.decomposition.items())
+            for p in above
+        ]
+        text += f"; above it lies {', '.join(parts)}"
     if document.steps:
         volts = [
             f"{number(1000 * step.voltage, 1)} mV ({subscripts(step.initial)} → {subscripts(step.final)})"
@@ -66,7 +77,11 @@ def _answer(document: ElectrochemistryDoc) -> str:
         text += f"; {document.ion} goes in at {', '.join(volts)} against its metal"
     whole = {phase.formula: phase.per_total_mass for phase in document.capacities}
     shown = ", ".join(f"{subscripts(formula)} {value:.0f}" for formula, value in whole.items())
-    return f"{text}; theoretical capacities: {shown} mAh/g."
+    text += f"; theoretical capacities: {shown} mAh/g."
+    if document.searched:
+        names = ", ".join(f"{subscripts(each.formula)} ({', '.join(each.hosts)})" for each in document.searched)
+        text += f" The hull was searched at {names}; at other compositions there may be lower phases."
+    return text
 
 
 def _part(document: ElectrochemistryDoc, context: Context) -> Part:
@@ -112,6 +127,12 @@ def _tables(document: ElectrochemistryDoc, name: str) -> list[Table]:
         for c in document.capacities
     ]  # fmt: skip
     tables = [Table(f"hull-{name}", _POINTS, points, "Crystals and the hull")]
+    if document.searched:
+        searched = [
+            each.model_dump() | {"hosts": ", ".join(each.hosts), "_text": {"formula": subscripts(each.formula)}}
+            for each in document.searched
+        ]
+        tables.append(Table(f"searched-{name}", _SEARCHED, searched, "Compositions that were searched"))
     if steps:
         tables.append(Table(f"voltage-{name}", _STEPS, steps, "Voltage steps"))
     return [*tables, Table(f"capacity-{name}", _CAPACITIES, capacities, "Theoretical capacities")]

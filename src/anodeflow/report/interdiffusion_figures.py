@@ -16,42 +16,55 @@ _LINE: dict[str, Any] = {"lw": 1.0, "ls": (0, (3, 2)), "zorder": 2}
 
 
 def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
-    """Draw the energy of the pristine interface and of every exchange as levels, joined by dashed lines."""
-    levels = document.lowest
+    """Draw the pristine interface and the median at every depth as levels, and each pair of atoms as a thin one."""
+    levels = document.levels
     figure = new_figure(max(4.6, 0.85 * len(levels) + 2.0), 3.7)
     axes = figure.subplots()
     _levels(axes, document, OURS)
-    for point in document.points:
-        if not point.lowest:
+    several = any(level.pairs > 1 for level in levels)
+    if several:
+        for point in document.points:
             axes.plot([point.depth - _BAR, point.depth + _BAR], [point.exchange_energy] * 2, color="#c5ccd3", lw=2,
                       zorder=1, solid_capstyle="butt")  # fmt: skip
-    for point in levels:
-        mark = "" if point.stayed and not point.rearranged else "*"
-        words = number(point.exchange_energy, 3, signed=True) + mark
-        axes.annotate(words, (point.depth, point.exchange_energy), (0, 5), textcoords="offset points", ha="center",
+    for level in levels:
+        words = number(level.median, 3, signed=True) + ("" if level.sound else "*")
+        axes.annotate(words, (level.depth, level.median), (0, 5), textcoords="offset points", ha="center",
                       fontsize=8, color=OURS, bbox=_GROUND, zorder=5)  # fmt: skip
     if document.driving_force is not None:
-        first, last = document.plateau[0] - 0.45, document.plateau[-1] + 0.45
-        axes.plot([first, last], [document.driving_force] * 2, color="#0f766e", lw=8, alpha=0.25, zorder=0)
+        ends = [document.plateau[0] - 0.45, document.plateau[-1] + 0.45]
+        if document.spread is not None:
+            low, high = min(document.plateau_energies), max(document.plateau_energies)
+            axes.fill_between(ends, low, high, color="#0f766e", alpha=0.08, lw=0, zorder=0)
+        axes.plot(ends, [document.driving_force] * 2, color="#0f766e", lw=8, alpha=0.25, zorder=0)
         words = f"driving force {number(document.driving_force, 3, signed=True)} eV"
+        words += ", undecided" if document.verdict == "undecided" else ""
         axes.text(
             0.02, 0.04, words, transform=axes.transAxes, fontsize=8.5, color="#0f766e", weight="bold", bbox=_GROUND
         )
+    if document.dilute:
+        far = [each.exchange_energy for each in document.dilute]
+        axes.axhspan(min(far) - 1e-3, max(far) + 1e-3, color="#a16207", alpha=0.25, lw=0, zorder=0)
+        axes.annotate("dilute limit", (0.995, max(far)), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                      fontsize=7.5, color="#a16207")  # fmt: skip
     _dress(axes, levels[-1].depth, f"{document.element} from {document.alloy} into {document.metal}")
     _shade_surface(axes, document, levels[-1].depth)
-    words = "Total energy relative to the pristine interface, the lowest place in each plane."
-    if any(not point.lowest for point in document.points):
-        words += " Pale: other places in the plane."
-    if any(not point.stayed or point.rearranged for point in levels):
+    words = "Total energy relative to the pristine interface"
+    words += (
+        ": the median at each depth; pale: each pair of atoms." if several else ", one pair of atoms at each depth."
+    )
+    if not all(level.sound for level in levels):
         words += " *: the atom left its plane in the relaxation, or others their places."
     if document.driving_force is not None:
-        words += " Green: the plateau that the driving force is taken from."
+        words += " Green: the plateau that the driving force is taken from"
+        words += ", and the range of its pairs." if document.spread is not None else "."
+    if document.dilute:
+        words += " Brown: the exchange in the bulks, over the sites of the alloy."
     return save(figure, name, words)
 
 
 def interfaces_diagram(documents: list[InterdiffusionDoc], name: str) -> Picture:
     """Draw the levels of all interfaces together."""
-    deepest = max(document.lowest[-1].depth for document in documents)
+    deepest = max(document.levels[-1].depth for document in documents)
     figure = new_figure(max(5.2, 0.85 * deepest + 2.2), 4.2)
     axes = figure.subplots()
     backends = len({document.backend for document in documents})
@@ -63,13 +76,14 @@ def interfaces_diagram(documents: list[InterdiffusionDoc], name: str) -> Picture
     _dress(axes, deepest, f"{documents[0].element} into the metal")
     figure.legend(loc="outside lower center", ncols=min(2, len(documents)), fontsize=8.5, frameon=False)
     return save(figure, name, "Total energy of every interface with the atom in plane after plane of the metal, "
-                "relative to the pristine one; legend: the driving force, where there is a plateau.")  # fmt: skip
+                "relative to the pristine one, the median of the pairs of atoms at each depth; legend: the driving "
+                "force, where there is a plateau.")  # fmt: skip
 
 
 def _levels(axes: Axes, document: InterdiffusionDoc, shade: str, label: str | None = None) -> None:
     """Draw levels at depths, the pristine interface at 0, and the dashed lines between them."""
-    depths = [0, *(point.depth for point in document.lowest)]
-    energies = [0.0, *(point.exchange_energy for point in document.lowest)]
+    depths = [0, *(level.depth for level in document.levels)]
+    energies = [0.0, *(level.median for level in document.levels)]
     for depth, energy in zip(depths, energies, strict=True):
         axes.plot([depth - _BAR, depth + _BAR], [energy] * 2, color=shade, lw=3.5, solid_capstyle="butt", zorder=3,
                   label=label if depth == 0 else None)  # fmt: skip

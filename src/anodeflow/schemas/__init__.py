@@ -14,8 +14,14 @@ from anodeflow.schemas.diffusion import (
     RejectedSite,
     SurfaceMinimum,
 )
-from anodeflow.schemas.electrochemistry import ElectrochemistryDoc, HullPoint, PhaseCapacity, VoltageStep
-from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
+from anodeflow.schemas.electrochemistry import (
+    ElectrochemistryDoc,
+    HullPoint,
+    PhaseCapacity,
+    SearchedComposition,
+    VoltageStep,
+)
+from anodeflow.schemas.interdiffusion import DiluteExchange, ExchangeLevel, ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
@@ -42,8 +48,10 @@ __all__ = [
     "DiffractionPeak",
     "DiffusionPath",
     "Diffusivity",
+    "DiluteExchange",
     "Effort",
     "ElectrochemistryDoc",
+    "ExchangeLevel",
     "ExchangePoint",
     "Hop",
     "HopStep",
@@ -65,6 +73,7 @@ __all__ = [
     "RegistryPoint",
     "RejectedSite",
     "ResultRow",
+    "SearchedComposition",
     "StudyDoc",
     "SurfaceMinimum",
     "Task",

@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
 
+ON_HULL = 1e-6
+"""Crystals nearer to the hull than this are on it, eV/atom."""
+
 
 class HullPoint(BaseModel):
     """One crystal of the binary system."""
@@ -42,6 +45,16 @@ class PhaseCapacity(BaseModel):
     per_host_mass: float | None = Field(description="mAh per gram of the partner; none: it holds no partner.")
 
 
+class SearchedComposition(BaseModel):
+    """A composition whose crystals were searched for the hull."""
+
+    formula: str = Field(description="Reduced formula.")
+    fraction: float = Field(description="Atomic fraction of the ion's element.")
+    hosts: list[str] = Field(description="Host lattices whose orderings were enumerated.")
+    max_atoms: int = Field(description="Most atoms of a cell.")
+    orderings: int = Field(description="Orderings that were relaxed.")
+
+
 class ElectrochemistryDoc(StudyDoc):
     """Convex hull of a binary alloy, the voltage profile of its formation, and theoretical capacities."""
 
@@ -52,9 +65,19 @@ class ElectrochemistryDoc(StudyDoc):
     points: list[HullPoint] = Field(description="All crystals, by the fraction of the ion, then by energy.")
     steps: list[VoltageStep] = Field(description="Plateaus from the partner to the ion's metal; empty: no compound.")
     capacities: list[PhaseCapacity] = Field(description="One for each phase that holds ions.")
+    searched: list[SearchedComposition] = Field(
+        default_factory=list,
+        description="Compositions between the elements over which the hull was searched, by the fraction of the ion; "
+        "there may be lower phases at others. Empty: a document that does not say it.",
+    )
     point_origins: dict[str, str] = Field(
         default_factory=dict, description="Step of `calculation_ids` -> id of the orderings document it comes from."
     )
+
+    @property
+    def unstable(self) -> list[HullPoint]:
+        """The lowest crystal of each composition that lies above the hull."""
+        return [point for point in self.points if point.lowest and point.energy_above_hull >= ON_HULL]
 
     def rows(self) -> list[ResultRow]:
         """Return the energy above the hull of each phase, the voltage of each step, the capacity of each phase."""

@@ -7,16 +7,19 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.errors import InputError
-from anodeflow.structures.vacancy import is_free
+from anodeflow.structures.vacancy import displacements, inequivalent, is_free, signatures
 
-_DISTINCT = 0.1  # lateral distances that differ by more are of different sites, Å
+_ALIKE = 0.05
+"""Pairs whose distances to each other and to all around them agree so well are equivalent, Å."""
+_SEED = 2021
+"""Of the random choice of pairs, which is so always the same."""
 
 
 class Exchange(BaseModel):
     """Which two atoms change places."""
 
     depth: int = Field(description="Plane of the metal, 1 at the interface.")
-    sample: int = Field(description="Which of several partners in that plane, from 1.")
+    sample: int = Field(description="Which of several pairs of atoms at that depth, from 1.")
     alloy_atom: int = Field(description="Index of the atom of the alloy.")
     metal_atom: int = Field(description="Index of its partner.")
     lateral: float = Field(description="Distance between them in the plane, Å.")
@@ -44,11 +47,12 @@ def check_depth(depth: int, layers: int, name: str) -> None:
 def find_exchanges(
     structure: Structure, layer: Sequence[int], element: str, depth: int, samples: int, name: str
 ) -> list[Exchange]:
-    """Find the atoms that change places when an atom of the alloy moves into a plane of the metal.
+    """Find pairs of atoms that change places when an atom of the alloy moves into a plane of the metal.
 
-    The atom that moves is the same for every depth, so that energies at two depths differ by where it has gone only:
-    of the alloy's planes that hold the element the one nearest to the interface, in it the atom nearest to the metal.
-    Its partner is the atom of another element nearest to it in the plane.
+    Sample after sample takes another atom of the alloy (`moving_atoms`), the same at every depth, so that energies of
+    one sample differ by where the atom has gone only. The first sample's partner is the atom of another element
+    nearest to it in the plane; those of others are chosen at random, always in the same way, so that no two pairs are
+    equivalent: neither their distance nor what is around them agrees.
 
     Parameters
     ----------
@@ -61,17 +65,17 @@ def find_exchanges(
     depth
         Plane of the metal that it moves to.
     samples
-        How many partners in the plane to return, at different lateral distances; fewer where there are no more.
+        How many pairs to return; fewer where there are no more that differ.
     name
         Name of the interface, for messages.
 
     Raises
     ------
     InputError
-        If the alloy has no such element, the metal no such plane, or the plane nothing but the element, or it is held.
+        If the alloy has no such element, or the metal no such plane, or that plane nothing else, or it is held.
     """
     elements = [site.specie.symbol for site in structure]
-    alloy_atom = moving_atom(structure, layer, element, name)
+    movers = moving_atoms(structure, layer, element, name)
     check_depth(depth, max(layer), name)
     partners = [i for i, number in enumerate(layer) if number == depth and elements[i] != element]
     if not partners:
@@ -85,33 +89,42 @@ def find_exchanges(
             f"{name}: layer {depth} of the metal is held fixed, so nothing can be exchanged there: lower depth, or "
             "raise metal_layers."
         )
-    partners = free
-    start = structure[alloy_atom].frac_coords
-    across = structure.frac_coords[partners] - start
-    # Images in the neighbouring cells count; heights do not.
-    shifts = np.array([(i, j, 0) for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    moves = (across[:, None] - np.round(across)[:, None] * [1, 1, 0] + shifts) @ structure.lattice.matrix
-    lateral = np.linalg.norm(moves[..., :2], axis=2).min(axis=1)
+    lateral = {mover: _lateral_distances(structure, mover, free) for mover in movers}
+    nearest = free[int(np.lexsort((np.array(free), lateral[movers[0]].round(3)))[0])]
+    mixed = np.random.default_rng(_SEED + depth).permutation(free).tolist()
+    orders = [[nearest, *(i for i in mixed if i != nearest)], *(mixed for _ in movers[1:])]
+    around = dict(zip([*movers, *free], signatures(structure, [*movers, *free]), strict=True))
     found: list[Exchange] = []
-    for place in np.lexsort((partners, lateral.round(3))):
-        distance = float(lateral[place])
-        if all(abs(distance - other.lateral) > _DISTINCT for other in found):
-            found.append(
-                Exchange(
-                    depth=depth,
-                    sample=len(found) + 1,
-                    alloy_atom=alloy_atom,
-                    metal_atom=partners[place],
-                    lateral=distance,
+    known: list[np.ndarray] = []
+    turn = 0
+    while len(found) < samples and any(orders):
+        mover, left = movers[turn % len(movers)], orders[turn % len(movers)]
+        turn += 1
+        while left:
+            partner = left.pop(0)
+            apart = np.linalg.norm(displacements(structure, structure[partner].coords[None] - structure[mover].coords))
+            pair = np.concatenate([[apart], around[mover], around[partner]])
+            if all(np.abs(pair - other).max() > _ALIKE for other in known):
+                known.append(pair)
+                distance = float(lateral[mover][free.index(partner)])
+                found.append(
+                    Exchange(
+                        depth=depth,
+                        sample=len(found) + 1,
+                        alloy_atom=mover,
+                        metal_atom=partner,
+                        lateral=distance,
+                    )
                 )
-            )
-        if len(found) == samples:
-            break
+                break
     return found
 
 
-def moving_atom(structure: Structure, layer: Sequence[int], element: str, name: str) -> int:
-    """Return the index of the atom that moves; see `find_exchanges`.
+def moving_atoms(structure: Structure, layer: Sequence[int], element: str, name: str) -> list[int]:
+    """Return the atoms that may move, in the order in which samples take them.
+
+    They are those of the element in the alloy's plane that holds it and is nearest to the interface: first the one
+    nearest to the metal, then others that are not equivalent to it or each other, then the rest.
 
     Raises
     ------
@@ -125,7 +138,18 @@ def moving_atom(structure: Structure, layer: Sequence[int], element: str, name: 
         raise InputError(f"{name}: the alloy holds no {element} that could move, only {there}: choose another element.")
     candidates = [i for i, number in enumerate(layer) if number == max(planes) and elements[i] == element]
     heights = structure.cart_coords[candidates, 2].round(2)
-    return candidates[int(np.argmax(heights))]
+    first = candidates[int(np.argmax(heights))]
+    mixed = np.random.default_rng(_SEED).permutation([i for i in candidates if i != first]).tolist()
+    distinct = inequivalent(structure, [first, *mixed])
+    return [*distinct, *(i for i in mixed if i not in distinct)]
+
+
+def _lateral_distances(structure: Structure, atom: int, others: Sequence[int]) -> np.ndarray:
+    """Return the distances in the plane (n,) of an atom to the nearest images of others, Å; heights do not count."""
+    across = structure.frac_coords[list(others)] - structure[atom].frac_coords
+    shifts = np.array([(i, j, 0) for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    moves = (across[:, None] - np.round(across)[:, None] * [1, 1, 0] + shifts) @ structure.lattice.matrix
+    return np.linalg.norm(moves[..., :2], axis=2).min(axis=1)
 
 
 def exchanged(structure: Structure, first: int, second: int) -> Structure:

@@ -132,19 +132,29 @@ def inequivalent(structure: Structure, atoms: Sequence[int], vacancy: npt.ArrayL
     Equivalent are atoms with the same distances (to 0.05 Å) to the vacancy and to the atoms of each element around
     them, up to 2.5 nearest-neighbour distances.
     """
-    numbers = np.array([site.specie.Z for site in structure])
-    reach = _AROUND * nearest_distance(structure)
-    apart = np.minimum(structure.distance_matrix, reach)
     to_vacancy = np.zeros(len(structure)) if vacancy is None else _distances(structure, vacancy)
     found: list[int] = []
-    signatures: list[np.ndarray] = []
-    for atom in atoms:
-        shells = [np.sort(apart[atom][numbers == number]) for number in sorted(set(numbers))]
-        signature = np.concatenate([[numbers[atom], to_vacancy[atom]], *shells])
-        if not any(np.abs(other - signature).max() < _ALIKE for other in signatures):
-            signatures.append(signature)
+    known: list[np.ndarray] = []
+    for atom, around in zip(atoms, signatures(structure, atoms), strict=True):
+        signature = np.concatenate([[to_vacancy[atom]], around])
+        if not any(np.abs(other - signature).max() < _ALIKE for other in known):
+            known.append(signature)
             found.append(atom)
     return found
+
+
+def signatures(structure: Structure, atoms: Sequence[int]) -> list[np.ndarray]:
+    """Return for each of `atoms` what is alike for equivalent ones.
+
+    It is their atomic number and the sorted distances to the atoms of each element, Å; those beyond 2.5
+    nearest-neighbour distances count as that.
+    """
+    numbers = np.array([site.specie.Z for site in structure])
+    apart = np.minimum(structure.distance_matrix, _AROUND * nearest_distance(structure))
+    kinds = sorted(set(numbers))
+    return [
+        np.concatenate([[numbers[atom]], *(np.sort(apart[atom][numbers == kind]) for kind in kinds)]) for atom in atoms
+    ]
 
 
 def nearest_distance(structure: Structure) -> float:

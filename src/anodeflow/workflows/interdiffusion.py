@@ -6,6 +6,7 @@ from typing import Any
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
+from anodeflow.analysis.dilute_limit import DiluteLimit
 from anodeflow.analysis.interdiffusion import PLATEAU_TOLERANCE, interdiffusion_document
 from anodeflow.analysis.prescreen import start_record
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
@@ -32,9 +33,10 @@ class InterdiffusionMaker(Maker):
     depth
         How many planes of the metal it moves, 1 at the interface.
     samples
-        How many places in each plane are tried; the lowest counts.
+        How many pairs of atoms are exchanged at each depth; median and range count.
     plateau_tolerance
-        Largest difference of energies on the plateau that the driving force is taken from, eV.
+        Least tolerance of the plateau that the driving force is taken from, eV: its medians differ by no more, or by no
+        more than pairs at one depth do.
     there_and_back
         Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
         whether the interface has changed otherwise, and doubles the work.
@@ -51,7 +53,7 @@ class InterdiffusionMaker(Maker):
     name: str = "interdiffusion"
     element: str = "Mg"
     depth: int = 5
-    samples: int = 1
+    samples: int = 3
     plateau_tolerance: float = PLATEAU_TOLERANCE
     there_and_back: bool = False
     prescreen: Prescreen | None = None
@@ -60,13 +62,18 @@ class InterdiffusionMaker(Maker):
     reference: str | None = None
     variant: dict[str, float] = field(default_factory=dict)
 
-    def make(self, interface: InterfaceDoc | OutputReference) -> Flow:
+    def make(
+        self, interface: InterfaceDoc | OutputReference, dilute: DiluteLimit | OutputReference | None = None
+    ) -> Flow:
         """Build the flow.
 
         Parameters
         ----------
         interface
             Document of the relaxed interface (or a reference to it), with the same settings.
+        dilute
+            The same exchange far from any interface (:mod:`anodeflow.workflows.dilute_limit`), which the document sets
+            beside it; none: it does not.
 
         Returns
         -------
@@ -88,14 +95,16 @@ class InterdiffusionMaker(Maker):
         if self.prescreen is not None:
             study["prescreen"] = self.prescreen.settings()
             relax = PrescreenedRelaxMaker(self.prescreen, relax)
-        start = exchange_atoms(relax, interface, study)
+        start = exchange_atoms(relax, interface, study, dilute)
         start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
 
 
 @job
-def exchange_atoms(relax: Maker, interface: InterfaceDoc, study: dict[str, Any]) -> Response:
-    """Exchange the atom with one of each plane of the metal and relax.
+def exchange_atoms(
+    relax: Maker, interface: InterfaceDoc, study: dict[str, Any], dilute: DiluteLimit | None = None
+) -> Response:
+    """Exchange atoms of the alloy with some of each plane of the metal and relax.
 
     A depth that the metal does not have is reported as a step that failed; the others go on.
 
@@ -127,9 +136,9 @@ def exchange_atoms(relax: Maker, interface: InterfaceDoc, study: dict[str, Any])
     outputs = [each.output for each in jobs]
     after = [each.output for each in told]
     if study["there_and_back"]:
-        last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after)
+        last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after, dilute)
     else:
-        last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after)
+        last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after, dilute)
     return replaced([*jobs, *told, last], last, f"{system}: exchanges of {element}")
 
 
@@ -142,6 +151,7 @@ def undo_exchanges(
     missing: list[str],
     study: dict[str, Any],
     failed: Sequence[None] = (),
+    dilute: DiluteLimit | None = None,
 ) -> Response:
     """Put the atoms of every relaxed exchange back and relax once more."""
     returns: dict[str, Flow | Job] = {}
@@ -152,7 +162,7 @@ def undo_exchanges(
             record = start_record(interface)
             returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
     outputs = {step: made.output for step, made in returns.items()}
-    last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs)
+    last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs, (), dilute)
     return replaced([*returns.values(), last], last, f"{study['system']}: exchanges of {study['element']} undone")
 
 
@@ -165,6 +175,7 @@ def collect_interdiffusion(
     study: dict[str, Any],
     returned: dict[str, CalculationDoc | None],
     failed: Sequence[None] = (),
+    dilute: DiluteLimit | None = None,
 ) -> InterdiffusionDoc:
     """Put the document together; `failed`: outputs of jobs that only say what could not be done.
 
@@ -175,4 +186,4 @@ def collect_interdiffusion(
     """
     if not any(results):
         raise CalculationError(f"{study['system']}: no exchange of {study['element']} could be relaxed; see the steps.")
-    return interdiffusion_document(interface, exchanges, results, missing, study, returned)
+    return interdiffusion_document(interface, exchanges, results, missing, study, returned, dilute)
