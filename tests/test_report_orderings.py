@@ -107,9 +107,11 @@ def test_orderings_in_words(page):
 def test_electrochemistry_in_words(page):
     (answer,) = [text for text in map(words, page.find_class("answer")) if "convex hull" in text]
     assert answer == (
-        "Of Mg and Li, LiMg, Li₃Mg are on the convex hull [emt]; above it lies Li₃Mg₇ (hcp P0 10 atoms) by 1.1 meV/atom "
-        "against 0.60 LiMg + 0.40 Mg; Li goes in at 116.0 mV (Mg → LiMg), 25.6 mV (LiMg → Li₃Mg) against its metal; "
-        "theoretical capacities: Li₃Mg₇ 421, LiMg 858, Li₃Mg 1782, Li 3861 mAh/g. The hull was searched at Li₃Mg₇ (hcp), "
+        "Of Mg and Li, LiMg, Li₃Mg are on the convex hull [emt]; above it lies Li₃Mg₇ (hcp P0 10 atoms) by 1.1 "
+        "meV/atom against 0.60 LiMg + 0.40 Mg; Li goes in at 116.0 mV (Mg → LiMg), 25.6 mV (LiMg → Li₃Mg) against its "
+        "metal; "
+        "theoretical capacities: Li₃Mg₇ 421, LiMg 858, Li₃Mg 1782, Li 3861 mAh/g. The hull was searched at Li₃Mg₇ "
+        "(hcp), "
         "LiMg (hcp), Li₃Mg (hcp); at other compositions there may be lower phases."
     )
 

@@ -45,7 +45,9 @@ def test_answer_names_both_paths_and_what_is_missing(page):
     (answer,) = [words(paragraph) for paragraph in page.find_class("answer")]
     assert answer.startswith(
         "A Li vacancy goes down from layer −3 of Li3Mg/Li by path I to layer 1 (+0.021 eV) with a climb of 0.310 eV "
-        "and by path II to layer −1 (−0.041 eV) [gpaw-standard]. Taking the atom out, to bulk Li, costs 0.470 eV."
+        "and by path II to layer −1 (−0.041 eV) [gpaw-standard]. Taking the atom out, to bulk Li, costs 0.470 eV. From "
+        "the alloy's free face (Li3Mg, layer −3) a Li atom is harder by 0.280 eV to take out than from the metal's own "
+        "surface, Li(0 0 1) (0.470 and 0.190 eV)."
     )
     assert answer.endswith("Without a firm barrier: path II hop 3.")
     assert "favourable" not in answer, "one of the paths has no climb"
@@ -56,7 +58,7 @@ def test_favourable_path_is_told(tmp_path):
         path.model_copy(update={"climb": climb, "limiting_hop": path.hops[0]})
         for path, climb in zip(DOCUMENT.paths, (0.31, 0.21), strict=True)
     ]
-    document = vacancy_document(paths=paths, favourable="II", formation_energy=None)
+    document = vacancy_document(paths=paths, favourable="II", formation_energy=None, extractions=[])
     calculations = {i: calculation_document(id=i, label=i) for i in document.calculation_ids.values()}
     page = html.fromstring(write_report("vacancy", [document], calculations, tmp_path).read_text(encoding="utf-8"))
     (answer,) = [words(paragraph) for paragraph in page.find_class("answer")]

@@ -4,6 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from ase.build import fcc100
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+from ase.optimize import BFGS
 from factories import calculation_document
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -12,8 +16,9 @@ from test_diffusion import plain_neb
 from vacancy_factories import interface_document, layered
 
 from anodeflow.analysis import vacancy
+from anodeflow.analysis.metal_face import CLEAN, EMPTY, MetalFace
 from anodeflow.analysis.vacancy import favourable, record_band, split_hop, vacancy_document
-from anodeflow.analysis.vacancy_search import VacancySearch, propose, start_search
+from anodeflow.analysis.vacancy_search import VacancySearch, empty_place, propose, start_search
 from anodeflow.analysis.vacancy_stops import settle
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
@@ -21,17 +26,20 @@ from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import CalculationDoc, InterfaceDoc, NebDoc, VacancyDoc
 from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.path import first_path
+from anodeflow.structures.spec import SlabSpec
 from anodeflow.structures.vacancy import (
     hop_into,
     inequivalent,
     neighbours,
     next_layer,
+    occupied_places,
     outcome,
     released,
     remove_atom,
     shaken,
     unwrapped,
 )
+from anodeflow.workflows.metal_face import MetalFaceMaker
 from anodeflow.workflows.vacancy import VacancyMaker
 
 ALLOY, METAL = ["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"]
@@ -392,12 +400,200 @@ def test_better_path_is_the_one_with_the_smaller_climb():
     assert favourable([path]) is None
 
 
+# Stops that are no minima, and what lies below
+
+
+def two_hops(first: list[float], second: list[float]) -> tuple[VacancySearch, dict]:
+    """A search along path I whose two hops have these energies at their images, eV over stop 0."""
+    search, values = search_of(plain(), paths=["I"])
+    for energy in (first[-1], second[-1]):
+        trial, *others = search.waiting_trials()
+        results = {str(trial): answer(at_rest(search, trial), 1.0 + energy)} | {str(i): None for i in others}
+        settle(search, results, values)
+        propose(search, values)
+    for index, energies in enumerate((first, second)):
+        ends = [search.stops[index].structure, search.stops[index + 1].structure]
+        record_band(search, index, band(first_path(*ends, 3), (1 + np.array(energies)).tolist(), id=f"band {index}"))
+    return search, values
+
+
+def test_stop_that_a_hop_rises_to_all_the_way_joins_two_hops():
+    search, values = two_hops([0.0, 0.1, 0.15, 0.2, 0.225], [0.225, 0.26, 0.265, 0.255, 0.25])
+    document = vacancy_document(search, values)
+    (path,) = document.paths
+    first, second, whole = document.hops
+    assert (path.stops, path.hops, path.end) == ([0, 2], [2], "")
+    assert [first.state, second.state, whole.state] == ["merged", "merged", "done"]
+    assert (whole.label, whole.merged_from) == ("path I hop 1+2", [0, 1])
+    assert whole.barrier_forward == pytest.approx(0.265), "the higher of both saddles over the first stop"
+    assert whole.barrier_reverse == pytest.approx(0.015)
+    assert path.climb == pytest.approx(0.265)
+    energies = [point.energy for point in whole.profile]
+    assert energies == pytest.approx([0.0, 0.1, 0.15, 0.2, 0.225, 0.26, 0.265, 0.255, 0.25])
+    assert whole.path_length == pytest.approx(first.path_length + second.path_length)
+    rows = {row.label: row for row in document.rows() if row.property == "barrier_forward"}
+    assert list(rows) == ["path I hop 1+2"]
+    assert rows["path I hop 1+2"].calculation_ids == ["band 0", "band 1"]
+    assert not [row for row in document.rows() if "path I stop 1" in row.label], "no stop, no energy of it"
+
+
+def test_stop_from_which_a_hop_falls_all_the_way_joins_two_hops_over_the_first_saddle():
+    search, values = two_hops([0.0, 0.2, 0.3, 0.28, 0.25], [0.25, 0.2, 0.15, 0.1, 0.05])
+    document = vacancy_document(search, values)
+    assert document.hops[-1].barrier_forward == pytest.approx(0.3)
+    assert document.hops[-1].barrier_reverse == pytest.approx(0.25)
+
+
+def test_last_stop_that_is_no_minimum_ends_the_path_before_it():
+    search, values = two_hops([0.0, 0.2, 0.3, 0.28, 0.25], [0.25, 0.3, 0.35, 0.4, 0.45])
+    document = vacancy_document(search, values)
+    (path,) = document.paths
+    assert (path.stops, path.hops) == ([0, 1], [0])
+    assert path.end == (
+        "path I ends at path I stop 1: path I stop 2, to which path I hop 2 rises all the way, is no minimum"
+    )
+    assert path.climb == pytest.approx(0.3), "not the height of a place where it does not stay"
+    assert path.end in document.warnings
+
+
+def test_atoms_share_the_places_and_one_is_empty():
+    whole = layered(ALLOY, METAL)
+    left = shaken(remove_atom(whole, 5))
+    places = occupied_places(whole, left)
+    assert places == [atom for atom in range(24) if atom != 5]
+    hopped = hop_into(left, 9, whole[5].coords)  # the atom of place 10
+    found = occupied_places(whole, hopped)
+    assert found is not None
+    assert empty_place(found) == 10
+    assert found[9] == 5
+    between = left.copy()
+    between.translate_sites([9], (whole[5].coords - left[9].coords) / 2, frac_coords=False)
+    assert occupied_places(whole, between) is None
+
+
+def fallen(search: VacancySearch, trial: int, other: int, place: int) -> Structure:
+    """What a trial relaxes to when, after its hop, atom `other` of the vacancy search follows from `place`."""
+    hopped = at_rest(search, trial)
+    stop = search.front(search.trials[trial].path)[0]
+    assert np.allclose(stop.structure[other].coords, search.interface.structure[place].coords)
+    return hop_into(hopped, other, stop.structure[search.trials[trial].atom].coords)
+
+
+def test_fall_of_two_atoms_down_the_path_is_its_next_stop():
+    search, values = search_of(plain(), paths=["I"])
+    (trial,) = search.waiting_trials()
+    hopper = search.trials[trial].atom
+    relaxed = fallen(search, trial, 7, 8)  # atom 8 of the interface, Cu of layer -1
+    settle(search, {str(trial): answer(relaxed, 0.8)}, values)
+    stop = search.stops[-1]
+    assert (search.trials[trial].state, stop.energy, stop.layer) == ("taken", pytest.approx(-0.2), -1)
+    assert stop.position == pytest.approx(search.interface.structure[8].coords.tolist())
+    assert sorted(atom for atom, _ in search.trials[trial].moves) == sorted([hopper, 7])
+    assert [stop.layers.count(n) for n in (-3, -2, -1)] == [4, 4, 3]
+    (hop,) = search.hops
+    assert (hop.atom, hop.others) == (hopper, [7])
+    propose(search, values)
+    assert {search.trials[i].layer for i in search.waiting_trials()} == {1}, "it goes on from where it is"
+    nxt = search.waiting_trials()[0]
+    start = search.trial_structure(nxt)
+    places = occupied_places(search.interface.structure, start)
+    assert places is not None
+    assert search.interface.layer[empty_place(places)] == 1
+
+
+def test_fall_that_leads_off_the_path_is_kept_as_a_trial():
+    search, values = search_of(plain())
+    first, second = search.waiting_trials()
+    # On path I an atom of gold follows: below the start, but no path of copper alone.
+    gold = next(a for a in range(7, 11) if search.stops[0].structure[a].specie.symbol == "Au")
+    relaxed = fallen(search, first, gold, gold + 1)
+    failures = settle(search, {str(first): answer(relaxed, 0.9), str(second): None}, values)
+    assert failures == {}
+    trial = search.trials[first]
+    assert (trial.state, trial.energy, trial.structure) == ("lower", pytest.approx(-0.1), relaxed)
+    assert "it fell to 0.100 eV below stop 0, where it began, with the vacancy in layer -1" in trial.message
+    assert search.paths[0].stops == [0]
+    document = vacancy_document(search, values)
+    labels = {row.label: row.value for row in document.rows() if row.property == "vacancy_energy"}
+    assert labels[f"{trial.label}, fell to lower"] == pytest.approx(-0.1)
+    assert any(trial.message in warning for warning in document.warnings)
+
+
+def test_rearranged_trial_above_its_start_is_no_stop():
+    search, values = search_of(plain(), paths=["I"])
+    (trial,) = search.waiting_trials()
+    settle(search, {str(trial): answer(fallen(search, trial, 7, 8), 1.2)}, values)
+    assert search.trials[trial].state == "rearranged"
+
+
+def test_start_that_rearranged_in_its_layer_counts_if_it_is_the_lowest():
+    search = start_search(plain(), None, STUDY | {"paths": ["I"]})
+    (index,) = search.waiting_trials()
+    whole, atom = search.interface.structure, search.trials[index].atom
+    other = 2  # atom 3 of the interface, Cu of the same layer
+    relaxed = hop_into(remove_atom(whole, atom), other, whole[atom].coords)
+    settle(search, {str(index): answer(relaxed, 1.0)}, STUDY)
+    (stop,) = search.stops
+    assert stop.position == pytest.approx(whole[3].coords.tolist())
+    _, vacancy, places = search.replayed("I")
+    assert vacancy == pytest.approx(whole[3].coords.tolist())
+    assert empty_place(places) == 3
+
+
+def test_old_documents_are_still_read(computed):
+    document, _ = computed
+    dumped = document.model_dump(exclude={"extractions"})
+    for key, new in (("stops", ["minimum"]), ("hops", ["merged_from", "others"]), ("trials", ["moves", "structure"])):
+        for entry in dumped[key]:
+            for name in new:
+                del entry[name]
+    assert VacancyDoc.model_validate(dumped).extractions == []
+
+
+def test_atom_of_the_metals_own_surface_costs_what_plain_ase_says(home):
+    backend = load_backend("emt")
+    bulk = backend.relax(cell=True).calculate(load_structure("Cu"))
+    maker = MetalFaceMaker(backend.relax(), slab=SlabSpec(layers=4, min_width=5, vacuum=10), metal="Cu", system="x")
+    flow = maker.make(bulk)
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False)
+    face = MetalFace.model_validate(store.get_output(flow.output.uuid, load=True))
+    assert (face.surface, face.warnings, len(face.calculation_ids)) == ("Cu(0 0 1)", [], 2)
+    constant = (4 * bulk.structure.volume / len(bulk.structure)) ** (1 / 3)
+    atoms = fcc100("Cu", (2, 2, 4), a=constant, vacuum=5)
+    atoms.set_constraint(FixAtoms(mask=atoms.positions[:, 2] < atoms.positions[:, 2].mean()))
+    energies = []
+    for _ in range(2):
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=0.01)
+        energies.append(atoms.get_potential_energy())
+        del atoms[int(np.argmax(atoms.positions[:, 2]))]
+    assert face.energy == pytest.approx(energies[1] - energies[0] + bulk.energy_per_atom, abs=5e-3)
+
+
+def test_costs_of_alloy_and_metal_stand_side_by_side(computed):
+    _, bulk = computed
+    face = MetalFace(surface="Cu(0 0 1)", atom=3, energy=0.2, calculation_ids={CLEAN: "c", EMPTY: "e"})
+    search, values = search_of(plain(), paths=["I"])
+    search.face, search.bulk_energy = face, bulk.energy_per_atom
+    search.calculation_ids |= face.calculation_ids | {"bulk": bulk.id}
+    answered = vacancy_document(search, values)
+    assert {(each.side, each.surface) for each in answered.extractions} == {
+        ("alloy", "Cu3Au, layer -3"), ("metal", "Cu(0 0 1)"),
+    }  # fmt: skip
+    rows = {row.label: row for row in answered.rows() if row.property == "extraction_energy"}
+    assert rows["Cu(0 0 1)"].calculation_ids == ["c", "e", bulk.id]
+    assert answered.extraction("metal").energy == 0.2
+    assert not [each for each in vacancy_document(search, values | {"start": "interface"}).extractions
+                if each.side == "alloy"]  # fmt: skip
+
+
 # The whole study
 
 
 def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interface):
     document, bulk = computed
-    assert [path.stops for path in document.paths if not path.end] == [path.stops for path in document.paths]
+    assert all(document.stops[index].minimum for path in document.paths for index in path.stops)
     static, removed = load_backend("emt").static(), document.stops[0]
     energies = [static.calculate(stop.structure).energy for stop in document.stops]
     assert [stop.energy for stop in document.stops] == pytest.approx(np.subtract(energies, energies[0]), abs=1e-6)
@@ -411,6 +607,8 @@ def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interfac
         bulk.id,
     ]
     assert all(row.calculation_ids for row in rows.values())
+    (taken,) = document.extractions
+    assert (taken.side, taken.surface, taken.energy) == ("alloy", "Cu3Au, layer -3", document.formation_energy)
     assert {("vacancy_energy", "path II stop 1 (Au, layer -3)"), ("barrier_reverse", "path II hop 1")} <= set(rows)
     for hop in document.hops:
         if hop.barrier_forward is not None:
@@ -455,8 +653,10 @@ def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeyp
     whole, first, second = document.hops
     assert (whole.state, whole.split_into) == ("split", [1, 2])
     (path,) = document.paths
-    assert path.hops == [1, 2]
-    assert [document.stops[i].layer for i in path.stops] == [-3, None, -2]
+    # The second part rises all the way to its end: the minimum on the way is the stop.
+    assert second.barrier_reverse < 0.001
+    assert (path.hops, path.end, document.stops[second.final].minimum) == ([1], "", False)
+    assert [document.stops[i].layer for i in path.stops] == [-3, None]
     assert [hop.state for hop in (first, second)] == ["done", "done"]
     for hop in (first, second):
         energies = [point.energy for point in hop.profile]

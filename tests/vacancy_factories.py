@@ -131,6 +131,10 @@ def vacancy_document(system: str = "Li3Mg/Li", **changes: Any) -> VacancyDoc:
         "element": "Li", "helper": "Mg", "start": "surface", "start_layer": -3, "alloy_layers": 3, "metal_layers": 3,
         "interface_document_id": "interface-1", "interface_energy": -40.0, "held_layers": [3], "width": 6.88,
         "stops": stops, "hops": hops, "paths": paths, "formation_energy": 0.47,
+        "extractions": [
+            {"side": "alloy", "surface": "Li3Mg, layer -3", "atom": 0, "energy": 0.47, "steps": ["stop 0"]},
+            {"side": "metal", "surface": "Li(0 0 1)", "atom": 20, "energy": 0.19, "steps": ["bulk"]},
+        ],
         "trials": [
             {"path": None, "step": 0, "atom": 0, "element": "Li", "layer": -3, "distance": None, "energy": 0.0,
              "state": "taken"},

@@ -65,7 +65,7 @@ class VacancyStudy(InterfaceStudy):
         default="surface",
         description="Where the vacancy is made: the alloy's outermost layer with the element, or the one at the metal.",
     )
-    steps: int = Field(default=4, ge=1, description="Hops of each path.")
+    steps: int = Field(default=4, ge=0, description="Hops of each path; 0: the vacancy is made, and moves nowhere.")
     samples: int = Field(default=2, ge=1, description="Places that are tried at each step; the lowest counts.")
     images: int = Field(default=5, ge=1, description="Images of a hop's path between its two ends.")
     paths: list[Literal["I", "II"]] = Field(default=["I", "II"], min_length=1, description="Paths: I, II.")

@@ -19,6 +19,7 @@ from anodeflow.campaign_alloy_input import (
 from anodeflow.campaign_interfaces import Interface, Interfaces
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surfaces
+from anodeflow.structures.spec import SlabSpec
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -189,21 +190,49 @@ def _plan_dilute(element: str, width: float, interface: Interface, plan: "Plan")
 
 
 def _build_vacancy(study: VacancyStudy, interface: Interface, steps: "Steps") -> "Flow":
+    from anodeflow.workflows.metal_face import MetalFaceMaker
     from anodeflow.workflows.vacancy import VacancyMaker
 
     backend, start = interface.backend, _interface_flow(interface, steps)
-    bulk = steps.bulk(steps.surfaces.metal(study.element), backend)
+    metal = steps.surfaces.metal(study.element)
+    bulk, face = steps.bulk(metal, backend), None
+    if study.start == "surface":
+        spec = _metal_face(study, interface, steps.surfaces)
+        own = MetalFaceMaker(relax=steps.relax(backend), slab=spec, metal=study.element, system=interface.family)
+        host = steps.surfaces.host(metal)
+        where = ("metal's own surface", interface.family, study.element)
+        face = steps.once(where, lambda: own.make(bulk.output, host)).output
     options = study.model_dump(exclude={"interfaces"}) | {"prescreen": steps.prescreen}
     maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), system=interface.name, **options, **steps.labels)
     key = ("vacancy", interface.name, study.model_dump_json(exclude={"interfaces"}))
-    return steps.once(key, lambda: maker.make(start.output, bulk.output))
+    return steps.once(key, lambda: maker.make(start.output, bulk.output, face))
+
+
+def _metal_face(study: VacancyStudy, interface: Interface, surfaces: Surfaces) -> SlabSpec:
+    """Return the metal's own surface that is set beside the alloy's: the plane that meets it, as wide as the interface.
+
+    Where the interface's metal is another one than that of the vacancy, the (001) surface of the latter.
+    """
+    system = interface.system
+    same = system.metal == surfaces.metal(study.element)
+    plane = {"miller": system.metal_miller, "setting": system.setting} if same else {}
+    return SlabSpec(vacuum=system.vacuum, min_width=system.min_width, **plane)
 
 
 def _plan_vacancy(study: VacancyStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:
-    plan.bulk(plan.surfaces.metal(study.element), interface.backend)
+    metal = plan.surfaces.metal(study.element)
+    bulk = plan.bulk(metal, interface.backend)
     name = f"{interface.name}: {study.element} vacancy"
     stops = _relaxation(plan, f"{name}, its stops", atoms - 1, last, interface.name, several=True)
-    if study.barriers:
+    if study.start == "surface":
+        from anodeflow.structures.slabs import build_slab
+
+        spec = _metal_face(study, interface, plan.surfaces)
+        size = len(build_slab(plan.surfaces.structure(metal), spec, plan.surfaces.host(metal)).structure)
+        label = f"{interface.family}: {study.element}({' '.join(map(str, spec.miller))}) alone"
+        clean = _relaxation(plan, label, size, bulk, interface.family)
+        _relaxation(plan, f"{label}, without an atom", size - 1, clean, interface.family)
+    if study.barriers and study.steps:
         label = f"{name}, its hops"
         before = plan.before(label, "neb", atoms - 1, [stops], interface.name, number=None)
         plan.several(label, "neb", atoms - 1, before, interface.name)

@@ -6,14 +6,16 @@ from typing import Any, Literal
 import numpy as np
 
 from anodeflow.analysis.diffusion import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
+from anodeflow.analysis.metal_face import CLEAN, EMPTY
 from anodeflow.analysis.prescreen import add_band_effort, barrier_entries
 from anodeflow.analysis.study import study_fields
+from anodeflow.analysis.vacancy_merge import merged_hops
 from anodeflow.analysis.vacancy_prescreen import note_relaxation, rename_step, stop_entries
 from anodeflow.analysis.vacancy_search import NOT_COMPUTED, VacancySearch
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.neb import NebDoc
-from anodeflow.schemas.vacancy import PathName, VacancyDoc, VacancyPath, VacancyStop, stop_step
+from anodeflow.schemas.vacancy import Extraction, PathName, VacancyDoc, VacancyPath, VacancyStop, stop_step
 from anodeflow.structures.lateral import reduce_in_plane
 from anodeflow.structures.vacancy import is_free, largest_step, nearest_distance, unwrapped
 
@@ -224,8 +226,40 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
         paths=paths,
         trials=search.trials,
         formation_energy=formation,
+        extractions=extractions(search, study),
         favourable=favourable(paths),
     )
+
+
+def extractions(search: VacancySearch, study: dict[str, Any]) -> list[Extraction]:
+    """Return what taking an atom out of the alloy's free face and of the metal's own surface costs.
+
+    Parameters
+    ----------
+    search
+        A finished search; without the bulk's energy there is nothing to say.
+    study
+        `start`: at the interface no atom is taken out of a face.
+    """
+    interface, found = search.interface, []
+    if search.bulk_energy is not None and study["start"] == "surface":
+        for trial in search.trials:
+            if trial.path is None and trial.state in ("taken", "higher") and trial.energy is not None:
+                step = stop_step(search.stops[0]) if trial.state == "taken" else trial.label
+                found.append(
+                    Extraction(
+                        side="alloy",
+                        surface=f"{interface.alloy}, layer {trial.layer}",
+                        atom=trial.atom,
+                        energy=search.zero + trial.energy + search.bulk_energy - interface.energy,
+                        steps=[step, "interface", "bulk"],
+                    )
+                )
+    face = search.face
+    if face is not None and face.energy is not None:
+        steps = [CLEAN, EMPTY, "bulk"]
+        found.append(Extraction(side="metal", surface=face.surface, atom=face.atom, energy=face.energy, steps=steps))
+    return found
 
 
 def favourable(paths: Sequence[VacancyPath]) -> PathName | None:
@@ -248,6 +282,7 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
             left = search.hops[hop].split_into + left
         else:
             hops.append(hop)
+    hops, shorter = merged_hops(search, hops)
     stops = path.stops[:1] + [search.hops[hop].final for hop in hops]
     saddles: list[float] = []
     climbs: dict[int, float] = {}
@@ -263,6 +298,7 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
         update={
             "stops": stops,
             "hops": hops,
+            "end": "; ".join(each for each in (path.end, shorter) if each),
             "highest": None if limiting is None else max(saddles),
             "climb": None if limiting is None else climbs[limiting],
             "limiting_hop": limiting,

@@ -15,11 +15,13 @@ At every step the nearest inequivalent neighbours are relaxed in the vacancy, an
 stop. All energies are relative to the first stop: the cell holds the same atoms throughout.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.analysis.metal_face import MetalFace
 from anodeflow.errors import InputError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.interface import InterfaceDoc
@@ -49,6 +51,9 @@ class VacancySearch(BaseModel):
     interface: InterfaceDoc = Field(description="Interface that it starts from.")
     bulk_energy: float | None = Field(
         description="Energy of the bulk of the vacancy's element, eV/atom; none: unknown."
+    )
+    face: MetalFace | None = Field(
+        default=None, description="What taking an atom out of the metal's own surface costs; none: not computed."
     )
     start_layer: int = Field(description="Layer where the vacancy is made.")
     zero: float = Field(default=0.0, description="Total energy of stop 0, eV.")
@@ -87,18 +92,37 @@ class VacancySearch(BaseModel):
         trial = self.trials[index]
         if trial.path is None:
             return shaken(remove_atom(self.interface.structure, trial.atom))
-        structure, vacancy = self._places(trial.path)
+        structure, vacancy, _ = self.replayed(trial.path)
         return shaken(hop_into(structure, trial.atom, vacancy))
 
-    def _places(self, name: PathName) -> tuple[Structure, list[float]]:
-        """Return the unrelaxed structure that belongs to the last stop of a path, and its vacancy's position (Å)."""
+    def replayed(self, name: PathName | None) -> tuple[Structure, list[float], list[int]]:
+        """Return the unrelaxed structure that belongs to the last stop of a path, with all atoms in places.
+
+        Returns
+        -------
+        Structure
+            The atoms in their places.
+        list of float
+            Position of the vacancy, Å.
+        list of int
+            For each atom the index of the interface's atom in whose place it is; the one that is not there is empty.
+        """
         start, *taken = [trial for trial in self.trials if trial.state == "taken" and trial.path in (None, name)]
-        structure = remove_atom(self.interface.structure, start.atom)
-        vacancy = self.interface.structure[start.atom].coords.tolist()
-        for trial in taken:
-            left = structure[trial.atom].coords.tolist()
-            structure, vacancy = hop_into(structure, trial.atom, vacancy), left
-        return structure, vacancy
+        whole = self.interface.structure
+        structure = remove_atom(whole, start.atom)
+        vacancy = whole[start.atom].coords.tolist()
+        places = [atom for atom in range(len(whole)) if atom != start.atom]
+        for trial in (start, *taken):
+            if trial.moves:
+                for atom, place in trial.moves:
+                    structure = hop_into(structure, atom, whole[place].coords)
+                    places[atom] = place
+                vacancy = whole[empty_place(places)].coords.tolist()
+            elif trial is not start:
+                left, empty = structure[trial.atom].coords.tolist(), empty_place(places)
+                structure, vacancy = hop_into(structure, trial.atom, vacancy), left
+                places[trial.atom] = empty
+        return structure, vacancy, places
 
     def path(self, name: PathName) -> VacancyPath:
         """Return one of the paths."""
@@ -132,7 +156,15 @@ class VacancySearch(BaseModel):
         return index
 
 
-def start_search(interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any]) -> VacancySearch:
+def empty_place(places: Sequence[int]) -> int:
+    """Return the one place that no atom is in."""
+    (empty,) = set(range(len(places) + 1)) - set(places)
+    return empty
+
+
+def start_search(
+    interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any], face: MetalFace | None = None
+) -> VacancySearch:
     """Return the search with the places where the vacancy may start.
 
     Parameters
@@ -143,6 +175,8 @@ def start_search(interface: InterfaceDoc, bulk: CalculationDoc | None, study: di
         Relaxed bulk of the vacancy's element, the reference of the formation energy; none: it is not given.
     study
         `system`, `element`, `helper`, `start`, `samples`, `paths`.
+    face
+        What taking an atom out of the metal's own surface costs; none: not computed.
 
     Raises
     ------
@@ -170,10 +204,13 @@ def start_search(interface: InterfaceDoc, bulk: CalculationDoc | None, study: di
     search = VacancySearch(
         interface=interface,
         bulk_energy=None if bulk is None else bulk.energy_per_atom,
+        face=face,
         start_layer=layer,
         paths=[VacancyPath(name=name, stops=[], hops=[]) for name in study["paths"]],
         calculation_ids={"interface": interface.calculation_ids["interface"]}
-        | ({} if bulk is None else {"bulk": bulk.id}),
+        | ({} if bulk is None else {"bulk": bulk.id})
+        | ({} if face is None else face.calculation_ids),
+        warnings=[] if face is None else list(face.warnings),
     )
     if layer != layers[0]:
         search.warnings.append(f"layer {layers[0]} has no {element}: the vacancy was made in layer {layer}")

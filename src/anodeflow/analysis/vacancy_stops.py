@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from anodeflow.analysis.vacancy_prescreen import note_relaxation, rename_step
-from anodeflow.analysis.vacancy_search import VacancySearch
+from anodeflow.analysis.vacancy_search import VacancySearch, empty_place
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
-from anodeflow.schemas.vacancy import TrialState, VacancyStop, stop_step
-from anodeflow.structures.vacancy import outcome, unwrapped
+from anodeflow.schemas.vacancy import TrialState, VacancyStop, VacancyTrial, stop_step
+from anodeflow.structures.vacancy import occupied_places, outcome, unwrapped
+
+_BELOW = 0.005
+"""What lies further than this below the stop where it began is lower, eV."""
 
 
 def settle(
@@ -86,34 +89,71 @@ def _judge(search: VacancySearch, index: int, relaxed: CalculationDoc | None) ->
     else:
         stop, position, _ = search.front(trial.path)
         state, message = outcome(stop.structure, relaxed.structure, trial.atom, position)
-    return ("higher" if state == "arrived" else state), message
+    if state == "arrived":
+        return "higher", message
+    return _fallen(search, trial, relaxed) or (state, message)
+
+
+def _fallen(search: VacancySearch, trial: VacancyTrial, relaxed: CalculationDoc) -> tuple[TrialState, str] | None:
+    """Return what became of a trial that came to rest elsewhere than it was put; none: it is of no interest.
+
+    What lies below the stop where it began is no failure: there is a way down that takes more than one atom. Where it
+    leads down the path, it is the path's next stop, with the moves of all atoms (on path I of no other element); else
+    it is kept as a trial. A start that rearranged counts like the others as long as the vacancy is in its layer.
+    """
+    whole = search.interface
+    places = occupied_places(whole.structure, relaxed.structure)
+    start = trial.path is None
+    before = [atom for atom in range(len(whole.structure)) if atom != trial.atom]
+    if trial.path is not None:
+        stop, _, here = search.front(trial.path)
+        below = stop.energy - (relaxed.energy - search.zero)
+        if below < _BELOW:
+            return None
+        before = search.replayed(trial.path)[2]
+    layer = None if places is None else whole.layer[empty_place(places)]
+    moves = [] if places is None else [(atom, new) for atom, new in enumerate(places) if new != before[atom]]
+    if start:
+        if layer != search.start_layer:
+            return None
+        trial.moves = moves
+        return "higher", ""
+    who = {whole.structure[before[atom]].specie.symbol for atom, _ in moves} - {trial.element}
+    if layer is not None and layer > here and (trial.path == "II" or not who):
+        trial.moves = moves
+        return "higher", ""
+    where = "in no place of the interface" if layer is None else f"in layer {layer}"
+    trial.structure = relaxed.structure
+    return "lower", f"it fell to {below:.3f} eV below {stop_step(stop)}, where it began, with the vacancy {where}"
 
 
 def _take(search: VacancySearch, index: int, relaxed: CalculationDoc, asked: bool) -> None:
     """Make a trial the next stop of its path (of both paths, at the start), and add the hop that leads there."""
     trial, interface = search.trials[index], search.interface
-    trial.state = "taken"
     if trial.path is None:
         before = search.trial_structure(index)
         position = interface.structure[trial.atom].coords
-        layers = [number for atom, number in enumerate(interface.layer) if atom != trial.atom]
         reached = search.paths
     else:
         reached = [search.path(trial.path)]
-        last, _, vacant = search.front(trial.path)
-        before = last.structure
+        before = search.front(trial.path)[0].structure
         position = before[trial.atom].coords
-        layers = [vacant if atom == trial.atom else number for atom, number in enumerate(last.layers)]
+    old = None if trial.path is None else search.replayed(trial.path)[2]
+    trial.state = "taken"
+    places = search.replayed(trial.path)[2]
+    empty = empty_place(places)
+    if trial.moves:  # the place that is empty now is not the one that the trial's atom left
+        position = interface.structure[empty].coords if old is None else before[old.index(empty)].coords
     stop = VacancyStop(
         index=len(search.stops),
         path=trial.path,
         name=str(trial.step),
         element=trial.element,
-        layer=trial.layer,
+        layer=interface.layer[empty],
         position=position.tolist(),
         energy=relaxed.energy - search.zero,
         structure=unwrapped(before, relaxed.structure),
-        layers=layers,
+        layers=[interface.layer[place] for place in places],
     )
     search.stops.append(stop)
     rename_step(search, trial.label, stop_step(stop))
@@ -121,6 +161,7 @@ def _take(search: VacancySearch, index: int, relaxed: CalculationDoc, asked: boo
         path.stops.append(stop.index)
     if trial.path is not None:
         hop = search.add_hop(trial.path, stop.name, (reached[0].stops[-2], stop.index), trial.atom)
+        search.hops[hop].others = [atom for atom, _ in trial.moves if atom != trial.atom]
         reached[0].hops.append(hop)
         if not asked:
             search.hops[hop].state, search.hops[hop].message = "left out", "barriers were not asked for"

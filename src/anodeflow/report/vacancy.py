@@ -17,8 +17,19 @@ _EXPLANATION = (
     "minus that of the stop where the hop starts (forward) or ends (reverse), by a climbing-image nudged elastic band. "
     "The climb of a path is its highest saddle over the lowest stop before it: what the vacancy has to overcome on its "
     "way down. The path with the smaller climb is the favourable one. Where an image lies below both ends of a hop, or "
-    "in a dip of its path, it is relaxed: the hop is split there, or refused."
+    "in a dip of its path, it is relaxed: the hop is split there, or refused. A stop to which a hop rises all the way "
+    "is no minimum: the hops before and after it are one. A place that relaxes to below the stop where it began is the "
+    "next stop if that leads down the path, whatever number of atoms moved, and else kept among the places. Taking an "
+    "atom out of a surface costs the energy of the surface without it, plus that of an atom of its bulk, minus that of "
+    "the surface."
 )
+_SAME = 0.01
+"""Costs that differ by less are the same, eV."""
+_EXTRACTIONS = [
+    Column("surface", "surface"),
+    Column("atom", "atom"),
+    Column("energy", "energy to take it out, to its bulk", "eV", 3),
+]
 _STOPS = [
     Column("path", "path"),
     Column("stop", "stop"),
@@ -71,10 +82,30 @@ def _answer(document: VacancyDoc, context: Context) -> str:
             f" Taking the atom out, to bulk {document.element}, costs "
             f"{context.text(document, 'vacancy_formation_energy', document.formation_energy)} eV."
         )
+    text += _extraction_words(document)
+    lower = [trial for trial in document.trials if trial.state == "lower"]
+    if lower:
+        text += f" On the way it fell below where it began, off its path: {'; '.join(t.label for t in lower)}."
     unfinished = [hop.label for hop in document.hops if hop.state in ("failed", "refused", "not converged")]
     if unfinished:
         text += f" Without a firm barrier: {', '.join(unfinished)}."
     return text
+
+
+def _extraction_words(document: VacancyDoc) -> str:
+    """Whether an atom is harder to take out of the alloy's free face than out of the metal's own surface."""
+    alloy, metal = document.extraction("alloy"), document.extraction("metal")
+    if alloy is None or metal is None:
+        return ""
+    difference = alloy.energy - metal.energy
+    verb = "harder" if difference > 0 else "easier"
+    verb = "as hard" if abs(difference) < _SAME else f"{verb} by {number(abs(difference), 3)} eV"
+    place = alloy.surface.replace("layer -", "layer −")
+    than = "as" if verb == "as hard" else "than"
+    return (
+        f" From the alloy's free face ({place}) a {document.element} atom is {verb} to take out {than} from the "
+        f"metal's own surface, {metal.surface} ({number(alloy.energy, 3)} and {number(metal.energy, 3)} eV)."
+    )
 
 
 def _way(document: VacancyDoc, path: VacancyPath) -> str:
@@ -112,6 +143,15 @@ def _tables(document: VacancyDoc, name: str) -> list[Table]:
     tables = [Table(f"vacancy-stops-{name}", _STOPS, _stop_rows(document), "Stops")]
     if document.hops:
         tables.append(Table(f"vacancy-hops-{name}", _HOPS, _hop_rows(document), "Hops"))
+    if document.extractions:
+        taken = [
+            {"surface": each.surface, "atom": each.atom,
+             "energy": Link(each.energy, f"calc-{document.calculation_ids[each.steps[0]]}"),
+             "_text": {"surface": each.surface.replace("layer -", "layer −")}}
+            for each in document.extractions
+        ]  # fmt: skip
+        caption = "Atoms taken out of the alloy's free face and of the metal's own surface"
+        tables.append(Table(f"extractions-{name}", _EXTRACTIONS, taken, caption))
     trials: list[dict[str, Any]] = [
         {"what": trial.label} | {key: getattr(trial, key) for key in ("distance", "energy", "state", "message")}
         for trial in document.trials
@@ -143,7 +183,7 @@ def _hop_rows(document: VacancyDoc) -> list[dict[str, Any]]:
         row: dict[str, Any] = {c.key: getattr(hop, c.key, None) for c in _HOPS}
         row |= {"hop": hop.name, "_marked": hop.index in limiting}
         row |= {"initial": document.stops[hop.initial].name, "final": document.stops[hop.final].name}
-        identity = document.calculation_ids.get(hop.label)
+        identity = document.calculation_ids.get(document.hop_steps(hop)[0])
         if identity:
             for key in ("barrier_forward", "barrier_reverse"):
                 if row[key] is not None:

@@ -28,7 +28,7 @@ from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, Ord
 from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.study import StudyDoc
-from anodeflow.schemas.vacancy import VacancyDoc, VacancyHop, VacancyPath, VacancyStop, VacancyTrial
+from anodeflow.schemas.vacancy import Extraction, VacancyDoc, VacancyHop, VacancyPath, VacancyStop, VacancyTrial
 
 __all__ = [
     "AdatomState",
@@ -53,6 +53,7 @@ __all__ = [
     "ElectrochemistryDoc",
     "ExchangeLevel",
     "ExchangePoint",
+    "Extraction",
     "Hop",
     "HopStep",
     "HullPoint",

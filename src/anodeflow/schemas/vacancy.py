@@ -13,11 +13,12 @@ from anodeflow.schemas.study import StudyDoc
 PathName = Literal["I", "II"]
 """I: atoms of the metal's element alone hop into the vacancy; II: an atom of the helper hops first."""
 
-TrialState = Literal["waiting", "taken", "higher", "returned", "rearranged", "not converged", "failed"]
+TrialState = Literal["waiting", "taken", "higher", "lower", "returned", "rearranged", "not converged", "failed"]
 """What became of a vacancy that was tried.
 
-taken: it is a stop; higher: another one has less energy; returned: the atom went back, so that it is the stop before;
-rearranged: other atoms changed their places; not converged, failed: its relaxation did not end.
+taken: it is a stop; higher: another one has less energy; lower: it fell to below the stop where it began, but not down
+its path; returned: the atom went back, so that it is the stop before; rearranged: other atoms changed their places; not
+converged, failed: its relaxation did not end.
 """
 
 
@@ -35,6 +36,12 @@ class VacancyTrial(BaseModel):
     )
     state: TrialState = Field(default="waiting", description="What became of it.")
     message: str = Field(default="", description="What happened, where it is no stop.")
+    moves: list[tuple[int, int]] = Field(
+        default_factory=list,
+        description="Atoms that changed their places and where they are now, as the index of the atom that stood there "
+        "in the interface, where it was more than the hop that was tried.",
+    )
+    structure: Structure | None = Field(default=None, description="What it relaxed to, where that is lower.")
 
     @property
     def label(self) -> str:
@@ -61,6 +68,9 @@ class VacancyStop(BaseModel):
         description="Relaxed interface with the vacancy; the same order of atoms in all stops."
     )
     layers: list[int] = Field(description="Layer of each atom of `structure`: one that hops takes the vacancy's.")
+    minimum: bool = Field(
+        default=True, description="Whether it is one; not: a hop rises all the way to it, so two hops were made one."
+    )
 
 
 class VacancyHop(BaseModel):
@@ -73,12 +83,15 @@ class VacancyHop(BaseModel):
     final: int = Field(description="Index of the stop where it ends.")
     atom: int = Field(description="Index of the atom that hops.")
     element: str = Field(description="Its element.")
-    state: Literal["done", "split", "refused", "failed", "not converged", "left out"] = Field(
-        description="split: the hops of `split_into` take its place; refused: its ends are no two neighbouring "
-        "minima; left out: barriers were not asked for."
+    state: Literal["done", "split", "merged", "refused", "failed", "not converged", "left out"] = Field(
+        description="split: the hops of `split_into` take its place; merged: it is part of a longer hop, since one of "
+        "its ends is no minimum; refused: its ends are no two neighbouring minima; left out: barriers were not asked "
+        "for."
     )
     message: str = Field(default="", description="Why it failed, was split or refused.")
     split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
+    merged_from: list[int] = Field(default_factory=list, description="Indices of the hops that it was made of.")
+    others: list[int] = Field(default_factory=list, description="Indices of other atoms that change places in it.")
     barrier_forward: float | None = Field(default=None, description="Saddle minus initial stop, eV.")
     barrier_reverse: float | None = Field(default=None, description="Saddle minus final stop, eV.")
     path_length: float | None = Field(default=None, description="Length of the whole path of all atoms, Å.")
@@ -115,6 +128,21 @@ class VacancyPath(BaseModel):
     limiting_hop: int | None = Field(default=None, description="Index of the hop over whose saddle that climb leads.")
 
 
+class Extraction(BaseModel):
+    """What it costs to take an atom out of a surface."""
+
+    side: Literal["alloy", "metal"] = Field(
+        description="alloy: the free face of the interface's alloy; metal: the metal's own surface, a slab of its own."
+    )
+    surface: str = Field(description="Which surface: Li3Mg, layer -4; Li(0 0 1).")
+    atom: int = Field(description="Index of the atom in the interface or the slab.")
+    energy: float = Field(
+        description="E(surface without the atom) + E(bulk of the element) per atom - E(surface), all relaxed, eV; "
+        "positive: it costs energy."
+    )
+    steps: list[str] = Field(description="Names of its calculations.")
+
+
 class VacancyDoc(StudyDoc):
     """A vacancy that moves from the alloy's surface through an interface, by two paths."""
 
@@ -140,6 +168,11 @@ class VacancyDoc(StudyDoc):
         description="E(interface with the vacancy at its start) + E(bulk metal) per atom - E(interface), eV; none: no "
         "bulk was given.",
     )
+    extractions: list[Extraction] = Field(
+        default_factory=list,
+        description="What it costs to take one atom of the element out of the alloy's free face, for each place that "
+        "was tried, and out of the metal's own surface; empty: a document that does not say it.",
+    )
     favourable: PathName | None = Field(
         default=None, description="Path with the smaller climb; none: not both are known, or they are equal (1 meV)."
     )
@@ -151,22 +184,41 @@ class VacancyDoc(StudyDoc):
         place = "between layers" if stop.layer is None else f"layer {stop.layer}"
         return f"path {stop.path} stop {stop.name} ({stop.element}, {place})"
 
+    def hop_steps(self, hop: VacancyHop) -> list[str]:
+        """Return the steps of the study whose calculations give a hop: those of its parts, where it was made of two."""
+        if not hop.merged_from:
+            return [hop.label]
+        return [step for index in hop.merged_from for step in self.hop_steps(self.hops[index])]
+
+    def extraction(self, side: Literal["alloy", "metal"]) -> Extraction | None:
+        """Return the cheapest atom to take out of a side; none: it was not computed."""
+        return min((each for each in self.extractions if each.side == side), key=lambda each: each.energy, default=None)
+
     def rows(self) -> list[ResultRow]:
-        """Return the energy of every stop, both barriers of every hop, and the formation energy if it is known."""
+        """Return the energy of every stop, both barriers of every hop, formation and extraction energies."""
         rows = []
         for stop in self.stops:
+            if not stop.minimum:
+                continue
             steps = list(dict.fromkeys([stop_step(self.stops[0]), stop_step(stop)]))
             rows.append(self._row("vacancy_energy", stop.energy, "eV", steps, self.stop_label(stop)))
+        for trial in self.trials:
+            if trial.state == "lower" and trial.energy is not None:
+                steps = [stop_step(self.stops[0]), trial.label]
+                rows.append(self._row("vacancy_energy", trial.energy, "eV", steps, f"{trial.label}, fell to lower"))
         for hop in self.hops:
-            if hop.barrier_forward is None or hop.barrier_reverse is None:
+            if hop.barrier_forward is None or hop.barrier_reverse is None or hop.state == "merged":
                 continue
             label = hop.label + (", not converged" if hop.state == "not converged" else "")
-            rows.append(self._row("barrier_forward", hop.barrier_forward, "eV", [hop.label], label))
-            rows.append(self._row("barrier_reverse", hop.barrier_reverse, "eV", [hop.label], label))
+            rows.append(self._row("barrier_forward", hop.barrier_forward, "eV", self.hop_steps(hop), label))
+            rows.append(self._row("barrier_reverse", hop.barrier_reverse, "eV", self.hop_steps(hop), label))
         if self.formation_energy is not None:
             steps = ["stop 0", "interface", "bulk"]
             label = self.stop_label(self.stops[0])
             rows.append(self._row("vacancy_formation_energy", self.formation_energy, "eV", steps, label))
+        for each in self.extractions:
+            label = f"{each.surface}, {self.element} {each.atom}" if each.side == "alloy" else each.surface
+            rows.append(self._row("extraction_energy", each.energy, "eV", each.steps, label))
         return rows
 
 

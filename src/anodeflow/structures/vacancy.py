@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from ase.geometry import find_mic
 from pymatgen.core import Structure
+from scipy.optimize import linear_sum_assignment
 
 REACH = 1.35
 """How far a neighbour of the vacancy may be, in units of the structure's median nearest-neighbour distance.
@@ -220,6 +221,31 @@ def outcome(
         name = f"{before[farthest].specie.symbol} {farthest}"
         return "rearranged", f"another atom ({name}) went {others[farthest]:.2f} Å away in the relaxation"
     return "arrived", ""
+
+
+def occupied_places(places: Structure, relaxed: Structure) -> list[int] | None:
+    """Return which place each atom is in: the atoms share the places so that they are as near to them as they can be.
+
+    Parameters
+    ----------
+    places
+        A structure with a site more than there are atoms.
+    relaxed
+        The atoms.
+
+    Returns
+    -------
+    list of int or None
+        Index in `places` for each atom; one is left over, the vacancy. None where an atom is further than half of a
+        nearest-neighbour distance from its place: it is in none of them.
+    """
+    count = len(places)
+    steps = (places.cart_coords[None] - relaxed.cart_coords[:, None]).reshape(-1, 3)
+    apart = np.linalg.norm(displacements(places, steps), axis=1).reshape(len(relaxed), count)
+    atoms, taken = linear_sum_assignment(apart**2)
+    if apart[atoms, taken].max() > nearest_distance(places) / 2:
+        return None
+    return [int(place) for place in taken]
 
 
 def largest_step(structure: Structure, other: Structure) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
+from anodeflow.analysis.metal_face import MetalFace
 from anodeflow.analysis.prescreen import not_screened, potential_ids, start_record
 from anodeflow.analysis.vacancy import MOST_SPLITS, record_band, split_hop, vacancy_document
 from anodeflow.analysis.vacancy_prescreen import begin_audit
@@ -81,7 +82,10 @@ class VacancyMaker(Maker):
     variant: dict[str, float] = field(default_factory=dict)
 
     def make(
-        self, interface: InterfaceDoc | OutputReference, bulk: CalculationDoc | OutputReference | None = None
+        self,
+        interface: InterfaceDoc | OutputReference,
+        bulk: CalculationDoc | OutputReference | None = None,
+        face: MetalFace | OutputReference | None = None,
     ) -> Flow:
         """Build the flow.
 
@@ -91,6 +95,9 @@ class VacancyMaker(Maker):
             Document of the relaxed interface (or a reference to it), made with the same settings.
         bulk
             Relaxed bulk of `element`, for the vacancy's formation energy; none: it is not given.
+        face
+            What taking an atom out of the metal's own surface costs (:mod:`anodeflow.workflows.metal_face`), beside
+            which the document sets the alloy's; none: it does not.
 
         Returns
         -------
@@ -104,14 +111,18 @@ class VacancyMaker(Maker):
         if self.prescreen is not None:
             study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers)
-        first = make_vacancy(makers, interface, bulk, study)
+        first = make_vacancy(makers, interface, bulk, study, face)
         first.name = f"{self.system}: {self.element} vacancy".removeprefix(": ")
         return Flow([first], output=first.output, name=f"{self.system}: {self.name}".removeprefix(": "))
 
 
 @job
 def make_vacancy(
-    makers: dict[str, Maker], interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any]
+    makers: dict[str, Maker],
+    interface: InterfaceDoc,
+    bulk: CalculationDoc | None,
+    study: dict[str, Any],
+    face: MetalFace | None = None,
 ) -> Response:
     """Take an atom out of the alloy, at the places that come into question.
 
@@ -121,14 +132,14 @@ def make_vacancy(
         If the alloy has no such atom, or no helper.
     """
     study = study | {"system": study["system"] or interface.system}
-    search = start_search(interface, bulk, study)
+    search = start_search(interface, bulk, study, face)
     search.audit = begin_audit(interface, study)
     free = released(interface.structure, interface.layer) if study["start"] == "surface" else None
     if free is None:
         return _relax_trials(makers, search, study)
     label = f"{study['system']}: interface with the alloy's surface free"
     relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface))
-    last = start_free(makers, interface, relaxed.output, bulk, study)
+    last = start_free(makers, interface, relaxed.output, bulk, study, face)
     return replaced([relaxed, last], last, f"{_of(study)}: surface")
 
 
@@ -139,6 +150,7 @@ def start_free(
     relaxed: CalculationDoc | None,
     bulk: CalculationDoc | None,
     study: dict[str, Any],
+    face: MetalFace | None = None,
 ) -> Response:
     """Take an atom out of the interface that was relaxed once more, now that its alloy may give way.
 
@@ -159,7 +171,7 @@ def start_free(
             "calculation_ids": interface.calculation_ids | {"interface": relaxed.id},
         }
     )
-    search = start_search(again, bulk, study)
+    search = start_search(again, bulk, study, face)
     search.audit = begin_audit(interface, study, relaxed)
     search.warnings += not_screened("interface", relaxed, search.audit)
     search.calculation_ids |= potential_ids({"interface": relaxed})
