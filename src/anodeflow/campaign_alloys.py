@@ -214,9 +214,10 @@ def _metal_face(study: VacancyStudy, interface: Interface, surfaces: Surfaces) -
     Where the interface's metal is another one than that of the vacancy, the (001) surface of the latter.
     """
     system = interface.system
-    same = system.metal == surfaces.metal(study.element)
-    plane = {"miller": system.metal_miller, "setting": system.setting} if same else {}
-    return SlabSpec(vacuum=system.vacuum, min_width=system.min_width, **plane)
+    spec = SlabSpec(vacuum=system.vacuum, min_width=system.min_width)
+    if system.metal != surfaces.metal(study.element):
+        return spec
+    return spec.model_copy(update={"miller": system.metal_miller, "setting": system.setting})
 
 
 def _plan_vacancy(study: VacancyStudy, interface: Interface, plan: "Plan", atoms: int, last: str) -> None:

@@ -85,7 +85,7 @@ def electrochemistry_document(
         for step in steps
         if step.voltage < _SMALL_VOLTAGE
     ]
-    document = ElectrochemistryDoc(
+    made = ElectrochemistryDoc(
         **fields,
         warnings=warnings,
         ion=ion,
@@ -97,18 +97,18 @@ def electrochemistry_document(
         point_origins=origins,
         searched=_searched(done, ion),
     )
-    document.warnings += [
+    made.warnings += [
         f"{point.formula} ({point.name}) lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it "
         f"decomposes into {decomposition_words(point.decomposition)} (fractions of the atoms)"
-        for point in document.unstable
+        for point in made.unstable
     ]
-    if len(document.searched) < _FEW:
-        names = ", ".join(each.formula for each in document.searched)
-        document.warnings.append(
+    if len(made.searched) < _FEW:
+        names = ", ".join(each.formula for each in made.searched)
+        made.warnings.append(
             f"the hull was searched at {names} alone: a phase at another composition may lie lower and change it, and "
             "the voltages with it; add orderings studies"
         )
-    return document
+    return made
 
 
 def _searched(documents: Sequence[OrderingsDoc], ion: str) -> list[SearchedComposition]:

@@ -27,12 +27,13 @@ from anodeflow.structures.exchange import Exchange
 from anodeflow.structures.vacancy import displacements, nearest_distance
 
 PLATEAU_TOLERANCE = 0.01
-"""Median energies of one plateau may differ by this, eV, or by what pairs at one depth differ by if that is more."""
+"""How far the median at either end of a plateau may lie outside of the energies of its other pairs, eV."""
 SAME_ENERGY = 0.005
 """There and back gives the pristine interface within this, eV."""
 NEAR_SURFACE = 2
 """Planes at the free face of the metal that are too near to it to tell of its inside."""
 _SHORTEST_PLATEAU = 2
+_ROUNDING = 1e-9  # eV
 
 
 def interdiffusion_document(
@@ -123,10 +124,8 @@ def interdiffusion_document(
     for point in points:
         if point.stayed and not point.rearranged and point.depth <= interface.metal_depth - NEAR_SURFACE:
             inside.setdefault(point.depth, []).append(point.exchange_energy)
-    tolerance = measured_tolerance(inside, study["plateau_tolerance"])
-    medians = {depth: median(energies) for depth, energies in inside.items()}
-    plateau = deepest_plateau(medians, tolerance)
-    warnings += _plateau_warnings(medians, plateau, tolerance)
+    plateau = whole_plateau(inside, study["plateau_tolerance"])
+    warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
     if dilute is not None:
         identifiers |= dilute.calculation_ids
         warnings += dilute.warnings
@@ -155,29 +154,12 @@ def interdiffusion_document(
         pristine_energy=interface.energy,
         points=points,
         plateau=plateau,
-        plateau_tolerance=tolerance,
+        plateau_tolerance=study["plateau_tolerance"],
         dilute=[] if dilute is None else dilute.exchanges,
         dilute_atoms=None if dilute is None else dilute.atoms,
     )
     document.warnings += _verdict_warnings(document)
     return document
-
-
-def measured_tolerance(energies: Mapping[int, Sequence[float]], least: float) -> float:
-    """Return how much the medians of a plateau may differ: the median over the depths of what pairs there differ by.
-
-    So depths are one plateau when they differ by no more than pairs at one depth do; a tolerance that has nothing to
-    do with that would be as large as some driving forces.
-
-    Parameters
-    ----------
-    energies
-        Depth -> exchange energies of its pairs, eV.
-    least
-        Least tolerance, eV.
-    """
-    spreads = [max(here) - min(here) for here in energies.values() if len(here) > 1]
-    return max(least, median(spreads)) if spreads else least
 
 
 def _audit(
@@ -221,34 +203,53 @@ def _verdict_warnings(document: InterdiffusionDoc) -> list[str]:
     return []
 
 
-def deepest_plateau(energies: Mapping[int, float], tolerance: float) -> list[int]:
-    """Return the depths of the deepest plateau.
+def whole_plateau(energies: Mapping[int, Sequence[float]], tolerance: float) -> list[int]:
+    """Return the depths of the whole plateau.
+
+    From successive depths those at either end are left out, the one farther off first, as long as their median lies
+    outside of the energies of all other pairs: the first planes, where the atom still feels the alloy, and the last,
+    where it feels the free face. What is left goes neither up nor down; that depths in between differ is part of
+    the range of its pairs, as what pairs at one depth differ by is.
 
     Parameters
     ----------
     energies
-        Depth -> median energy, eV.
+        Depth -> energies of its pairs, eV.
     tolerance
-        Largest difference of the energies on a plateau, eV.
+        How far outside a median may lie, eV.
 
     Returns
     -------
     list of int
-        Successive depths, as many as agree upwards from the deepest pair that does; empty if no two do.
+        Successive depths, two at least; empty if there is no plateau. Of several the deepest.
     """
-    for last in sorted(energies, reverse=True):
-        run = [last]
-        while (above := run[0] - 1) in energies:
-            members = [energies[depth] for depth in (above, *run)]
-            if max(members) - min(members) > tolerance:
-                break
-            run.insert(0, above)
-        if len(run) >= _SHORTEST_PLATEAU:
+    block: list[int] = []
+    for depth in sorted(energies, reverse=True):
+        if block and depth != block[0] - 1:
+            if found := _flat_run(energies, block, tolerance):
+                return found
+            block = []
+        block.insert(0, depth)
+    return _flat_run(energies, block, tolerance)
+
+
+def _flat_run(energies: Mapping[int, Sequence[float]], depths: Sequence[int], tolerance: float) -> list[int]:
+    """Return what is left of successive depths without those at either end that are no plateau."""
+    run = list(depths)
+    while len(run) >= _SHORTEST_PLATEAU:
+        outside = {}
+        for end in (run[0], run[-1]):
+            others = [energy for depth in run if depth != end for energy in energies[depth]]
+            middle = median(energies[end])
+            outside[end] = max(min(others) - middle, middle - max(others))
+        worst = max(outside, key=lambda end: outside[end])
+        if outside[worst] <= tolerance + _ROUNDING:
             return run
+        run.remove(worst)
     return []
 
 
-def _plateau_warnings(energies: Mapping[int, float], plateau: Sequence[int], tolerance: float) -> list[str]:
+def _plateau_warnings(energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float) -> list[str]:
     if not plateau:
         return [
             f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, agree "

@@ -15,9 +15,9 @@ _EXPLANATION = (
     "planes away, everything relaxed. The exchange energy is the total energy minus that of the pristine interface: "
     "negative when the exchange is downhill. Several pairs of atoms are exchanged at each depth, always the same of "
     "the alloy; the median and the range of their energies are given. The driving force is the median of all pairs on "
-    "the deepest plateau, successive planes whose medians differ by no more than pairs in one plane do; planes next "
-    "to the metal's free face do not count, since the atom feels the vacuum there. A driving force that is no larger "
-    "than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far from "
+    "the whole plateau, successive planes of which neither the first nor the last stands out from the others; planes "
+    "next to the metal's free face do not count, since the atom feels the vacuum there. A driving force that is no "
+    "larger than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far from "
     "any interface. Neither knows temperature: an atom of the element at the fraction x in the metal gains kT ln x "
     "from the entropy of mixing. All energies belong to one model of the interface: its terminations, strain and "
     "registry are told above."
@@ -177,8 +177,8 @@ def _part(document: InterdiffusionDoc, context: Context) -> Part:
         title=part_title(document, f"{document.element} in {document.system}, {document.termination}"),
         facts=(
             f"{document.element} leaves layer {document.initial_layer} of the alloy; the metal has "
-            f"{document.metal_layers} layers. Pristine interface {number(document.pristine_energy, 4)} eV; medians on "
-            f"a plateau differ by at most {number(document.plateau_tolerance, 3)} eV; {document.code}."
+            f"{document.metal_layers} layers. Pristine interface {number(document.pristine_energy, 4)} eV; "
+            f"{document.code}."
         ).replace("layer -", "layer −")
         + prescreen_facts(document),
         tables=[*_tables(document, name), *prescreen_tables(document, name)],

@@ -107,12 +107,11 @@ class InterdiffusionDoc(StudyDoc):
     pristine_energy: float = Field(description="Energy of the relaxed interface, eV per cell.")
     points: list[ExchangePoint] = Field(description="All exchanges, from the interface into the metal.")
     plateau: list[int] = Field(
-        description="Depths of the deepest plateau: successive ones whose median energies agree within "
-        "`plateau_tolerance`; empty: there is none."
+        description="Depths of the plateau: successive ones, as many as there are, of which the median at neither end "
+        "lies outside of the energies of the other pairs by more than `plateau_tolerance`; empty: there is none."
     )
     plateau_tolerance: float = Field(
-        description="Largest difference of the medians on a plateau, eV: what pairs at one depth differ by, or the "
-        "least that was asked for."
+        description="How far it may lie outside, eV; in older documents the largest difference on a plateau."
     )
     dilute: list[DiluteExchange] = Field(
         default_factory=list,

@@ -35,8 +35,7 @@ class InterdiffusionMaker(Maker):
     samples
         How many pairs of atoms are exchanged at each depth; median and range count.
     plateau_tolerance
-        Least tolerance of the plateau that the driving force is taken from, eV: its medians differ by no more, or by no
-        more than pairs at one depth do.
+        How far the median at either end of the plateau may lie outside of the energies of its other pairs, eV.
     there_and_back
         Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
         whether the interface has changed otherwise, and doubles the work.
