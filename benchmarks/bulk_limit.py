@@ -1,8 +1,9 @@
 """What the exchange of two atoms across an interface costs far from it, from bulks alone.
 
-    python benchmarks/bulk_limit.py Li3Mg7 Li Mg [--backend mlip]
+    python benchmarks/bulk_limit.py Li3Mg7 Li Mg [--backend mlip] [--out FILE]
 
-An atom of the alloy in the middle of the metal, plus an atom of the metal in its old place in the middle of the alloy:
+Interdiffusion studies compute it themselves (`dilute_limit`); this is the plain way, which they are checked against. An
+atom of the alloy in the middle of the metal, plus an atom of the metal in its old place in the middle of the alloy:
 an independent check of sign and size of `exchange_energy` on its plateau. At an interface the atom leaves the plane
 that touches the metal, so that the two agree in sign and order, not in the last digit. Prints one JSON line for each
 inequivalent site that the atom may leave.
@@ -10,6 +11,7 @@ inequivalent site that the atom may leave.
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 from pymatgen.core import Structure
@@ -34,6 +36,7 @@ def main() -> None:
     parser.add_argument("element", help="element that leaves the alloy")
     parser.add_argument("--backend", default="mlip", help="name or file of a backend")
     parser.add_argument("--width", type=float, default=10.0, help="least distance of an atom to its image, Å")
+    parser.add_argument("--out", type=Path, help="JSON file that the lines are added to")
     given = parser.parse_args()
     backend = load_backend(given.backend)
     relax_cell, relax, static = backend.relax(cell=True), backend.relax(), backend.static()
@@ -65,6 +68,9 @@ def main() -> None:
             "backend": backend.name,
         }
         print(json.dumps(row), flush=True)
+        if given.out:
+            known = json.loads(given.out.read_text()) if given.out.exists() else []
+            given.out.write_text(json.dumps([*known, row], indent=1) + "\n")
 
 
 if __name__ == "__main__":

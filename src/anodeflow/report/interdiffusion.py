@@ -17,9 +17,9 @@ _EXPLANATION = (
     "the alloy; the median and the range of their energies are given. The driving force is the median of all pairs on "
     "the whole plateau, successive planes of which neither the first nor the last stands out from the others; planes "
     "next to the metal's free face do not count, since the atom feels the vacuum there. A driving force that is no "
-    "larger than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far from "
-    "any interface. Neither knows temperature: an atom of the element at the fraction x in the metal gains kT ln x "
-    "from the entropy of mixing. All energies belong to one model of the interface: its terminations, strain and "
+    "larger than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far "
+    "from any interface. Neither knows temperature: an atom of the element at the fraction x in the metal gains kT ln "
+    "x from the entropy of mixing. All energies belong to one model of the interface: its terminations, strain and "
     "registry are told above."
 )
 _POINTS = [
