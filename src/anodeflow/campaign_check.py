@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from anodeflow.analysis.bader_programs import choose_program
+from anodeflow.backends.base import Backend
 from anodeflow.campaign_alloy_input import (
     ElectrochemistryStudy,
     InterdiffusionStudy,
@@ -36,11 +37,12 @@ class CampaignCheck:
         self.surfaces, self.interfaces = surfaces, interfaces
         self.backend, self.where = surfaces.backend, where
         self.problems: list[str] = []
+        self.absent: set[str] = set()
 
     def check(self, studies: Sequence[Study]) -> list[str]:
         """Return the sentences; none if the campaign can run."""
         systems, prescreen = self.surfaces.systems, self.surfaces.prescreen
-        self._attempt(("backend",), self.backend.check_available)
+        self._available(("backend",), self.backend)
         if prescreen is not None:
             self._attempt(("prescreen",), prescreen.check, self.backend)
         self._names("systems", [system.name for system in systems])
@@ -70,6 +72,18 @@ class CampaignCheck:
         except (InputError, BackendUnavailableError) as error:
             self._tell(str(error), *location)
             return None
+
+    def _available(self, location: tuple[Any, ...], backend: Backend) -> None:
+        """Note that a backend does not work here, once: what it cannot say of elements then is no news."""
+        before = len(self.problems)
+        self._attempt(location, backend.check_available)
+        if len(self.problems) > before:
+            self.absent.add(backend.name)
+
+    def _knows(self, location: tuple[Any, ...], backend: Backend, elements: set[str]) -> None:
+        """Note elements that a backend does not know, if it works here."""
+        if backend.name not in self.absent:
+            self._attempt(location, backend.check_elements, elements)
 
     def _tell(self, problem: str, *location: Any) -> None:
         self.problems.append(f"{self.where(*location)}: {problem}")
@@ -105,7 +119,7 @@ class CampaignCheck:
         surfaces = self._attempt(here, self.surfaces.terminations, system) or []
         backend = surfaces[0].backend if surfaces else self.backend
         elements = {site.specie.symbol for crystal in crystals for site in crystal}
-        self._attempt((*here, "structure"), backend.check_elements, elements)
+        self._knows((*here, "structure"), backend, elements)
         self._potential_knows((*here, "structure"), elements)
         if "spin" in backend.capabilities:
             for crystal in crystals:
@@ -122,7 +136,7 @@ class CampaignCheck:
             structure = self._attempt((*here, key), self.surfaces.structure, getattr(system, key))
             if structure is not None:
                 elements = {site.specie.symbol for site in structure}
-                self._attempt((*here, key), self.backend.check_elements, elements)
+                self._knows((*here, key), self.backend, elements)
                 self._potential_knows((*here, key), elements)
                 self._not_magnetic((*here, key), elements)
         if len(self.problems) > before:
@@ -151,7 +165,7 @@ class CampaignCheck:
             for place, wanted in enumerate(study.systems):
                 if wanted not in known:
                     self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "systems", place)
-        self._attempt(here, self.backend.check_elements, {study.adsorbate})
+        self._knows(here, self.backend, {study.adsorbate})
         self._potential_knows(here, {study.adsorbate})
         metal = self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate)
         if metal is None:
@@ -210,8 +224,9 @@ class CampaignCheck:
         rank = self._attempt((*here, "rank_with"), ranking_backend, study, self.backend)
         elements = {element.symbol for element in Composition(study.composition).elements}
         for backend in [self.backend] if rank is None or rank is self.backend else [self.backend, rank]:
-            self._attempt((*here, "composition"), backend.check_elements, elements)
-            self._attempt((*here, "rank_with"), backend.check_available)
+            if backend.name not in self.absent:
+                self._available((*here, "rank_with"), backend)
+            self._knows((*here, "composition"), backend, elements)
         self._not_magnetic((*here, "composition"), elements)
         self._attempt((*here, "composition"), enumerated, study, self.surfaces)
 

@@ -69,8 +69,11 @@ class CampaignPrescreen:
 
     def check_elements(self, elements: set[str]) -> None:
         """Raise InputError for an element that it does not know; nothing where it does not work here at all."""
-        if self.backend.availability().works:
-            self.backend.check_elements(elements)
+        try:
+            self.backend.check_available()
+        except InputError:  # told of by check
+            return
+        self.backend.check_elements(elements)
 
     def same_as(self, backend: Backend) -> bool:
         """Whether both compute the same, whatever their names."""

@@ -35,6 +35,7 @@ from pymatgen.core import Lattice, Structure
 
 from anodeflow.density import DensityGrid
 from anodeflow.errors import BackendUnavailableError, CalculationError
+from anodeflow.install import install_command
 
 VACUUM = 1e-4
 """Density below which there is vacuum, e/Å³.
@@ -102,8 +103,8 @@ def choose_program(program: BaderProgram | None = None) -> BaderProgram:
             "the Henkelman group's Bader program is not on the PATH: put its executable, bader, there, or use baderkit."
         )
     raise BackendUnavailableError(
-        "the Bader analysis finds no program: pip install 'anodeflow[charge]' (BaderKit), or put the Henkelman group's "
-        "bader on the PATH."
+        f"the Bader analysis finds no program: install BaderKit ({install_command('charge')}), or put the Henkelman "
+        "group's bader on the PATH."
     )
 
 

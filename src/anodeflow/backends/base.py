@@ -4,9 +4,17 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from anodeflow.address import content_hash
 from anodeflow.backends.folder import CalculationFolder
@@ -57,6 +65,24 @@ class NebSettings(BaseModel):
     max_displacement: float = Field(default=0.2, gt=0, description="Longest step of one atom, Å.")
 
 
+class CodeSettings(BaseModel):
+    """Settings of a code that takes keywords of its own (`extra`) besides those that have a name here.
+
+    Empty, `extra` is in no dump, so that addresses and uuids are those of before there was one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Keywords of the code itself, hashed; not those that another setting or the task decides.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_empty_extra(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key != "extra" or value}
+
+
 class Backend(BaseModel, ABC):
     """A code with its settings: what a file in configs/backends describes.
 
@@ -69,6 +95,8 @@ class Backend(BaseModel, ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
     atom_reference_reliable: ClassVar[bool] = True
     """False where isolated atoms are out of the code's reach (machine-learned potentials)."""
+    is_potential: ClassVar[bool] = False
+    """Whether it is a machine-learned potential: seconds where DFT takes hours, so a queue has a worker for it."""
     revision: ClassVar[int] = 1
     """Raised when the class makes other numbers of the same settings: earlier results are then not found again."""
     sampling_settings: ClassVar[frozenset[str]] = frozenset()
@@ -118,6 +146,10 @@ class Backend(BaseModel, ABC):
         found = self.availability()
         if not found.works:
             raise BackendUnavailableError(f"backend {self.name}: {found.detail}; {found.remedy}.")
+
+    def resolved(self, folder: Path) -> Self:
+        """Return the backend with the files that it names sought in `folder`, that of the backend file."""
+        return self
 
     def with_settings(self, changes: dict[str, Any]) -> Self:
         """Return the backend with some of its settings changed, under the same name.

@@ -29,8 +29,11 @@ from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.kpoints import fixed_atoms, has_spin, irreducible_kpoints, is_slab, kpoint_grid
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError, InterruptedCalculationError
+from anodeflow.install import install_command, pip
 
-_INSTALL = "install it with pip install 'anodeflow[gpaw]' (a C++ compiler is needed; see `make setup`)"
+_INSTALL = (
+    f"install it with {install_command('gpaw')} (a C++ compiler is needed), or by make setup in a source checkout"
+)
 
 
 _ITERATION = re.compile(r"\W*iter: *(\d+)")
@@ -117,7 +120,7 @@ class GpawBackend(Backend):
         if find_spec("gpaw") is None or find_spec("_gpaw") is None:
             return Availability(False, "", "GPAW is not installed", _INSTALL)
         if find_spec("gpaw_data") is None and "GPAW_SETUP_PATH" not in os.environ:
-            return Availability(False, version("gpaw"), "GPAW has no PAW datasets", "pip install gpaw-data")
+            return Availability(False, version("gpaw"), "GPAW has no PAW datasets", f"{pip()} gpaw-data")
         try:
             import _gpaw  # noqa: F401
         except ImportError as error:

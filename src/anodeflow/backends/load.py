@@ -83,7 +83,7 @@ def load_backend(name_or_path: str | Path) -> Backend:
     code = file.content.get("code")
     if code not in codes():
         raise InputError(f"{file.where('code')}: code is {code!r}; it must be one of {', '.join(sorted(codes()))}.")
-    return file.validate(backend_class(code), name=path.stem)
+    return file.validate(backend_class(code), name=path.stem).resolved(path.absolute().parent)
 
 
 def available() -> dict[str, Availability]:

@@ -1,19 +1,21 @@
 """Machine-learned interatomic potentials through atomate2.forcefields."""
 
+import contextlib
+import difflib
+import json
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from anodeflow.backends.base import Availability
+from anodeflow.backends.force_fields import FORCE_FIELDS, Package, force_field, known_elements, provider
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.errors import InputError
-
-# Package whose version decides the numbers, by atomate2's name of the force field.
-_PACKAGES = {"SevenNet": "sevenn", "CHGNet": "chgnet", "MACE_MP_0": "mace-torch", "MatterSim": "mattersim"}
+from anodeflow.backends.model_files import beside, files_hash, looks_like_file, model_files, without_folders
+from anodeflow.errors import BackendUnavailableError, InputError
 
 
 class MlipSettings(BaseModel):
@@ -23,37 +25,111 @@ class MlipSettings(BaseModel):
 
     force_field_name: str = Field(default="SevenNet", description="Name in atomate2.forcefields (MLFF).")
     calculator_kwargs: dict[str, Any] = Field(
-        default_factory=lambda: {"model": "7net-l3i5"}, description="Arguments of its ASE calculator."
+        default_factory=lambda: {"model": "7net-l3i5"},
+        description="Arguments of its ASE calculator; a model file is sought beside the backend file.",
     )
+
+    @field_validator("force_field_name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            force_field(name)
+        except KeyError:
+            close = difflib.get_close_matches(name, FORCE_FIELDS, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ValueError(f"atomate2 has no such force field; there is {', '.join(FORCE_FIELDS)}{hint}") from None
+        return name
 
 
 class MlipBackend(InProcessBackend):
     """A universal potential: seconds instead of hours, good for ranking, poor for isolated atoms."""
 
     atom_reference_reliable: ClassVar[bool] = False
+    is_potential: ClassVar[bool] = True
 
     code: Literal["mlip"] = "mlip"
     settings: MlipSettings = Field(default_factory=MlipSettings)
 
     @classmethod
     def availability(cls) -> Availability:
-        """SevenNet, whose wheel holds its weights, is the potential that must be there."""
-        if find_spec("sevenn") is None:
-            return Availability(False, "", "SevenNet is not installed", "install it with pip install 'anodeflow[mlip]'")
-        return Availability(True, version("sevenn"), "SevenNet, weights in its wheel")
+        """Say which potentials are installed; :meth:`check_available` asks for the one that a backend file names."""
+        found = {}
+        for name in ("SevenNet", "CHGNet", *FORCE_FIELDS):
+            package = provider(name)
+            if package.installed and package.version not in found.values():
+                found[name] = package.version
+        if not found:
+            missing = provider("SevenNet")
+            return Availability(False, "", "no machine-learned potential is installed", missing.remedy)
+        return Availability(
+            True, next(iter(found.values())), ", ".join(f"{name} ({version})" for name, version in found.items())
+        )
+
+    @property
+    def package(self) -> Package:
+        """The package that provides the potential."""
+        return provider(self.settings.force_field_name)
 
     def version(self) -> str:
-        """Return name and version of the potential's package."""
-        package = _PACKAGES.get(self.settings.force_field_name, self.settings.force_field_name.lower())
+        """Return name and version of the potential's package, and the hash of its model file if it names one."""
+        files = model_files(self.settings.calculator_kwargs)
+        content = files_hash(files, f"backend {self.name}")
+        return f"{self.package.version}, model {content}" if content else self.package.version
+
+    def all_settings(self) -> dict[str, Any]:
+        """Return the settings that decide a result; a model file is named without its folder (:meth:`version`)."""
+        settings = super().all_settings()
+        return settings | {"calculator_kwargs": without_folders(settings["calculator_kwargs"])}
+
+    def resolved(self, folder: Path) -> Self:
+        """Return the backend with model files sought in `folder`, that of the backend file."""
+        found = beside(self.settings.calculator_kwargs, folder)
+        if found == self.settings.calculator_kwargs:
+            return self
+        return self.model_copy(
+            update={"settings": self.settings.model_copy(update={"calculator_kwargs": found})},
+        )
+
+    def check_available(self) -> None:
+        """Raise an InputError if the potential is not installed, does not take the arguments, or cannot be loaded."""
+        self._loaded()
+
+    def _check_installed(self) -> None:
+        package, name = self.package, self.settings.force_field_name
+        if not package.installed:
+            raise BackendUnavailableError(
+                f"backend {self.name}: {name} needs the package {package.distribution}, which is not installed: "
+                f"install it with {package.remedy}."
+            )
+        self._check_arguments(package)
+
+    def _check_arguments(self, package: Package) -> None:
+        given = self.settings.calculator_kwargs
         try:
-            return f"{package} {version(package)}"
-        except PackageNotFoundError:
-            return package
+            known = package.arguments()
+        except Exception as error:  # whatever a package raises that does not fit this Python
+            raise BackendUnavailableError(
+                f"backend {self.name}: {package.version} cannot be imported ({_line(error)}): install it anew "
+                f"({package.remedy})."
+            ) from error
+        for key, value in given.items():
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}."
+                raise InputError(
+                    f"backend {self.name}: the calculator of {self.settings.force_field_name} takes no argument "
+                    f"{key!r} (calculator_kwargs): {hint}"
+                )
+            if isinstance(value, str) and not looks_like_file(value) and Path(value).is_file():
+                raise InputError(
+                    f"backend {self.name}: {key} {value!r} is the name of a model, and there is a file of this name in "
+                    f"the working folder, which would be taken instead: write ./{value} for the file, or rename it."
+                )
 
     def check_elements(self, elements: Iterable[str]) -> None:
-        """Raise InputError for an element that the potential was not trained on (SevenNet tells)."""
-        known = getattr(self.calculator(), "type_map", None)
-        if not known:
+        """Raise InputError for an element that the potential was not trained on, as far as it tells."""
+        known = known_elements(self._loaded())
+        if known is None:
             return
         from ase.data import atomic_numbers
 
@@ -69,24 +145,36 @@ class MlipBackend(InProcessBackend):
         from copy import copy
 
         # Each image of a path wants a calculator of its own, with its own results; the model they share.
-        return copy(self._loaded())
+        own = copy(self._loaded())
+        own.results, own.atoms = {}, None
+        return own
 
     def _loaded(self) -> Any:
-        import json
+        settings = self.settings
+        name = force_field(settings.force_field_name)
+        arguments = dict(self.package.defaults) | settings.calculator_kwargs
+        self._check_installed()
+        version = self.version()  # says if its model file is not there
+        try:
+            return _load(name, json.dumps(arguments, sort_keys=True), version)
+        except Exception as error:  # whatever a potential's package raises
+            raise InputError(
+                f"backend {self.name}: {settings.force_field_name} with {settings.calculator_kwargs} cannot be "
+                f"loaded: {_line(error)}."
+            ) from error
 
-        return _load(self.settings.force_field_name, json.dumps(self.settings.calculator_kwargs, sort_keys=True))
+
+def _line(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return words[:300] or type(error).__name__
 
 
-@lru_cache(maxsize=2)
-def _load(force_field_name: str, kwargs: str) -> Any:
-    import json
-
+@lru_cache(maxsize=4)  # a prescreen, a backend, the ranking of orderings
+def _load(name: str, arguments: str, version: str) -> Any:
+    """Load a potential; `version` is there so that a model file that has changed is loaded again."""
     from atomate2.forcefields.utils import ase_calculator
 
-    try:
-        calculator = ase_calculator(force_field_name, **json.loads(kwargs))
-    except (ValueError, KeyError, FileNotFoundError) as error:
-        raise InputError(f"force field {force_field_name} with {kwargs} cannot be loaded: {error}.") from error
-    if calculator is None:
-        raise InputError(f"atomate2 knows no force field {force_field_name}: see atomate2.forcefields.MLFF.")
-    return calculator
+    # Some say on the output where they run: that is for results.
+    with contextlib.redirect_stdout(sys.stderr):
+        return ase_calculator(name, **json.loads(arguments))

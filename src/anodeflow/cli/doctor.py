@@ -18,6 +18,7 @@ import typer
 
 from anodeflow.cli import app
 from anodeflow.errors import AnodeflowError
+from anodeflow.install import install_command, pip
 
 _PATIENCE = 120  # s that one trial may take
 _OTHERS = (
@@ -102,19 +103,19 @@ def _checks() -> list[Check]:
                 (
                     "GPAW",
                     _gpaw,
-                    "make setup in a source checkout, or pip install 'anodeflow[gpaw]' (needs a C++ compiler)",
+                    f"make setup in a source checkout, or {install_command('gpaw')} (needs a C++ compiler)",
                 ),
-                ("SevenNet", _imports("sevenn", "sevenn.calculator"), "pip install 'anodeflow[mlip]'"),
+                ("SevenNet", _imports("sevenn", "sevenn.calculator"), install_command("mlip")),
                 (
                     "report",
                     _imports("matplotlib", "matplotlib.pyplot", "jinja2", "plotly.graph_objects", "skimage.measure"),
-                    "pip install 'anodeflow[report]'",
+                    install_command("report"),
                 ),
-                ("Bader", _imports("baderkit", "baderkit"), "pip install 'anodeflow[charge]'"),
+                ("Bader", _imports("baderkit", "baderkit"), install_command("charge")),
                 (
                     "jobflow-remote",
                     _imports("jobflow-remote", "jobflow_remote"),
-                    "pip install 'anodeflow[remote]'",
+                    install_command("remote"),
                 ),
             )
         ]
@@ -170,7 +171,7 @@ def _gpaw() -> Check:
         ]
     )
     if not elements:
-        return Check("GPAW", False, detail, "pip install gpaw-data, or set GPAW_SETUP_PATH")
+        return Check("GPAW", False, detail, f"{pip()} gpaw-data, or set GPAW_SETUP_PATH")
     if not found["mpi"] or not shutil.which("mpiexec"):
         what = "no mpiexec" if found["mpi"] else "no MPI"
         return Check("GPAW", True, f"{detail}, {what}: one core", _LIBRARIES)

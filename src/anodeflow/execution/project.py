@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.database.store import open_store
 from anodeflow.errors import DatabaseError, InputError
+from anodeflow.install import install_command
 from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from jobflow_remote.config.base import Project, WorkerBase
     from jobflow_remote.jobs.jobcontroller import JobController
 
-_INSTALL = "jobflow-remote is not installed: pip install 'anodeflow[remote]'."
+_INSTALL = f"jobflow-remote is not installed: {install_command('remote')}."
 
 
 @dataclass(frozen=True)

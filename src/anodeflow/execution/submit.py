@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.backends.load import backend_class
 from anodeflow.backends.placement import Resources
 from anodeflow.errors import InputError
 from anodeflow.execution.placement import placed_flow, scheduler_resources
@@ -83,12 +84,12 @@ def submit_flow(remote: Remote, flow: "Flow", note: Submission, again: bool = Fa
     """Put a flow into the queue as its note says; return the note with the flow's uuid and number of jobs."""
     from jobflow_remote import submit_flow as hand_over
 
-    workers = {"": note.worker, "mlip": note.mlip_worker or note.worker}
-    for name in workers.values():
+    for name in filter(None, (note.worker, note.mlip_worker)):
         remote.worker(name)
 
     def place(recipe: dict[str, Any]) -> dict[str, Any]:
-        name = workers.get(recipe["code"], note.worker)
+        potential = backend_class(recipe["code"]).is_potential
+        name = note.mlip_worker if potential and note.mlip_worker else note.worker
         placement: dict[str, Any] = {"worker": name}
         if recipe.get("resources"):
             resources = Resources.model_validate(recipe["resources"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import anodeflow
 from anodeflow.errors import InputError
+from anodeflow.install import install_command
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies
 from anodeflow.report.page import Picture, Section, Table, plain
@@ -159,7 +160,7 @@ def _require(*packages: str) -> None:
         try:
             import_module(package)
         except ImportError as error:
-            raise InputError(f"reports need {package}: pip install 'anodeflow[report]'.") from error
+            raise InputError(f"reports need {package}: {install_command('report')}.") from error
 
 
 def _references(documents: list[StudyDoc]) -> list[Reference]:

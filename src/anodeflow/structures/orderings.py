@@ -17,6 +17,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.constants import Avogadro
 
 from anodeflow.errors import InputError
+from anodeflow.install import install_command
 from anodeflow.structures.host import HostLattice, HostName
 from anodeflow.structures.standard_cell import standard_cell
 
@@ -182,7 +183,7 @@ def require_icet() -> None:
     try:
         import icet  # noqa: F401
     except ImportError as error:
-        raise InputError("orderings need icet: pip install 'anodeflow[orderings]'.") from error
+        raise InputError(f"orderings need icet: {install_command('orderings')}.") from error
 
 
 def _enumerate(composition: Composition, host: HostName, sizes: Sequence[int], volume: float) -> Any:
