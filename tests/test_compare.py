@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from factories import adsorbed_site, adsorption_document
@@ -79,3 +80,17 @@ def test_what_cannot_be_compared_is_said(campaign, anodeflow, arguments, words):
     outcome = anodeflow("compare", *arguments)
     assert outcome.status == 2
     assert words in outcome.err
+
+
+def test_published_results_are_compared_from_their_file(anodeflow):
+    file = Path(__file__).parents[1] / "docs" / "results" / "cross-code.json.gz"
+    entries = json.loads(anodeflow("compare", "--results", file, "--format", "json").out)
+    assert {tuple(entry["values"]) for entry in entries} == {("cross-code-gpaw", "cross-code-cp2k")}
+    first = next(entry for entry in entries if entry["property"] == "binding_energy")
+    values = first["values"]
+    assert first["differences"]["cross-code-cp2k"] == values["cross-code-cp2k"] - values["cross-code-gpaw"]
+    named = anodeflow("compare", "cross-code", "--results", file, "--format", "csv")
+    assert named.out.count("\n") == len(entries) + 1
+    other = anodeflow("compare", "other", "--results", file)
+    assert (other.status, "no result of a campaign 'other': there is cross-code" in other.err) == (2, True)
+    assert "name a campaign" in anodeflow("compare").err

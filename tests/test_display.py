@@ -56,5 +56,45 @@ def test_terminal_gets_a_table_with_what_is_to_come():
     text = shown(out)
     assert "found finished" in text
     assert "slab" in text
-    assert "ionic step 2, SCF 7" in text
+    assert "ionic step 2, next: SCF 7" in text
     assert "1 of 3 calculations done" in text
+
+
+def test_a_line_shows_the_cycles_of_its_own_step():
+    out = console(terminal=False)
+    with RunDisplay(["bulk"], out) as show:
+        show(Progress("bulk", "1", "running", ionic_step=1, scf_cycles=10, scf_iteration=1, energy=-1.5))
+    assert "ionic step 1, SCF 10, E = -1.5000 eV, next: SCF 1" in shown(out)
+
+
+def test_calculations_are_counted_as_they_begin():
+    """Not as they stand in the plan: sites and hops are computed in another order."""
+    out = console(terminal=False)
+    with RunDisplay(["bulk", "slab", "site"], out) as show:
+        show(Progress("site", "3", "finished"))
+        show(Progress("bulk", "1", "finished"))
+        show(Progress("site", "3", "finished"))
+    heads = [line.split(" ")[0] + line[line.index(";") :] for line in shown(out).splitlines()]
+    assert heads == ["[1/3]; 1 done)", "[2/3]; 2 done)"]
+
+
+def test_watcher_does_not_take_the_last_cycle_of_a_step_for_one_of_the_next(tmp_path):
+    from pymatgen.core import Lattice, Structure
+
+    from anodeflow.backends.external import StepWatcher
+    from anodeflow.backends.folder import CalculationFolder
+    from anodeflow.backends.request import Request
+    from anodeflow.backends.steps import append_step
+
+    folder = CalculationFolder(tmp_path)
+    iteration, told = [None], []
+    request = Request("relax", Structure(Lattice.cubic(3), ["Li"], [[0, 0, 0]]))
+    watch = StepWatcher(request, folder, lambda state, **fields: told.append(fields), lambda: iteration[0])
+    step = {"energy": -1.0, "free_forces": [[0.0, 0.0, 0.1]], "positions": [[0.0, 0.0, 0.0]]}
+    for now, recorded in ((9, 0), (10, 1), (10, 0), (1, 0), (2, 0)):
+        iteration[0] = now
+        for _ in range(recorded):
+            append_step(folder.steps_file, step | {"scf_cycles": 10})
+        watch()
+    seen = [(fields["ionic_step"], fields["scf_cycles"], fields["scf_iteration"]) for fields in told]
+    assert seen == [(0, None, 9), (1, 10, None), (1, 10, 1), (1, 10, 2)]

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from jobflow import Maker
-from monty.json import MontyDecoder, MontyEncoder
-from pydantic import ValidationError
+from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.driver import largest_force
+from anodeflow.backends.finished import finished_document
 from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.guide import prepare_hessian
 from anodeflow.backends.placement import placed_job
@@ -128,13 +128,15 @@ def compute(backend: Backend, request: Request, label: str, kind: type[Document]
     def tell(state: State, **fields: Any) -> None:
         report(Progress(label, address, state, elapsed=time.monotonic() - began, **fields))
 
-    document = _finished(folder, kind)
+    document = finished_document(folder, request, kind)
     if document is None:
         backend.check_available()
         backend.check_elements({site.specie.symbol for site in request.structure})
         with folder.locked(on_wait=lambda: tell("waiting")) as lock:
-            document = _finished(folder, kind)
+            document = finished_document(folder, request, kind)
             if document is None:
+                if damage := folder.cut_damage():
+                    tell("running", message=damage)
                 earlier = len(folder.steps())
                 tell("resumed" if earlier else "started", ionic_step=earlier)
                 if not earlier:
@@ -156,26 +158,6 @@ def compute(backend: Backend, request: Request, label: str, kind: type[Document]
 
 def _numbers(document: CalculationDoc) -> dict[str, Any]:
     return {"ionic_step": document.ionic_steps, "energy": document.energy, "max_force": document.max_force}
-
-
-def _finished(folder: CalculationFolder, kind: type[Document]) -> Document | None:
-    """Return the stored document; none if there is none, if it is damaged, if its density is gone, or if it did not
-    converge.
-
-    A calculation that ran out of steps is not an end: asked for again, it goes on.
-    """
-    stored = folder.read(folder.document)
-    if stored is None:
-        return None
-    try:
-        document = kind.model_validate(MontyDecoder().process_decoded(stored))
-    except (ValidationError, ValueError, KeyError):
-        return None
-    for file in (document.density_file, document.coarse_density_file):
-        if file is not None and not (folder.path / file).is_file():
-            return None
-    # The folder may have been moved with its ANODEFLOW_HOME.
-    return document.model_copy(update={"directory": os.fspath(folder.path)}) if document.converged else None
 
 
 def calculation_document(

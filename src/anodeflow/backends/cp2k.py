@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
 from pymatgen.core import Structure
 
-from anodeflow.backends.base import Availability, Capability
+from anodeflow.backends.base import Availability, Capability, CodeSettings
 from anodeflow.backends.cp2k_data import (
     INSTALL,
     PROGRAMS,
@@ -17,6 +17,7 @@ from anodeflow.backends.cp2k_data import (
     program_version,
     valence_electrons,
 )
+from anodeflow.backends.cp2k_extra import checked
 from anodeflow.backends.cp2k_input import abort_reason, input_text, results, scf_cycles
 from anodeflow.backends.external import ParallelSettings
 from anodeflow.backends.external_code import ExternalCode, Job, Remedy
@@ -26,13 +27,11 @@ from anodeflow.errors import BackendUnavailableError, InputError
 _CHARGE_IN_VACUUM = "Dipole correction needs more vacuum"
 
 
-class Cp2kSettings(BaseModel):
+class Cp2kSettings(CodeSettings):
     """What decides CP2K's numbers. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     functional: Literal["LDA", "PBE", "BLYP"] = Field(default="PBE", description="Exchange-correlation.")
     basis_set: str = Field(default="DZVP-MOLOPT-SR-GTH", description="Basis set of every element.")
@@ -79,6 +78,11 @@ class Cp2kSettings(BaseModel):
         json_schema_extra={"finer": "smaller", "unit": ""},
     )
     max_scf_cycles: int = Field(default=60, ge=1, description="SCF cycles before a remedy is tried.")
+
+    @field_validator("extra")
+    @classmethod
+    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        return checked(extra)
 
     def basis_set_of(self, element: str) -> str:
         """Return the name of an element's basis set."""

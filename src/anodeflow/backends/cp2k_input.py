@@ -7,6 +7,7 @@ import numpy as np
 from ase.calculators.cp2k import InputSection
 from ase.units import Bohr, GPa, Hartree, Rydberg, kB
 
+from anodeflow.backends import cp2k_extra
 from anodeflow.backends.kpoints import has_spin, is_slab, kpoint_grid, middle_of_vacuum, time_reversal_kpoints
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def input_text(job: "Job", settings: "Cp2kSettings", electrons: dict[str, int | 
         add("FORCE_EVAL/DFT/KPOINTS", "SCHEME GENERAL", "UNITS B_VECTOR", "SYMMETRY F", "PARALLEL_GROUP_SIZE -1")
         add("FORCE_EVAL/DFT/KPOINTS", *(f"KPOINT {x:.12f} {y:.12f} {z:.12f} {w}" for x, y, z, w in points))
     _add_atoms(add, root, job, settings, isolated)
+    cp2k_extra.add_to(root, settings.extra)
     return "\n".join(root.write()) + "\n"
 
 
@@ -107,7 +109,8 @@ def _add_scf(
         # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
         moment = float(np.sum(job.structure.site_properties["magmom"]))
         add(f"{path}/SMEAR", f"FIXED_MAGNETIC_MOMENT {moment:.6f}")
-    mixing = {"METHOD": "BROYDEN_MIXING", "ALPHA": 0.3, "NBUFFER": 8} | job.changes
+    own = cp2k_extra.mixing(settings.extra)
+    mixing = {"METHOD": "BROYDEN_MIXING", "ALPHA": 0.3, "NBUFFER": 8} | own | job.changes
     add(f"{path}/MIXING", "_SECTION_PARAMETERS_ ON", *(f"{key} {value}" for key, value in mixing.items()))
     add(f"{path}/PRINT/RESTART", "_SECTION_PARAMETERS_ ON", "BACKUP_COPIES 0")
     add(f"{path}/PRINT/RESTART/EACH", "QS_SCF 0")

@@ -19,6 +19,7 @@ from ase.optimize import BFGS
 
 from anodeflow.backends.folder import append_step, read_steps
 from anodeflow.backends.hessian import first_hessian
+from anodeflow.backends.steps import check_finite
 
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
 _STIFFEST = 100  # times the initial curvature: no bond is so stiff
@@ -106,6 +107,7 @@ def run_task(
         nonlocal began
         step = describe(atoms, with_stress) | extra()
         step |= {"attempt": attempt, "seconds": time.monotonic() - began}
+        check_finite(step)  # on all ranks
         began = time.monotonic()
         if writes:
             append_step(steps_file, step)

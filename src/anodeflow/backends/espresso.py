@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
 
-from anodeflow.backends.base import Availability, Capability
+from anodeflow.backends.base import Availability, Capability, CodeSettings
+from anodeflow.backends.espresso_extra import checked
 from anodeflow.backends.espresso_input import error_reason, input_text, results, scf_cycles
 from anodeflow.backends.external import ParallelSettings
 from anodeflow.backends.external_code import ExternalCode, Job, Remedy
@@ -22,13 +23,11 @@ from anodeflow.errors import BackendUnavailableError, InputError
 INSTALL = "apt-get install --no-install-recommends quantum-espresso, or name the program in the backend file (parallel)"
 
 
-class EspressoSettings(BaseModel):
+class EspressoSettings(CodeSettings):
     """What decides the numbers of pw.x. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pseudopotential_folder: Path = Field(
         description="Folder of the pseudopotentials; not hashed: what the files hold is."
@@ -69,6 +68,11 @@ class EspressoSettings(BaseModel):
     )
     max_scf_cycles: int = Field(default=100, ge=1, description="SCF cycles before a remedy is tried.")
 
+    @field_validator("extra")
+    @classmethod
+    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        return checked(extra)
+
 
 class EspressoParallel(ParallelSettings):
     """How pw.x is started; it does not change the numbers, so it is not hashed."""
@@ -105,6 +109,14 @@ class EspressoBackend(ExternalCode):
         if not version:
             return Availability(False, "", f"{path} does not tell its version", INSTALL)
         return Availability(True, version, path)
+
+    def resolved(self, folder: Path) -> Self:
+        """Return the backend with its pseudopotentials sought in a folder beside the backend file, if there is one."""
+        given = self.settings.pseudopotential_folder.expanduser()
+        if given.is_absolute() or not (folder / given).is_dir():
+            return self
+        settings = self.settings.model_copy(update={"pseudopotential_folder": folder / given})
+        return self.model_copy(update={"settings": settings})
 
     def check_program(self) -> None:
         """Raise BackendUnavailableError if pw.x cannot be found."""

@@ -49,7 +49,8 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
         "electron_maxstep": job.max_scf_cycles,
         "mixing_beta": 0.7,
         "startingpot": "file" if job.warm else "atomic",
-    } | changes
+    }
+    electrons |= settings.extra.get("electrons", {}) | changes
     control: dict[str, Any] = {
         "calculation": "scf",
         "prefix": job.name,
@@ -89,6 +90,8 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
             "eopreg": _DIPOLE_WIDTH,
             "emaxpos": (middle_of_vacuum(atoms) - _DIPOLE_WIDTH / 2) % 1.0,
         }
+    control |= settings.extra.get("control", {})
+    system |= settings.extra.get("system", {})
     stream = io.StringIO()
     write(
         stream,

@@ -164,22 +164,32 @@ class StepWatcher:
     ) -> None:
         self.request, self.folder, self.tell, self.iteration = request, folder, tell, iteration
         self.last: tuple[int, int | None] | None = None
+        self.recorded, self.stale = len(folder.steps()), iteration()
 
     def __call__(self) -> None:
         """Look, and tell what is new."""
         steps = self.folder.steps()
-        now = (len(steps), self.iteration())
+        iteration = self.iteration()
+        if len(steps) != self.recorded:
+            self.recorded, self.stale = len(steps), iteration
+        if iteration == self.stale:  # the log still ends with the step before
+            iteration = None
+        else:
+            self.stale = None
+        now = (len(steps), iteration)
         if now == self.last:
             return
         self.last = now
         step = steps[-1] if steps else None
         if step and self.request.task == "neb":
-            self.tell("running", scf_iteration=now[1], **band_progress(steps, self.request))
+            band = band_progress(steps, self.request)
+            self.tell("running", scf_iteration=iteration, scf_cycles=step.get("scf_cycles"), **band)
         else:
             self.tell(
                 "running",
                 ionic_step=len(steps),
-                scf_iteration=now[1],
+                scf_iteration=iteration,
+                scf_cycles=step and step.get("scf_cycles"),
                 energy=step and step["energy"],
                 max_force=step and largest_force(step["free_forces"]),
             )

@@ -6,7 +6,8 @@
     calculation.json the finished CalculationDoc
     lock             held (flock) by whoever computes here
 
-An interrupted calculation has steps but no outcome; it goes on from its last whole line.
+An interrupted calculation has steps but no outcome; it goes on from its last whole line
+(:mod:`anodeflow.backends.steps`).
 """
 
 import fcntl
@@ -16,6 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from anodeflow.backends.steps import append_step, cut_damage, read_steps
+
+__all__ = ["CalculationFolder", "append_step", "read_steps", "write_atomically"]
 
 
 class CalculationFolder:
@@ -57,8 +62,12 @@ class CalculationFolder:
             yield file
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return the evaluated geometries so far; a line cut short by a kill is left out."""
+        """Return the evaluated geometries so far, up to a line that is cut short by a kill or damaged."""
         return read_steps(self.steps_file)
+
+    def cut_damage(self) -> str:
+        """Cut off a damaged record where the damage begins; return what was done, nothing if it is whole."""
+        return cut_damage(self.steps_file)
 
     def read(self, file: Path) -> dict[str, Any] | None:
         """Return the JSON of one of the files; none if it is missing or damaged."""
@@ -81,34 +90,3 @@ def write_atomically(file: Path, content: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(file)
-
-
-def read_steps(file: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a steps file as dictionaries.
-
-    Raises nothing for a damaged last line: it is what a kill leaves behind.
-    """
-    steps: list[dict[str, Any]] = []
-    try:
-        lines = file.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return steps
-    for line in lines:
-        try:
-            steps.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return steps
-
-
-def append_step(file: Path, step: dict[str, Any]) -> None:
-    """Append one evaluated geometry and flush it to the disk; a half line before it is cut off first."""
-    with file.open("a+b") as stream:
-        stream.seek(0)
-        content = stream.read()
-        if content and not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
-        stream.seek(0, os.SEEK_END)
-        stream.write(json.dumps(step).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.base import Availability, Backend, Capability
+from anodeflow.backends.base import Availability, Backend, Capability, CodeSettings
 from anodeflow.backends.calculation import COARSE_DENSITY_FILE, DENSITY_FILE
 from anodeflow.backends.external import (
     ParallelSettings,
@@ -26,6 +26,7 @@ from anodeflow.backends.external import (
     tail,
 )
 from anodeflow.backends.folder import CalculationFolder
+from anodeflow.backends.gpaw_extra import checked, with_extra
 from anodeflow.backends.kpoints import fixed_atoms, has_spin, irreducible_kpoints, is_slab, kpoint_grid
 from anodeflow.backends.request import Request
 from anodeflow.errors import CalculationError, InputError, InterruptedCalculationError
@@ -41,13 +42,11 @@ _LATER_CRITERIA = ("eigenstate_tolerance", "total_energy_tolerance")
 _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
 
 
-class GpawSettings(BaseModel):
+class GpawSettings(CodeSettings):
     """What decides GPAW's numbers. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     functional: Literal["LDA", "PBE", "RPBE", "revPBE"] = Field(default="PBE", description="Exchange-correlation.")
     cutoff: float = Field(
@@ -98,6 +97,11 @@ class GpawSettings(BaseModel):
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
     max_scf_cycles: int = Field(default=150, ge=1, description="SCF cycles before a remedy is tried.")
+
+    @field_validator("extra")
+    @classmethod
+    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        return checked(extra)
 
 
 class GpawParallel(ParallelSettings):
@@ -186,7 +190,7 @@ class GpawBackend(Backend):
         if not any(structure.lattice.pbc) and has_spin(structure):
             # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
             parameters["occupations"]["fixmagmom"] = True
-        return parameters
+        return with_extra(parameters, settings.extra)
 
     def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""

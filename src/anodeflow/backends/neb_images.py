@@ -13,6 +13,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import find_mic
 
 from anodeflow.backends.driver import free_forces
+from anodeflow.backends.steps import check_finite
 
 _SAME = 1e-6  # Å: positions that agree so well are one geometry
 _SYMMETRIC = 0.02  # Å: how far a path may lose the symmetry it began with
@@ -74,6 +75,7 @@ class RecordedCalculator(Calculator):
             "stress": None,
             "seconds": time.monotonic() - began,
         }
+        check_finite(step)
         self.evaluations += 1
         self.keep(step)
         self.results = _results(step)

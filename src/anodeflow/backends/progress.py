@@ -19,10 +19,11 @@ class Progress:
     state
         started, resumed (goes on after an interruption), waiting (another process computes it), running,
         finished, reused (found finished), failed.
-    ionic_step, scf_iteration
-        Number of the ionic step and, where the code tells, of the SCF iteration within it.
-    energy, max_force
-        Energy (eV) and largest force on a free atom (eV/Å) of the last ionic step.
+    ionic_step, energy, max_force, scf_cycles
+        The last ionic step that is done: its number, energy (eV), largest force on a free atom (eV/Å) and, where the
+        code tells, SCF cycles.
+    scf_iteration
+        Number of the SCF iteration of the step, or image, after that, which is being computed.
     elapsed
         Seconds since this attempt began.
     message
@@ -36,6 +37,7 @@ class Progress:
     scf_iteration: int | None = None
     energy: float | None = None
     max_force: float | None = None
+    scf_cycles: int | None = None
     elapsed: float = 0.0
     message: str = ""
 

@@ -231,7 +231,8 @@ def _progress(lines: list[str], earlier: int) -> dict[str, Any]:
         if len(words) > 1 and words[0].endswith(":") and words[1].isdigit():
             fields["scf_iteration"] = int(words[1])
         elif "F=" in words and "E0=" in words and words[0].isdigit():
-            fields |= {"ionic_step": earlier + int(words[0]), "scf_iteration": None}
+            cycles = fields["scf_iteration"]
+            fields |= {"ionic_step": earlier + int(words[0]), "scf_iteration": None, "scf_cycles": cycles}
             try:
                 fields["energy"] = float(words[words.index("E0=") + 1])
             except ValueError:

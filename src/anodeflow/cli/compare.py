@@ -1,6 +1,7 @@
 """The command ``anodeflow compare``: the results of one campaign by several backends, side by side."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def compare(
-    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    campaign: Annotated[
+        str | None,
+        typer.Argument(metavar="[CAMPAIGN]", help="Name of the campaign; default: the only one that a file holds."),
+    ] = None,
     backends: Annotated[
         list[str] | None,
         typer.Option(
@@ -22,6 +26,14 @@ def compare(
             "-b",
             metavar="NAME",
             help="Backend to show, again for each; the first is what others differ from.",
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            metavar="FILE",
+            help="Take the results from a file that anodeflow export wrote, not from the database.",
         ),
     ] = None,
     output: Annotated[
@@ -36,13 +48,10 @@ def compare(
     stable one.
 
     Examples: [bold]anodeflow compare cross-code[/bold],
+    [bold]anodeflow compare --results docs/results/cross-code.json.gz[/bold],
     [bold]anodeflow compare cross-code -b cross-code-gpaw -b cross-code-cp2k --format json[/bold]
     """
-    from anodeflow.database.query import study_documents
-
-    documents = [document for document in study_documents(campaign) if not document.variant]
-    if not documents:
-        raise InputError(f"the database holds no result of a campaign {campaign!r}: run it first (anodeflow run FILE).")
+    campaign, documents = _documents(campaign, results)
     found = list(dict.fromkeys(document.backend for document in documents))
     for name in backends or []:
         if name not in found:
@@ -62,6 +71,36 @@ def compare(
         _print_csv(table, shown)
     else:
         _print_table(table, shown)
+
+
+def _documents(campaign: str | None, results: Path | None) -> "tuple[str, list[StudyDoc]]":
+    """Return the name of the campaign and its studies, without variants, from the database or a results file.
+
+    Raises
+    ------
+    InputError
+        If there are none, or it is not clear of which campaign.
+    """
+    if results is None:
+        from anodeflow.database.query import study_documents
+
+        if campaign is None:
+            raise InputError("name a campaign of the database, or a results file with --results.")
+        everything, remedy = study_documents(campaign), "run it first (anodeflow run FILE)"
+    else:
+        from anodeflow.database.results_file import read_results
+
+        everything, _ = read_results(results)
+        names = sorted({document.campaign for document in everything})
+        if campaign is None and len(names) != 1:
+            raise InputError(f"{results} holds several campaigns: name one of {', '.join(names)}.")
+        campaign = campaign or names[0]
+        remedy = f"there is {', '.join(names)}"
+    documents = [document for document in everything if document.campaign == campaign and not document.variant]
+    if not documents:
+        where = "the database" if results is None else str(results)
+        raise InputError(f"{where} holds no result of a campaign {campaign!r}: {remedy}.")
+    return campaign, documents
 
 
 def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[str, Any]]:

@@ -24,16 +24,18 @@ def clock(seconds: float) -> str:
 
 
 def numbers(message: Progress) -> str:
-    """Return what a calculation has reached: ionic step, SCF iteration, energy, largest force."""
+    """Return what a calculation has reached: its last ionic step with its SCF cycles, and the SCF under way."""
     parts = []
     if message.ionic_step:
         parts.append(f"ionic step {message.ionic_step}")
-    if message.scf_iteration and message.state not in _ENDS:
-        parts.append(f"SCF {message.scf_iteration}")
+    if message.scf_cycles:
+        parts.append(f"SCF {message.scf_cycles}")
     if message.energy is not None:
         parts.append(f"E = {message.energy:.4f} eV")
     if message.max_force is not None:
         parts.append(f"max force {message.max_force:.3f} eV/Å")
+    if message.scf_iteration and message.state not in _ENDS:
+        parts.append(f"{'next: ' if message.ionic_step else ''}SCF {message.scf_iteration}")
     return ", ".join(parts)
 
 
@@ -51,7 +53,7 @@ class RunDisplay:
     def __init__(self, labels: list[str], console: Console) -> None:
         self.labels = list(labels)
         self.console = console
-        self.messages: dict[str, Progress] = {}
+        self.messages: dict[str, Progress] = {}  # in the order in which they began
         self.began = self.printed = time.monotonic()
         self.live = (
             Live(console=console, refresh_per_second=4, get_renderable=self._table) if console.is_terminal else None
@@ -76,7 +78,8 @@ class RunDisplay:
         self.messages[message.label] = message
         if self.live is None and self._is_news(before, message):
             done = sum(other.state in _ENDS for other in self.messages.values())
-            head = f"[{self.labels.index(message.label) + 1}/{len(self.labels)}] {message.label}: {message.state}"
+            number = list(self.messages).index(message.label) + 1
+            head = f"[{number}/{len(self.labels)}] {message.label}: {message.state}"
             detail = ", ".join(part for part in (numbers(message), message.message) if part)
             line = f"{head}{' - ' + detail if detail else ''} ({clock(message.elapsed)}; {done} done)"
             self.printed = time.monotonic()

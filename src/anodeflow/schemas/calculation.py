@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field, FiniteFloat
 from pymatgen.core import Structure
 
 from anodeflow.schemas.prescreen import PrescreenRecord
+from anodeflow.schemas.version import Versioned
 
 Task = Literal["relax", "relax_cell", "static", "density", "neb"]
 """What is done to the structure.
@@ -15,7 +16,7 @@ density written to a file; neb: a path between two minima relaxed.
 """
 
 
-class CalculationDoc(BaseModel):
+class CalculationDoc(Versioned):
     """Result of one relaxation or static calculation by one code, with all that it takes to repeat it.
 
     Energies are totals of the cell. `energy` is extrapolated to zero smearing and is the one that every
@@ -33,10 +34,10 @@ class CalculationDoc(BaseModel):
     formula: str = Field(description="Chemical formula of the cell.")
     initial_structure: Structure = Field(description="Structure as it was handed in.")
     structure: Structure = Field(description="Structure at the end (equal to the initial one for static).")
-    energy: float = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
-    free_energy: float = Field(description="Free energy, consistent with the forces, eV per cell.")
-    forces: list[list[float]] = Field(description="Forces on the atoms, eV/Å, fixed atoms included.")
-    stress: list[float] | None = Field(
+    energy: FiniteFloat = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
+    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell.")
+    forces: list[list[FiniteFloat]] = Field(description="Forces on the atoms, eV/Å, fixed atoms included.")
+    stress: list[FiniteFloat] | None = Field(
         default=None,
         description="Stress in Voigt order (xx yy zz yz xz xy), eV/Å³, positive under tension (ASE's sign).",
     )
@@ -49,7 +50,7 @@ class CalculationDoc(BaseModel):
     magnetic_moment: float | None = Field(
         default=None, description="Total magnetic moment, µB; none without spin polarisation."
     )
-    max_force: float = Field(description="Largest force on a free atom at the end, eV/Å.")
+    max_force: FiniteFloat = Field(description="Largest force on a free atom at the end, eV/Å.")
     converged: bool = Field(description="Whether the forces (and stress) met the threshold.")
     ionic_steps: int = Field(description="Number of ionic steps, those before an interruption included.")
     force_evaluations: int = Field(description="Number of force evaluations, all attempts together.")

@@ -1,6 +1,6 @@
 """The document of one nudged elastic band."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, FiniteFloat
 from pymatgen.core import Structure
 
 from anodeflow.schemas.calculation import CalculationDoc
@@ -27,10 +27,10 @@ class NebDoc(CalculationDoc):
 
     images: list[Structure] = Field(description="All images at the end, the two minima first and last.")
     initial_images: list[Structure] = Field(description="The images as they were handed in.")
-    image_energies: list[float] = Field(
+    image_energies: list[FiniteFloat] = Field(
         description="Energies extrapolated to zero smearing, eV per cell, one an image."
     )
-    image_forces: list[list[list[float]]] = Field(
+    image_forces: list[list[list[FiniteFloat]]] = Field(
         description="Forces (images, atoms, 3) without those of the springs, eV/Å; zero at the two ends."
     )
     symmetry: PathSymmetry | None = Field(

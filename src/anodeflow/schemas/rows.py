@@ -1,9 +1,11 @@
 """One property of one study: the row that ``anodeflow query`` prints."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from anodeflow.schemas.version import Versioned
 
 
-class ResultRow(BaseModel):
+class ResultRow(Versioned):
     """One number with its unit, and the way back to the calculations that it rests on."""
 
     campaign: str = Field(description="Name of the campaign.")

@@ -1,0 +1,125 @@
+"""The record of a calculation: one line an evaluated geometry, with a checksum, flushed as soon as it is known.
+
+This file imports numpy alone: it runs inside a code's own process.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_SUM = ', "crc": "'
+
+
+def check_finite(step: dict[str, Any]) -> None:
+    """Refuse a geometry whose energies, forces or coordinates are no numbers.
+
+    Raises
+    ------
+    ValueError
+        What of it is not finite.
+    """
+    for key in ("energy", "free_energy", "forces", "free_forces", "stress", "positions", "cell"):
+        value = step.get(key)
+        if value is not None and not np.isfinite(np.asarray(value, dtype=float)).all():
+            raise ValueError(
+                f"{key.replace('_', ' ')} of a geometry came out as inf or nan, which is no result: look whether atoms "
+                "lie on each other, or compute with another backend or other settings"
+            )
+
+
+def append_step(file: Path, step: dict[str, Any]) -> None:
+    """Append one evaluated geometry and flush it to the disk; a half line before it is cut off first.
+
+    Raises
+    ------
+    ValueError
+        If its energies, forces or coordinates are not finite.
+    """
+    check_finite(step)
+    text = json.dumps(step)
+    line = f'{text[:-1]}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
+    with file.open("a+b") as stream:
+        stream.seek(0)
+        content = stream.read()
+        if content and not content.endswith(b"\n"):
+            stream.truncate(content.rfind(b"\n") + 1)
+        stream.seek(0, os.SEEK_END)
+        stream.write(line.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_steps(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of a record as dictionaries, up to the first that is not whole."""
+    try:
+        return _whole(file.read_bytes())[0]
+    except FileNotFoundError:
+        return []
+
+
+def cut_damage(file: Path) -> str:
+    """Cut off what follows the first line that is not whole: geometries behind a gap must not be taken for the end.
+
+    Called by whoever goes on with a calculation, before it does. What is cut off is kept beside the record.
+
+    Returns
+    -------
+    str
+        What was done, in one sentence; empty if the record is whole, or ends with half a line, as after a kill.
+    """
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return ""
+    steps, size = _whole(content)
+    rest = content[size:]
+    if not rest:
+        return ""
+    killed = b"\n" not in rest
+    copy = file
+    if not killed:
+        number = 1
+        while copy.exists():
+            copy = file.with_name(f"{file.name}.damaged-{number}")
+            number += 1
+        copy.write_bytes(rest)
+    with file.open("r+b") as stream:
+        stream.truncate(size)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if killed:
+        return ""
+    return f"its record is damaged after step {len(steps)}: what follows was moved to {copy.name} and is computed again"
+
+
+def _whole(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Return the steps before the first line that is not whole, and the number of bytes that hold them."""
+    steps: list[dict[str, Any]] = []
+    size = 0
+    for line in content.splitlines(keepends=True):
+        step = _step(line) if line.endswith(b"\n") else None
+        if step is None:
+            break
+        steps.append(step)
+        size += len(line)
+    return steps, size
+
+
+def _step(line: bytes) -> dict[str, Any] | None:
+    """Return one line as a dictionary; none if it is damaged. Lines of an older anodeflow have no checksum."""
+    try:
+        text = line.decode().rstrip("\n")
+        begin = text.rfind(_SUM)
+        if begin >= 0:
+            given, text = text[begin + len(_SUM) :], text[:begin] + "}"
+            if given != f'{zlib.crc32(text.encode()):08x}"}}':
+                return None
+        step = json.loads(text)
+        check_finite(step)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return step if isinstance(step, dict) else None

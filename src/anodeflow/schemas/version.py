@@ -1,0 +1,46 @@
+"""The version of documents and rows, and how those of an older anodeflow become documents of today."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, Field, model_validator
+
+SCHEMA_VERSION = 1
+"""Raised when a field changes its name or its meaning; a new field with a default needs no new version."""
+
+Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def _from_0(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a document of anodeflow 0.1.0 before there were versions: nothing was called otherwise."""
+    return fields
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0}
+"""Version -> what makes a document of the next version of one of this: takes the name of its class, and its fields.
+
+A document that is being made says no version, as those of version 0: a migration must look for the old form, and leave
+the new one as it is.
+"""
+
+
+class Versioned(BaseModel):
+    """A document that says by which version of the schemas it was written, and is read by any later one."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=0, description="Version of the schema; 0: there was none.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        version = fields.get("schema_version", 0)
+        if not isinstance(version, int):
+            return fields  # the field itself tells
+        if version > SCHEMA_VERSION:
+            raise ValueError(
+                f"it was written by a newer anodeflow (schema {version}; this one knows {SCHEMA_VERSION}): install that"
+            )
+        for older in range(version, SCHEMA_VERSION):
+            fields = MIGRATIONS[older](cls.__name__, fields)
+        return fields | {"schema_version": SCHEMA_VERSION}

@@ -1,0 +1,125 @@
+"""Keywords of the codes themselves (`extra`): what may be given, what is refused; unset they change nothing."""
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from anodeflow.backends import load_backend
+from anodeflow.backends.cp2k import Cp2kBackend, Cp2kSettings
+from anodeflow.backends.espresso import EspressoSettings
+from anodeflow.backends.gpaw import GpawBackend, GpawSettings
+from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
+from anodeflow.backends.load import from_recipe
+from anodeflow.backends.mlip import MlipBackend
+from anodeflow.errors import InputError
+
+LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+UPF = {"pseudopotential_folder": ".", "pseudopotentials": {"Li": "Li.UPF"}}
+
+
+@pytest.mark.parametrize("settings", [GpawSettings(), Cp2kSettings(), EspressoSettings(**UPF)])
+def test_unset_it_is_in_no_recipe_and_no_hash(settings):
+    assert "extra" not in settings.model_dump(mode="json")
+
+
+def test_hashes_are_those_of_results_from_before_there_was_extra(monkeypatch):
+    for code in (GpawBackend, MlipBackend, Cp2kBackend):
+        monkeypatch.setattr(code, "version", lambda self: "1")
+    # As anodeflow 0.1.0 made them.
+    assert load_backend("mlip").settings_hash() == "48ad942f456fba466434"
+    assert GpawBackend(name="any").settings_hash() == "0ea5a2e72b526229cc1e"
+    assert Cp2kBackend(name="any").settings_hash() == "33184651fe907bc5dbe9"
+
+
+@pytest.mark.parametrize(
+    ("settings", "extra", "words"),
+    [
+        (
+            GpawSettings,
+            {"kpts": [3, 3, 3]},
+            "kpts of GPAW cannot be set here: it is decided by the setting kpoint",
+        ),
+        (GpawSettings, {"occupations": {"width": 0.2}}, "smearing_width"),
+        (GpawSettings, {"spinpol": True}, "moments of the structure"),
+        (GpawSettings, {"mode": "lcao"}, "cutoff"),
+        (GpawSettings, {"xc": "RPBE"}, "functional"),
+        (GpawSettings, {"symmetry": "off"}, "the structure"),
+        (GpawSettings, {"mixr": {}}, "did you mean mixer?"),
+        (GpawSettings, {"convergence": {"density": 1e-3}}, "density_tolerance"),
+        (Cp2kSettings, {"FORCE_EVAL": {"DFT": {"KPOINTS": {"SCHEME": "GAMMA"}}}}, "kpoint_spacing"),
+        (Cp2kSettings, {"force_eval": {"dft": {"scf": {"smear": {"method": "energy_window"}}}}}, "smearing_width"),
+        (Cp2kSettings, {"FORCE_EVAL": {"DFT": {"UKS": True}}}, "moments of the structure"),
+        (
+            Cp2kSettings,
+            {"FORCE_EVAL": {"DFT": {"XC": {"XC_FUNCTIONAL": {"BLYP": {}}}}}},
+            "functional",
+        ),
+        (Cp2kSettings, {"FORCE_EVAL": {"DFT": {"MGRID": {"CUTOFF": 300}}}}, "setting cutoff"),
+        (Cp2kSettings, {"MOTION": {}}, "one geometry at a time"),
+        (Cp2kSettings, {"DFT": {"SCF": {}}}, "begin with FORCE_EVAL"),
+        (EspressoSettings, {"system": {"degauss": 0.02}}, "smearing_width"),
+        (EspressoSettings, {"SYSTEM": {"NSPIN": 2}}, "moments of the structure"),
+        (EspressoSettings, {"system": {"starting_magnetization(1)": 0.5}}, "moments of the structure"),
+        (EspressoSettings, {"system": {"nosym": True}}, "the structure"),
+        (EspressoSettings, {"electrons": {"mixing_bta": 0.1}}, "did you mean mixing_beta?"),
+        (EspressoSettings, {"k_points": {}}, "no namelist 'k_points'"),
+    ],
+)
+def test_what_studies_rely_on_is_refused(settings, extra, words):
+    with pytest.raises(ValueError, match="extra") as caught:
+        settings(extra=extra, **(UPF if settings is EspressoSettings else {}))
+    assert words in str(caught.value)
+
+
+def test_the_line_is_told(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("code: gpaw\nsettings:\n  cutoff: 300\n  extra: {kpts: [1, 1, 1]}\n")
+    with pytest.raises(InputError, match=r"mine.yaml, line 4: settings.extra: kpts of GPAW cannot be set here"):
+        load_backend(file)
+
+
+def test_gpaw_gets_them_and_remedies_stand_above_them():
+    extra = {"nbands": "140%", "mixer": {"name": "pulay", "beta": 0.02}, "convergence": {"bands": "occupied"}}
+    plain = GpawBackend(name="x")
+    mine = GpawBackend(name="x", settings=GpawSettings(extra=extra))
+    assert mine.settings_hash() != plain.settings_hash()
+    asked = mine.parameters(LITHIUM)
+    assert asked["nbands"] == "140%"
+    own = plain.parameters(LITHIUM)["convergence"]
+    assert asked["convergence"] == own | {"bands": "occupied"}
+    assert parameters_at(0, asked)["mixer"]["beta"] == 0.02
+    assert parameters_at(1, asked)["mixer"] == LADDER[0][1]["mixer"]
+    assert from_recipe(mine.recipe()) == mine
+
+
+def test_cp2k_gets_them(tmp_path):
+    from test_cp2k import asked_input
+
+    extra = {
+        "FORCE_EVAL": {
+            "DFT": {
+                "SCF": {"DIAGONALIZATION": {"ALGORITHM": "FILTER_MATRIX"}, "MIXING": {"ALPHA": 0.15, "BETA": 0.8}},
+                "XC": {"XC_GRID": {"XC_DERIV": "SPLINE2"}},
+            }
+        }
+    }
+    lines = asked_input(LITHIUM, tmp_path, extra=extra)
+    assert lines.count("ALGORITHM FILTER_MATRIX") == 1
+    assert "ALGORITHM STANDARD" not in lines
+    assert "XC_DERIV SPLINE2" in lines
+    assert "ALPHA 0.15" in lines
+    assert "BETA 0.8" in lines
+    # A remedy for a stubborn SCF mixes as it says.
+    assert "ALPHA 0.05" in asked_input(LITHIUM, tmp_path, rung=3, extra=extra)
+
+
+def test_espresso_gets_them(tmp_path):
+    import test_espresso
+
+    if not (test_espresso.FOLDER / test_espresso.FILE).is_file():
+        pytest.skip("no pseudopotentials here")
+    text = test_espresso.asked_input(
+        test_espresso.LITHIUM, tmp_path, extra={"ELECTRONS": {"mixing_ndim": 12}, "system": {"nbnd": 9}}
+    )
+    squeezed = text.replace(" ", "")
+    assert "mixing_ndim=12" in squeezed
+    assert "nbnd=9" in squeezed

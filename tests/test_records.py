@@ -1,0 +1,224 @@
+"""Damaged, swapped and old records: cut off, made again or read, never misread."""
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from pydantic import ValidationError
+
+from anodeflow.backends import load_backend
+from anodeflow.backends.emt import EmtBackend
+from anodeflow.backends.progress import listen
+from anodeflow.backends.steps import append_step, cut_damage, read_steps
+from anodeflow.database.query import calculation_documents, result_rows, study_documents
+from anodeflow.database.results_file import read_results
+from anodeflow.errors import CalculationError
+from anodeflow.schemas import AdsorptionDoc, CalculationDoc, ResultRow
+from anodeflow.schemas import version as schema
+from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slabs import build_slab
+from anodeflow.structures.spec import SlabSpec
+
+OLD = Path(__file__).parent / "data" / "anodeflow-0.1.0"
+
+
+@pytest.fixture(scope="module")
+def adatom():
+    slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
+    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    structure = add_adsorbate(slab, site, "Al")
+    structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
+    return structure
+
+
+def computed(structure):
+    """Relax with EMT; return the document, and what was told on the way."""
+    messages = []
+    with listen(messages.append):
+        document = load_backend("emt").relax().calculate(structure)
+    return document, messages
+
+
+def garble(line: bytes) -> bytes:
+    return line[:40] + b"\x00\xff#" + line[43:]
+
+
+def digit(line: bytes) -> bytes:
+    """Another number, and still JSON: only the checksum tells."""
+    place = line.index(b'"energy": ') + len(b'"energy": 1.2')
+    return line[:place] + (b"7" if line[place : place + 1] != b"7" else b"3") + line[place + 1 :]
+
+
+@pytest.mark.parametrize("harm", [garble, digit, lambda line: line[:100] + b"\n", lambda line: b"\n"])
+@pytest.mark.parametrize("where", [0, 3])
+@pytest.mark.parametrize("with_document", [True, False])
+def test_what_follows_damage_is_cut_off_and_computed_again(adatom, harm, where, with_document):
+    first, _ = computed(adatom)
+    steps = Path(first.directory) / "steps.jsonl"
+    lines = steps.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 6
+    steps.write_bytes(b"".join([*lines[:where], harm(lines[where]), *lines[where + 1 :]]))
+    if not with_document:
+        Path(first.directory, "calculation.json").unlink()
+    again, messages = computed(adatom)
+    assert again.converged
+    assert again.energy == pytest.approx(first.energy, abs=1e-4)
+    assert again.max_force < 0.01
+    assert again.ionic_steps == len(read_steps(steps)) == len(steps.read_bytes().splitlines())
+    assert np.allclose(again.structure.cart_coords, first.structure.cart_coords, atol=0.02)
+    assert any(f"damaged after step {where}" in message.message for message in messages)
+    kept = steps.with_name("steps.jsonl.damaged-1").read_bytes()
+    assert kept.endswith(lines[-1])
+    _, messages = computed(adatom)
+    assert messages[-1].state == "reused"
+
+
+def test_half_a_line_at_the_end_is_no_damage(tmp_path):
+    file = tmp_path / "steps.jsonl"
+    append_step(file, {"energy": -1.0})
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"energy": -2')
+    assert cut_damage(file) == ""
+    assert file.read_bytes() == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.jsonl"]
+
+
+def test_lines_of_an_older_anodeflow_have_no_checksum(tmp_path):
+    file = tmp_path / "steps.jsonl"
+    file.write_text('{"energy": -1.0}\n')
+    append_step(file, {"energy": -2.0})
+    assert [step["energy"] for step in read_steps(file)] == [-1.0, -2.0]
+    assert '"crc"' not in json.dumps(read_steps(file))
+
+
+def test_swapped_documents_are_not_taken(adatom):
+    other = adatom.copy()
+    other.translate_sites([len(other) - 1], [-0.3, 0.0, 0.1], frac_coords=False)
+    one, two = computed(adatom)[0], computed(other)[0]
+    files = [Path(each.directory) / "calculation.json" for each in (one, two)]
+    texts = [file.read_text() for file in files]
+    for file, text in zip(files, reversed(texts), strict=True):
+        file.write_text(text)
+    for structure, wanted in ((adatom, one), (other, two)):
+        found, messages = computed(structure)
+        assert (found.id, found.energy) == (wanted.id, wanted.energy)
+        assert [message.state for message in messages if message.state == "running"] == [], "made from its steps"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_force": 0.5},
+        {"max_force": 0.001},
+        {"ionic_steps": 1, "force_evaluations": 1},
+        {"energy": -99.0},
+        {"energy": float("nan")},
+        {"id": "0" * 20},
+        {"task": "static"},
+    ],
+)
+def test_a_document_that_contradicts_its_record_is_made_again(adatom, change):
+    first, _ = computed(adatom)
+    file = Path(first.directory) / "calculation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    again, _ = computed(adatom)
+    for field in ("id", "task", "energy", "max_force", "ionic_steps"):
+        assert getattr(again, field) == getattr(first, field)
+
+
+def test_a_document_of_a_newer_anodeflow_is_not_overwritten(adatom):
+    first, _ = computed(adatom)
+    file = Path(first.directory) / "calculation.json"
+    text = json.dumps(json.loads(file.read_text()) | {"schema_version": schema.SCHEMA_VERSION + 1})
+    file.write_text(text)
+    with pytest.raises(CalculationError, match="written by a newer anodeflow"):
+        computed(adatom)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("what", ["energy", "forces"])
+@pytest.mark.parametrize("task", ["static", "relax"])
+def test_numbers_that_are_none_are_refused_where_they_are_recorded(adatom, home, monkeypatch, what, task):
+    class Broken(EMT):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results["free_energy"] = self.results["energy"]
+            self.results[what] = self.results[what] * np.nan
+
+    monkeypatch.setattr(EmtBackend, "calculator", lambda self: Broken())
+    backend = load_backend("emt")
+    maker = backend.static() if task == "static" else backend.relax()
+    with pytest.raises(CalculationError, match="came out as inf or nan"):
+        maker.calculate(adatom)
+    for file in home.glob("calculations/*/*/steps.jsonl"):
+        assert read_steps(file) == []
+
+
+def test_a_document_with_nan_cannot_be_made(adatom):
+    document, _ = computed(adatom)
+    with pytest.raises(ValidationError, match="finite"):
+        CalculationDoc.model_validate(document.model_dump() | {"energy": float("inf")})
+
+
+# --- documents of an older anodeflow ---
+
+
+@pytest.fixture
+def old_home(tmp_path, monkeypatch):
+    """The home of a campaign that anodeflow 0.1.0 ran, before documents had versions."""
+    with tarfile.open(OLD / "home.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(EmtBackend, "version", lambda self: "3.29.0")  # of ASE, with which it was made
+    return tmp_path / "home"
+
+
+def test_results_of_an_older_anodeflow_are_read(old_home):
+    rows = json.loads((OLD / "rows.json").read_text())
+    found = [row.model_dump() for row in result_rows({})]
+    assert [{key: row[key] for key in old} for row, old in zip(found, rows, strict=True)] == rows
+    studies = study_documents("emt-old")
+    assert {document.study for document in studies} == {"adsorption", "diffusion"}
+    assert {document.schema_version for document in studies} == {schema.SCHEMA_VERSION}
+    calculations = calculation_documents({identifier for row in rows for identifier in row["calculation_ids"]})
+    assert {document.schema_version for document in calculations.values()} == {schema.SCHEMA_VERSION}
+    assert {row["schema_version"] for row in found} == {schema.SCHEMA_VERSION}
+
+
+def test_calculations_of_an_older_anodeflow_are_found_again(old_home, tmp_path, anodeflow):
+    shutil.copy(OLD / "emt-old.yaml", tmp_path)
+    outcome = anodeflow("run", tmp_path / "emt-old.yaml")
+    assert outcome.status == 0
+    assert "0 calculations done, 9 found finished" in outcome.out
+    assert len(json.loads(anodeflow("query", "--format", "json").out)) == len(
+        json.loads((OLD / "rows.json").read_text())
+    )
+
+
+def test_results_files_of_an_older_anodeflow_are_read():
+    studies, calculations = read_results(OLD / "emt-old.json.gz")
+    assert len(studies) == 2
+    assert len(calculations) == 9
+    assert {document.schema_version for document in (*studies, *calculations.values())} == {schema.SCHEMA_VERSION}
+
+
+def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
+    """What the next change of a field's name will look like."""
+    (old,) = [study for study in read_results(OLD / "emt-old.json.gz")[0] if isinstance(study, AdsorptionDoc)]
+    fields = old.model_dump()
+    fields["place"] = fields.pop("system")
+    del fields["schema_version"]
+
+    def rename(kind, content):
+        assert kind == "AdsorptionDoc"
+        return {{"place": "system"}.get(key, key): value for key, value in content.items()}
+
+    monkeypatch.setitem(schema.MIGRATIONS, 0, rename)
+    assert AdsorptionDoc.model_validate(fields).system == old.system
+    with pytest.raises(ValidationError, match="newer anodeflow"):
+        ResultRow.model_validate(old.rows()[0].model_dump() | {"schema_version": schema.SCHEMA_VERSION + 1})
