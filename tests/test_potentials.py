@@ -147,7 +147,7 @@ def test_chgnet_is_itself(tmp_path):
 
 
 @pytest.mark.mlip
-def test_two_kinds_in_one_campaign(tmp_path, anodeflow, capfd):
+def test_two_kinds_in_one_campaign(tmp_path, anodeflow):
     pytest.importorskip("chgnet")
     backend(tmp_path, "CHGNet", file="chgnet.yaml")
     file = tmp_path / "campaign.yaml"

@@ -215,8 +215,8 @@ def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
     del fields["schema_version"]
 
     def rename(kind, content):
-        assert kind == "AdsorptionDoc"
-        return {{"place": "system"}.get(key, key): value for key, value in content.items()}
+        names = {"place": "system"} if kind == "AdsorptionDoc" else {}
+        return {names.get(key, key): value for key, value in content.items()}
 
     monkeypatch.setitem(schema.MIGRATIONS, 0, rename)
     assert AdsorptionDoc.model_validate(fields).system == old.system
