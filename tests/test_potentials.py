@@ -29,7 +29,8 @@ def backend(folder, name="SevenNet", file="mine.yaml", **arguments):
     """Backend of a potential from its file."""
     path = folder / file
     settings = {"force_field_name": name, "calculator_kwargs": arguments}
-    path.write_text(json.dumps({"code": "mlip", "settings": settings}))
+    loose = {"force_threshold": 0.1, "stress_threshold": 0.005}
+    path.write_text(json.dumps({"code": "mlip", "settings": settings, "relaxation": loose}))
     return load_backend(path)
 
 
@@ -150,8 +151,9 @@ def test_chgnet_is_itself(tmp_path):
 def test_two_kinds_in_one_campaign(tmp_path, anodeflow):
     pytest.importorskip("chgnet")
     backend(tmp_path, "CHGNet", file="chgnet.yaml")
+    backend(tmp_path, model="7net-l3i5", file="sevennet.yaml")
     file = tmp_path / "campaign.yaml"
-    file.write_text(SLAB.format(backend="chgnet.yaml", prescreen="mlip"))
+    file.write_text(SLAB.format(backend="chgnet.yaml", prescreen="sevennet.yaml"))
     outcome = anodeflow("run", file)
     assert outcome.status == 0, outcome.err
     rows = json.loads(anodeflow("query", "--format", "json").out)
@@ -159,7 +161,7 @@ def test_two_kinds_in_one_campaign(tmp_path, anodeflow):
     from anodeflow.database.query import study_documents
 
     (document,) = study_documents("two")
-    assert document.prescreen.backend == "mlip"
+    assert document.prescreen.backend == "sevennet"
     assert document.code.startswith("mlip chgnet ")
     # Bulk Li on its own surface lacks neighbours: some tenths of an eV, by either potential.
     assert 0.0 < next(row["value"] for row in rows if row["property"] == "binding_energy_bulk") < 0.6

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from anodeflow.address import content_hash
+from anodeflow.address import content_hash, structure_content
 from anodeflow.campaign_alloy_input import InterfaceSystem
 from anodeflow.campaign_changes import (
     changed,
@@ -176,7 +176,7 @@ class Campaign(BaseModel):
     def flow(self) -> "Flow":
         """Return the flow of the whole campaign; steps that studies share are one job in it.
 
-        Its jobs keep their uuids when it is built again.
+        Its jobs keep their uuids when it is built again, as long as the campaign asks for the same (:meth:`edition`).
         """
         from jobflow import Flow
 
@@ -188,11 +188,30 @@ class Campaign(BaseModel):
         labels = {"campaign": self.name, "reference": self.reference}
         jobs = campaign_jobs(surfaces, self._interfaces(), self.studies, labels)
         flow = Flow(jobs, name=self.name)
-        flow.update_metadata({"campaign": self.name, "backend": backend.name})
+        edition = self.edition()
+        flow.update_metadata({"campaign": self.name, "backend": backend.name, "edition": edition})
         seed = f"{self.name}/{backend.settings_hash()}"
         if surfaces.prescreen is not None:
             seed += f"/{content_hash(surfaces.prescreen.settings())}"
-        return with_stable_uuids(flow, seed)
+        return with_stable_uuids(flow, seed, edition)
+
+    def edition(self) -> str:
+        """Return the hash of what the campaign asks for: an edited file is another edition, whose results stand beside
+        those of the earlier ones.
+
+        What is for people only does not count (description, reference), nor what stands for a default. Files of
+        structures count with what they hold.
+        """
+        surfaces = self._surfaces()
+        asked = self.model_dump(
+            mode="json", exclude={"name", "description", "reference", "backend"}, exclude_defaults=True
+        )
+        names = {name for system in self.systems for name in system.structures}
+        names |= {name for system in self.interfaces for name in (system.alloy, system.metal)}
+        crystals = {name: structure_content(surfaces.structure(name)) for name in sorted(names)}
+        backend, prescreen = surfaces.backend, surfaces.prescreen
+        computed = [backend.settings_hash(), backend.path.model_dump(), prescreen and prescreen.settings()]
+        return content_hash([asked, computed, crystals])
 
     def run(self, listener: Any = None) -> "RunReport":
         """Run the campaign here, or go on with it; see :func:`anodeflow.execution.local.run_campaign`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from anodeflow.cli import app
+from anodeflow.cli.report import EDITION_HELP
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def compare(
             help="Take the results from a file that anodeflow export wrote, not from the database.",
         ),
     ] = None,
+    edition: Annotated[str | None, typer.Option("--edition", metavar="HASH", help=EDITION_HELP)] = None,
     output: Annotated[
         Literal["table", "json", "csv"],
         typer.Option("--format", "-f", help="table for people, json or csv for programs."),
@@ -51,7 +53,7 @@ def compare(
     [bold]anodeflow compare --results docs/results/cross-code.json.gz[/bold],
     [bold]anodeflow compare cross-code -b cross-code-gpaw -b cross-code-cp2k --format json[/bold]
     """
-    campaign, documents = _documents(campaign, results)
+    campaign, documents = _documents(campaign, results, edition)
     found = list(dict.fromkeys(document.backend for document in documents))
     for name in backends or []:
         if name not in found:
@@ -73,7 +75,7 @@ def compare(
         _print_table(table, shown)
 
 
-def _documents(campaign: str | None, results: Path | None) -> "tuple[str, list[StudyDoc]]":
+def _documents(campaign: str | None, results: Path | None, edition: str | None) -> "tuple[str, list[StudyDoc]]":
     """Return the name of the campaign and its studies, without variants, from the database or a results file.
 
     Raises
@@ -86,7 +88,7 @@ def _documents(campaign: str | None, results: Path | None) -> "tuple[str, list[S
 
         if campaign is None:
             raise InputError("name a campaign of the database, or a results file with --results.")
-        everything, remedy = study_documents(campaign), "run it first (anodeflow run FILE)"
+        everything, remedy = study_documents(campaign, edition=edition), "run it first (anodeflow run FILE)"
     else:
         from anodeflow.database.results_file import read_results
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from anodeflow.cli import app
+from anodeflow.cli.report import EDITION_HELP
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ def query(
         list[str] | None,
         typer.Option(metavar="KEY", help="Sort by this column, -KEY: falling; may be given again."),
     ] = None,
+    edition: Annotated[str | None, typer.Option("--edition", metavar="HASH", help=EDITION_HELP)] = None,
 ) -> None:
     """Print results from the database, one row a property.
 
-    Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id,
-    calculation_ids (shown by json and csv only). Without --sort the oldest result comes first.
+    Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
+    edition, calculation_ids (the last three shown by json and csv only). Without --sort the oldest result comes first.
 
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]
@@ -45,7 +47,7 @@ def query(
         if not equals:
             raise InputError(f"cannot read the filter {text!r}: write KEY=VALUE, such as property=binding_energy.")
         wanted.setdefault(key.strip(), []).append(value.strip())
-    rows = _sorted(result_rows(wanted), sort or [])
+    rows = _sorted(result_rows(wanted, edition=edition), sort or [])
     if not rows:
         chosen = " ".join(filters or []) or "any filter"
         print(

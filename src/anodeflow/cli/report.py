@@ -12,6 +12,7 @@ from anodeflow.errors import InputError
 if TYPE_CHECKING:
     from anodeflow.schemas import CalculationDoc, StudyDoc
 
+EDITION_HELP = "Edition of the campaign: the beginning of its hash, or all; default: the latest of each backend."
 _PATIENCE = 3.0  # s after which a report says what it is at
 
 
@@ -34,6 +35,7 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Take the results from a file that anodeflow export wrote."),
     ] = None,
+    edition: Annotated[str | None, typer.Option("--edition", metavar="HASH", help=EDITION_HELP)] = None,
 ) -> None:
     """Write the report of a campaign: index.html, figures/ (PNG, SVG) and tables/ (CSV).
 
@@ -48,14 +50,14 @@ def report(
     from anodeflow.report.reference import load_reference
 
     chosen = load_reference(reference) if reference else None
-    name, documents, calculations = campaign_documents(campaign, results)
+    name, documents, calculations = campaign_documents(campaign, results, edition)
     with _Progress() as tell:
         index = write_report(name, documents, calculations, output, chosen, tell)
     typer.echo(f"The report of {name} is {index.resolve()}")
 
 
 def campaign_documents(
-    campaign: str | None, results: Path | None
+    campaign: str | None, results: Path | None, edition: str | None = None
 ) -> "tuple[str, list[StudyDoc], dict[str, CalculationDoc]]":
     """Return the name of a campaign, its studies, and their calculations.
 
@@ -65,6 +67,8 @@ def campaign_documents(
         Name of the campaign; None: the only one there is.
     results
         Results file; None: the database.
+    edition
+        Edition of the campaign in the database; None: the latest of each backend.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def campaign_documents(
         from anodeflow.database.query import calculation_documents, study_documents
         from anodeflow.report.provenance import calculation_ids
 
-        documents = study_documents(campaign)
+        documents = study_documents(campaign, edition=edition)
         names = sorted({document.campaign for document in documents or study_documents()})
         where = "the database"
     else:

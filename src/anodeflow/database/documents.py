@@ -12,7 +12,7 @@ from anodeflow.schemas import CalculationDoc, StudyDoc
 if TYPE_CHECKING:
     from jobflow import JobStore
 
-FIELDS = ("uuid", "index", "output", "completed_at")
+FIELDS = ("uuid", "index", "output", "completed_at", "metadata")
 
 
 def _classes(base: type[BaseModel]) -> dict[str, type[Any]]:
@@ -71,6 +71,12 @@ def completed(store: Any, output: Any) -> dict[str, Any]:
 def age(entry: Mapping[str, Any]) -> tuple[str, int]:
     """Return what orders versions of a document by age, the oldest first."""
     return str(entry.get("completed_at") or ""), entry.get("index") or 0
+
+
+def edition(entry: Mapping[str, Any]) -> str:
+    """Return the edition of the campaign whose job made an output; empty for those from before there were any."""
+    found = (entry.get("metadata") or {}).get("edition") or (entry.get("output") or {}).get("edition")
+    return found if isinstance(found, str) else ""
 
 
 class UnreadStructureError(Exception):

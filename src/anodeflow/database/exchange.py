@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from anodeflow.database.documents import CALCULATIONS, FIELDS, LARGE, STUDIES, age, completed, without_structures
+from anodeflow.database.documents import (
+    CALCULATIONS,
+    FIELDS,
+    LARGE,
+    STUDIES,
+    age,
+    completed,
+    edition,
+    without_structures,
+)
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,6 +92,8 @@ def exported(
                 continue
             entry = found[identifier]
             kind = entry["output"]["@class"]
+            if kind in STUDIES and (known := edition(entry)):
+                entry["output"] |= {"edition": known}
             try:
                 document = completed(store, entry["output"])
             except LookupError:

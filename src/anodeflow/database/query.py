@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from anodeflow.database import rows
-from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, stored
+from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, edition, stored
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.store import open_store
 from anodeflow.errors import InputError
@@ -39,11 +39,18 @@ _CONDITIONS = {
 }
 
 
-def query(**filters: Filter | None) -> "DataFrame":
+ALL_EDITIONS = "all"
+"""Asks for all editions of a campaign, not for the latest alone."""
+
+
+def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
     """Return the results in the database, one row a property.
 
     Parameters
     ----------
+    edition
+        Edition of the campaigns: the beginning of its hash, or `all`; default: of each campaign and backend the one
+        that ran last.
     **filters
         Column name = value, pattern (``system="Li*"``) or list of those, of which one must match. Rows with a list
         in the column (``calculation_ids``) are kept when one of its entries matches.
@@ -52,7 +59,7 @@ def query(**filters: Filter | None) -> "DataFrame":
     -------
     pandas.DataFrame
         Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, calculation_ids; oldest result first.
+        document_id, adsorbate, edition, calculation_ids; oldest result first.
 
     Raises
     ------
@@ -67,11 +74,13 @@ def query(**filters: Filter | None) -> "DataFrame":
     """
     from pandas import DataFrame
 
-    found = _found({name: value for name, value in filters.items() if value is not None}, None)
+    found = _found({name: value for name, value in filters.items() if value is not None}, None, edition)
     return DataFrame(found, columns=list(COLUMNS))
 
 
-def result_rows(filters: Mapping[str, Filter], store: "JobStore | None" = None) -> list[ResultRow]:
+def result_rows(
+    filters: Mapping[str, Filter], store: "JobStore | None" = None, edition: str | None = None
+) -> list[ResultRow]:
     """Return the rows of all study documents that match all `filters` (see :func:`query`).
 
     Parameters
@@ -80,11 +89,13 @@ def result_rows(filters: Mapping[str, Filter], store: "JobStore | None" = None) 
         Column name -> value, pattern, or list of those.
     store
         Connected store; default: that of the environment.
+    edition
+        As of :func:`query`.
     """
-    return [ResultRow.model_construct(**row) for row in _found(filters, store)]
+    return [ResultRow.model_construct(**row) for row in _found(filters, store, edition)]
 
 
-def _found(filters: Mapping[str, Filter], store: "JobStore | None") -> list[dict[str, Any]]:
+def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str | None = None) -> list[dict[str, Any]]:
     """Rows that match, as plain data."""
     wanted = {name: _values(value) for name, value in filters.items()}
     for name in wanted:
@@ -97,6 +108,14 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None") -> list[dict
         entries = rows.find(opened, _conditions(wanted), unsaved)
         for entry in rows.problems(opened, unsaved):
             _warn(opened, entry, wanted)
+        if edition is None and "edition" in wanted:
+            edition = ALL_EDITIONS
+        if edition != ALL_EDITIONS:
+            there = rows.editions(opened, (entry["campaign"] for entry in entries), unsaved)
+            chosen = chosen_editions(there, edition)
+            entries = [
+                entry for entry in entries if (entry["campaign"], entry["backend"], entry.get("edition", "")) in chosen
+            ]
     return [row for entry in entries for row in unpacked(entry) if _matches(row, wanted)]
 
 
@@ -137,7 +156,39 @@ def _warn_damaged(kind: str, entry: Mapping[str, Any], reason: str, level: int) 
     )
 
 
-def study_documents(campaign: str | None = None, store: "JobStore | None" = None) -> list[StudyDoc]:
+def chosen_editions(there: Iterable[Mapping[str, Any]], wanted: str | None) -> set[tuple[Any, Any, str]]:
+    """Return the (campaign, backend, edition) that are asked for, of those there are (:func:`rows.editions`).
+
+    Parameters
+    ----------
+    there
+        Editions, the oldest first.
+    wanted
+        Beginning of the hash of one; `none`: that from before there were editions; None: the latest of each campaign
+        and backend; `all`.
+
+    Raises
+    ------
+    InputError
+        If no edition begins so.
+    """
+    keys = [(entry["campaign"], entry["backend"], entry["edition"]) for entry in there]
+    if wanted == ALL_EDITIONS or not keys:
+        return set(keys)
+    if wanted is None:
+        return {
+            (campaign, backend, edition) for (campaign, backend), edition in {key[:2]: key[2] for key in keys}.items()
+        }
+    found = {key for key in keys if (key[2].startswith(wanted) if wanted != "none" else not key[2])}
+    if not found:
+        names = dict.fromkeys(key[2][:8] or "none" for key in keys)
+        raise InputError(f"there is no edition {wanted!r}; there is {', '.join(names)} (the latest last), or all.")
+    return found
+
+
+def study_documents(
+    campaign: str | None = None, store: "JobStore | None" = None, edition: str | None = None
+) -> list[StudyDoc]:
     """Return the latest version of every study's document, oldest first.
 
     Of documents with the same campaign, study, system, backend and settings the latest counts: those before it were
@@ -149,9 +200,15 @@ def study_documents(campaign: str | None = None, store: "JobStore | None" = None
         Name of the campaign; default: all campaigns.
     store
         Connected store; default: that of the environment.
+    edition
+        As of :func:`query`.
     """
     criteria = {} if campaign is None else {"output.campaign": campaign}
-    return _latest(STUDIES, criteria, place, store)
+    documents: list[StudyDoc] = _latest(STUDIES, criteria, lambda output: place(output, output["edition"]), store)
+    there = {(doc.campaign, doc.backend, doc.edition): None for doc in reversed(documents)}
+    keys = [dict(zip(("campaign", "backend", "edition"), key, strict=True)) for key in reversed(there)]
+    chosen = chosen_editions(keys, edition)
+    return [doc for doc in documents if (doc.campaign, doc.backend, doc.edition) in chosen]
 
 
 def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -> dict[str, CalculationDoc]:
@@ -183,6 +240,8 @@ def _latest(
     with _opened(store) as opened:
         for entry in sorted(stored(opened, classes, criteria), key=age, reverse=True):
             output = entry["output"]
+            if issubclass(classes[output["@class"]], StudyDoc):
+                output |= {"edition": edition(entry)}
             try:
                 if key(output) not in latest:
                     latest[key(output)] = classes[output["@class"]].model_validate(completed(opened, output))

@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow import __version__, schemas
-from anodeflow.database.documents import STUDIES, MissingPartError, UnreadStructureError, completed, without_structures
+from anodeflow.database.documents import (
+    STUDIES,
+    MissingPartError,
+    UnreadStructureError,
+    completed,
+    edition,
+    without_structures,
+)
 from anodeflow.schemas import StudyDoc
+from anodeflow.schemas.version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -17,17 +25,21 @@ if TYPE_CHECKING:
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
 _PLACE = ("campaign", "study", "system", "backend", "settings_hash")
-_OWN = ("property", "label", "value", "unit", "calculation_ids")
+_OWN = ("property", "label", "value", "unit", "adsorbate", "calculation_ids")
 
 
-def place(output: Mapping[str, Any]) -> str:
+def place(output: Mapping[str, Any], edition: str = "") -> str:
     """Return what is equal for versions of the same answer: later ones take the place of earlier ones.
+
+    Each edition of a campaign has its own.
 
     A study that was run again because a step of it had failed, or that a newer anodeflow reads otherwise, has another
     id but the same campaign, study, system, backend and settings.
     """
     names = [output.get(name) for name in _PLACE]
-    return json.dumps(names if all(isinstance(name, str) for name in names) else [names[0], output.get("document_id")])
+    if not all(isinstance(name, str) for name in names):
+        names = [names[0], output.get("document_id")]
+    return json.dumps([*names, edition] if edition else names)
 
 
 def is_study(output: Mapping[str, Any]) -> bool:
@@ -41,14 +53,16 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
     `sound` says whether the document could be read, `error` what could not be read of it, and `parted` whether large
     parts of it are missing.
     """
-    output = stored_output["output"]
+    output = stored_output["output"] | {"edition": edition(stored_output)}
     kind = STUDIES[output["@class"]]
     made: dict[str, Any] = {
         "_id": f"{stored_output['uuid']}/{stored_output.get('index')}",
         "output_id": stored_output["_id"],
         **{name: stored_output.get(name) for name in ("uuid", "index", "completed_at")},
         **{name: output.get(name) if isinstance(output.get(name), str) else None for name in COMMON},
-        "place": place(output),
+        "schema_version": SCHEMA_VERSION,
+        "edition": output["edition"],
+        "place": place(output, output["edition"]),
         "kind": kind.__name__,
         "current": True,
         "sound": True,
@@ -81,6 +95,7 @@ def _is_sound(kind: type[StudyDoc], output: dict[str, Any]) -> bool:
 def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of an entry, as fields of :class:`anodeflow.schemas.ResultRow`."""
     common = {name: entry[name] for name in COMMON}
+    common |= {"edition": entry.get("edition", ""), "schema_version": entry.get("schema_version", SCHEMA_VERSION)}
     return [common | row for row in json.loads(entry["rows"])]
 
 

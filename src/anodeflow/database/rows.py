@@ -138,7 +138,25 @@ def _is_sqlite(store: "JobStore") -> bool:
 
 def _place(entry: Mapping[str, Any]) -> str:
     """Return the place of an entry; those of an older anodeflow do not say it until they are made anew."""
-    return entry["place"] if "place" in entry else place(entry)
+    return entry["place"] if "place" in entry else place(entry, entry.get("edition", ""))
+
+
+def editions(
+    store: "JobStore", campaigns: Iterable[str | None], unsaved: Iterable[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return what there is of each edition of campaigns: `campaign`, `backend`, `edition`, `completed_at` of its latest
+    document; the oldest first.
+    """
+    criteria = {"campaign": {"$in": sorted({name for name in campaigns if name is not None})}, "current": True}
+    fields = dict.fromkeys(("campaign", "backend", "edition", "completed_at", "index"), 1)
+    found = [*collection(store).find(criteria, fields), *(entry for entry in unsaved if entry["sound"])]
+    latest = {
+        (entry["campaign"], entry["backend"], entry.get("edition", "")): entry for entry in sorted(found, key=age)
+    }
+    return [
+        {"campaign": campaign, "backend": backend, "edition": edition, "completed_at": entry.get("completed_at")}
+        for (campaign, backend, edition), entry in sorted(latest.items(), key=lambda item: age(item[1]))
+    ]
 
 
 # --- keeping the entries right ---

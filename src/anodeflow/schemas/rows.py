@@ -18,4 +18,8 @@ class ResultRow(Versioned):
     backend: str = Field(description="Name of the backend file.")
     settings_hash: str = Field(description="Hash of the settings that all calculations shared.")
     document_id: str = Field(description="Id of the study document.")
+    adsorbate: str = Field(default="", description="Element of the adatom; empty: the study has none.")
+    edition: str = Field(
+        default="", description="Edition of the campaign (hash of what its file asks for); empty: from before editions."
+    )
     calculation_ids: list[str] = Field(description="Ids of the calculations that the number rests on.")

@@ -30,6 +30,11 @@ class StudyDoc(Versioned):
         description="Parameters in which a convergence test made it differ from the study as asked for; empty: the "
         "study itself. The system of a variant is called `Li(001) [layers 5]`.",
     )
+    edition: str = Field(
+        default="",
+        description="Edition of the campaign (hash of what its file asks for), which the database knows; empty: from "
+        "before there were editions, or not read from a database.",
+    )
     warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
     prescreen: PrescreenAudit | None = Field(
         default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
@@ -52,5 +57,7 @@ class StudyDoc(Versioned):
             backend=self.backend,
             settings_hash=self.settings_hash,
             document_id=self.document_id,
+            adsorbate=getattr(self, "adsorbate", ""),
+            edition=self.edition,
             calculation_ids=[self.calculation_ids[step] for step in steps],
         )

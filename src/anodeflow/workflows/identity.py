@@ -31,7 +31,7 @@ def _plain(content: str) -> str:
     return json.dumps(visit(json.loads(content)), sort_keys=True)
 
 
-def with_stable_uuids(flow: Flow, seed: str) -> Flow:
+def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
     """Return a copy of `flow` whose uuids follow from `seed` and from what each job does.
 
     Parameters
@@ -40,6 +40,9 @@ def with_stable_uuids(flow: Flow, seed: str) -> Flow:
         Flow with random uuids; not changed.
     seed
         What tells flows apart that do the same: the campaign and backend, or the uuid of the job that makes it.
+    edition
+        What tells jobs apart that do the same in flows of one seed: jobs refer to each other, so what one does follows
+        from the whole campaign. The flow itself is the same in all editions, and takes its own place in a queue.
 
     Returns
     -------
@@ -47,6 +50,7 @@ def with_stable_uuids(flow: Flow, seed: str) -> Flow:
         The same flow. A job's uuid depends on `seed`, its name, its function and its arguments (but not on the
         uuids that these refer to), and on how many like it came before.
     """
+    of_job = f"{edition}/" if edition else ""
     mapping: dict[str, str] = {}
     seen: Counter[str] = Counter()
 
@@ -59,7 +63,8 @@ def with_stable_uuids(flow: Flow, seed: str) -> Flow:
         else:
             key = f"flow {node.name}"
         seen[key] += 1
-        mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{key}/{seen[key]}"))
+        within = of_job if isinstance(node, Job) else ""
+        mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{within}{key}/{seen[key]}"))
         if isinstance(node, Flow):
             for child in node.jobs:
                 visit(child)
