@@ -32,7 +32,7 @@ TAKEN = {
 OWN_CRITERIA = {
     "energy": "the setting energy_tolerance",
     "density": "the setting density_tolerance",
-    "eigenstates": "the settings of the SCF",
+    "eigenstates": "the setting eigenstate_tolerance",
 }
 """Criteria of convergence that have a setting."""
 
