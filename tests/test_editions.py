@@ -83,8 +83,10 @@ def test_three_editions_each_whole_each_alone(tmp_path, anodeflow):
     assert anodeflow("run", file).status == 0
     assert {row.edition for row in result_rows({})} == {editions[1]}
     assert len(result_rows({}, edition="all")) == len(everything)
-    for command in ("report", "compare"):
-        assert "--edition" in anodeflow(command, "--help").out
+    told = anodeflow("export", "edited", "-o", tmp_path / "results.json.gz").err
+    assert told.startswith(f"Edition {editions[1][:8]}, which ran last; there is also ")
+    assert anodeflow("report", "edited", "--edition", "zz", "-o", tmp_path).status == 2
+    assert "one edition" in anodeflow("report", "--results", "any", "--edition", "zz").err
     deleted = anodeflow("delete", "edited", "--edition", editions[1], "--yes")
     assert deleted.status == 0
     assert {row.edition for row in result_rows({}, edition="all")} == {editions[0], editions[2]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from anodeflow.cli import app
-from anodeflow.cli.report import EDITION_HELP
+from anodeflow.cli.report import EDITION_HELP, tell_editions
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,14 +84,19 @@ def _documents(campaign: str | None, results: Path | None, edition: str | None) 
         If there are none, or it is not clear of which campaign.
     """
     if results is None:
-        from anodeflow.database.query import study_documents
+        from anodeflow.database.query import ALL_EDITIONS, of_edition, study_documents
 
         if campaign is None:
             raise InputError("name a campaign of the database, or a results file with --results.")
-        everything, remedy = study_documents(campaign, edition=edition), "run it first (anodeflow run FILE)"
+        all_editions = study_documents(campaign, edition=ALL_EDITIONS)
+        everything, remedy = of_edition(all_editions, edition), "run it first (anodeflow run FILE)"
+        if edition is None:
+            tell_editions(everything, all_editions)
     else:
         from anodeflow.database.results_file import read_results
 
+        if edition is not None:
+            raise InputError("a results file holds one edition: leave out --edition, or --results.")
         everything, _ = read_results(results)
         names = sorted({document.campaign for document in everything})
         if campaign is None and len(names) != 1:

@@ -1,6 +1,7 @@
 """The command ``anodeflow report``: one HTML page with the results of a campaign, its figures and its tables."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,15 +77,18 @@ def campaign_documents(
         If there is no such campaign, or there are several and none was named.
     """
     if results is None:
-        from anodeflow.database.query import calculation_documents, study_documents
+        from anodeflow.database.query import ALL_EDITIONS, calculation_documents, of_edition, study_documents
         from anodeflow.report.provenance import calculation_ids
 
-        documents = study_documents(campaign, edition=edition)
+        all_editions = study_documents(campaign, edition=ALL_EDITIONS)
+        documents = of_edition(all_editions, edition)
         names = sorted({document.campaign for document in documents or study_documents()})
         where = "the database"
     else:
         from anodeflow.database.results_file import read_results
 
+        if edition is not None:
+            raise InputError("a results file holds one edition: leave out --edition, or --results.")
         everything, calculations = read_results(results)
         documents = [document for document in everything if campaign in (None, document.campaign)]
         names = sorted({document.campaign for document in documents or everything})
@@ -97,7 +101,19 @@ def campaign_documents(
         raise InputError(f"{where} holds several campaigns: name one of {', '.join(names)}.")
     if results is None:
         calculations = calculation_documents(calculation_ids(documents))
+        if edition is None:
+            tell_editions(documents, all_editions)
     return names[0], documents, calculations
+
+
+def tell_editions(shown: "Sequence[StudyDoc]", there: "Sequence[StudyDoc]") -> None:
+    """Say on stderr that a campaign has earlier editions, which are not shown."""
+    taken, all_of_them = ({document.edition[:8] or "none" for document in some} for some in (shown, there))
+    if others := sorted(all_of_them - taken):
+        typer.echo(
+            f"Edition {', '.join(sorted(taken))}, which ran last; there is also {', '.join(others)} (--edition).",
+            err=True,
+        )
 
 
 class _Progress:

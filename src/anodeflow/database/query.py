@@ -205,6 +205,11 @@ def study_documents(
     """
     criteria = {} if campaign is None else {"output.campaign": campaign}
     documents: list[StudyDoc] = _latest(STUDIES, criteria, lambda output: place(output, output["edition"]), store)
+    return of_edition(documents, edition)
+
+
+def of_edition(documents: Sequence[StudyDoc], edition: str | None) -> list[StudyDoc]:
+    """Return those of study documents (the oldest first) that belong to an edition, as :func:`query` names it."""
     there = {(doc.campaign, doc.backend, doc.edition): None for doc in reversed(documents)}
     keys = [dict(zip(("campaign", "backend", "edition"), key, strict=True)) for key in reversed(there)]
     chosen = chosen_editions(keys, edition)
