@@ -5,6 +5,7 @@ import pytest
 from anodeflow.backends.base import RelaxationSettings
 from anodeflow.backends.conformance import BackendConformance
 from anodeflow.backends.gpaw import GpawBackend, GpawSettings
+from anodeflow.backends.mlip import MlipBackend, MlipSettings
 
 
 class TestEmt(BackendConformance):
@@ -16,6 +17,19 @@ class TestEmt(BackendConformance):
 class TestMlip(BackendConformance):
     backend_file = "mlip"
     element, lattice, lattice_constant = "Li", "bcc", 3.44
+
+
+@pytest.mark.mlip
+class TestChgnet(BackendConformance):
+    element, lattice, lattice_constant = "Li", "bcc", 3.44
+
+    def make_backend(self) -> MlipBackend:
+        pytest.importorskip("chgnet")
+        return MlipBackend(
+            name="chgnet",
+            settings=MlipSettings(force_field_name="CHGNet", calculator_kwargs={}),
+            relaxation=RelaxationSettings(force_threshold=0.02, stress_threshold=2e-4, curvature=2),
+        )
 
 
 @pytest.mark.gpaw

@@ -222,3 +222,10 @@ def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
     assert AdsorptionDoc.model_validate(fields).system == old.system
     with pytest.raises(ValidationError, match="newer anodeflow"):
         ResultRow.model_validate(old.rows()[0].model_dump() | {"schema_version": schema.SCHEMA_VERSION + 1})
+
+
+def test_what_an_older_anodeflow_recorded_as_nan_is_no_step(tmp_path):
+    file = tmp_path / "steps.jsonl"
+    file.write_text('{"energy": -1.0}\n{"energy": NaN}\n{"energy": -2.0}\n')
+    assert read_steps(file) == [{"energy": -1.0}]
+    assert "after step 1" in cut_damage(file)
