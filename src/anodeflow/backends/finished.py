@@ -105,4 +105,5 @@ def _free_atoms(structure: Structure) -> np.ndarray | None:
     if flags is None:
         return np.ones(len(structure), dtype=bool)
     table = np.array([(True, True, True) if free is None else tuple(map(bool, free)) for free in flags])
-    return None if (table.any(axis=1) != table.all(axis=1)).any() else table.all(axis=1)
+    free = np.asarray(table.all(axis=1))
+    return None if (table.any(axis=1) != free).any() else free

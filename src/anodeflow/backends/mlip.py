@@ -53,7 +53,7 @@ class MlipBackend(InProcessBackend):
     @classmethod
     def availability(cls) -> Availability:
         """Say which potentials are installed; :meth:`check_available` asks for the one that a backend file names."""
-        found = {}
+        found: dict[str, str] = {}
         for name in ("SevenNet", "CHGNet", *FORCE_FIELDS):
             package = provider(name)
             if package.installed and package.version not in found.values():
