@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.database import rows
 from anodeflow.database.documents import STUDIES
-from anodeflow.database.query import ALL_EDITIONS, chosen_editions
+from anodeflow.database.query import ALL_EDITIONS, chosen_editions, study_documents
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ def delete_campaign(store: "JobStore", campaign: str, editions: Sequence[Mapping
     """Delete what the jobs of editions of a campaign returned, with the rows made of it; return how many documents."""
     outputs = store.docs_store._collection
     number = 0
+    gone = {(entry["campaign"], entry["backend"], entry["edition"]) for entry in editions}
+    kept = [
+        document
+        for document in study_documents(store=store, edition=ALL_EDITIONS)
+        if (document.campaign, document.backend, document.edition) not in gone
+    ]
+    # Editions share calculations that refer to no other job: bulk, atom.
+    needed = {"$nin": sorted({identifier for document in kept for identifier in document.calculation_ids.values()})}
     for entry in editions:
         known = entry["edition"] or None  # none: from before there were editions
         of_jobs = {"metadata.campaign": campaign, "metadata.backend": entry["backend"], "metadata.edition": known}
@@ -47,7 +55,7 @@ def delete_campaign(store: "JobStore", campaign: str, editions: Sequence[Mapping
         imported = {"output.campaign": campaign, "output.backend": entry["backend"], "metadata.edition": None}
         imported |= {"output.@class": {"$in": sorted(STUDIES)}} | ({"output.edition": known} if known else {})
         criteria: list[dict[str, Any]] = [of_jobs, imported]
-        for each in criteria:
+        for each in ({**found, "output.id": needed} for found in criteria):
             number += outputs.count_documents(each)
             store.remove_docs(each)
     rows.refresh(store, again=True)

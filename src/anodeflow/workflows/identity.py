@@ -10,6 +10,7 @@ from jobflow import Flow, Job
 from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.address import content_hash
+from anodeflow.schemas import CalculationDoc
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -60,10 +61,11 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
                 [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
             )
             key = content_hash(_UUID.sub("", _plain(content)))
+            # A calculation that refers to no other job (bulk, atom) is the same in all editions.
+            within = "" if node.output_schema is CalculationDoc and not _UUID.search(content) else of_job
         else:
-            key = f"flow {node.name}"
+            key, within = f"flow {node.name}", ""
         seen[key] += 1
-        within = of_job if isinstance(node, Job) else ""
         mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{within}{key}/{seen[key]}"))
         if isinstance(node, Flow):
             for child in node.jobs:
