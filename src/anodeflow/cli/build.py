@@ -45,7 +45,7 @@ def list_structures(format: Annotated[Format, FORMAT] = Format.table) -> None:
         typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
         return
     header = ("name", "formula", "space group", "host", "source")
-    print_table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
+    print_table(header, [(e.name, e.formula, e.space_group, e.host.lattice if e.host else "", e.source) for e in entries])
 
 
 @build.command()

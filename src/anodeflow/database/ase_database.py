@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ase.db.core import check
+
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, NebDoc
 
@@ -18,7 +20,8 @@ def write_ase_database(
 
     Key-value pairs: campaign, system, study and site (the step of the study) of the first study that rests on the
     calculation, task, label, backend, code, settings_hash, calculation_id, converged. Settings and folder stand in
-    the row's data. The row of a band is its highest image.
+    the row's data, and there, under `names`, all of these pairs once more: ASE takes no text as a pair that reads like a
+    number or a truth value (``4e12``, ``2024``, ``True``), so such names stand in the data alone. The row of a band is its highest image.
 
     Parameters
     ----------
@@ -65,9 +68,9 @@ def write_ase_database(
                 }
                 database.write(
                     _atoms(calculation),
-                    key_value_pairs={key: _pair(value) for key, value in pairs.items() if value}
+                    key_value_pairs={key: value for key, value in pairs.items() if value and not _number(value)}
                     | {"converged": calculation.converged},
-                    data=_data(calculation),
+                    data=_data(calculation) | {"names": dict(pairs)},
                 )
                 tell("exporting", number)
         if number == 0:
@@ -105,11 +108,10 @@ def _data(calculation: CalculationDoc) -> dict[str, Any]:
     return data
 
 
-def _pair(value: str) -> str | int | float:
-    """A value as ``ase db`` takes it: text that reads like a number must be one."""
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
+def _number(value: str) -> bool:
+    """Whether ``ase db`` would take a text for a number or a truth value, and refuse it."""
+    try:
+        check({"name": value})
+    except ValueError:
+        return True
+    return False
