@@ -113,7 +113,9 @@ class CampaignCheck:
 
     def _stems(self) -> None:
         """Refuse different crystals that would have one name in results."""
-        named = [(("systems", i, "structure"), name) for i, s in enumerate(self.surfaces.systems) for name in s.structures]
+        named = [
+            (("systems", i, "structure"), name) for i, s in enumerate(self.surfaces.systems) for name in s.structures
+        ]
         for index, system in enumerate(self.interfaces.systems):
             named += [(("interfaces", index, key), getattr(system, key)) for key in ("alloy", "metal")]
         named += [(("references", element), name) for element, name in self.surfaces.references.items()]

@@ -42,7 +42,9 @@ def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
         raise InputError(f"cannot read {shown} ({reason}): check the file and its name.") from error
     if len(content) > largest:
         packed = ", once unpacked," if path.suffix.lower() in _UNPACK else ""
-        raise InputError(f"{path} has{packed} more than {largest / 1e6:g} MB, the most that is read: give a smaller file.")
+        raise InputError(
+            f"{path} has{packed} more than {largest / 1e6:g} MB, the most that is read: give a smaller file."
+        )
     return content
 
 

@@ -53,7 +53,9 @@ class YamlFile:
         try:
             content = YAML(typ="rt").load(read_text(path, LARGEST_YAML))
         except RecursionError:
-            raise InputError(f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter.") from None
+            raise InputError(
+                f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter."
+            ) from None
         except MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise InputError(f"{path}{line}: not valid YAML ({error.problem}).") from error

@@ -45,8 +45,8 @@ def catalogue() -> dict[str, CatalogueEntry]:
     try:
         changed = folder.stat().st_mtime_ns
     except OSError:
-        return _shipped()
-    return _shipped() | _added(folder, changed)
+        return shipped()
+    return shipped() | _added(folder, changed)
 
 
 def user_folder() -> Path:
@@ -55,7 +55,8 @@ def user_folder() -> Path:
 
 
 @cache
-def _shipped() -> dict[str, CatalogueEntry]:
+def shipped() -> dict[str, CatalogueEntry]:
+    """Return the crystals that ship with anodeflow, by name."""
     return _entries(data_folder("structures"))
 
 
@@ -72,7 +73,9 @@ def _entries(folder: Path) -> dict[str, CatalogueEntry]:
             provenance = YAML(typ="safe").load(read_text(path))
             entries[path.stem] = CatalogueEntry(file=path.with_suffix(".cif"), **provenance)
         except (YAMLError, ValidationError, TypeError) as error:
-            raise InputError(f"{path} does not describe a crystal: take it out (anodeflow catalogue remove).") from error
+            raise InputError(
+                f"{path} does not describe a crystal: take it out (anodeflow catalogue remove)."
+            ) from error
     return entries
 
 

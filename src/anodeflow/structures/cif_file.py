@@ -21,7 +21,12 @@ _OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 _SYMBOLS = ("_symmetry_space_group_name_h-m", "_space_group_name_h-m_alt", "_space_group_name_h-m_ref")
 _NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
 _THIRDS = {f"{n / 6:.{digits}f}": n / 6 for n in (1, 2, 4, 5) for digits in (3,)} | {"0.666": 2 / 3, "0.166": 1 / 6}
-_SAID = ("rounded to ideal values", "No _symmetry_equiv_pos_as_xyz", "Skipping relative stoichiometry", "1-line symmetry")
+_SAID = (
+    "rounded to ideal values",
+    "No _symmetry_equiv_pos_as_xyz",
+    "Skipping relative stoichiometry",
+    "1-line symmetry",
+)
 _MERGED = 0.005  # fraction of a cell's edge within which images of few digits are one atom
 
 
@@ -192,7 +197,9 @@ def _check_flags(content: CifContent, labels: list[str]) -> None:
             raise ValueError(f"{content.at(label)}atom {label} is a dummy (_atom_site_calc_flag): leave it out")
     for label, number in zip(labels, content.column("_atom_site_attached_hydrogens", count) or [], strict=False):
         if number not in (".", "?", "0"):
-            raise ValueError(f"{content.at(label)}atom {label} has hydrogen attached that the file does not list: add it")
+            raise ValueError(
+                f"{content.at(label)}atom {label} has hydrogen attached that the file does not list: add it"
+            )
     groups = set(content.column("_atom_site_disorder_group", count) or []) - {".", "?", "0"}
     if len(groups) > 1:
         raise ValueError("it has partly occupied sites (_atom_site_disorder_group)")
@@ -232,9 +239,7 @@ def _is_full(content: CifContent, label: str, text: str) -> bool:
         content.notes.append(f"atom {label} has occupancy 0 and is left out")
         return False
     if abs(value - 1) > min(_MOST_UNCERTAIN, max(FULL, 2 * uncertainty)) + 1e-9:
-        raise ValueError(
-            f"{content.at(label)}it has partly occupied sites (atom {label}: {text})"
-        )
+        raise ValueError(f"{content.at(label)}it has partly occupied sites (atom {label}: {text})")
     if value != 1:
         content.notes.append(f"the occupancy {text} of atom {label} is taken for 1")
     return True
@@ -255,7 +260,9 @@ def _written(data: dict[str, Any], symmetry: list[str] | None) -> str:
     lines += [f"'{operation.strip()}'" for operation in symmetry or ["x,y,z"]]
     columns = ["_atom_site_label", "_atom_site_type_symbol", *_XYZ]
     lines += ["loop_", *columns]
-    lines += [" ".join(f"{value}".replace(" ", "") for value in row) for row in zip(*(data[c] for c in columns), strict=True)]
+    lines += [
+        " ".join(f"{value}".replace(" ", "") for value in row) for row in zip(*(data[c] for c in columns), strict=True)
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -347,7 +354,9 @@ def _as_pymatgen_orders(
     Calculations are found again by the order of their atoms.
     """
     text = _written(data, None)
-    named = f"_symmetry_space_group_name_H-M '{symbol}'\n" * bool(symbol) + f"_symmetry_Int_Tables_number {number}\n" * bool(number)
+    named = f"_symmetry_space_group_name_H-M '{symbol}'\n" * bool(
+        symbol
+    ) + f"_symmetry_Int_Tables_number {number}\n" * bool(number)
     text = text.replace(f"loop_\n{_OPERATIONS[0]}\n'x,y,z'\n", named)
     try:
         with warnings.catch_warnings(record=True):

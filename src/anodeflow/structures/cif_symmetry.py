@@ -51,7 +51,9 @@ def _compact(symbol: str) -> str:
     return re.sub(r"[\s_'\"]", "", symbol).lower()
 
 
-def settings_of(symbol: str | None, number: int | None, lengths: Sequence[float], angles: Sequence[float]) -> list[Setting]:
+def settings_of(
+    symbol: str | None, number: int | None, lengths: Sequence[float], angles: Sequence[float]
+) -> list[Setting]:
     """Return the settings that the symbol and the number of a file may mean, for a cell of such a shape.
 
     Parameters
@@ -98,7 +100,12 @@ def _split(symbol: str) -> tuple[str, str]:
     name, _, choice = text.partition(":")
     words = name.split()
     # ICSD writes S and Z for both origins, HR for hexagonal axes
-    if not choice and len(words) > 2 and words[-1].upper() in ("S", "Z", "HR", "H", "R") and words[0][0].upper() in "RFIP":
+    if (
+        not choice
+        and len(words) > 2
+        and words[-1].upper() in ("S", "Z", "HR", "H", "R")
+        and words[0][0].upper() in "RFIP"
+    ):
         choice = {"S": "1", "Z": "2", "HR": "h", "H": "h", "R": "r"}[words[-1].upper()]
         name = " ".join(words[:-1])
     return _compact(name), choice.strip().lower()

@@ -115,7 +115,7 @@ def write_ordering(folder: Path, name: str, document: OrderingsDoc, ordering: Ra
     return write_crystal(folder, name, ordering.structure, host, provenance)
 
 
-def write_orderings(folder: Path, document: OrderingsDoc, command: str) -> list[Path]:
+def write_orderings(folder: Path, document: OrderingsDoc, command: str, force: bool = True) -> list[Path]:
     """Write all orderings that a study kept: the lowest under its formula, the others with their space groups.
 
     Returns
@@ -134,7 +134,13 @@ def write_orderings(folder: Path, document: OrderingsDoc, command: str) -> list[
         symbol = ordering.space_group.replace("/", "")
         name = f"{document.formula}-{symbol}" if names else document.formula
         names.append(f"{name}-{number}" if name in names else name)
-        files.append(write_ordering(folder, names[-1], document, ordering, command))
+    for name in names:
+        if not force and (folder / f"{name}.cif").exists():
+            raise InputError(
+                f"there is a file {folder / name}.cif already: name another folder, or replace it (--force)."
+            )
+    for name, ordering in zip(names, document.kept, strict=True):
+        files.append(write_ordering(folder, name, document, ordering, command))
     return files
 
 

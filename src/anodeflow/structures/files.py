@@ -79,7 +79,9 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         disordered = "partly occupied" in reason or "several elements" in reason
-        remedy = "give an ordered model of the crystal" if disordered else "correct the file, or give a CIF or POSCAR file"
+        remedy = (
+            "give an ordered model of the crystal" if disordered else "correct the file, or give a CIF or POSCAR file"
+        )
         raise InputError(f"cannot read a structure from {path} ({reason.rstrip('.')}): {remedy}.") from error
     return structure, notes
 
@@ -204,7 +206,7 @@ def _plain(structure: Structure) -> Structure:
     return Structure(structure.lattice, structure.species, structure.frac_coords)
 
 
-def write_structure(structure: Structure, path: Path) -> list[str]:
+def write_structure(structure: Structure, path: Path, force: bool = False) -> list[str]:
     """Write a structure in the format that the file's name tells.
 
     Parameters
@@ -214,6 +216,8 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
     path
         ``.cif``, ``.vasp`` or ``POSCAR``, ``.xyz`` (extended), ``.json`` (pymatgen), or another suffix that
         ASE writes.
+    force
+        Whether a file of that name is replaced.
 
     Returns
     -------
@@ -223,7 +227,7 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
     Raises
     ------
     InputError
-        If the suffix is unknown or the file cannot be written.
+        If the suffix is unknown, there is such a file already, or it cannot be written.
     """
     from ase.io import write
 
@@ -232,6 +236,8 @@ def write_structure(structure: Structure, path: Path) -> list[str]:
         raise InputError(f"cannot write {path}: there is no folder {folder}.")
     if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise InputError(f"cannot write {path}: no permission, or it is a folder; choose another name.")
+    if path.exists() and not force:
+        raise InputError(f"there is a file {path} already: name another one, or replace it (--force).")
     suffix = path.suffix.lower()
     try:
         if suffix == ".json":

@@ -79,7 +79,9 @@ class InterfaceSpec(BaseModel):
         if miller == (0, 0, 0):
             raise ValueError("Miller indices (0, 0, 0) name no plane: give at least one that is not zero")
         if max(map(abs, miller)) > HIGHEST_INDEX:
-            raise ValueError(f"Miller indices are at most {HIGHEST_INDEX}, a plane like {miller} has no cell to compute")
+            raise ValueError(
+                f"Miller indices are at most {HIGHEST_INDEX}, a plane like {miller} has no cell to compute"
+            )
         return miller
 
     @field_validator("registry_grid")

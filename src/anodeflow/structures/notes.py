@@ -162,12 +162,16 @@ def polar_note(bulk: Structure, slab: Structure) -> str | None:
     charges = np.array([float(guesses[0].get(str(site.specie), 0.0)) for site in slab])
     if abs(charges.sum()) > 1e-3:
         counts = Composition({str(site.specie): 0 for site in slab}) + slab.composition
-        return f"its composition {counts.reduced_formula} is not the crystal's, so that its formal charges do not cancel"
+        return (
+            f"its composition {counts.reduced_formula} is not the crystal's, so that its formal charges do not cancel"
+        )
     heights = slab.cart_coords[:, 2]
     dipole = float((charges * (heights - heights.mean())).sum())
     if abs(dipole) < _CHARGE * len(slab):
         return None
-    return "its faces are polar by formal charges (Tasker's type 3): an ideal slab has a dipole that grows with thickness"
+    return (
+        "its faces are polar by formal charges (Tasker's type 3): an ideal slab has a dipole that grows with thickness"
+    )
 
 
 def label_note(label: str, structure: Structure) -> str | None:
