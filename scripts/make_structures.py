@@ -47,8 +47,8 @@ BARRETT = "experiment, C. S. Barrett, P. Cucka, K. Haefner, Acta Cryst. 16, 451 
 CUCKA = "experiment, P. Cucka, C. S. Barrett, Acta Cryst. 15, 865 (1962), rounded"
 SHARMA = "experiment, B. D. Sharma, J. Donohue, Z. Kristallogr. 117, 293 (1962), rounded"
 OBERTEUFFER = (
-    "experiment, J. A. Oberteuffer, J. A. Ibers, Acta Cryst. B 26, 1499 (1970), rounded; alpha phase, whose moments are "
-    "antiferromagnetic and not collinear below 95 K"
+    "experiment, J. A. Oberteuffer, J. A. Ibers, Acta Cryst. B 26, 1499 (1970), rounded; alpha phase, whose moments "
+    "are antiferromagnetic and not collinear below 95 K"
 )
 ALPHA_MN = [[0, 0, 0], [0.318, 0.318, 0.318], [0.357, 0.357, 0.035], [0.090, 0.090, 0.282]]
 OTHERS = {

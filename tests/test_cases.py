@@ -8,6 +8,7 @@ import bz2
 import gzip
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ from ase import Atoms
 from ase.io import write
 from pymatgen.core import Lattice, Structure
 
-import anodeflow.cli
+from anodeflow.cli import main
 from anodeflow.errors import InputError
 from anodeflow.structures.catalogue import load_crystal, load_structure
 from anodeflow.structures.files import read_crystal
@@ -35,14 +36,11 @@ def anodeflow(monkeypatch, capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["anodeflow", *arguments])
         with pytest.raises(SystemExit) as stop:
-            anodeflow_cli_main()
+            main()
         captured = capsys.readouterr()
         return int(stop.value.code or 0), captured.out, captured.err
 
     return run
-
-
-anodeflow_cli_main = anodeflow.cli.main
 
 
 @pytest.mark.parametrize(
@@ -116,8 +114,6 @@ def test_campaign_is_refused(anodeflow, campaign, message):
     assert status == 2
     assert out == ""
     assert "Traceback" not in error
-    import re
-
     assert re.search(message, error)
 
 
@@ -437,3 +433,145 @@ def test_warnings_of_readers_are_told_not_silenced(tmp_path, recwarn):
         warnings.simplefilter("error")
         _, notes = load_crystal(str(tmp_path / "a.cif"))
     assert any("stray_word" in note for note in notes)
+
+
+# ------------------------------------------------------------------------------------------------------ campaigns
+
+
+CAMPAIGN = """name: trial
+backend: emt
+systems:
+  - {name: Al(001), structure: Al, layers: 3, vacuum: 8, min_width: 0}
+studies:
+  - adsorption: {adsorbate: Al}
+"""
+
+
+def laughs(levels: int) -> str:
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, levels)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (laughs(40), "its aliases .* make more than 100,000 values"),
+        ("a: &a [*a]\n", "holds itself|not valid YAML"),
+        ("a: &a {b: *a}\n", "holds itself|not valid YAML"),
+        ("a: " + "[" * 40 + "]" * 40 + "\n", "nested more than 20 levels"),
+        ("a: " + "[" * 20000 + "\n", "nested more than 20 levels|not valid YAML"),
+        ("\0\0\0", "no text file"),
+        ("", "expected keys and values"),
+        ("- a\n", "expected keys and values"),
+        ("a: !!python/object/apply:os.system [ls]\n", "unknown key|not valid YAML|name"),
+        ("a: 2001-99-99\n", "not valid YAML|unknown key|missing"),
+        (CAMPAIGN + "name: other\n", "line 7|not valid YAML"),
+        (CAMPAIGN.replace("trial", "n" * 250), "line 1: name: .*at most 100"),
+        (CAMPAIGN.replace("Al(001)", "n" * 250), "line 4: .*at most 100"),
+        (CAMPAIGN.replace("trial", "2024"), "line 1: name: .*put it in quotes"),
+        (CAMPAIGN.replace("trial", "1e5"), "line 1: name: .*put it in quotes"),
+        (CAMPAIGN.replace("trial", "true"), "line 1: name: .*put it in quotes"),
+        (CAMPAIGN.replace("structure: Al,", "structure: " + "x" * 300 + ","), "line 4: there is no structure"),
+        (CAMPAIGN.replace("name: Al(001)", 'name: "a\\nb"'), "line 4"),
+    ],
+)
+def test_hostile_yaml_is_one_sentence(tmp_path, anodeflow, text, message):
+    file = tmp_path / "campaign.yaml"
+    file.write_text(text)
+    status, out, error = anodeflow("check", str(file))
+    assert (status, out) == (2, "")
+    assert re.search(message, error)
+    assert "Traceback" not in error
+
+
+NUMBERS = [".inf", "-.inf", ".nan", "1e308", "1e999", "9" * 30, "-1", "true"]
+
+
+@pytest.mark.parametrize("number", [number for number in NUMBERS if number != "true"])
+@pytest.mark.parametrize("key", ["layers", "thickness", "vacuum", "min_width", "fixed_layers", "termination"])
+def test_numbers_beyond_reason(tmp_path, key, number):
+    from anodeflow.campaign import Campaign
+
+    given = {"layers": "3"} if key != "thickness" else {}
+    pairs = ", ".join(f"{name}: {value}" for name, value in ({**given, key: number}).items())
+    file = tmp_path / "campaign.yaml"
+    file.write_text(CAMPAIGN.replace("layers: 3, vacuum: 8, min_width: 0", pairs))
+    if key == "termination" and number == "-1":
+        pytest.skip("checked against the slab")
+    with pytest.raises(InputError, match=f"line 4: .*{key}") as error:
+        Campaign.from_file(file)
+    assert "\n" not in str(error.value)
+
+
+def test_windows_text_is_read(tmp_path):
+    from anodeflow.campaign import Campaign
+
+    file = tmp_path / "campaign.yaml"
+    file.write_bytes(("description: Ångström\n" + CAMPAIGN).encode("cp1252"))
+    assert Campaign.from_file(file).description == "Ångström"
+
+
+def test_a_pipe_is_no_campaign(tmp_path, anodeflow):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", "/dev/zero", tmp_path):
+        status, _, error = anodeflow("check", str(path))
+        assert status == 2
+        assert error.count("\n") == 1
+
+
+def test_references_of_ones_own(tmp_path, anodeflow):
+    structure = Structure(Lattice.cubic(4.2), ["Cs"] * 2, [[0, 0, 0], [0.5, 0.5, 0.5]])
+    structure.scale_lattice(2 * 110)
+    structure.to(filename=str(tmp_path / "caesium.cif"))
+    text = CAMPAIGN.replace("adsorbate: Al", "adsorbate: Cs").replace("backend: emt", "backend: mlip")
+    (tmp_path / "campaign.yaml").write_text(text)
+    status, _, error = anodeflow("check", str(tmp_path / "campaign.yaml"))
+    assert status == 2
+    assert "the catalogue has no bulk of Cs" in error
+    (tmp_path / "campaign.yaml").write_text(text + "references: {Cs: caesium.cif}\n")
+    from anodeflow.campaign import Campaign
+
+    campaign = Campaign.from_file(tmp_path / "campaign.yaml")
+    assert campaign._surfaces().metal("Cs") == "caesium.cif"
+    assert campaign._surfaces().structure("caesium.cif").formula == "Cs2"
+    (tmp_path / "campaign.yaml").write_text(text + "references: {Cs: Al}\n")
+    status, _, error = anodeflow("check", str(tmp_path / "campaign.yaml"))
+    assert status == 2
+    assert "line 7: the reference of Cs is a crystal of Al" in error
+
+
+def test_catalogue_of_ones_own(tmp_path, anodeflow, monkeypatch):
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    structure = Structure(Lattice.cubic(6.05), ["Cs"] * 2, [[0, 0, 0], [0.5, 0.5, 0.5]])
+    structure.to(filename=str(tmp_path / "Cs.cif"))
+    status, out, _ = anodeflow("catalogue", "add", str(tmp_path / "Cs.cif"), "--source", "a paper")
+    assert (status, out.startswith("Cs: Cs, Im-3m, 2 atoms")) == (0, True)
+    from anodeflow.structures.catalogue import elemental_bulk, host_lattice
+
+    assert elemental_bulk("Cs") == "Cs"
+    assert host_lattice("Cs").lattice == "bcc"
+    assert load_structure("Cs").formula == "Cs2"
+    status, _, error = anodeflow("catalogue", "add", str(tmp_path / "Cs.cif"))
+    assert status == 2
+    assert "--force" in error
+    structure.to(filename=str(tmp_path / "Li.cif"))
+    status, _, error = anodeflow("catalogue", "add", str(tmp_path / "Li.cif"))
+    assert status == 2
+    assert "ships with anodeflow" in error
+    assert "Cs: Cs, Im-3m, a paper" in anodeflow("catalogue", "list")[1]
+    assert anodeflow("catalogue", "remove", "Cs")[0] == 0
+    assert anodeflow("catalogue", "remove", "Cs")[0] == 2
+    with pytest.raises(InputError, match="no bulk of Cs"):
+        elemental_bulk("Cs")
+
+
+def test_files_of_the_user_are_not_replaced(tmp_path, anodeflow):
+    file = tmp_path / "POSCAR"
+    file.write_text(poscar())
+    before = file.read_bytes()
+    status, _, error = anodeflow("build", "slab", str(file), "-o", str(file))
+    assert status == 2
+    assert "--force" in error
+    assert file.read_bytes() == before
+    assert anodeflow("build", "slab", str(file), "--layers", "2", "-o", str(file), "--force")[0] == 0
+    assert file.read_bytes() != before

@@ -72,7 +72,7 @@ def test_hosts_of_elements_are_recognised(name):
 def test_elemental_bulk():
     assert elemental_bulk("Li") == "Li"
     assert elemental_bulk("Sn") == "Sn"
-    with pytest.raises(InputError, match="no bulk of Cs.*references.*anodeflow catalogue add"):
+    with pytest.raises(InputError, match=r"no bulk of Cs.*references.*anodeflow catalogue add"):
         elemental_bulk("Cs")
 
 

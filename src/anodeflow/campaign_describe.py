@@ -1,4 +1,4 @@
-"""Says what the crystals, slabs and interfaces of a campaign are, and what looks odd about them, before anything runs."""
+"""Says what the crystals, slabs and interfaces of a campaign are, and what looks odd about them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

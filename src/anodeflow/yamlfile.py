@@ -115,13 +115,10 @@ class YamlFile:
         if isinstance(node, dict | list):
             for key, value in node.items() if isinstance(node, dict) else enumerate(node):
                 yield from self._numbers(value, (*location, key))
-        elif isinstance(node, int | float) and not isinstance(node, bool):
-            if not math.isfinite(node) or abs(node) > LARGEST_NUMBER:
-                key = ".".join(str(part) for part in location)
-                shown = f"{float(node):g}" if not isinstance(node, int) or abs(node) < 10**300 else "an integer"
-                yield (
-                    f"{self.where(*location)}: {key}: expected a number of at most {LARGEST_NUMBER:g} (given: {shown})."
-                )
+        elif isinstance(node, int | float) and (not math.isfinite(node) or abs(node) > LARGEST_NUMBER):
+            key = ".".join(str(part) for part in location)
+            shown = f"{float(node):g}" if abs(node) < 1e300 or not isinstance(node, int) else "an integer"
+            yield f"{self.where(*location)}: {key}: expected a number of at most {LARGEST_NUMBER:g} (given: {shown})."
 
     def _sentence(self, item: Any, model: type[BaseModel]) -> str:
         location = item["loc"]

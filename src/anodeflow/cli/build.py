@@ -114,17 +114,16 @@ def slab(
     _check_element(sites)
     bulk, notes = load_crystal(structure)
     host = host_lattice(structure)
-    print_crystals([summarise(structure, bulk, notes)])
     slabs = build_slabs(bulk, spec, host) if list_ or termination == "all" else [build_slab(bulk, spec, host)]
-    rows = []
+    rows, told = [], []
     for cell in slabs:
         row = cell.model_dump(mode="json", exclude={"structure"}) | {
             "atoms": len(cell.structure),
             "file": None,
         }
         odd = slab_notes(cell.structure, cell.thickness, cell.vacuum, cell.layers)
-        for note in [*odd, *filter(None, [polar_note(bulk, cell.structure)])]:
-            typer.echo(f"anodeflow: note: termination {cell.number}: {note}.", err=True)
+        polar = polar_note(bulk, cell.structure)
+        told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
         if sites:
             row["sites"] = [site.model_dump(mode="json") for site in adsorption_sites(cell.structure, sites)]
         if output and not list_:
@@ -133,6 +132,9 @@ def slab(
                 typer.echo(f"anodeflow: note: {loss}.", err=True)
             row["file"] = str(file)
         rows.append(row)
+    print_crystals([summarise(structure, bulk, notes)])
+    for note in told:
+        typer.echo(note, err=True)
     if format is Format.json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:

@@ -90,7 +90,6 @@ def interface(
     from anodeflow.structures.files import write_structure
     from anodeflow.structures.interface_spec import InterfaceSpec
     from anodeflow.structures.interfaces import build_interface, enumerate_interfaces
-
     from anodeflow.structures.notes import summarise
 
     spec = checked_spec(
@@ -111,7 +110,6 @@ def interface(
         fixed_side=fixed_side.value,
     )
     below, above = load_crystal(alloy), load_crystal(metal)
-    print_crystals([summarise(alloy, *below), summarise(metal, *above)])
     crystals = (below[0], above[0], spec, host_lattice(alloy), host_lattice(metal))
     every = list_ or termination == "all"
     cells = enumerate_interfaces(*crystals) if every else [build_interface(*crystals)]
@@ -124,6 +122,7 @@ def interface(
                 typer.echo(f"anodeflow: note: {loss}.", err=True)
             row["file"] = str(file)
         rows.append(row)
+    print_crystals([summarise(alloy, *below), summarise(metal, *above)])
     if format is Format.json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return

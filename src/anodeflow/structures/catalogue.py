@@ -145,9 +145,9 @@ def elemental_bulk(element: str) -> str:
         )
     known = ", ".join(name for name, entry in catalogue().items() if entry.formula in ELEMENTS)
     raise InputError(
-        f"the catalogue has no bulk of {element}, which the study needs as a reference: there are {known}; name a file of "
-        f"it in the campaign (references: {{{element}: {element.lower()}.cif}}), or add it with anodeflow catalogue add "
-        f"{element}.cif."
+        f"the catalogue has no bulk of {element}, which the study needs as a reference: there are {known}; name a file "
+        f"of it in the campaign (references: {{{element}: {element.lower()}.cif}}), or add it with anodeflow catalogue "
+        f"add {element}.cif."
     )
 
 

@@ -1,4 +1,4 @@
-"""CIF files: what they say of elements, occupancies, symmetry and formula is checked before pymatgen makes the crystal."""
+"""CIF files: what they say of elements, occupancies, symmetry and formula is checked before pymatgen reads them."""
 
 import re
 import warnings

@@ -192,7 +192,7 @@ def _plain(structure: Structure) -> Structure:
         shown = " ".join(f"{edge:.3g}" for edge in edges)
         raise ValueError(f"the edges of its cell are {shown} Å: {SHORTEST_EDGE:g} to {LONGEST_EDGE:g} Å are read")
     widths = lattice.volume / np.array([edges[1] * edges[2], edges[0] * edges[2], edges[0] * edges[1]])
-    if not (SMALLEST_ANGLE <= angles.min() and angles.max() <= 180 - SMALLEST_ANGLE) or (widths < 0.05 * edges).any():
+    if not (angles.min() >= SMALLEST_ANGLE and angles.max() <= 180 - SMALLEST_ANGLE) or (widths < 0.05 * edges).any():
         shown = " ".join(f"{angle:.3g}" for angle in angles)
         raise ValueError(f"the angles of its cell are {shown}°: they span a cell too flat to be a crystal's")
     if np.abs(structure.frac_coords).max() > 1e3:

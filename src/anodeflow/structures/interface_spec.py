@@ -31,7 +31,7 @@ class InterfaceSpec(BaseModel):
     min_width: float = Field(
         default=6.5,
         ge=0,
-        le=200,
+        le=1000,
         description="Least distance between an atom and its image in the plane, Å: an exchanged atom should not see "
         "its own images.",
     )

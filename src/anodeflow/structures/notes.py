@@ -115,7 +115,7 @@ def bulk_notes(structure: Structure) -> list[str]:
 
 
 def widest_gap(structure: Structure) -> tuple[float, str]:
-    """Return the thickest layer without atoms, from nucleus to nucleus, Å, and the lattice vector that it lies across."""
+    """Return the thickest layer without atoms, from nucleus to nucleus, Å, and the lattice vector across it."""
     gaps = []
     for axis, name in enumerate("abc"):
         heights = np.sort(structure.frac_coords[:, axis] % 1)
@@ -139,8 +139,8 @@ def slab_notes(structure: Structure, thickness: float, vacuum: float, layers: in
     notes = []
     if thickness < THIN_SLAB:
         notes.append(
-            f"{layers} layer{'s' * (layers != 1)} are {thickness:.1f} Å thick, less than {THIN_SLAB:g} Å: raise layers, or "
-            "give a thickness"
+            f"{layers} layer{'s' * (layers != 1)} are {thickness:.1f} Å thick, less than {THIN_SLAB:g} Å: raise "
+            "layers, or give a thickness"
         )
     if vacuum < LITTLE_VACUUM:
         notes.append(f"{vacuum:g} Å of vacuum are less than {LITTLE_VACUUM:g} Å: its faces see each other")

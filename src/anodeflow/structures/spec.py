@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-
 HIGHEST_INDEX = 20
 """Largest Miller index of a plane."""
 
@@ -47,7 +46,7 @@ class SlabSpec(BaseModel):
     min_width: float = Field(
         default=6.5,
         ge=0,
-        le=200,
+        le=1000,
         description="Least distance between an atom and its image in the plane, Å; 0: unit cell.",
         json_schema_extra={"finer": "larger", "unit": "Å"},
     )
