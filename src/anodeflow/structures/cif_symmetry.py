@@ -38,6 +38,8 @@ def _settings() -> dict[str, list[Setting]]:
     found: dict[str, list[Setting]] = {}
     for hall in range(1, 531):
         kind = spglib.get_spacegroup_type(hall)
+        if kind is None:
+            continue
         # "P 2_1/c = P 1 2_1/n 1": the first name is the group's, the last one that of the setting
         names = {kind.international_full, *kind.international.split("=")}
         if kind.number < 3 or kind.number > 15:
@@ -131,6 +133,8 @@ def operations(setting: Setting) -> list[str]:
     import spglib
 
     symmetry = spglib.get_symmetry_from_database(setting.hall)
+    if symmetry is None:
+        raise ValueError(f"space group {setting.number} has no operations")
     return [
         ",".join(_row(row, shift) for row, shift in zip(rotation, translation, strict=True))
         for rotation, translation in zip(symmetry["rotations"], symmetry["translations"], strict=True)
