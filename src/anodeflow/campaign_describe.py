@@ -76,7 +76,7 @@ def _crystals(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Stud
         structure = surfaces.structure(name)
         summary = summarise(name, structure, surfaces.file_notes(name))
         file_note = label_note(name.rsplit("/", 1)[-1], structure)
-        moments = moment_note(structure) if "spin" in backend.capabilities else None
+        moments = moment_note(structure) if "spin" not in backend.capabilities else None
         notes = summary.notes + [note for note in (file_note, moments) if note]
         yield Described(name, summary.line() + _grid(structure, backend), notes)
 

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifBlock, CifFile, CifParser
 
 from anodeflow.structures.cif_symmetry import operations, settings_of
-from anodeflow.structures.poscar_file import MOST_ATOMS
+from anodeflow.structures.limits import MOST_ATOMS, check_cell
 from anodeflow.structures.symbols import ELEMENTS, element, element_of_label
 
 FULL = 0.005
@@ -144,6 +144,7 @@ def read_cif(text: str) -> tuple[Structure, list[str]]:
         if given is None:
             raise ValueError(f"{key} is missing")
         cell.append(number_of(given, key)[0])
+    check_cell(cell[:3], cell[3:])
     data = _atoms(content) | {key: str(value) for key, value in zip(_CELL, cell, strict=True)}
     magnetic = any(".xyz" in key and "magn" in key for key in content.block)
     structure = _parsed(content, text if magnetic else _written(data, _listed(content)))
@@ -271,7 +272,12 @@ def _parsed(content: CifContent, text: str, tolerance: float = 1e-4) -> Structur
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         parser = CifParser.from_str(text, check_cif=False, site_tolerance=tolerance)
-        (structure, *_) = parser.parse_structures(primitive=False, on_error="raise")
+        try:
+            (structure, *_) = parser.parse_structures(primitive=False, on_error="raise")
+        except ValueError as error:
+            if "ccupanc" in str(error):
+                raise ValueError("it has partly occupied sites, or two atoms on one") from error
+            raise
     for message in [*(str(warning.message) for warning in caught if issubclass(warning.category, UserWarning))]:
         words = " ".join(message.removeprefix("Issues encountered while parsing CIF: ").split())
         if not any(said in words for said in _SAID) and f"pymatgen: {words}" not in content.notes:
@@ -320,17 +326,19 @@ def _with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float],
     named = {}
     for setting in settings:
         symmetry = operations(setting)
-        if listed is not None and len(symmetry) == len(listed):
-            return structure
+        if listed is not None:
+            if len(symmetry) == len(listed) or _atoms_made(data, symmetry) == len(structure):
+                return structure  # all atoms are listed where not all operations are
+            continue
         crystal = _parsed(content, _written(data, symmetry))
         named.setdefault(len(crystal), []).append((symmetry, crystal))
     units = _atoms_of_formula(content)
     if listed is not None:
-        if len(structure) in named or (units and len(structure) in units):
-            return structure  # all atoms are listed, and the space group is told beside them
+        if units and len(structure) in units:
+            return structure
         raise ValueError(
             f"it lists {len(listed)} symmetry operation{'s' * (len(listed) > 1)}, which is not all of its space group "
-            f"{symbol or number}: {len(structure)} or {' or '.join(map(str, named))} atoms"
+            f"{symbol or number}, whose other operations would make more atoms of its {len(structure)}"
         )
     if len(named) > 1 and units:
         named = {count: entries for count, entries in named.items() if count in units} or named
@@ -338,6 +346,21 @@ def _with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float],
     if len(crystals) > 1 and not (len(named) == 1 and _same(crystals)):
         raise ValueError(f"it does not say which origin {symbol or number} has: write {symbol or number} :1 or :2")
     return _as_pymatgen_orders(content, data, symbol, number, crystals[0])
+
+
+def _atoms_made(data: dict[str, Any], symmetry: list[str]) -> int:
+    """Return how many atoms operations make of those that are listed, images on each other counted once."""
+    from pymatgen.core import SymmOp
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    coordinates = np.array([[float(text) for text in data[key]] for key in _XYZ]).T
+    images = np.concatenate([SymmOp.from_xyz_str(operation).operate_multi(coordinates) for operation in symmetry])
+    images = (images + 1e-9) % 1 % 1
+    pairs = cKDTree(images, boxsize=1.0).query_pairs(_MERGED, output_type="ndarray")
+    near = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(images), len(images)))
+    return int(connected_components(near, directed=False)[0])
 
 
 def _same(crystals: list[Structure]) -> bool:

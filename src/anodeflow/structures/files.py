@@ -17,16 +17,13 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.errors import InputError
 from anodeflow.structures.cif_file import read_cif
-from anodeflow.structures.poscar_file import MOST_ATOMS, read_poscar
+from anodeflow.structures.limits import MOST_ATOMS, check_cell
+from anodeflow.structures.poscar_file import read_poscar
 from anodeflow.structures.symbols import ELEMENTS, element
 from anodeflow.textfile import decoded, read_bytes
 
 KEEPS_FIXED_ATOMS = {".vasp", ".poscar", ".json", ".extxyz", ".xyz", ".traj"}
 """Formats that keep which atoms are fixed; of these only json, xyz, extxyz and traj keep the open direction too."""
-SHORTEST_EDGE, LONGEST_EDGE = 1.0, 500.0
-"""Edges of a cell are between these, Å (two atoms of H2 are 0.74 Å apart, those of any crystal further)."""
-SMALLEST_ANGLE = 10.0
-"""Angles of a cell are at least this, and at most 180 less this, degrees."""
 _PYMATGEN = {"*.xsf": "xsf", "*.cssr": "cssr", "*.res": "res", "*.yaml": "yaml", "*.yml": "yaml"}
 _BY_PATH = ("*CHGCAR*", "*LOCPOT*", "vasprun*.xml*", "input*.xml")  # formats of pymatgen that are read from the path
 _PACKED = (".gz", ".bz2", ".xz")
@@ -77,7 +74,7 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
     except (MemoryError, RecursionError) as error:
         raise InputError(f"cannot read a structure from {path}: it is nested or large beyond reason.") from error
     except Exception as error:
-        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         disordered = "partly occupied" in reason or "several elements" in reason
         remedy = (
             "give an ordered model of the crystal" if disordered else "correct the file, or give a CIF or POSCAR file"
@@ -187,14 +184,7 @@ def _plain(structure: Structure) -> Structure:
     numbers = np.concatenate([lattice.matrix.ravel(), structure.frac_coords.ravel()])
     if not np.isfinite(numbers).all():
         raise ValueError("numbers of its cell or of its coordinates are not finite")
-    edges, angles = np.array(lattice.abc), np.array(lattice.angles)
-    if edges.min() < SHORTEST_EDGE or edges.max() > LONGEST_EDGE:
-        shown = " ".join(f"{edge:.3g}" for edge in edges)
-        raise ValueError(f"the edges of its cell are {shown} Å: {SHORTEST_EDGE:g} to {LONGEST_EDGE:g} Å are read")
-    widths = lattice.volume / np.array([edges[1] * edges[2], edges[0] * edges[2], edges[0] * edges[1]])
-    if not (angles.min() >= SMALLEST_ANGLE and angles.max() <= 180 - SMALLEST_ANGLE) or (widths < 0.05 * edges).any():
-        shown = " ".join(f"{angle:.3g}" for angle in angles)
-        raise ValueError(f"the angles of its cell are {shown}°: they span a cell too flat to be a crystal's")
+    check_cell(lattice.abc, lattice.angles)
     if np.abs(structure.frac_coords).max() > 1e3:
         raise ValueError("coordinates lie a thousand cells away: are they Cartesian?")
     if not structure.is_ordered:

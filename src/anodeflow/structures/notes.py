@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pymatgen.core import Composition, Structure
 
+from anodeflow.structures.magnetism import is_magnetic
 from anodeflow.structures.symbols import ELEMENTS
 
 WIDE_GAP = 6.0
@@ -15,8 +16,6 @@ THIN_SLAB = 5.0
 """A slab thinner than this is hardly a surface of a crystal, Å."""
 LITTLE_VACUUM = 8.0
 """Less vacuum than this lets both faces of a slab see each other, Å."""
-MAGNETIC = frozenset({"Cr", "Mn", "Fe", "Co", "Ni"})
-"""Metals whose crystals carry magnetic moments."""
 _SYMPREC = 0.05  # of the symmetry search, Å
 _CHARGE = 0.1  # formal charge of a plane for each of its atoms, e, that counts
 
@@ -192,8 +191,8 @@ def label_note(label: str, structure: Structure) -> str | None:
 
 
 def moment_note(structure: Structure) -> str | None:
-    """Say that a crystal holds a magnetic metal."""
-    magnetic = sorted(MAGNETIC & {str(site.specie) for site in structure})
+    """Say that a crystal with moments is computed by a backend without spin."""
+    magnetic = sorted({str(site.specie) for site in structure if is_magnetic([str(site.specie)])})
     if not magnetic:
         return None
-    return f"{', '.join(magnetic)} carries magnetic moments: see that its calculations start with them"
+    return f"{', '.join(magnetic)} carries magnetic moments, and the backend computes without spin"

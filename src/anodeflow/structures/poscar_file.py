@@ -5,10 +5,8 @@ import re
 import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
+from anodeflow.structures.limits import MOST_ATOMS, check_cell
 from anodeflow.structures.symbols import element
-
-MOST_ATOMS = 2000
-"""Most atoms that a crystal may have."""
 
 
 class _Lines:
@@ -62,7 +60,7 @@ def read_poscar(text: str) -> tuple[Structure, list[str]]:
     scale = lines.numbers(words, count, "the scale of the lattice")
     lattice = np.array([lines.numbers(lines.next("a lattice vector"), 3, "a lattice vector") for _ in range(3)])
     volume = abs(float(np.linalg.det(lattice)))
-    if volume < 1e-6:
+    if not 1e-6 < volume < 1e12:
         raise ValueError("lines 3 to 5: the lattice vectors span no volume")
     factor = np.array(scale)
     if count == 1 and scale[0] < 0:  # then it is the volume of the cell, and coordinates are scaled with it
@@ -70,6 +68,7 @@ def read_poscar(text: str) -> tuple[Structure, list[str]]:
     if not (factor > 0).all():
         raise ValueError("line 2: the scale is not positive")
     lattice = lattice * factor
+    check_cell(Lattice(lattice).abc, Lattice(lattice).angles)
     names, numbers = _species(lines)
     total = sum(numbers)
     if not 0 < total <= MOST_ATOMS:
