@@ -51,7 +51,10 @@ class YamlFile:
 
         path = Path(path)
         try:
-            content = YAML(typ="rt").load(read_text(path, LARGEST_YAML))
+            text = read_text(path, LARGEST_YAML)
+            if "&" in text and "*" in text:
+                _check_aliases(text, path)
+            content = YAML(typ="rt").load(text)
         except RecursionError:
             raise InputError(
                 f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter."
@@ -141,6 +144,22 @@ class YamlFile:
 def _short(given: Any) -> str:
     text = repr(given)
     return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _check_aliases(text: str, path: Path) -> None:
+    """Refuse a value that holds itself: ruamel would put nothing in its place."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    anchors: list[str | None] = []
+    for event in YAML(typ="rt").parse(text):
+        if isinstance(event, AliasEvent) and event.anchor in anchors:
+            line = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise InputError(f"{path}{line}: a value holds itself by an alias (*{event.anchor}): write it out.")
+        if isinstance(event, CollectionStartEvent):
+            anchors.append(event.anchor)
+        elif isinstance(event, CollectionEndEvent):
+            anchors.pop()
 
 
 def _check_extent(content: Any, path: Path) -> None:
