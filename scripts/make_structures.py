@@ -38,6 +38,27 @@ ELEMENTS = {
     "Cu": ("fcc", 3.61, None, ASE),
     "Ag": ("fcc", 4.09, None, ASE),
     "Zn": ("hcp", 2.66, 1.856 * 2.66, ASE),
+    "Ca": ("fcc", 5.58, None, ASE),
+    "Au": ("fcc", 4.08, None, ASE),
+    "Pb": ("fcc", 4.95, None, ASE),
+}
+# Elements on no simple host: space group, cell, positions, where the numbers come from.
+BARRETT = "experiment, C. S. Barrett, P. Cucka, K. Haefner, Acta Cryst. 16, 451 (1963), rounded"
+CUCKA = "experiment, P. Cucka, C. S. Barrett, Acta Cryst. 15, 865 (1962), rounded"
+SHARMA = "experiment, B. D. Sharma, J. Donohue, Z. Kristallogr. 117, 293 (1962), rounded"
+OBERTEUFFER = (
+    "experiment, J. A. Oberteuffer, J. A. Ibers, Acta Cryst. B 26, 1499 (1970), rounded; alpha phase, whose moments "
+    "are antiferromagnetic and not collinear below 95 K"
+)
+ALPHA_MN = [[0, 0, 0], [0.318, 0.318, 0.318], [0.357, 0.357, 0.035], [0.090, 0.090, 0.282]]
+OTHERS = {
+    "Si": ("Fd-3m", Lattice.cubic(5.43), [[0, 0, 0]], f"diamond, {ASE}"),
+    "Sn": ("I4_1/amd", Lattice.tetragonal(5.82, 0.546 * 5.82), [[0, 0, 0]], f"beta phase, {ASE}"),
+    "In": ("I4/mmm", Lattice.tetragonal(3.2456, 1.52169 * 3.2456), [[0, 0, 0]], ASE),
+    "Sb": ("R-3m", Lattice.hexagonal(4.307, 11.273), [[0, 0, 0.2336]], BARRETT),
+    "Bi": ("R-3m", Lattice.hexagonal(4.546, 11.862), [[0, 0, 0.2339]], CUCKA),
+    "Ga": ("Cmce", Lattice.orthorhombic(4.519, 7.658, 4.526), [[0, 0.154, 0.081]], f"alpha phase, {SHARMA}"),
+    "Mn": ("I-43m", Lattice.cubic(8.911), ALPHA_MN, OBERTEUFFER),
 }
 IDENTITY = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
@@ -62,6 +83,11 @@ def elements(folder: Path) -> None:
             HostLattice(lattice=host, axes=IDENTITY),
             {"source": f"{constants} ({source})", "command": made},
         )
+    for name, (group, lattice, positions, source) in OTHERS.items():
+        crystal = Structure.from_spacegroup(group, lattice, [name] * len(positions), positions)
+        constants = f"a = {lattice.a:.4g} Å" + (f", b = {lattice.b:.4g} Å" if abs(lattice.a - lattice.b) > 1e-6 else "")
+        constants += f", c = {lattice.c:.4g} Å" if abs(lattice.a - lattice.c) > 1e-6 else ""
+        write_crystal(folder, name, crystal, None, {"source": f"{constants} ({source})", "command": made})
     lih = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.02), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     write_crystal(
         folder,

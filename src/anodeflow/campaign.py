@@ -20,7 +20,7 @@ from anodeflow.campaign_changes import (
     without_own_prescreen,
     without_studies,
 )
-from anodeflow.campaign_input import System
+from anodeflow.campaign_input import LONGEST_NAME, System, known_element
 from anodeflow.campaign_prescreen import CampaignPrescreen, PrescreenInput
 from anodeflow.campaign_study import Study
 from anodeflow.data import data_folder
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jobflow import Flow
 
     from anodeflow.backends.base import Backend
+    from anodeflow.campaign_describe import Described
     from anodeflow.campaign_interfaces import Interfaces
     from anodeflow.campaign_plan import Plan, PlannedCalculation
     from anodeflow.campaign_surfaces import Surfaces
@@ -45,12 +46,21 @@ class Campaign(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", description="Name of the campaign, in all results.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
+        max_length=LONGEST_NAME,
+        description="Name of the campaign, in all results.",
+    )
     description: str = Field(default="", description="What it is for.")
     reference: str | None = Field(default=None, description="DOI of the paper whose values are printed beside ours.")
     backend: str = Field(description="Name of a file in configs/backends, or path of one.")
     prescreen: PrescreenInput | None = Field(
         default=None, description="Potential that goes before the backend: its name, or a mapping."
+    )
+    references: dict[str, str] = Field(
+        default={},
+        description="Element -> its bulk, a catalogue name or a structure file (relative to the campaign file), where "
+        "the catalogue has none or another one is meant.",
     )
     systems: list[System] = Field(default=[], description="Surfaces.")
     interfaces: list[InterfaceSystem] = Field(default=[], description="Interfaces of an alloy and a metal.")
@@ -65,6 +75,13 @@ class Campaign(BaseModel):
     @classmethod
     def _by_name(cls, prescreen: Any) -> Any:
         return {"backend": prescreen} if isinstance(prescreen, str) else prescreen
+
+    @field_validator("references")
+    @classmethod
+    def _of_elements(cls, references: dict[str, str]) -> dict[str, str]:
+        for symbol in references:
+            known_element(symbol)
+        return references
 
     @classmethod
     def from_file(
@@ -173,6 +190,24 @@ class Campaign(BaseModel):
             raise InputError("\n".join(problems))
         return plan_campaign(surfaces, interfaces, self.studies)
 
+    def described(self) -> "list[Described]":
+        """Return a line on every crystal, slab and interface of the campaign, with notes on what looks odd.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be read or built.
+        """
+        from anodeflow.campaign_describe import describe
+
+        return describe(self._surfaces(), self._interfaces(), self.studies)
+
+    def unused(self) -> list[str]:
+        """Return a sentence for each system, interface or reference that no study uses."""
+        from anodeflow.campaign_describe import unused
+
+        return unused(self._surfaces(), self._interfaces(), self.studies)
+
     def flow(self) -> "Flow":
         """Return the flow of the whole campaign; steps that studies share are one job in it.
 
@@ -222,7 +257,9 @@ class Campaign(BaseModel):
     def _surfaces(self) -> "Surfaces":
         from anodeflow.campaign_surfaces import Surfaces
 
-        return Surfaces(self.systems, self.load_backend(), self._beside, self._built, self.load_prescreen())
+        return Surfaces(
+            self.systems, self.load_backend(), self._structure, self._built, self.load_prescreen(), self.references
+        )
 
     def _interfaces(self) -> "Interfaces":
         from anodeflow.campaign_interfaces import Interfaces
@@ -236,6 +273,15 @@ class Campaign(BaseModel):
             if beside.exists():
                 return str(beside)
         return name
+
+    def _structure(self, name: str) -> str:
+        """Return a catalogue name as it is; any other name is the file of that name beside the campaign file."""
+        from anodeflow.structures.catalogue import catalogue
+
+        path = Path(name).expanduser()
+        if self._file is None or name in catalogue() or path.is_absolute():
+            return name
+        return str(self._file.path.parent / path)
 
     def _where(self, *location: Any) -> str:
         if self._file is None:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from anodeflow.campaign_input import StudyInput, known_element
+from anodeflow.campaign_input import LONGEST_NAME, NAME_OF_SYSTEM, StudyInput, known_element
 from anodeflow.errors import InputError
 from anodeflow.structures.interface_spec import InterfaceSpec
 
@@ -12,7 +12,9 @@ from anodeflow.structures.interface_spec import InterfaceSpec
 class InterfaceSystem(InterfaceSpec):
     """An interface of the campaign: a name, an alloy, the metal that it lies on, and how they are matched."""
 
-    name: str = Field(min_length=1, description="Name in results: Li3Mg7/Li.")
+    name: str = Field(
+        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li3Mg7/Li."
+    )
     alloy: str = Field(description="Bulk: a catalogue name or a structure file (relative to the campaign file).")
     metal: str = Field(description="Bulk of the metal, in the same way.")
     settings: dict[str, Any] = Field(
@@ -36,13 +38,14 @@ class InterdiffusionStudy(InterfaceStudy):
     """Energy of the interface with one atom of the alloy exchanged with one of the metal, at rising depth."""
 
     element: str = Field(default="Mg", description="Element of the alloy whose atom goes into the metal.")
-    depth: int = Field(default=5, ge=1, description="Planes of the metal that it goes into: 1 to depth.")
+    depth: int = Field(default=5, ge=1, le=100, description="Planes of the metal that it goes into: 1 to depth.")
     samples: int = Field(
-        default=3, ge=1, description="Pairs of atoms that are exchanged at each depth; median and range count."
+        default=3, ge=1, le=100, description="Pairs of atoms that are exchanged at each depth; median and range count."
     )
     dilute_width: float | None = Field(
         default=10.0,
         gt=0,
+        le=100,
         description="Least distance, Å, of an atom to its image in the supercells of the dilute limit; none: it is not "
         "computed.",
     )
@@ -65,9 +68,11 @@ class VacancyStudy(InterfaceStudy):
         default="surface",
         description="Where the vacancy is made: the alloy's outermost layer with the element, or the one at the metal.",
     )
-    steps: int = Field(default=4, ge=0, description="Hops of each path; 0: the vacancy is made, and moves nowhere.")
-    samples: int = Field(default=2, ge=1, description="Places that are tried at each step; the lowest counts.")
-    images: int = Field(default=5, ge=1, description="Images of a hop's path between its two ends.")
+    steps: int = Field(
+        default=4, ge=0, le=50, description="Hops of each path; 0: the vacancy is made, and moves nowhere."
+    )
+    samples: int = Field(default=2, ge=1, le=100, description="Places that are tried at each step; the lowest counts.")
+    images: int = Field(default=5, ge=1, le=100, description="Images of a hop's path between its two ends.")
     paths: list[Literal["I", "II"]] = Field(default=["I", "II"], min_length=1, description="Paths: I, II.")
     barriers: bool = Field(default=True, description="Whether the barriers of the hops are computed.")
 
@@ -83,18 +88,19 @@ class OrderingsStudy(StudyInput):
     hosts: list[Literal["bcc", "fcc", "hcp"]] = Field(
         default=["bcc", "fcc", "hcp"], min_length=1, description="Host lattices."
     )
-    max_atoms: int = Field(default=10, ge=1, description="Most atoms of a cell.")
+    max_atoms: int = Field(default=10, ge=1, le=50, description="Most atoms of a cell.")
     rank_with: str = Field(
         default="mlip",
         description="Backend that relaxes all orderings; the campaign's confirms those close to the lowest.",
     )
     window: float = Field(
-        default=0.015, ge=0, description="Orderings within this of the lowest are confirmed, eV/atom."
+        default=0.015, ge=0, le=10, description="Orderings within this of the lowest are confirmed, eV/atom."
     )
-    keep: int = Field(default=3, ge=1, description="How many of the lowest are kept.")
+    keep: int = Field(default=3, ge=1, le=1000, description="How many of the lowest are kept.")
     sqs_atoms: int | None = Field(
         default=None,
         ge=2,
+        le=500,
         description="Atoms of a special quasi-random structure on the lowest one's host; none: none.",
     )
 

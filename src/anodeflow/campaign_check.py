@@ -47,12 +47,17 @@ class CampaignCheck:
             self._attempt(("prescreen",), prescreen.check, self.backend)
         self._names("systems", [system.name for system in systems])
         self._names("interfaces", [system.name for system in self.interfaces.systems])
+        self._stems()
         good = [surface for index, system in enumerate(systems) for surface in self._system(index, system)]
+        self._results("systems", [(each.family, each.system.name) for each in good], systems)
         known = [system.name for system in systems]
         known += [surface.system.name for surface in good if surface.system.name not in known]
         contacts = [
             each for index, system in enumerate(self.interfaces.systems) for each in self._interface(index, system)
         ]
+        self._results("interfaces", [(each.family, each.name) for each in contacts], self.interfaces.systems)
+        for element in self.surfaces.references:
+            self._reference(element)
         for index, entry in enumerate(studies):
             self._capabilities(index, entry)
             if isinstance(entry.input, SurfaceStudy):
@@ -106,6 +111,43 @@ class CampaignCheck:
         for index, name in enumerate(names):
             if name in names[:index]:
                 self._tell(f"the name {name!r} is taken already.", key, index, "name")
+
+    def _results(self, key: str, names: list[tuple[str, str]], systems: Sequence[System | InterfaceSystem]) -> None:
+        """Refuse two surfaces or interfaces of one name in results: a system named like a termination of another."""
+        places = {system.name: index for index, system in enumerate(systems)}
+        seen: dict[str, str] = {}
+        for family, name in names:
+            if seen.setdefault(name, family) != family:
+                wrong = places[name] if name in places else places[family]
+                self._tell(
+                    f"the name {name!r} is also that of a termination of {seen[name] if family == name else family}: "
+                    "choose another one.",
+                    *(key, wrong, "name"),
+                )
+
+    def _stems(self) -> None:
+        """Refuse different crystals that would have one name in results."""
+        named = [
+            (("systems", i, "structure"), name) for i, s in enumerate(self.surfaces.systems) for name in s.structures
+        ]
+        for index, system in enumerate(self.interfaces.systems):
+            named += [(("interfaces", index, key), getattr(system, key)) for key in ("alloy", "metal")]
+        named += [(("references", element), name) for element, name in self.surfaces.references.items()]
+        seen: dict[str, str] = {}
+        for place, name in named:
+            stem = self.surfaces.bulk_name(name, self.backend)
+            other = seen.setdefault(stem, name)
+            if not self.surfaces.same_file(other, name):
+                self._tell(
+                    f"{other} and {name} would both be called {stem} in results: rename one of the files.", *place
+                )
+
+    def _reference(self, element: str) -> None:
+        """Check that the reference of an element is a crystal of it alone."""
+        here = ("references", element)
+        crystal = self._attempt(here, self.surfaces.structure, self.surfaces.references[element])
+        if crystal is not None and {site.specie.symbol for site in crystal} != {element}:
+            self._tell(f"the reference of {element} is a crystal of {crystal.reduced_formula}.", *here)
 
     def _system(self, index: int, system: System) -> list[Surface]:
         """Check one system; return its surfaces, none if it is wrong."""

@@ -1,5 +1,6 @@
 """What a campaign file may say of surfaces: systems and studies, each key with its default."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -7,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from anodeflow.structures.atom import BOX
 from anodeflow.structures.spec import SlabSpec
 
+LONGEST_NAME = 100
+"""Most characters of a name: files of reports are called after it."""
+NAME_OF_SYSTEM = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+"""A name is one line, and not blank."""
 SiteWish = list[int | str] | Literal["all"]
 """Sites by number or by a part of their label, or all."""
 
@@ -14,7 +19,9 @@ SiteWish = list[int | str] | Literal["all"]
 class System(SlabSpec):
     """A surface of the campaign: a name, a bulk structure, and the slab that is cut from it."""
 
-    name: str = Field(min_length=1, description="Name in results: Li(001).")
+    name: str = Field(
+        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li(001)."
+    )
     structure: str | list[str] = Field(
         description="Bulk: a catalogue name or a structure file (relative to the campaign file); or a list of them, "
         "each a surface of its own: the lowest orderings of an alloy."
@@ -32,6 +39,13 @@ class System(SlabSpec):
     def _distinct(cls, structure: str | list[str]) -> str | list[str]:
         if isinstance(structure, list) and (not structure or len(set(structure)) < len(structure)):
             raise ValueError("the list of structures names at least one, and none of them twice")
+        stems = [Path(name).stem for name in structure] if isinstance(structure, list) else []
+        for place, stem in enumerate(stems):
+            if stem in stems[:place]:
+                other = structure[stems.index(stem)]
+                raise ValueError(
+                    f"{other} and {structure[place]} would both be called {stem} in results: rename one of the files"
+                )
         return structure
 
     @property
@@ -47,7 +61,7 @@ class System(SlabSpec):
 class StudyInput(BaseModel):
     """What every study may be told."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     needs: ClassVar[frozenset[str]] = frozenset()
     """Capabilities of the backend without which the study is refused."""
 
@@ -102,6 +116,13 @@ class AdsorptionStudy(SurfaceStudy):
         "sites, all on systems that are not named.",
     )
 
+    @field_validator("atom_box")
+    @classmethod
+    def _room(cls, box: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not (min(box) >= 4 and max(box) <= 60):
+            raise ValueError("the edges of a box are 4 to 60 Å")
+        return box
+
     @field_validator("sites", mode="before")
     @classmethod
     def _sites(cls, sites: Any) -> Any:
@@ -135,13 +156,13 @@ class DiffusionStudy(SurfaceStudy):
 
     needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "neb"})
 
-    images: int = Field(default=5, ge=1, description="Images of a path between its two ends.")
-    prefactor: float = Field(default=1.0e13, gt=0, description="Attempt frequency of all hops, 1/s.")
+    images: int = Field(default=5, ge=1, le=100, description="Images of a path between its two ends.")
+    prefactor: float = Field(default=1.0e13, gt=0, le=1e16, description="Attempt frequency of all hops, 1/s.")
     temperatures: list[float] = Field(default=[300.0], description="Temperatures of rates and diffusivity, K.")
 
     @field_validator("temperatures")
     @classmethod
     def _above_zero(cls, temperatures: list[float]) -> list[float]:
-        if any(temperature <= 0 for temperature in temperatures):
-            raise ValueError("temperatures are in K and above 0")
+        if any(not 0 < temperature <= 5000 for temperature in temperatures):
+            raise ValueError("temperatures are in K, above 0 and at most 5000")
         return temperatures

@@ -16,7 +16,7 @@ from anodeflow.campaign_input import AdsorptionStudy, System
 from anodeflow.campaign_prescreen import CampaignPrescreen
 from anodeflow.errors import InputError
 from anodeflow.structures.atom import BOX
-from anodeflow.structures.catalogue import elemental_bulk, host_lattice, load_structure
+from anodeflow.structures.catalogue import elemental_bulk, host_lattice, load_crystal
 from anodeflow.structures.host import HostLattice
 from anodeflow.structures.site_choice import SiteChoice, choose_sites, same_sites
 from anodeflow.structures.sites import AdsorptionSite, adsorption_sites
@@ -100,6 +100,8 @@ class Surfaces:
         Where structures, slabs and sites are kept; none of them depends on the backend.
     prescreen
         Potential that goes before the backend; none: there is none.
+    references
+        Element -> name of its bulk, instead of the catalogue's.
     """
 
     def __init__(
@@ -109,14 +111,26 @@ class Surfaces:
         beside: Callable[[str], str] = str,
         built: dict[tuple[Any, ...], Any] | None = None,
         prescreen: CampaignPrescreen | None = None,
+        references: Mapping[str, str] | None = None,
     ) -> None:
-        self.prescreen = prescreen
+        self.prescreen, self.references = prescreen, references or {}
         self.systems, self.backend, self._beside = systems, backend, beside
         self._built = {} if built is None else built
 
     def structure(self, name: str) -> Structure:
         """Return a bulk of the catalogue or of a file."""
-        return self.once(("structure", name), lambda: load_structure(self._beside(name)))
+        return self._crystal(name)[0]
+
+    def file_notes(self, name: str) -> list[str]:
+        """Return what the reader of a bulk's file said of it."""
+        return self._crystal(name)[1]
+
+    def _crystal(self, name: str) -> tuple[Structure, list[str]]:
+        return self.once(("structure", name), lambda: load_crystal(self._beside(name)))
+
+    def same_file(self, one: str, other: str) -> bool:
+        """Whether two names of bulks mean the same file or the same crystal of the catalogue."""
+        return one == other or Path(self._beside(one)).resolve() == Path(self._beside(other)).resolve()
 
     def host(self, name: str) -> HostLattice | None:
         """Return the host lattice of a bulk."""
@@ -124,7 +138,7 @@ class Surfaces:
 
     def metal(self, element: str) -> str:
         """Return the name of an element's bulk."""
-        return elemental_bulk(element)
+        return self.references.get(element) or elemental_bulk(element)
 
     def known(self) -> list[str]:
         """Return the names that `systems` of a study may take: those of systems, and of terminations."""

@@ -1,6 +1,8 @@
 """Reads YAML files, and says of everything wrong in one on which line it stands."""
 
 import difflib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from anodeflow.errors import InputError
+from anodeflow.textfile import read_text
+
+LARGEST_YAML = 2_000_000
+"""Most bytes of a YAML file."""
+DEEPEST, MOST_VALUES = 20, 100_000
+"""Most levels and values of a YAML file, aliases (*name) written out."""
+LARGEST_NUMBER = 1e20
+"""No number of a YAML file is larger: none of its keys means one."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,18 +51,23 @@ class YamlFile:
 
         path = Path(path)
         try:
-            content = YAML(typ="rt").load(path.read_text())
-        except FileNotFoundError:
-            raise InputError(f"there is no file {path}.") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{path} is no text file.") from None
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}.") from error
+            text = read_text(path, LARGEST_YAML)
+            if "&" in text and "*" in text:
+                _check_aliases(text, path)
+            content = YAML(typ="rt").load(text)
+        except RecursionError:
+            raise InputError(
+                f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter."
+            ) from None
         except MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise InputError(f"{path}{line}: not valid YAML ({error.problem}).") from error
         except YAMLError as error:
             raise InputError(f"{path}: not valid YAML ({error}).") from error
+        except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(f"{path}: not valid YAML ({reason}).") from error
+        _check_extent(content, path)
         if not isinstance(content, dict):
             raise InputError(f"{path}: expected keys and values (key: value), found none.")
         return cls(path, content)
@@ -90,10 +105,23 @@ class YamlFile:
         InputError
             One sentence for each thing that is wrong, with its line.
         """
+        problems = list(self._numbers(self.content, ()))
+        if problems:
+            raise InputError("\n".join(problems))
         try:
             return model.model_validate({**extra, **_plain(self.content)})
         except ValidationError as error:
             raise InputError("\n".join(self._sentence(item, model) for item in error.errors())) from error
+
+    def _numbers(self, node: Any, location: tuple[Any, ...]) -> Iterator[str]:
+        """Yield a sentence for each number that is not finite, or larger than any key means."""
+        if isinstance(node, dict | list):
+            for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+                yield from self._numbers(value, (*location, key))
+        elif isinstance(node, int | float) and (not math.isfinite(node) or abs(node) > LARGEST_NUMBER):
+            key = ".".join(str(part) for part in location)
+            shown = f"{float(node):g}" if abs(node) < 1e300 or not isinstance(node, int) else "an integer"
+            yield f"{self.where(*location)}: {key}: expected a number of at most {LARGEST_NUMBER:g} (given: {shown})."
 
     def _sentence(self, item: Any, model: type[BaseModel]) -> str:
         location = item["loc"]
@@ -107,8 +135,59 @@ class YamlFile:
             return f"{self.where(*location[:-1])}: the key {key!r} is missing."
         message = item["msg"].removeprefix("Value error, ")
         given = item["input"]
-        shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool | list) else ""
+        shown = f" (given: {_short(given)})" if isinstance(given, str | int | float | bool | list) else ""
+        if item["type"] == "string_type" and isinstance(given, int | float):
+            shown += ", put it in quotes if it is a name"
         return f"{self.where(*location)}: {key}: {message}{shown}."
+
+
+def _short(given: Any) -> str:
+    text = repr(given)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _check_aliases(text: str, path: Path) -> None:
+    """Refuse a value that holds itself: ruamel would put nothing in its place."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    anchors: list[str | None] = []
+    for event in YAML(typ="rt").parse(text):
+        if isinstance(event, AliasEvent) and event.anchor in anchors:
+            line = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise InputError(f"{path}{line}: a value holds itself by an alias (*{event.anchor}): write it out.")
+        if isinstance(event, CollectionStartEvent):
+            anchors.append(event.anchor)
+        elif isinstance(event, CollectionEndEvent):
+            anchors.pop()
+
+
+def _check_extent(content: Any, path: Path) -> None:
+    """Refuse values that hold themselves, are nested too deep, or become too many once aliases are written out."""
+    sizes: dict[int, tuple[int, int]] = {}
+    open_: set[int] = set()
+
+    def measure(node: Any) -> tuple[int, int]:
+        """Return number of values and levels of a node."""
+        if not isinstance(node, dict | list):
+            return 1, 0
+        if id(node) in open_:
+            raise InputError(f"{path}: a value holds itself by an alias (*name): write it out.")
+        if id(node) not in sizes:
+            open_.add(id(node))
+            inner = [measure(value) for value in (node.values() if isinstance(node, dict) else node)]
+            open_.discard(id(node))
+            sizes[id(node)] = (
+                1 + sum(number for number, _ in inner),
+                1 + max((levels for _, levels in inner), default=0),
+            )
+        return sizes[id(node)]
+
+    values, levels = measure(content)
+    if levels > DEEPEST:
+        raise InputError(f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter.")
+    if values > MOST_VALUES:
+        raise InputError(f"{path}: its aliases (*name) make more than {MOST_VALUES:,} values: write less.")
 
 
 def _plain(node: Any) -> Any:

@@ -4,6 +4,7 @@ Files of this package import nothing heavy at the top, so that ``anodeflow --hel
 """
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -43,6 +44,7 @@ def main() -> None:
         # Deprecations and hints of the libraries below are nothing that a user of the command line can act on.
         warnings.simplefilter("ignore")
 
+    _write_unicode()
     try:
         app()
     except AnodeflowError as error:
@@ -50,3 +52,13 @@ def main() -> None:
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.exit(0)
+
+
+def _write_unicode() -> None:
+    """Let output hold Å and tables whatever the locale: as UTF-8 into files and pipes, with ? on a terminal without."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")

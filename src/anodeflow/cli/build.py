@@ -29,6 +29,7 @@ class Setting(StrEnum):
     cell = "cell"
 
 
+FORCE = typer.Option("--force", help="Replace a file that is there already.")
 FORMAT = typer.Option("--format", help="table for people, json for scripts.")
 
 
@@ -45,7 +46,9 @@ def list_structures(format: Annotated[Format, FORMAT] = Format.table) -> None:
         typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
         return
     header = ("name", "formula", "space group", "host", "source")
-    print_table(header, [(e.name, e.formula, e.space_group, e.host.lattice, e.source) for e in entries])
+    print_table(
+        header, [(e.name, e.formula, e.space_group, e.host.lattice if e.host else "", e.source) for e in entries]
+    )
 
 
 @build.command()
@@ -78,6 +81,7 @@ def slab(
         Path | None,
         typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
     ] = None,
+    force: Annotated[bool, FORCE] = False,
 ) -> None:
     """Build the slab of a surface: the studied face on top, periodic in the plane only, bottom layers fixed.
 
@@ -89,8 +93,9 @@ def slab(
 
     anodeflow build slab Li3Mg7 --termination all --sites Li -o slab.vasp
     """
-    from anodeflow.structures.catalogue import host_lattice, load_structure
+    from anodeflow.structures.catalogue import host_lattice, load_crystal
     from anodeflow.structures.files import write_structure
+    from anodeflow.structures.notes import polar_note, slab_notes, summarise
     from anodeflow.structures.sites import adsorption_sites
     from anodeflow.structures.slabs import build_slab, build_slabs
     from anodeflow.structures.spec import SlabSpec
@@ -107,26 +112,41 @@ def slab(
         termination=termination if termination == "all" else termination_number(termination),
     )
     _check_element(sites)
-    bulk, host = load_structure(structure), host_lattice(structure)
+    bulk, notes = load_crystal(structure)
+    host = host_lattice(structure)
     slabs = build_slabs(bulk, spec, host) if list_ or termination == "all" else [build_slab(bulk, spec, host)]
-    rows = []
+    rows, told = [], []
     for cell in slabs:
         row = cell.model_dump(mode="json", exclude={"structure"}) | {
             "atoms": len(cell.structure),
             "file": None,
         }
+        odd = slab_notes(cell.structure, cell.thickness, cell.vacuum, cell.layers)
+        polar = polar_note(bulk, cell.structure)
+        told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
         if sites:
             row["sites"] = [site.model_dump(mode="json") for site in adsorption_sites(cell.structure, sites)]
         if output and not list_:
             file = output if len(slabs) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
-            for loss in write_structure(cell.structure, file):
+            for loss in write_structure(cell.structure, file, force):
                 typer.echo(f"anodeflow: note: {loss}.", err=True)
             row["file"] = str(file)
         rows.append(row)
+    print_crystals([summarise(structure, bulk, notes)])
+    for note in told:
+        typer.echo(note, err=True)
     if format is Format.json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         _print(rows, sites)
+
+
+def print_crystals(summaries) -> None:
+    """Say on stderr what crystals were read, and what looks odd about them: stdout is for scripts."""
+    for summary in summaries:
+        typer.echo(summary.line(), err=True)
+        for note in summary.notes:
+            typer.echo(f"anodeflow: note: {summary.name}: {note}.", err=True)
 
 
 def checked_spec(kind, **values):

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anodeflow.cli.build import FORMAT, Format, Setting, build, checked_spec, print_table, termination_number
+from anodeflow.cli.build import (
+    FORCE,
+    FORMAT,
+    Format,
+    Setting,
+    build,
+    checked_spec,
+    print_crystals,
+    print_table,
+    termination_number,
+)
 
 if TYPE_CHECKING:
     from anodeflow.schemas import InterfaceCandidate
@@ -66,6 +76,7 @@ def interface(
         Path | None,
         typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
     ] = None,
+    force: Annotated[bool, FORCE] = False,
 ) -> None:
     """Build the coherent interface of an alloy and a metal: alloy below, metal on top, nothing relaxed.
 
@@ -75,10 +86,11 @@ def interface(
 
     anodeflow build interface Li3Mg Li --metal-layers 8 -o interface.vasp
     """
-    from anodeflow.structures.catalogue import host_lattice, load_structure
+    from anodeflow.structures.catalogue import host_lattice, load_crystal
     from anodeflow.structures.files import write_structure
     from anodeflow.structures.interface_spec import InterfaceSpec
     from anodeflow.structures.interfaces import build_interface, enumerate_interfaces
+    from anodeflow.structures.notes import summarise
 
     spec = checked_spec(
         InterfaceSpec,
@@ -97,7 +109,8 @@ def interface(
         fixed_layers=fixed_layers,
         fixed_side=fixed_side.value,
     )
-    crystals = (load_structure(alloy), load_structure(metal), spec, host_lattice(alloy), host_lattice(metal))
+    below, above = load_crystal(alloy), load_crystal(metal)
+    crystals = (below[0], above[0], spec, host_lattice(alloy), host_lattice(metal))
     every = list_ or termination == "all"
     cells = enumerate_interfaces(*crystals) if every else [build_interface(*crystals)]
     rows = []
@@ -105,10 +118,11 @@ def interface(
         row = cell.model_dump(mode="json", exclude=_LARGE) | {"atoms": len(cell.structure), "file": None}
         if output and not list_:
             file = output if len(cells) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
-            for loss in write_structure(cell.structure, file):
+            for loss in write_structure(cell.structure, file, force):
                 typer.echo(f"anodeflow: note: {loss}.", err=True)
             row["file"] = str(file)
         rows.append(row)
+    print_crystals([summarise(alloy, *below), summarise(metal, *above)])
     if format is Format.json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -46,6 +46,7 @@ def check(
 
     campaign = Campaign.from_file(file, backend, without, prescreen)
     plan = campaign.plan()
+    described, unused = campaign.described(), campaign.unused()
     planned = list(plan.calculations.values())
     if output == "json":
         answer = {
@@ -53,7 +54,8 @@ def check(
             "backend": campaign.backend,
             "prescreen": campaign.prescreen and campaign.prescreen.backend,
             "calculations": [asdict(calculation) for calculation in planned],
-            "remarks": campaign.notes + plan.remarks,
+            "crystals": [asdict(each) for each in described],
+            "remarks": campaign.notes + plan.remarks + unused,
         }
         typer.echo(json.dumps(answer))
         return
@@ -78,7 +80,11 @@ def check(
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
-    for remark in campaign.notes + plan.remarks:
+    for each in described:
+        console.print(each.line, markup=False, highlight=False)
+        for note in each.notes:
+            console.print(f"  note: {note}.", markup=False, highlight=False)
+    for remark in campaign.notes + plan.remarks + unused:
         console.print(remark, markup=False, highlight=False)
 
 

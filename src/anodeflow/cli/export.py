@@ -25,6 +25,7 @@ def export(
             help="Write the orderings that the campaign kept instead: CIF files with their provenance, for campaigns.",
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
 ) -> None:
     """Write the results of a campaign to a small file (gzipped JSON): studies, settings and calculations.
 
@@ -45,10 +46,13 @@ def export(
         if not found:
             raise InputError(f"campaign {name} has no finished study of orderings: add one and run it.")
         for document in found:
-            for path in write_orderings(orderings, document, f"anodeflow export {name} --orderings"):
+            for path in write_orderings(orderings, document, f"anodeflow export {name} --orderings", force):
                 typer.echo(str(path.resolve()))
         return
-    file = write_results(documents, calculations, output or Path(f"{name}.json.gz"))
+    target = output or Path(f"{name}.json.gz")
+    if target.exists() and not force:
+        raise InputError(f"there is a file {target} already: name another one with -o, or replace it (--force).")
+    file = write_results(documents, calculations, target)
     size = file.stat().st_size / 1e6
     typer.echo(
         f"{file.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name} ({size:.1f} MB)"

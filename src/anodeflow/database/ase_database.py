@@ -1,5 +1,6 @@
 """Calculations as an ASE database, for those who use ``ase db`` and ``ase gui``."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def write_ase_database(
     if file.exists():
         raise InputError(f"there is a file {file} already: name another one.")
     number = 0
+    rows: dict[str, dict[str, Any]] = {}
     draft = file.with_name(f"part-{file.name}")
     draft.unlink(missing_ok=True)
     try:
@@ -63,15 +65,14 @@ def write_ase_database(
                     "settings_hash": calculation.settings_hash,
                     "calculation_id": calculation.id,
                 }
-                database.write(
-                    _atoms(calculation),
-                    key_value_pairs={key: _pair(value) for key, value in pairs.items() if value}
-                    | {"converged": calculation.converged},
-                    data=_data(calculation),
-                )
+                texts = {key: value for key, value in pairs.items() if value}
+                row = _row(_atoms(calculation), texts, calculation.converged)
+                rows[str(database.write(row, data=_data(calculation)))] = row.key_value_pairs
                 tell("exporting", number)
         if number == 0:
             raise InputError("there are no calculations for an ASE database: run a campaign, or name another one.")
+        if file.suffix == ".json":
+            _name_rows(draft, rows)
         draft.replace(file)
     except OSError as error:
         raise InputError(f"cannot write the ASE database {file} ({error.strerror}): give another file.") from error
@@ -105,11 +106,25 @@ def _data(calculation: CalculationDoc) -> dict[str, Any]:
     return data
 
 
-def _pair(value: str) -> str | int | float:
-    """A value as ``ase db`` takes it: text that reads like a number must be one."""
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
+def _name_rows(file: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add the pairs of each row, which ASE leaves out of a JSON file when it is given a row with pairs."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for number, pairs in rows.items():
+        content[number]["key_value_pairs"] = dict(pairs)
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _row(atoms: Any, texts: Mapping[str, str], converged: bool) -> Any:
+    """Return a row whose texts stay texts, even those that read like a number: 4e12, 2024, True.
+
+    ``write(key_value_pairs=...)`` of ASE refuses those, for its command line could not ask for them; a row that has
+    them already is taken as it is.
+    """
+    import os
+
+    from ase.db.core import now
+    from ase.db.row import AtomsRow, atoms2dict
+
+    row = AtomsRow(atoms2dict(atoms) | {"key_value_pairs": {**texts, "converged": converged}})
+    row.ctime, row.user = now(), os.getenv("USER")
+    return row

@@ -67,7 +67,7 @@ def published(references: list[Reference], document: StudyDoc, property: str) ->
     A value published for another adatom than the document's is no answer.
     """
     for reference in references:
-        entry = reference.value(document.system, property)
+        entry = reference.value(document.system, property, getattr(document, "adsorbate", None))
         if entry and entry.adsorbate in (None, getattr(document, "adsorbate", None)):
             return Published(reference, entry)
     return None

@@ -5,6 +5,7 @@ from io import BytesIO
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from anodeflow.report.page import Picture
 
@@ -25,6 +26,8 @@ def new_figure(width: float, height: float) -> Figure:
 def save(figure: Figure, name: str, caption: str) -> Picture:
     """Return `figure` as a picture; the same figure gives the same bytes each time."""
     png, svg = BytesIO(), BytesIO()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # names of systems are not formulas of TeX: $$, \foo
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, for both formats
     figure.savefig(png, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -36,7 +36,19 @@ class Reference(BaseModel):
     remarks: list[str] = Field(default_factory=list, description="What is known of differences to it, in general.")
     values: list[ReferenceValue] = Field(description="All of its numbers.")
 
-    def value(self, system: str, property: str) -> ReferenceValue | None:
+    @model_validator(mode="after")
+    def _once(self) -> "Reference":
+        seen = set()
+        for entry in self.values:
+            key = (_compact(entry.system), entry.property, entry.adsorbate)
+            if key in seen:
+                raise ValueError(
+                    f"{entry.property} of {entry.adsorbate or 'any adatom'} on {entry.system} is there twice"
+                )
+            seen.add(key)
+        return self
+
+    def value(self, system: str, property: str, adsorbate: str | None = None) -> ReferenceValue | None:
         """Return the published `property` of `system`.
 
         Parameters
@@ -45,16 +57,25 @@ class Reference(BaseModel):
             Name of the system; blanks in it do not matter, nor does the number of a termination (``Li3Mg(001):1``).
         property
             Name of the property, ``binding_energy`` for one.
+        adsorbate
+            Element of the adatom: a publication may have several on one surface. None takes the first entry.
 
         Returns
         -------
         ReferenceValue or None
             None if the publication says nothing of it. An entry whose ``value`` is None says something in words.
         """
-        for entry in self.values:
-            if entry.property == property and _compact(entry.system) == _compact(base_name(system)):
-                return entry
-        return None
+        found = [
+            entry
+            for entry in self.values
+            if entry.property == property and _compact(entry.system) == _compact(base_name(system))
+        ]
+        if adsorbate is not None:
+            # an entry that names no adatom holds for those that no other entry names
+            found = [entry for entry in found if entry.adsorbate == adsorbate] or [
+                entry for entry in found if entry.adsorbate is None
+            ]
+        return found[0] if found else None
 
 
 def base_name(system: str) -> str:

@@ -1,4 +1,4 @@
-"""The catalogue: bulk crystals by name, from the data folder ``structures``, or from a user's file."""
+"""The catalogue: bulk crystals by name, from the data folder ``structures`` and from the user's own, or from a file."""
 
 from difflib import get_close_matches
 from functools import cache
@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymatgen.core import Structure
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from anodeflow.data import data_folder
 from anodeflow.errors import InputError
-from anodeflow.structures.files import read_structure
+from anodeflow.settings import get_settings
+from anodeflow.structures.files import read_crystal
 from anodeflow.structures.host import HostLattice
+from anodeflow.structures.symbols import ELEMENTS
+from anodeflow.textfile import read_text
 
 CLOSEST = 0.7
 """No two atoms are closer than this in any crystal, Å (H2 has 0.74)."""
@@ -30,16 +34,48 @@ class CatalogueEntry(BaseModel):
     source: str = Field(description="Where its numbers come from.")
     command: str = Field(description="The command that made the file.")
     file: Path = Field(description="Its CIF file.")
-    host: HostLattice = Field(description="Host lattice, and the cell of the file in terms of it.")
+    host: HostLattice | None = Field(
+        default=None, description="Host lattice, and the cell of the file in terms of it; none: it decorates none."
+    )
+
+
+def catalogue() -> dict[str, CatalogueEntry]:
+    """Return the crystals that ship with anodeflow and those that the user has added, by name."""
+    folder = user_folder()
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return shipped()
+    return shipped() | _added(folder, changed)
+
+
+def user_folder() -> Path:
+    """Return the folder of the crystals that the user has added (``anodeflow catalogue add``)."""
+    return get_settings().home / "structures"
 
 
 @cache
-def catalogue() -> dict[str, CatalogueEntry]:
+def shipped() -> dict[str, CatalogueEntry]:
     """Return the crystals that ship with anodeflow, by name."""
+    return _entries(data_folder("structures"))
+
+
+@cache
+def _added(folder: Path, changed: int) -> dict[str, CatalogueEntry]:
+    """Return the user's own crystals, read again when their folder has changed."""
+    return _entries(folder)
+
+
+def _entries(folder: Path) -> dict[str, CatalogueEntry]:
     entries = {}
-    for path in sorted(data_folder("structures").glob("*.yaml")):
-        provenance = YAML(typ="safe").load(path)
-        entries[path.stem] = CatalogueEntry(file=path.with_suffix(".cif"), **provenance)
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            provenance = YAML(typ="safe").load(read_text(path))
+            entries[path.stem] = CatalogueEntry(file=path.with_suffix(".cif"), **provenance)
+        except (YAMLError, ValidationError, TypeError) as error:
+            raise InputError(
+                f"{path} does not describe a crystal: take it out (anodeflow catalogue remove)."
+            ) from error
     return entries
 
 
@@ -61,13 +97,28 @@ def load_structure(name_or_path: str) -> Structure:
     InputError
         If there is no such name or file, the file cannot be read, or atoms in it overlap.
     """
+    return load_crystal(name_or_path)[0]
+
+
+def load_crystal(name_or_path: str) -> tuple[Structure, list[str]]:
+    """Return a bulk crystal as :func:`load_structure` does, and what a reader of its file should know.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_structure`.
+    """
     entry = catalogue().get(name_or_path)
     path = entry.file if entry else Path(name_or_path).expanduser()
-    if not path.is_file():
+    try:
+        there = path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # a name too long for a file
+        there = False
+    if not there:
         raise InputError(_unknown(name_or_path))
-    structure = read_structure(path)
+    structure, notes = read_crystal(path)
     check_overlap(structure, str(name_or_path))
-    return structure
+    return structure, notes
 
 
 def host_lattice(name_or_path: str) -> HostLattice | None:
@@ -84,13 +135,19 @@ def elemental_bulk(element: str) -> str:
     InputError
         If the catalogue has none.
     """
-    for name, entry in catalogue().items():
-        if entry.formula == element:
-            return name
-    known = ", ".join(name for name in catalogue() if len(load_structure(name).elements) == 1)
+    found = [name for name, entry in catalogue().items() if entry.formula == element]
+    if element in found or len(found) == 1:
+        return element if element in found else found[0]
+    if found:
+        raise InputError(
+            f"the catalogue has several bulks of {element} ({', '.join(found)}): say which one under references in the "
+            f"campaign, {element}: {found[0]}."
+        )
+    known = ", ".join(name for name, entry in catalogue().items() if entry.formula in ELEMENTS)
     raise InputError(
-        f"the catalogue has no bulk of {element}, which the study needs as a reference: there are {known}; put "
-        f"{element}.cif and {element}.yaml into {data_folder('structures')}."
+        f"the catalogue has no bulk of {element}, which the study needs as a reference: there are {known}; name a file "
+        f"of it in the campaign (references: {{{element}: {element.lower()}.cif}}), or add it with anodeflow catalogue "
+        f"add {element}.cif."
     )
 
 
@@ -120,9 +177,11 @@ def check_overlap(structure: Structure, name: str) -> None:
 
 def _unknown(name: str) -> str:
     known = list(catalogue())
-    close = get_close_matches(name, known, n=2, cutoff=0.5)
+    plain = Path(name).name
+    shown = name if len(name) <= 120 else f"{name[:117]}..."
+    close = get_close_matches(plain[:60], known, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? the" if close else "the"
     return (
-        f"there is no structure {name!r}, neither in the catalogue nor as a file: {hint} catalogue has "
+        f"there is no structure {shown!r}, neither in the catalogue nor as a file: {hint} catalogue has "
         f"{', '.join(known)}."
     )

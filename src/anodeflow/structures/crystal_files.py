@@ -19,7 +19,7 @@ _NEAR = 0.002
 
 
 def write_crystal(
-    folder: Path, name: str, structure: Structure, host: HostLattice, provenance: Mapping[str, Any]
+    folder: Path, name: str, structure: Structure, host: HostLattice | None, provenance: Mapping[str, Any]
 ) -> Path:
     """Write one crystal as the catalogue keeps them.
 
@@ -30,7 +30,7 @@ def write_crystal(
     name
         Name of the files, and of the crystal in the catalogue.
     structure, host
-        The crystal, and its cell in terms of its host lattice.
+        The crystal, and its cell in terms of its host lattice; none if it decorates none.
     provenance
         `source` (where its numbers come from), `command` (what made it), and what else is to be known.
 
@@ -44,18 +44,19 @@ def write_crystal(
     InputError
         If the files cannot be written.
     """
-    axes = CommentedSeq([CommentedSeq(row) for row in host.axes])
-    for row in axes:
-        row.fa.set_flow_style()
     yaml = YAML()
     yaml.width = 110
-    content = {
+    content: dict[str, Any] = {
         "name": name,
         "formula": structure.reduced_formula,
         "space_group": space_group(structure),
         **provenance,
-        "host": {"lattice": host.lattice, "axes": axes},
     }
+    if host is not None:
+        axes = CommentedSeq([CommentedSeq(row) for row in host.axes])
+        for row in axes:
+            row.fa.set_flow_style()
+        content["host"] = {"lattice": host.lattice, "axes": axes}
     file = folder / f"{name}.cif"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def write_ordering(folder: Path, name: str, document: OrderingsDoc, ordering: Ra
     return write_crystal(folder, name, ordering.structure, host, provenance)
 
 
-def write_orderings(folder: Path, document: OrderingsDoc, command: str) -> list[Path]:
+def write_orderings(folder: Path, document: OrderingsDoc, command: str, force: bool = True) -> list[Path]:
     """Write all orderings that a study kept: the lowest under its formula, the others with their space groups.
 
     Returns
@@ -133,7 +134,13 @@ def write_orderings(folder: Path, document: OrderingsDoc, command: str) -> list[
         symbol = ordering.space_group.replace("/", "")
         name = f"{document.formula}-{symbol}" if names else document.formula
         names.append(f"{name}-{number}" if name in names else name)
-        files.append(write_ordering(folder, names[-1], document, ordering, command))
+    for name in names:
+        if not force and (folder / f"{name}.cif").exists():
+            raise InputError(
+                f"there is a file {folder / name}.cif already: name another folder, or replace it (--force)."
+            )
+    for name, ordering in zip(names, document.kept, strict=True):
+        files.append(write_ordering(folder, name, document, ordering, command))
     return files
 
 

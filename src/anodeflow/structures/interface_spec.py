@@ -4,11 +4,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from anodeflow.structures.spec import HIGHEST_INDEX
+
 
 class InterfaceSpec(BaseModel):
     """A coherent interface, alloy below and metal on top: planes, thickness, size of its cell, strain, registry."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     alloy_miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Plane of the alloy, in `setting`.")
     metal_miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Plane of the metal, in `setting`.")
@@ -17,27 +19,30 @@ class InterfaceSpec(BaseModel):
         description="Which axes the Miller indices of both refer to: those of the host lattice on which an ordered "
         "alloy stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
-    alloy_layers: int = Field(default=4, ge=1, description="Atomic planes of the alloy.")
+    alloy_layers: int = Field(default=4, ge=1, le=200, description="Atomic planes of the alloy.")
     metal_layers: int = Field(
         default=8,
         ge=1,
+        le=200,
         description="Atomic planes of the metal; an atom sees the free surface from two planes below it.",
     )
-    max_atoms: int = Field(default=150, ge=2, description="Most atoms of the cell.")
+    max_atoms: int = Field(default=150, ge=2, le=2000, description="Most atoms of the cell.")
     max_strain: float = Field(default=0.05, gt=0, lt=0.5, description="Largest von Mises strain, 0.05 is 5 %.")
     min_width: float = Field(
         default=6.5,
         ge=0,
+        le=1000,
         description="Least distance between an atom and its image in the plane, Å: an exchanged atom should not see "
         "its own images.",
     )
     strained: Literal["metal", "alloy", "shared"] = Field(
         default="metal", description="Which side takes the strain of the common cell; shared: half of it each."
     )
-    vacuum: float = Field(default=12.0, gt=0, description="Vacuum between the two free faces, Å.")
+    vacuum: float = Field(default=12.0, gt=0, le=200, description="Vacuum between the two free faces, Å.")
     gap: float | None = Field(
         default=None,
         gt=0,
+        le=20,
         description="Distance of the two planes at the interface before the relaxation, Å; default: the mean of the "
         "plane spacings of both crystals.",
     )
@@ -73,6 +78,10 @@ class InterfaceSpec(BaseModel):
     def _some_plane(cls, miller: tuple[int, int, int]) -> tuple[int, int, int]:
         if miller == (0, 0, 0):
             raise ValueError("Miller indices (0, 0, 0) name no plane: give at least one that is not zero")
+        if max(map(abs, miller)) > HIGHEST_INDEX:
+            raise ValueError(
+                f"Miller indices are at most {HIGHEST_INDEX}, a plane like {miller} has no cell to compute"
+            )
         return miller
 
     @field_validator("registry_grid")
@@ -80,4 +89,6 @@ class InterfaceSpec(BaseModel):
     def _some_point(cls, grid: tuple[int, int]) -> tuple[int, int]:
         if min(grid) < 1:
             raise ValueError(f"a registry grid takes at least one point each way, not {grid[0]} x {grid[1]}")
+        if max(grid) > 50:
+            raise ValueError(f"a registry grid takes at most 50 points each way, not {grid[0]} x {grid[1]}")
         return grid

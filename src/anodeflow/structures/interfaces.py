@@ -224,8 +224,9 @@ def _assemble(
         site_properties={"selective_dynamics": [[_is_free(n, spec)] * 3 for n in layer[order]]},
     )
     shifts = shift_cell(match.alloy, match.metal, match.cell)
+    shifted = shift_metal(structure, side, best_packed(structure, side, shifts))
     return InterfaceCell(
-        structure=shift_metal(structure, side, best_packed(structure, side, shifts)),
+        structure=shifted,
         side=side,
         layer=layer[order].tolist(),
         number=number,
@@ -240,7 +241,7 @@ def _assemble(
         alloy_supercell=match.alloy.tolist(),
         metal_supercell=match.metal.tolist(),
         shift_cell=shifts.tolist(),
-        gap=gap,
+        gap=gap + float(shifted.lattice.c - structure.lattice.c),
         alloy_crystal=alloy.strained_crystal(match.alloy_deformation),
         metal_crystal=metal.strained_crystal(match.metal_deformation),
         candidates=[

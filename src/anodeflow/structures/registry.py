@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 
 from anodeflow.structures.contact import free_radius
 from anodeflow.structures.lateral import reduce_in_plane
 
 CLOSEST_POINTS = 0.5
 """Shifts closer than this are not told apart, Å."""
+CLOSEST_START = 0.8
+"""Atoms across an interface start at least this times the mean of both crystals' nearest distances apart."""
 _REACH = 6.0  # how far atoms of the other side decide whether two shifts are the same, Å
 _FINE = 0.25  # spacing of the shifts among which the best packed one is sought, Å
 
@@ -58,11 +60,40 @@ def shift_cell(alloy_supercell: np.ndarray, metal_supercell: np.ndarray, cell: n
 
 
 def shift_metal(structure: Structure, side: Sequence[str], displacement: np.ndarray) -> Structure:
-    """Return the interface with its metal shifted by (2,), Å, in the plane."""
+    """Return the interface with its metal shifted by (2,), Å, in the plane, and lifted where atoms would overlap."""
     moved = structure.copy()
     metal = [index for index, where in enumerate(side) if where == "metal"]
     moved.translate_sites(metal, [*displacement, 0.0], frac_coords=False, to_unit_cell=False)
-    return moved
+    return _lifted(moved, side)
+
+
+def _lifted(structure: Structure, side: Sequence[str]) -> Structure:
+    """Return the interface with its metal so high that no two atoms across it start too close.
+
+    The gap between two planes ignores what lies on what: on top of each other, atoms at a distance that is right for
+    hollows overlap. The vacuum stays as it is.
+    """
+    where = np.array(side)
+    first, second, images, apart = structure.get_neighbor_list(_REACH)
+    nearest = [apart[(where[first] == name) & (where[second] == name)] for name in ("alloy", "metal")]
+    if not all(len(distances) for distances in nearest):
+        return structure
+    least = CLOSEST_START * (nearest[0].min() + nearest[1].min()) / 2
+    close = (where[first] == "alloy") & (where[second] == "metal") & (apart < least - 1e-6)
+    if not close.any():
+        return structure
+    cart = structure.cart_coords
+    vectors = cart[second[close]] + images[close] @ structure.lattice.matrix - cart[first[close]]
+    lift = float((np.sqrt(least**2 - (vectors[:, :2] ** 2).sum(axis=1)) - vectors[:, 2]).max())
+    matrix = structure.lattice.matrix.copy()
+    matrix[2, 2] += lift
+    return Structure(
+        Lattice(matrix, pbc=structure.lattice.pbc),
+        structure.species,
+        cart + np.outer(where == "metal", [0, 0, lift]),
+        coords_are_cartesian=True,
+        site_properties=structure.site_properties,
+    )
 
 
 def best_packed(structure: Structure, side: Sequence[str], vectors: np.ndarray) -> np.ndarray:

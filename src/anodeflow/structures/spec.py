@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+HIGHEST_INDEX = 20
+"""Largest Miller index of a plane."""
+
 
 class SlabSpec(BaseModel):
     """A surface slab: which plane, how thick, how much vacuum, how wide, what is held fixed.
@@ -11,7 +14,7 @@ class SlabSpec(BaseModel):
     The numbers among its fields say in which direction they are `finer`: a convergence test varies them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Miller indices in `setting`.")
     setting: Literal["host", "conventional", "cell"] = Field(
@@ -22,24 +25,28 @@ class SlabSpec(BaseModel):
     layers: int | None = Field(
         default=None,
         ge=1,
+        le=200,
         description="Number of atomic layers (6 if no thickness is given).",
         json_schema_extra={"finer": "larger", "unit": ""},
     )
     thickness: float | None = Field(
         default=None,
         gt=0,
+        le=500,
         description="Least thickness instead of `layers`, Å.",
         json_schema_extra={"finer": "larger", "unit": "Å"},
     )
     vacuum: float = Field(
         default=15.0,
         gt=0,
+        le=200,
         description="Vacuum between the slab and its image, Å.",
         json_schema_extra={"finer": "larger", "unit": "Å"},
     )
     min_width: float = Field(
         default=6.5,
         ge=0,
+        le=1000,
         description="Least distance between an atom and its image in the plane, Å; 0: unit cell.",
         json_schema_extra={"finer": "larger", "unit": "Å"},
     )
@@ -59,6 +66,10 @@ class SlabSpec(BaseModel):
     def _some_plane(cls, miller: tuple[int, int, int]) -> tuple[int, int, int]:
         if miller == (0, 0, 0):
             raise ValueError("Miller indices (0, 0, 0) name no plane: give at least one that is not zero")
+        if max(map(abs, miller)) > HIGHEST_INDEX:
+            raise ValueError(
+                f"Miller indices are at most {HIGHEST_INDEX}, a plane like {miller} has no cell to compute"
+            )
         return miller
 
     @model_validator(mode="after")
