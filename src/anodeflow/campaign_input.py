@@ -136,8 +136,19 @@ class DiffusionStudy(SurfaceStudy):
     needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "neb"})
 
     images: int = Field(default=5, ge=1, description="Images of a path between its two ends.")
-    prefactor: float = Field(default=1.0e13, gt=0, description="Attempt frequency of all hops, 1/s.")
+    prefactor: float | Literal["vineyard"] = Field(
+        default=1.0e13,
+        description="Attempt frequency of all hops, 1/s; vineyard: each hop's own, from the vibrations of a potential.",
+    )
+    modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
     temperatures: list[float] = Field(default=[300.0], description="Temperatures of rates and diffusivity, K.")
+
+    @field_validator("prefactor")
+    @classmethod
+    def _positive(cls, prefactor: float | str) -> float | str:
+        if not isinstance(prefactor, str) and prefactor <= 0:
+            raise ValueError("prefactor is a frequency in 1/s above 0, or vineyard")
+        return prefactor
 
     @field_validator("temperatures")
     @classmethod

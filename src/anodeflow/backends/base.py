@@ -17,6 +17,7 @@ from anodeflow.schemas.calculation import Task
 
 if TYPE_CHECKING:
     from anodeflow.backends.calculation import CalculationMaker
+    from anodeflow.backends.modes import ModesMaker
     from anodeflow.backends.neb import NebMaker
 
 Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
@@ -173,6 +174,13 @@ class Backend(BaseModel, ABC):
         from anodeflow.backends.neb import NebMaker
 
         return NebMaker(name=f"{self.code} neb", backend=self.recipe())
+
+    def modes(self) -> "ModesMaker":
+        """Return the Maker that finds the lowest modes of a minimum or a saddle, or all of its vibrations."""
+        from anodeflow.backends.inprocess import InProcessBackend
+        from anodeflow.backends.modes import ModesMaker
+
+        return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=isinstance(self, InProcessBackend))
 
     def recipe(self) -> dict[str, Any]:
         """Return the backend as plain data, from which :func:`~anodeflow.backends.load.from_recipe` makes it."""

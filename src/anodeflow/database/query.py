@@ -51,8 +51,8 @@ def query(**filters: Filter | None) -> "DataFrame":
     Returns
     -------
     pandas.DataFrame
-        Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, calculation_ids; oldest result first.
+        Columns campaign, system, study, property, label, value (in `unit`), unit, temperature (K),
+        backend, settings_hash, document_id, calculation_ids; oldest result first.
 
     Raises
     ------
@@ -90,8 +90,9 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None") -> list[dict
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")
-    if "value" in wanted:
-        wanted["value"] = [_number(value) for value in wanted["value"]]
+    for name in ("value", "temperature"):
+        if name in wanted:
+            wanted[name] = [_number(value, name) for value in wanted[name]]
     with _opened(store) as opened:
         unsaved = rows.refresh(opened)
         entries = rows.find(opened, _conditions(wanted), unsaved)
@@ -200,15 +201,15 @@ def _opened(store: "JobStore | None") -> "Iterator[JobStore]":
         yield store
 
 
-def _values(value: Filter) -> list[Any]:
+def _values(value: Filter | None) -> list[Any]:
     return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
-def _number(value: str | float) -> float:
+def _number(value: str | float, column: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise InputError(f"the column 'value' holds numbers, not {value!r}: filter it by a number.") from error
+        raise InputError(f"the column {column!r} holds numbers, not {value!r}: filter it by a number.") from error
 
 
 def _is_pattern(value: str | float) -> bool:
@@ -217,7 +218,8 @@ def _is_pattern(value: str | float) -> bool:
 
 def _matches(row: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> bool:
     return all(
-        any(_equal(entry, value) for entry in _values(row[name]) for value in values) for name, values in wanted.items()
+        any(_equal(entry, value) for entry in _values(row.get(name)) for value in values)
+        for name, values in wanted.items()
     )
 
 

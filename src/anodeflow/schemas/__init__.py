@@ -17,6 +17,7 @@ from anodeflow.schemas.diffusion import (
 from anodeflow.schemas.electrochemistry import ElectrochemistryDoc, HullPoint, PhaseCapacity, VoltageStep
 from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
+from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
 from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
@@ -53,6 +54,7 @@ __all__ = [
     "InterfaceDoc",
     "MiddleLayer",
     "MigrationDoc",
+    "ModesDoc",
     "NebDoc",
     "NonNuclearBasin",
     "OrderingsDoc",

@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from anodeflow.analysis.diffusion import migration_document, record_band
+from anodeflow.analysis.false_minima import settle_suspects
 from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, leave_to_dft, split_hop
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
+from anodeflow.analysis.prefactors import record_vibrations
 from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
+from anodeflow.analysis.saddles import review_modes, saddle_image
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import MigrationDoc
+from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc
-from anodeflow.structures.minima import pushed
+from anodeflow.structures.minima import pushed, soft_push
 from anodeflow.structures.path import first_path
-from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.structures.transfer import path_direction
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedNebMaker, PrescreenedRelaxMaker, guided, relaxation
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -34,6 +39,9 @@ class DiffusionMaker(Maker):
         Maker that evaluates a structure (adatoms pushed off sites that may be saddles).
     neb
         Maker that relaxes a path; see the backends' `NebMaker`.
+    modes
+        Maker that finds the lowest modes of saddles, and of suspect minima where it is cheap; none: the saddles' order
+        is not known, and suspect minima are pushed along no mode but by the adatom.
     name
         Name of the flow.
     adsorbate
@@ -42,7 +50,8 @@ class DiffusionMaker(Maker):
         Images of a path between its two ends; on a path that symmetry turns round, the next odd number, of which half
         are computed.
     prefactor
-        Attempt frequency of all hops, 1/s.
+        Attempt frequency of all hops, 1/s; "vineyard": each hop's own from the frequencies at minimum and saddle, by
+        `modes` if that is cheap, or by the potential of the prescreen.
     temperatures
         Temperatures of rates and diffusivity, K.
     prescreen
@@ -57,10 +66,11 @@ class DiffusionMaker(Maker):
     relax: Maker
     static: Maker
     neb: Maker
+    modes: Maker | None = None
     name: str = "diffusion"
     adsorbate: str = "Li"
     images: int = 5
-    prefactor: float = 1e13
+    prefactor: float | Literal["vineyard"] = 1e13
     temperatures: tuple[float, ...] | list[float] = (300.0,)
     prescreen: Prescreen | None = None
     campaign: str = ""
@@ -92,9 +102,20 @@ class DiffusionMaker(Maker):
             "temperatures": list(self.temperatures),
         }
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        cheap = self.modes if getattr(self.modes, "cheap", False) else None
+        if self.modes is not None:
+            makers["modes"] = self.modes if self.prescreen is None else guided(self.modes, self.prescreen)
         if self.prescreen is not None:
             study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers) | {"static": self.prescreen.static}
+            cheap = None if self.modes is None else self.prescreen.modes
+        if cheap is not None:
+            makers["cheap modes"] = cheap
+        elif self.prefactor == "vineyard":
+            raise InputError(
+                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which a potential alone "
+                "computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
+            )
         start = push_adatoms(makers, adsorption, study)
         start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
@@ -139,11 +160,41 @@ def connect_minima(
     results: list[CalculationDoc | None],
     study: dict[str, Any],
 ) -> Response:
-    """Find the distinct hops between the minima and compute them."""
+    """Push the minima that may be none, find the distinct hops between the others and compute them."""
     search = start_search(adsorption, tests, results)
     search.audit = start_audit(study.get("prescreen"))
     if search.audit is not None:
         add_effort(search.audit.effort, results, potential=True)
+    if not search.suspects:
+        search.find_hops()
+    return _next_round(makers, search, study)
+
+
+@job(output_schema=CalculationDoc)
+def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: ModesDoc | None, label: str) -> Response:
+    """Relax a suspect minimum from where it is pushed along its softest mode.
+
+    A Maker with a prescreen is not asked: where the potential lets the adatom roll says nothing about DFT.
+    """
+    mode, curvature = (None, None) if softest is None else (softest.modes[0], softest.curvatures[0])
+    options = {"guided": True} if getattr(maker, "guide", None) else {}
+    made = maker.make(soft_push(slab, structure, mode, curvature), label=label, **options)
+    return Response(replace=named(made, label))
+
+
+@job
+def review_minima(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    relaxed: dict[str, CalculationDoc | None],
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response:
+    """Take out what was no minimum, then look for hops between the others."""
+    if search.audit is not None:
+        add_effort(search.audit.effort, relaxed.values())
+    settle_suspects(search, relaxed, modes)
     return _next_round(makers, search, study)
 
 
@@ -170,7 +221,7 @@ def review_bands(
     study: dict[str, Any],
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
-    """Take the paths into account; relax images that lie in a dip of their path, or end with the document."""
+    """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
     jobs: dict[str, Flow | Job] = {}
     images: dict[str, int] = {}
     for key, band in bands.items():
@@ -181,7 +232,7 @@ def review_bands(
             images[key] = dip
     search.waiting = []
     if not jobs:
-        return migration_document(search, study)
+        return _next_round(makers, search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
     return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
 
@@ -212,9 +263,31 @@ def split_hops(
     return _next_round(makers, search, study, failures)
 
 
+@job
+def review_saddles(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take the lowest modes of saddles into account, and follow those of second order down."""
+    if search.audit is not None:
+        add_effort(search.audit.effort, modes.values())
+    review_modes(search, modes)
+    return _next_round(makers, search, study)
+
+
 @job(output_schema=MigrationDoc)
-def collect_diffusion(search: HopSearch, study: dict[str, Any], failed: Sequence[None] = ()) -> MigrationDoc:
-    """Put the document together from the finished search."""
+def collect_diffusion(
+    search: HopSearch,
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+    vibrations: dict[str, ModesDoc | None] | None = None,
+) -> MigrationDoc:
+    """Put the document together from the finished search, and the vibrations at minima and saddles if asked for."""
+    if vibrations is not None:
+        record_vibrations(search, vibrations)
     return migration_document(search, study)
 
 
@@ -223,11 +296,89 @@ def _next_round(
     search: HopSearch,
     study: dict[str, Any],
     failures: dict[str, AnodeflowError] | None = None,
-) -> Response:
-    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+) -> Response | MigrationDoc:
+    """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
     failed = dict(failures or {})
+    search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
+    if search.suspects:
+        return _push_minima(makers, search, study, failed)
+    if search.waiting:
+        return _ends(makers, search, study, failed)
+    if search.saddles and "modes" in makers:
+        return _saddle_modes(makers, search, study, failed)
+    return _finish(makers, search, study, failed)
+
+
+def _push_minima(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Push the suspect minima along their softest modes and relax them."""
+    jobs: list[Flow | Job] = []
+    relaxed, modes = {}, {}
+    maker: Any = makers["relax"]
+    maker = guided(maker.then, maker.prescreen) if isinstance(maker, PrescreenedRelaxMaker) else maker
+    for index in search.suspects:
+        minimum, key, softest = search.minima[index], str(index), None
+        x, y, _ = minimum.position
+        place = f"site {minimum.site}" if minimum.site is not None else f"the minimum at ({x:.2f}, {y:.2f})"
+        label = f"{_of(study)} at {place} ({minimum.label}), softest mode"
+        if "cheap modes" in makers:
+            name = f"{label} [{study['prescreen']['backend']}]" if "prescreen" in study else label
+            made = named(_modes(makers["cheap modes"], minimum.structure, name), name)
+            jobs.append(made)
+            softest = modes[key] = made.output
+        label = f"{_of(study)} at {place} ({minimum.label}), pushed and relaxed"
+        push = named(relax_pushed(maker, search.adsorption.slab, minimum.structure, softest, label), label)
+        push.config = JobConfig(on_missing_references=OnMissing.NONE)
+        jobs.append(push)
+        relaxed[key] = push.output
+    told = failure_jobs(failures)
+    review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
+    return replaced([*jobs, *told, review], review, f"{_of(study)}: suspect minima")
+
+
+def _saddle_modes(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Find the lowest modes of the saddles that are new."""
     jobs: dict[str, Flow | Job] = {}
-    for index in list(search.waiting):
+    for index in search.saddles:
+        label = f"{_of(study)} hop {index}, modes of its saddle"
+        hop = search.hops[index]
+        jobs[str(index)] = named(_modes(makers["modes"], hop.images[saddle_image(hop)], label, refine=True), label)
+    told = failure_jobs(failures)
+    outputs = {key: made.output for key, made in jobs.items()}
+    review = review_saddles(makers, search, outputs, study, [each.output for each in told])
+    return replaced([*jobs.values(), *told, review], review, f"{_of(study)}: saddles")
+
+
+def _finish(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
+    jobs: dict[str, Flow | Job] = {}
+    if study["prefactor"] == "vineyard":
+        places = {f"minimum {minimum.index}": minimum.structure for minimum in search.minima}
+        places |= {f"hop {hop.index}": hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
+        for place, structure in places.items():
+            label = f"{_of(study)} {place}, vibrations"
+            label += f" [{study['prescreen']['backend']}]" if "prescreen" in study else ""
+            jobs[place] = named(_modes(makers["cheap modes"], structure, label, full=True), label)
+    told = failure_jobs(failures)
+    if not jobs and not told:
+        return migration_document(search, study)
+    vibrations = {place: made.output for place, made in jobs.items()} if jobs else None
+    last = collect_diffusion(search, study, [each.output for each in told], vibrations)
+    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: results")
+
+
+def _ends(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+    failed = dict(failures)
+    jobs: dict[str, Flow | Job] = {}
+    for index in [index for index in search.waiting if str(index) not in search.downhill]:
         try:
             ends = hop_ends(search, index)
         except InputError as error:
@@ -256,6 +407,9 @@ def _bands(
     jobs: dict[str, Job] = {}
     for index in list(search.waiting):
         key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
+        if key in search.downhill:
+            jobs[key] = _downhill(makers, search, index, f"{_of(study)} hop {index}, off its saddle of second order")
+            continue
         if key in relaxed and end is None:
             hop.message = "its end could not be relaxed: `anodeflow status` says why"
             continue
@@ -278,11 +432,24 @@ def _bands(
         jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
-    if jobs:
-        last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    else:
-        last = collect_diffusion(search, study, outputs)
+    last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
     return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+
+
+def _downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str) -> Job:
+    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order."""
+    hop, path = search.hops[index], search.downhill.pop(str(index))
+    first = search.total_energy(hop.initial)
+    energies = (first, first + hop.profile[-1].energy)
+    maker: Any = makers["neb"]
+    options: dict[str, Any] = {}
+    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
+        maker = guided(maker.then, maker.prescreen)
+        if hop.band is not None:
+            options["band"] = hop.band
+        if len(path) == 3:
+            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
+    return named(maker.make(path, energies, label=label, **options), label)
 
 
 def _relaxation(
@@ -302,6 +469,11 @@ def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: boo
         add_effort(search.audit.effort, [found])
         search.calculation_ids |= potential_ids({step: found})
         search.warnings += not_screened(step, found, search.audit) if by_potential else []
+
+
+def _modes(maker: Any, structure: Structure, label: str, **options: bool) -> Job:
+    """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
+    return named(maker.make(structure, label=label, **options), label)
 
 
 def _give_up(
