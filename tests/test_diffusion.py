@@ -71,7 +71,12 @@ def adsorption(tmp_path_factory):
 def maker(element: str, **fields) -> DiffusionMaker:
     backend = load_backend("emt")
     return DiffusionMaker(
-        relax=backend.relax(), static=backend.static(), neb=backend.neb(), adsorbate=element, **fields
+        relax=backend.relax(),
+        static=backend.static(),
+        neb=backend.neb(),
+        modes=backend.modes(),
+        adsorbate=element,
+        **fields,
     )
 
 
@@ -144,7 +149,15 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
     for before, after in pairwise(points):
         assert after.distance > before.distance
     rows = {row.property: row for row in result.rows()}
-    assert set(rows) == {"barrier_forward", "barrier_reverse", "diffusivity"}
+    assert set(rows) == {
+        "barrier_forward",
+        "barrier_reverse",
+        "negative_modes",
+        "diffusivity",
+        "diffusivity_principal",
+    }
+    assert rows["negative_modes"].value == hop.negative_modes == 1
+    assert [row.temperature for row in result.rows() if row.property == "diffusivity"] == [300, 400]
     assert all(row.calculation_ids for row in result.rows())
 
 

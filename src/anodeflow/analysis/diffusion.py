@@ -128,7 +128,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         Minima and hops; none waits.
     study
         `campaign`, `system`, `reference`, `variant`, `adsorbate`, `images`, `prefactor` (1/s, or
-        "vineyard"), `temperatures` (K).
+        "vineyard"), `temperatures` (K), `modes` (whether those of saddles were computed).
     """
     order = sorted(search.minima, key=lambda minimum: minimum.energy)
     place = {minimum.index: index for index, minimum in enumerate(order)}
@@ -145,7 +145,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         for index, minimum in enumerate(order)
     ]
     hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
-    prefactor, not_vineyard = set_prefactors(minima, hops, study["prefactor"])
+    prefactor, remarks = set_prefactors(minima, hops, study["prefactor"])
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
@@ -156,13 +156,18 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         "sites": adsorption.settings.get("sites", "all"),
         **{key: study[key] for key in ("adsorbate", "images", "prefactor", "temperatures")},
     }
+    if not study["modes"]:
+        settings["modes"] = False
+        remarks.append(
+            "the lowest modes of the saddles were not computed: whether they are saddles of first order is not known"
+        )
     identifiers = {_with_final_number(step, place): identifier for step, identifier in search.calculation_ids.items()}
     audit = search.audit
     if audit is not None:
         audit.entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
-        warnings=_warnings(search, minima, hops, found_path=path is not None) + not_vineyard,
+        warnings=_warnings(search, minima, hops, found_path=path is not None) + remarks,
         prescreen=audit,
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),

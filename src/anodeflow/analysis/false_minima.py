@@ -60,7 +60,6 @@ def settle_suspects(
         )
     if fallen:
         _take_out(search, fallen)
-    if fallen or not search.hops:
         search.find_hops()
 
 

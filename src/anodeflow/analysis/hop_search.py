@@ -118,7 +118,9 @@ def saddle_tests(adsorption: AdsorptionDoc, foreign: bool = False) -> list[Saddl
 def start_search(
     adsorption: AdsorptionDoc, tests: Sequence[SaddleTest], results: Sequence[CalculationDoc | None]
 ) -> HopSearch:
-    """Return the minima that pass the tests; those that may be none all the same are its `suspects`.
+    """Return the minima that pass the tests and the distinct hops between neighbours.
+
+    Minima that may be none all the same are its `suspects`, to be pushed before any hop is computed.
 
     Parameters
     ----------
@@ -198,6 +200,7 @@ def start_search(
     # A positive curvature with all else at rest proves nothing; where nothing holds the adatom, its relaxation did.
     tested = {test.site for test in tests}
     search.suspects = [minimum.index for minimum in search.minima if minimum.site in tested]
+    search.find_hops()
     return search
 
 

@@ -104,7 +104,7 @@ class ModesMaker(Maker):
         label = label or f"modes {structure.composition.reduced_formula}"
         if full and not isinstance(backend, InProcessBackend):
             raise InputError(
-                f"{label}: all second derivatives take hundreds of calculations with {backend.name}: choose a potential."
+                f"{label}: all second derivatives take hundreds of calculations with {backend.name}: take a potential."
             )
         options = {"force_threshold": backend.relaxation.force_threshold} if refine else {}
         request = Request("hessian" if full else "modes", structure, options=options, guide=self.guide)

@@ -100,6 +100,7 @@ class DiffusionMaker(Maker):
             "images": self.images,
             "prefactor": self.prefactor,
             "temperatures": list(self.temperatures),
+            "modes": self.modes is not None,
         }
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
         cheap = self.modes if getattr(self.modes, "cheap", False) else None
@@ -113,8 +114,8 @@ class DiffusionMaker(Maker):
             makers["cheap modes"] = cheap
         elif self.prefactor == "vineyard":
             raise InputError(
-                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which a potential alone "
-                "computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
+                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which only a "
+                "potential computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
             )
         start = push_adatoms(makers, adsorption, study)
         start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
@@ -165,8 +166,6 @@ def connect_minima(
     search.audit = start_audit(study.get("prescreen"))
     if search.audit is not None:
         add_effort(search.audit.effort, results, potential=True)
-    if not search.suspects:
-        search.find_hops()
     return _next_round(makers, search, study)
 
 
