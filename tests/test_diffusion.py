@@ -4,25 +4,30 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from ase import units
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
+from ase.units import kB
+from ase.vibrations import Vibrations
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow import query
-from anodeflow.analysis import hop_search
+from anodeflow.analysis import false_minima, hop_search, saddles
 from anodeflow.analysis.diffusion import deepest_dip
 from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
 from anodeflow.analysis.hop_search import HopSearch, saddle_tests, start_search
+from anodeflow.analysis.kinetics import hop_rate
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.database.query import study_documents
 from anodeflow.errors import CalculationError, InputError
 from anodeflow.schemas import AdsorptionDoc, MigrationDoc
 from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.hops import SurfaceNet
 from anodeflow.structures.minima import candidates, pushed
 from anodeflow.structures.path import first_path
 from anodeflow.structures.spec import SlabSpec
@@ -31,6 +36,7 @@ from anodeflow.workflows.diffusion import DiffusionMaker
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
+    "Al(110)": ("Al", SlabSpec(miller=(1, 1, 0), layers=6, vacuum=10, min_width=8)),
     "Cu(111)": ("Cu", SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=7)),
     "Cu(110)": ("Cu", SlabSpec(miller=(1, 1, 0), layers=5, vacuum=10, min_width=7)),
 }
@@ -70,14 +76,8 @@ def adsorption(tmp_path_factory):
 
 def maker(element: str, **fields) -> DiffusionMaker:
     backend = load_backend("emt")
-    return DiffusionMaker(
-        relax=backend.relax(),
-        static=backend.static(),
-        neb=backend.neb(),
-        modes=backend.modes(),
-        adsorbate=element,
-        **fields,
-    )
+    makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb(), "modes": backend.modes()}
+    return DiffusionMaker(adsorbate=element, **(makers | fields))
 
 
 def diffuse(document: AdsorptionDoc, **fields) -> MigrationDoc:
@@ -230,6 +230,7 @@ def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monk
         update={"slab": clean.structure, "slab_energy": clean.energy, "sites": [site], "most_stable": 0}
     )
     monkeypatch.setattr(hop_search, "SADDLE", -np.inf)
+    monkeypatch.setattr(false_minima, "LOWER", np.inf)
     result = diffuse(document)
     assert result.hops[0].state == "split"
     assert {"end 0", "hop 0", "minimum on hop 0"} <= set(result.calculation_ids)
@@ -431,3 +432,132 @@ def test_saddle_below_all_minima_is_warned_of(adsorption):
     assert [minimum.site for minimum in search.minima] == [best.site]
     told = [warning for warning in search.warnings if "below the lowest minimum" in warning]
     assert len(told) == len(search.rejected)
+
+
+def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
+    """The bridge along the rows of Al(110) bends upwards as long as the atoms around are held: EMT."""
+    document = adsorption("Al(110)")
+    rigid = started(document)
+    false = [m for m in rigid.minima if m.energy > 0.05]
+    assert len(rigid.minima) == 2, "with all else at rest it looks like a minimum"
+    assert {rigid.minima[m].site for m in rigid.suspects} == {minimum.site for minimum in rigid.minima}
+    result = diffuse(document)
+    assert [minimum.label for minimum in result.minima] == ["fourfold hollow"]
+    assert result.minima[0].pushed
+    (told,) = [site for site in result.rejected if site.site == false[0].site]
+    assert (told.reason, told.curvature < -0.1) == ("saddle", True)
+    assert f"rolls into site {result.minima[0].site}" in told.message
+    assert {hop.state for hop in result.hops} == {"done"}
+    assert [hop.negative_modes for hop in result.hops] == [1, 1]
+    assert all(hop.curvatures[0] < 0 < hop.curvatures[1] for hop in result.hops)
+    assert all(hop.max_force < 0.01 for hop in result.hops), "the saddle was walked up to"
+    assert result.warnings == []
+
+    barrier, spread = plain_diffusivity(result.minima[0].structure, told_structure(document, told.site))
+    assert result.path.barrier == pytest.approx(barrier, abs=1e-3)
+    assert spread == pytest.approx(5.7e-5, rel=0.05)
+    assert result.diffusivities[0].diffusivity == pytest.approx(spread, rel=0.05)
+    (largest, along), (smallest, across) = result.diffusivities[0].principal
+    row = np.array(result.path.displacement) / np.linalg.norm(result.path.displacement)
+    assert abs(np.dot(along, row)) == pytest.approx(1, abs=1e-4)
+    assert np.dot(along, across) == pytest.approx(0, abs=1e-9)
+    assert (largest, smallest) == (pytest.approx(2 * result.diffusivities[0].diffusivity, rel=1e-3), pytest.approx(0))
+    rows = [row for row in result.rows() if row.property == "diffusivity_principal"]
+    assert [row.temperature for row in rows] == [300, 300]
+    assert rows[0].value == pytest.approx(largest)
+
+
+def told_structure(document: AdsorptionDoc, site: int):
+    return next(each.structure for each in document.sites if each.site == site)
+
+
+def plain_diffusivity(hollow, bridge) -> tuple[float, float]:
+    """Barrier (eV) and D (cm²/s, 300 K, 1e13 1/s) of hops along a row, by ASE alone: the bridge is the saddle."""
+    energies, places = [], []
+    for structure in (hollow, bridge):
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=1e-3)
+        energies.append(atoms.get_potential_energy())
+        places.append(atoms.positions[-1])
+    for sign in (1, -1):  # down both sides of the bridge, to two neighbouring hollows
+        atoms = AseAtomsAdaptor.get_atoms(bridge, msonable=False)
+        step = (places[1] - places[0]) * [1, 1, 0]
+        atoms.positions[-1] += sign * 0.15 * step / np.linalg.norm(step)
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=1e-2, steps=300)
+        assert atoms.get_potential_energy() == pytest.approx(energies[0], abs=2e-3)
+    barrier, length = energies[1] - energies[0], 4.0 / np.sqrt(2)  # between hollows of a row, about
+    return barrier, float(1e13 * np.exp(-barrier / (kB * 300)) * (length * 1e-8) ** 2 / 2)
+
+
+def over_the_top(monkeypatch) -> None:
+    """Let the only hop on a square face be that across an atom."""
+
+    def diagonal(self):
+        return [self.as_hop((0, 0, 1, 1))]
+
+    monkeypatch.setattr(SurfaceNet, "hops", diagonal)
+
+
+def test_a_saddle_of_second_order_is_followed_down(adsorption, monkeypatch):
+    """Symmetry holds the path across an atom; pushed off it, it runs through the hollow beside."""
+    over_the_top(monkeypatch)
+    result = diffuse(adsorption("Al(001)"))
+    whole, *parts = result.hops
+    assert whole.state == "split"
+    assert {"hop 0, second order 1", "modes of hop 0, second order 1", "hop 0"} <= set(result.calculation_ids)
+    assert [(part.state, part.negative_modes, part.multiplicity) for part in parts] == [("done", 1, 4)]
+    bridge = next(site for site in result.rejected if site.label == "bridge")
+    assert parts[0].barrier_forward == pytest.approx(bridge.energy, abs=2e-3)
+
+
+def test_a_saddle_that_stays_of_second_order_is_told_and_not_counted(adsorption, monkeypatch):
+    over_the_top(monkeypatch)
+    monkeypatch.setattr(saddles, "MOST_FOLLOWED", 0)
+    result = diffuse(adsorption("Al(001)"))
+    (hop,) = result.hops
+    assert (hop.state, hop.negative_modes) == ("second order", 2)
+    assert hop.curvatures[1] < -0.01 < hop.curvatures[2]
+    assert "order 2" in hop.message
+    assert (result.path, result.diffusivities) == (None, [])
+    assert any(f"hop 0 is left out of path and D(T): {hop.message}" in warning for warning in result.warnings)
+    assert {row.label for row in result.rows()} == {"hop 0: minimum 0 to 0, second order"}
+
+
+def test_vineyards_prefactor_is_that_of_plain_ase(adsorption, tmp_path):
+    result = diffuse(adsorption("Al(001)"), prefactor="vineyard")
+    (hop,) = result.hops
+    assert (hop.prefactor_source, hop.negative_modes) == ("vineyard", 1)
+    energies = []
+    for name, structure in (("minimum", hop.images[0]), ("saddle", hop.images[3])):
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        free = [index for index in range(len(atoms)) if index not in atoms.constraints[0].index]
+        atoms.set_constraint()
+        atoms.calc = EMT()
+        vibrations = Vibrations(atoms, free, name=tmp_path / name, delta=0.02)
+        vibrations.run()
+        energies.append(vibrations.get_energies())
+    quanta = [np.real(values[np.abs(values.imag) < 1e-9]) for values in energies]
+    assert (len(quanta[0]), len(quanta[1])) == (len(energies[0]), len(energies[0]) - 1)
+    frequencies = [values / (units._hplanck / units._e) for values in quanta]
+    expected = np.exp(np.log(frequencies[0]).sum() - np.log(frequencies[1]).sum())
+    assert hop.prefactor_forward == pytest.approx(expected, rel=0.02)
+    assert 1e12 < hop.prefactor_forward < 3e13
+    assert hop.zero_point_change == pytest.approx((quanta[1].sum() - quanta[0].sum()) / 2, abs=5e-4)
+    rate = hop_rate(hop.barrier_forward, 300, hop.prefactor_forward)
+    assert result.diffusivities[0].hop_rates == [pytest.approx(rate)]
+    rows = {row.property: row for row in result.rows()}
+    assert rows["prefactor_forward"].value == hop.prefactor_forward
+    assert rows["zero_point_change"].unit == "eV"
+    assert set(rows["prefactor_forward"].calculation_ids) <= set(result.calculation_ids.values())
+    plain = diffuse(adsorption("Al(001)"))
+    assert (plain.hops[0].prefactor_source, plain.hops[0].prefactor_forward) == ("given", 1e13)
+    assert plain.diffusivities[0].diffusivity == pytest.approx(
+        result.diffusivities[0].diffusivity * 1e13 / hop.prefactor_forward
+    )
+
+
+def test_vineyard_without_a_potential_is_refused(adsorption):
+    with pytest.raises(InputError, match=r"prefactor: vineyard takes all second derivatives .*set a prescreen"):
+        maker("Al", prefactor="vineyard", modes=None).make(adsorption("Al(001)"))

@@ -70,6 +70,8 @@ class Backend(BaseModel, ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
     atom_reference_reliable: ClassVar[bool] = True
     """False where isolated atoms are out of the code's reach (machine-learned potentials)."""
+    cheap_forces: ClassVar[bool] = False
+    """Whether forces cost next to nothing, so that all second derivatives of the energy can be computed."""
     revision: ClassVar[int] = 1
     """Raised when the class makes other numbers of the same settings: earlier results are then not found again."""
     sampling_settings: ClassVar[frozenset[str]] = frozenset()
@@ -177,10 +179,9 @@ class Backend(BaseModel, ABC):
 
     def modes(self) -> "ModesMaker":
         """Return the Maker that finds the lowest modes of a minimum or a saddle, or all of its vibrations."""
-        from anodeflow.backends.inprocess import InProcessBackend
         from anodeflow.backends.modes import ModesMaker
 
-        return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=isinstance(self, InProcessBackend))
+        return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=self.cheap_forces)
 
     def recipe(self) -> dict[str, Any]:
         """Return the backend as plain data, from which :func:`~anodeflow.backends.load.from_recipe` makes it."""
