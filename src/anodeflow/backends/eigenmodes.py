@@ -17,6 +17,8 @@ _INDEPENDENT = 1e-3
 _SOFT = 0.1  # eV/Å²: what is softer than this in the approximate Hessian is not divided by
 CERTAIN = 0.5
 """Uncertainty of a curvature, as a part of it, up to which its sign is certain."""
+NEAR = 0.1
+"""Uncertainty above which there may well be another mode below, eV/Å²."""
 FLAT = 0.02
 """Uncertainty up to which a curvature is known well enough whatever its size, eV/Å²."""
 
@@ -52,7 +54,7 @@ def lowest_modes(
     starts: Sequence[np.ndarray],
     approximate: np.ndarray,
     most_products: int,
-    wanted: int = 1,
+    wanted: int = 2,
 ) -> Modes:
     """Return the lowest modes, up to the first of positive curvature (`wanted` at least).
 
@@ -93,7 +95,7 @@ def lowest_modes(
         values, weights = values[:count], weights[:, :count]
         vectors, residuals = weights.T @ basis, weights.T @ images - values[:, None] * (weights.T @ basis)
         uncertainties = np.linalg.norm(residuals, axis=1)
-        open_ones = np.flatnonzero(uncertainties > np.maximum(CERTAIN * np.abs(values), FLAT))
+        open_ones = np.flatnonzero(uncertainties > np.clip(CERTAIN * np.abs(values), FLAT, NEAR))
         done = len(open_ones) == 0
         if done or len(basis) >= min(size, most_products):
             return Modes(values, vectors, uncertainties, bool(done) or len(basis) >= size, basis, images)
