@@ -12,7 +12,7 @@ from anodeflow.analysis.false_minima import settle_suspects
 from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, leave_to_dft, split_hop
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
 from anodeflow.analysis.prefactors import record_vibrations
-from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
+from anodeflow.analysis.prescreen import add_checks, add_effort, not_screened, potential_ids, start_audit, start_record
 from anodeflow.analysis.saddles import review_modes, saddle_image
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
@@ -192,7 +192,7 @@ def review_minima(
 ) -> Response:
     """Take out what was no minimum, then look for hops between the others."""
     if search.audit is not None:
-        add_effort(search.audit.effort, relaxed.values())
+        add_checks(search.audit.effort, relaxed.values())
     settle_suspects(search, relaxed, modes)
     return _next_round(makers, search, study)
 
@@ -272,7 +272,7 @@ def review_saddles(
 ) -> Response | MigrationDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
     if search.audit is not None:
-        add_effort(search.audit.effort, modes.values())
+        add_checks(search.audit.effort, modes.values())
     review_modes(search, modes)
     return _next_round(makers, search, study)
 
