@@ -193,6 +193,7 @@ def review_minima(
     """Take out what was no minimum, then look for hops between the others."""
     if search.audit is not None:
         add_checks(search.audit.effort, relaxed.values())
+        add_effort(search.audit.effort, modes.values(), potential=True)
     settle_suspects(search, relaxed, modes)
     return _next_round(makers, search, study)
 
