@@ -1,5 +1,6 @@
 """The diffusion workflow on EMT: against plain ASE, split hops, ends without symmetry, and what goes wrong."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -298,6 +299,11 @@ def test_slab_one_hop_wide_fails_in_a_sentence_and_the_campaign_goes_on(anodeflo
     assert set(rows.value.round(6)) == {round(wide.path.barrier, 6)}
     assert set(rows.label) == {"cheapest path", "hop 0: minimum 0 to 0"}
     assert query(campaign="narrow", study="diffusion", system="Al(001)").empty
+    warm = json.loads(anodeflow("query", "campaign=narrow", "temperature=300", "--format", "json").out)
+    assert {row["property"]: row["temperature"] for row in warm} == {"diffusivity": 300, "diffusivity_principal": 300}
+    assert set(query(campaign="narrow", property="negative_modes").value) == {1}
+    told = anodeflow("query", "campaign=narrow", "--format", "csv", "--sort", "temperature").out.splitlines()
+    assert told[1].split(",")[told[0].split(",").index("temperature")] == "300.0", "what has none comes last"
 
 
 def test_surface_without_a_minimum_is_told_in_a_sentence(adsorption):
