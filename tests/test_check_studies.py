@@ -264,7 +264,7 @@ def test_vineyards_prefactor_needs_a_potential_and_the_order_of_saddles(campaign
     with pytest.raises(InputError, match=r"line 7: prefactor: vineyard takes all second .*: add a prescreen"):
         Campaign.from_file(file).check()
     for wrong in ("-1", "fast"):
-        with pytest.raises(InputError, match="line 7: .*prefactor"):
+        with pytest.raises(InputError, match=r"line 7: .*prefactor"):
             Campaign.from_file(campaign_file(f"diffusion: {{adsorbate: Al, prefactor: {wrong}}}"))
 
 
