@@ -160,7 +160,7 @@ def connect_minima(
     tests: list[SaddleTest],
     results: list[CalculationDoc | None],
     study: dict[str, Any],
-) -> Response:
+) -> Response | MigrationDoc:
     """Push the minima that may be none, find the distinct hops between the others and compute them."""
     search = start_search(adsorption, tests, results)
     search.audit = start_audit(study.get("prescreen"))
@@ -189,7 +189,7 @@ def review_minima(
     modes: dict[str, ModesDoc | None],
     study: dict[str, Any],
     failed: Sequence[None] = (),
-) -> Response:
+) -> Response | MigrationDoc:
     """Take out what was no minimum, then look for hops between the others."""
     if search.audit is not None:
         add_checks(search.audit.effort, relaxed.values())
