@@ -12,7 +12,7 @@ from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends import load_backend, modes
+from anodeflow.backends import displaced, load_backend, modes
 from anodeflow.backends.eigenmodes import lowest_modes, newton_step, updated_hessian
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.errors import CalculationError, InputError
@@ -124,7 +124,8 @@ def test_saddle_is_walked_up_to_and_keeps_its_symmetry(home, saddle):
 def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, saddle, monkeypatch):
     reference = load_backend("emt").modes().calculate(saddle)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "costly"))
-    monkeypatch.setattr(modes, "InProcessBackend", type(None))
+    for module in (displaced, modes):
+        monkeypatch.setattr(module, "InProcessBackend", type(None))
     execute, count = EmtBackend.execute, 0
 
     def dying(self, request, folder, lock, tell):

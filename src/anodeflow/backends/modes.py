@@ -18,10 +18,11 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.analysis.vibrations import frequencies
 from anodeflow.backends.base import Backend
-from anodeflow.backends.calculation import CalculationMaker, common_fields, compute, placed
+from anodeflow.backends.calculation import common_fields, compute, placed
+from anodeflow.backends.displaced import DisplacedForces
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.eigenmodes import Modes, lowest_modes, newton_step, updated_hessian
-from anodeflow.backends.folder import CalculationFolder, append_step
+from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.hessian import (
     finite_difference_hessian,
     free_coordinates,
@@ -29,7 +30,6 @@ from anodeflow.backends.hessian import (
     spring_hessian,
 )
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.backends.neb_images import RecordedCalculator
 from anodeflow.backends.placement import placed_job
 from anodeflow.backends.request import Request
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
@@ -129,7 +129,7 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
     free = free_coordinates(atoms)
     if not free.any():
         raise InputError(f"{label}: no atom is free to move, so there are no modes.")
-    forces = _Forces(backend, structure, folder, tell, label)
+    forces = DisplacedForces(backend, structure, folder, tell, label)
     rest = forces(np.zeros(3 * len(structure)))
     outcome: dict[str, Any] = {"rest": forces.last}
     if request.task == "hessian":
@@ -172,7 +172,7 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
 
 
 def _walk_up(
-    forces: "_Forces", at_start: np.ndarray, hessian: np.ndarray, free: np.ndarray, threshold: float
+    forces: "DisplacedForces", at_start: np.ndarray, hessian: np.ndarray, free: np.ndarray, threshold: float
 ) -> dict[str, Any]:
     """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
 
@@ -237,73 +237,6 @@ def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarra
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the second derivatives of {name}: {error}")
         return None, None
-
-
-class _Forces:
-    """Forces on a displaced structure, on record.
-
-    Attributes
-    ----------
-    calculator
-        ASE calculator that answers from the record or computes; none: every geometry is a static calculation.
-    last
-        What was computed last: `positions` (Å), `energy`, `free_energy` (eV), `forces` (eV/Å).
-    """
-
-    def __init__(
-        self, backend: Backend, structure: Structure, folder: CalculationFolder, tell: Any, label: str
-    ) -> None:
-        self.backend, self.structure, self.folder, self.tell, self.label = backend, structure, folder, tell, label
-        known = folder.steps()
-        self.attempt = self.number = len(known)
-        self.last: dict[str, Any] = {}
-        self.known = {step["id"]: step for step in known if "id" in step}
-        self.calculator: RecordedCalculator | None = None
-        self.statics = CalculationMaker(name="static", task="static", backend=backend.recipe())
-        if isinstance(backend, InProcessBackend):
-            self.calculator = RecordedCalculator(0, backend.calculator, known, self._keep)
-            self.atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-            self.atoms.calc = self.calculator
-
-    def __call__(self, displacement: np.ndarray) -> np.ndarray:
-        """Return the forces (3 N,), eV/Å, with the atoms displaced by (3 N,), Å."""
-        positions = self.structure.cart_coords + displacement.reshape(-1, 3)
-        if self.calculator is not None:
-            self.atoms.set_positions(positions, apply_constraint=False)
-            forces = self.atoms.get_forces(apply_constraint=False)
-            energy = float(self.atoms.get_potential_energy())
-            free_energy = float(self.calculator.results["free_energy"])
-            self._last(positions, energy, free_energy, forces.tolist())
-            return forces.ravel()
-        count = self.number - self.attempt + 1
-        document = self.statics.calculate(placed(self.structure, positions), f"{self.label}, force {count}")
-        if document.id not in self.known:
-            free = free_coordinates(AseAtomsAdaptor.get_atoms(self.structure, msonable=False)).reshape(-1, 3)
-            step = {
-                "id": document.id,
-                "positions": positions.tolist(),
-                "energy": document.energy,
-                "free_energy": document.free_energy,
-                "forces": document.forces,
-                "free_forces": np.where(free, document.forces, 0.0).tolist(),
-                "seconds": document.wall_time,
-                "scf_cycles": document.scf_cycles,
-            }
-            self.known[document.id] = step
-            self._keep(step)
-        self._last(positions, document.energy, document.free_energy, document.forces)
-        return np.array(document.forces).ravel()
-
-    def _last(self, positions: np.ndarray, energy: float, free_energy: float, forces: list[list[float]]) -> None:
-        self.last = {
-            "positions": positions.tolist(), "energy": energy, "free_energy": free_energy, "forces": forces
-        }  # fmt: skip
-
-    def _keep(self, step: dict[str, Any]) -> None:
-        append_step(self.folder.steps_file, step | {"attempt": self.attempt})
-        self.number += 1
-        force = largest_force(step["free_forces"])
-        self.tell("running", ionic_step=self.number, energy=step["energy"], max_force=force)
 
 
 def _document(backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str) -> ModesDoc:

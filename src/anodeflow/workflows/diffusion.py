@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from anodeflow.analysis.diffusion import migration_document, record_band
@@ -13,17 +13,17 @@ from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, leave
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
 from anodeflow.analysis.prefactors import record_vibrations
 from anodeflow.analysis.prescreen import add_checks, add_effort, not_screened, potential_ids, start_audit, start_record
-from anodeflow.analysis.saddles import review_modes, saddle_image
+from anodeflow.analysis.saddles import review_modes
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import MigrationDoc
 from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc
-from anodeflow.structures.minima import pushed, soft_push
+from anodeflow.structures.minima import pushed
 from anodeflow.structures.path import first_path
-from anodeflow.structures.transfer import path_direction
-from anodeflow.workflows.prescreen import Prescreen, PrescreenedNebMaker, PrescreenedRelaxMaker, guided, relaxation
+from anodeflow.workflows.diffusion_checks import downhill, of, pushed_minima, saddle_modes, vibrations
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, guided, relaxation
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -145,12 +145,12 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
     for number, test in enumerate(tests):
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
         push = f"push {which}" if any(test.direction) else "at rest"
-        label = f"{_of(study)} at site {site.site} ({site.final_label}), {push}"
+        label = f"{of(study)} at site {site.site} ({site.final_label}), {push}"
         if "prescreen" in study:  # it is the potential that evaluates them
             label = f"{label} [{study['prescreen']['backend']}]"
         jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
-    return replaced([*jobs, connect], connect, f"{_of(study)}: hops")
+    return replaced([*jobs, connect], connect, f"{of(study)}: hops")
 
 
 @job
@@ -167,18 +167,6 @@ def connect_minima(
     if search.audit is not None:
         add_effort(search.audit.effort, results, potential=True)
     return _next_round(makers, search, study)
-
-
-@job(output_schema=CalculationDoc)
-def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: ModesDoc | None, label: str) -> Response:
-    """Relax a suspect minimum from where it is pushed along its softest mode.
-
-    A Maker with a prescreen is not asked: where the potential lets the adatom roll says nothing about DFT.
-    """
-    mode, curvature = (None, None) if softest is None else (softest.modes[0], softest.curvatures[0])
-    options = {"guided": True} if getattr(maker, "guide", None) else {}
-    made = maker.make(soft_push(slab, structure, mode, curvature), label=label, **options)
-    return Response(replace=named(made, label))
 
 
 @job
@@ -227,14 +215,14 @@ def review_bands(
     for key, band in bands.items():
         dip = record_band(search, int(key), band) if band is not None else None
         if band is not None and dip is not None:
-            label = f"{_of(study)} minimum on hop {key}"
+            label = f"{of(study)} minimum on hop {key}"
             jobs[key] = _relaxation(makers, search, band.images[dip], label, by_potential=band.by_potential)
             images[key] = dip
     search.waiting = []
     if not jobs:
         return _next_round(makers, search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+    return replaced([*jobs.values(), split], split, f"{of(study)}: minima on hops")
 
 
 @job
@@ -259,7 +247,7 @@ def split_hops(
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
-            failures[f"{_of(study)} minimum on hop {key}"] = error
+            failures[f"{of(study)} minimum on hop {key}"] = error
     return _next_round(makers, search, study, failures)
 
 
@@ -313,63 +301,34 @@ def _push_minima(
     makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
 ) -> Response:
     """Push the suspect minima along their softest modes and relax them."""
-    jobs: list[Flow | Job] = []
-    relaxed, modes = {}, {}
-    maker: Any = makers["relax"]
-    maker = guided(maker.then, maker.prescreen) if isinstance(maker, PrescreenedRelaxMaker) else maker
-    for index in search.suspects:
-        minimum, key, softest = search.minima[index], str(index), None
-        x, y, _ = minimum.position
-        place = f"site {minimum.site}" if minimum.site is not None else f"the minimum at ({x:.2f}, {y:.2f})"
-        label = f"{_of(study)} at {place} ({minimum.label}), softest mode"
-        if "cheap modes" in makers:
-            name = f"{label} [{study['prescreen']['backend']}]" if "prescreen" in study else label
-            made = named(_modes(makers["cheap modes"], minimum.structure, name), name)
-            jobs.append(made)
-            softest = modes[key] = made.output
-        label = f"{_of(study)} at {place} ({minimum.label}), pushed and relaxed"
-        push = named(relax_pushed(maker, search.adsorption.slab, minimum.structure, softest, label), label)
-        push.config = JobConfig(on_missing_references=OnMissing.NONE)
-        jobs.append(push)
-        relaxed[key] = push.output
+    jobs, relaxed, modes = pushed_minima(makers, search, study)
     told = failure_jobs(failures)
     review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
-    return replaced([*jobs, *told, review], review, f"{_of(study)}: suspect minima")
+    return replaced([*jobs, *told, review], review, f"{of(study)}: suspect minima")
 
 
 def _saddle_modes(
     makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
 ) -> Response:
     """Find the lowest modes of the saddles that are new."""
-    jobs: dict[str, Flow | Job] = {}
-    for index in search.saddles:
-        label = f"{_of(study)} hop {index}, modes of its saddle"
-        hop = search.hops[index]
-        jobs[str(index)] = named(_modes(makers["modes"], hop.images[saddle_image(hop)], label, refine=True), label)
+    jobs = saddle_modes(makers, search, study)
     told = failure_jobs(failures)
     outputs = {key: made.output for key, made in jobs.items()}
     review = review_saddles(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, review], review, f"{_of(study)}: saddles")
+    return replaced([*jobs.values(), *told, review], review, f"{of(study)}: saddles")
 
 
 def _finish(
     makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
 ) -> Response | MigrationDoc:
     """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
-    jobs: dict[str, Flow | Job] = {}
-    if study["prefactor"] == "vineyard":
-        places = {f"minimum {minimum.index}": minimum.structure for minimum in search.minima}
-        places |= {f"hop {hop.index}": hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
-        for place, structure in places.items():
-            label = f"{_of(study)} {place}, vibrations"
-            label += f" [{study['prescreen']['backend']}]" if "prescreen" in study else ""
-            jobs[place] = named(_modes(makers["cheap modes"], structure, label, full=True), label)
+    jobs = vibrations(makers, search, study) if study["prefactor"] == "vineyard" else {}
     told = failure_jobs(failures)
     if not jobs and not told:
         return migration_document(search, study)
-    vibrations = {place: made.output for place, made in jobs.items()} if jobs else None
-    last = collect_diffusion(search, study, [each.output for each in told], vibrations)
-    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: results")
+    found = {place: made.output for place, made in jobs.items()} if jobs else None
+    last = collect_diffusion(search, study, [each.output for each in told], found)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: results")
 
 
 def _ends(
@@ -385,14 +344,14 @@ def _ends(
             _give_up(search, index, error, failed, study)
             continue
         if ends.guessed:
-            label = f"{_of(study)} end of hop {index}"
+            label = f"{of(study)} end of hop {index}"
             jobs[str(index)] = _relaxation(makers, search, ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
     told = failure_jobs(failed)
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     bands = run_bands(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, bands], bands, f"{_of(study)}: ends of hops")
+    return replaced([*jobs.values(), *told, bands], bands, f"{of(study)}: ends of hops")
 
 
 def _bands(
@@ -408,7 +367,7 @@ def _bands(
     for index in list(search.waiting):
         key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
         if key in search.downhill:
-            jobs[key] = _downhill(makers, search, index, f"{_of(study)} hop {index}, off its saddle of second order")
+            jobs[key] = downhill(makers, search, index, f"{of(study)} hop {index}, off its saddle of second order")
             continue
         if key in relaxed and end is None:
             hop.message = "its end could not be relaxed: `anodeflow status` says why"
@@ -424,7 +383,7 @@ def _bands(
         except AnodeflowError as error:
             _give_up(search, index, error, failed, study)
             continue
-        label = f"{_of(study)} hop {index}"
+        label = f"{of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
         # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
         alone = index in search.whole or search.splits[index] >= MOST_SPLITS
@@ -433,23 +392,7 @@ def _bands(
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
     last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
-
-
-def _downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str) -> Job:
-    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order."""
-    hop, path = search.hops[index], search.downhill.pop(str(index))
-    first = search.total_energy(hop.initial)
-    energies = (first, first + hop.profile[-1].energy)
-    maker: Any = makers["neb"]
-    options: dict[str, Any] = {}
-    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
-        maker = guided(maker.then, maker.prescreen)
-        if hop.band is not None:
-            options["band"] = hop.band
-        if len(path) == 3:
-            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
-    return named(maker.make(path, energies, label=label, **options), label)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: paths of hops")
 
 
 def _relaxation(
@@ -471,20 +414,10 @@ def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: boo
         search.warnings += not_screened(step, found, search.audit) if by_potential else []
 
 
-def _modes(maker: Any, structure: Structure, label: str, **options: bool) -> Job:
-    """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
-    return named(maker.make(structure, label=label, **options), label)
-
-
 def _give_up(
     search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: dict[str, Any]
 ) -> None:
     """Note why a hop cannot be computed, in the document and for a job that fails with it."""
     search.hops[index].message = str(error)
     search.waiting.remove(index)
-    failed[f"{_of(study)} hop {index}"] = error
-
-
-def _of(study: dict[str, Any]) -> str:
-    """Return the system and the adatom, with which all labels begin."""
-    return f"{study['system']}: {study['adsorbate']}"
+    failed[f"{of(study)} hop {index}"] = error
