@@ -104,10 +104,9 @@ def _answer(document: MigrationDoc, context: Context) -> str:
     if document.diffusivities:
         point = min(document.diffusivities, key=lambda point: abs(point.temperature - 300))
         (fast, _), (slow, _) = point.principal
-        text += (
-            f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s, {scientific(fast)} in the fastest "
-            f"direction and {scientific(slow)} across it"
-        )
+        text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
+        if slow < 0.99 * fast:
+            text += f", {scientific(fast)} in the fastest direction and {scientific(slow)} across it"
     unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"
