@@ -252,6 +252,22 @@ def test_every_study_that_the_backend_cannot_do_is_named(campaign_file, monkeypa
     assert "line 9: backend emt: EMT has no parameters for Li" in said[3]
 
 
+def test_vineyards_prefactor_needs_a_potential_and_the_order_of_saddles(campaign_file, monkeypatch):
+    from anodeflow.backends.emt import EmtBackend
+
+    Campaign.from_file(campaign_file("diffusion: {adsorbate: Al, prefactor: vineyard}")).check()
+    file = campaign_file("diffusion: {adsorbate: Al, prefactor: vineyard, modes: false}")
+    with pytest.raises(InputError, match="line 7: prefactor: vineyard needs the order of every saddle"):
+        Campaign.from_file(file).check()
+    monkeypatch.setattr(EmtBackend, "cheap_forces", False)
+    file = campaign_file("diffusion: {adsorbate: Al, prefactor: vineyard}")
+    with pytest.raises(InputError, match=r"line 7: prefactor: vineyard takes all second .*: add a prescreen"):
+        Campaign.from_file(file).check()
+    for wrong in ("-1", "fast"):
+        with pytest.raises(InputError, match=r"line 7: .*prefactor"):
+            Campaign.from_file(campaign_file(f"diffusion: {{adsorbate: Al, prefactor: {wrong}}}"))
+
+
 def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monkeypatch):
     """EMT writes no density, so no document comes of it: what it is asked for is what matters here."""
     from anodeflow.backends.emt import EmtBackend

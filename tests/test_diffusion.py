@@ -1,27 +1,34 @@
 """The diffusion workflow on EMT: against plain ASE, split hops, ends without symmetry, and what goes wrong."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from ase import units
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
+from ase.units import kB
+from ase.vibrations import Vibrations
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow import query
-from anodeflow.analysis import hop_search
-from anodeflow.analysis.diffusion import deepest_dip
+from anodeflow.analysis import false_minima, hop_search
+from anodeflow.analysis.diffusion import deepest_dip, migration_document, record_band
 from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
 from anodeflow.analysis.hop_search import HopSearch, saddle_tests, start_search
+from anodeflow.analysis.kinetics import hop_rate
+from anodeflow.analysis.network import has_barrier
+from anodeflow.analysis.saddles import review_modes
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.database.query import study_documents
 from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import AdsorptionDoc, MigrationDoc
+from anodeflow.schemas import AdsorptionDoc, MigrationDoc, ModesDoc, ProfilePoint
 from anodeflow.structures.catalogue import load_structure
 from anodeflow.structures.minima import candidates, pushed
 from anodeflow.structures.path import first_path
@@ -31,6 +38,7 @@ from anodeflow.workflows.diffusion import DiffusionMaker
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
+    "Al(110)": ("Al", SlabSpec(miller=(1, 1, 0), layers=6, vacuum=10, min_width=8)),
     "Cu(111)": ("Cu", SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=7)),
     "Cu(110)": ("Cu", SlabSpec(miller=(1, 1, 0), layers=5, vacuum=10, min_width=7)),
 }
@@ -70,9 +78,8 @@ def adsorption(tmp_path_factory):
 
 def maker(element: str, **fields) -> DiffusionMaker:
     backend = load_backend("emt")
-    return DiffusionMaker(
-        relax=backend.relax(), static=backend.static(), neb=backend.neb(), adsorbate=element, **fields
-    )
+    makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb(), "modes": backend.modes()}
+    return DiffusionMaker(adsorbate=element, **(makers | fields))
 
 
 def diffuse(document: AdsorptionDoc, **fields) -> MigrationDoc:
@@ -144,7 +151,15 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
     for before, after in pairwise(points):
         assert after.distance > before.distance
     rows = {row.property: row for row in result.rows()}
-    assert set(rows) == {"barrier_forward", "barrier_reverse", "diffusivity"}
+    assert set(rows) == {
+        "barrier_forward",
+        "barrier_reverse",
+        "negative_modes",
+        "diffusivity",
+        "diffusivity_principal",
+    }
+    assert rows["negative_modes"].value == hop.negative_modes == 1
+    assert [row.temperature for row in result.rows() if row.property == "diffusivity"] == [300, 400]
     assert all(row.calculation_ids for row in result.rows())
 
 
@@ -217,6 +232,7 @@ def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monk
         update={"slab": clean.structure, "slab_energy": clean.energy, "sites": [site], "most_stable": 0}
     )
     monkeypatch.setattr(hop_search, "SADDLE", -np.inf)
+    monkeypatch.setattr(false_minima, "LOWER", np.inf)
     result = diffuse(document)
     assert result.hops[0].state == "split"
     assert {"end 0", "hop 0", "minimum on hop 0"} <= set(result.calculation_ids)
@@ -283,6 +299,11 @@ def test_slab_one_hop_wide_fails_in_a_sentence_and_the_campaign_goes_on(anodeflo
     assert set(rows.value.round(6)) == {round(wide.path.barrier, 6)}
     assert set(rows.label) == {"cheapest path", "hop 0: minimum 0 to 0"}
     assert query(campaign="narrow", study="diffusion", system="Al(001)").empty
+    warm = json.loads(anodeflow("query", "campaign=narrow", "temperature=300", "--format", "json").out)
+    assert {row["property"]: row["temperature"] for row in warm} == {"diffusivity": 300, "diffusivity_principal": 300}
+    assert set(query(campaign="narrow", property="negative_modes").value) == {1}
+    told = anodeflow("query", "campaign=narrow", "--format", "csv", "--sort", "temperature").out.splitlines()
+    assert told[1].split(",")[told[0].split(",").index("temperature")] == "300.0", "what has none comes last"
 
 
 def test_surface_without_a_minimum_is_told_in_a_sentence(adsorption):
@@ -418,3 +439,181 @@ def test_saddle_below_all_minima_is_warned_of(adsorption):
     assert [minimum.site for minimum in search.minima] == [best.site]
     told = [warning for warning in search.warnings if "below the lowest minimum" in warning]
     assert len(told) == len(search.rejected)
+
+
+def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
+    """The bridge along the rows of Al(110) bends upwards as long as the atoms around are held: EMT."""
+    document = adsorption("Al(110)")
+    rigid = started(document)
+    false = [m for m in rigid.minima if m.energy > 0.05]
+    assert len(rigid.minima) == 2, "with all else at rest it looks like a minimum"
+    assert {rigid.minima[m].site for m in rigid.suspects} == {minimum.site for minimum in rigid.minima}
+    result = diffuse(document)
+    assert [minimum.label for minimum in result.minima] == ["fourfold hollow"]
+    assert result.minima[0].pushed
+    (told,) = [site for site in result.rejected if site.site == false[0].site]
+    assert (told.reason, told.curvature < -0.1) == ("saddle", True)
+    assert f"rolls into site {result.minima[0].site}" in told.message
+    assert {hop.state for hop in result.hops} == {"done"}
+    assert [hop.negative_modes for hop in result.hops] == [1, 1]
+    assert all(hop.curvatures[0] < 0 < hop.curvatures[1] for hop in result.hops)
+    assert all(hop.max_force < 0.01 for hop in result.hops), "the saddle was walked up to"
+    assert result.warnings == []
+
+    barrier, spread = plain_diffusivity(result.minima[0].structure, told_structure(document, told.site))
+    assert result.path.barrier == pytest.approx(barrier, abs=1e-3)
+    assert spread == pytest.approx(5.7e-5, rel=0.05)
+    assert result.diffusivities[0].diffusivity == pytest.approx(spread, rel=0.05)
+    (largest, along), (smallest, across) = result.diffusivities[0].principal
+    row = np.array(result.path.displacement) / np.linalg.norm(result.path.displacement)
+    assert abs(np.dot(along, row)) == pytest.approx(1, abs=1e-4)
+    assert np.dot(along, across) == pytest.approx(0, abs=1e-9)
+    assert largest == pytest.approx(2 * result.diffusivities[0].diffusivity, rel=1e-3)
+    assert smallest < 1e-6 * largest
+    rows = [row for row in result.rows() if row.property == "diffusivity_principal"]
+    assert [row.temperature for row in rows] == [300, 300]
+    assert rows[0].value == pytest.approx(largest)
+
+
+def told_structure(document: AdsorptionDoc, site: int):
+    return next(each.structure for each in document.sites if each.site == site)
+
+
+def plain_diffusivity(hollow, bridge) -> tuple[float, float]:
+    """Barrier (eV) and D (cm²/s, 300 K, 1e13 1/s) of hops along a row, by ASE alone: the bridge is the saddle."""
+    energies, places = [], []
+    for structure in (hollow, bridge):
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=1e-3)
+        energies.append(atoms.get_potential_energy())
+        places.append(atoms.positions[-1])
+    for sign in (1, -1):  # down both sides of the bridge, to two neighbouring hollows
+        atoms = AseAtomsAdaptor.get_atoms(bridge, msonable=False)
+        step = (places[1] - places[0]) * [1, 1, 0]
+        atoms.positions[-1] += sign * 0.15 * step / np.linalg.norm(step)
+        atoms.calc = EMT()
+        BFGS(atoms, logfile=None).run(fmax=1e-2, steps=300)
+        assert atoms.get_potential_energy() == pytest.approx(energies[0], abs=2e-3)
+    barrier, length = energies[1] - energies[0], 4.0 / np.sqrt(2)  # between hollows of a row, about
+    return barrier, float(1e13 * np.exp(-barrier / (kB * 300)) * (length * 1e-8) ** 2 / 2)
+
+
+def with_band(document: AdsorptionDoc) -> HopSearch:
+    """A search whose only hop has a path, first guess as it is, over the bridge."""
+    search = started(document)
+    ends = hop_ends(search, 0)
+    hop = search.hops[0]
+    hop.images = first_path(ends.initial, ends.final, 5, ends.symmetry)
+    hop.profile = [ProfilePoint(distance=d, energy=e, slope=0) for d, e in enumerate([0, 0.1, 0.15, 0.2, 0.15, 0.1, 0])]
+    hop.state, hop.barrier_forward, hop.barrier_reverse, hop.max_force = "done", 0.2, 0.2, 0.04
+    hop.symmetric = True
+    search.waiting, search.suspects, search.calculation_ids["hop 0"] = [], [], "band"
+    return search
+
+
+def saddle_modes(search: HopSearch, curvatures: list[float], moved: list[list[float]]) -> ModesDoc:
+    """Modes of the saddle in which the adatom alone moves."""
+    saddle = search.hops[0].images[3]
+    rest = load_backend("emt").static().calculate(saddle)
+    shapes = np.zeros((len(curvatures), len(saddle), 3))
+    shapes[:, -1] = moved
+    return ModesDoc(
+        **rest.model_dump(exclude={"id", "task"}),
+        id="modes",
+        task="modes",
+        curvatures=curvatures,
+        uncertainties=[0.0] * len(curvatures),
+        modes=shapes.tolist(),
+        negative_modes=sum(np.array(curvatures) < 0),
+    )
+
+
+def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorption):
+    search = with_band(adsorption("Al(001)"))
+    hop, step = search.hops[0], np.array([*search.hops[0].displacement, 0.0])
+    along, across = step / np.linalg.norm(step), np.cross(step, [0, 0, 1]) / np.linalg.norm(step)
+    found = saddle_modes(search, [-0.5, -0.2, 0.3], [along, across, [0, 0, 1]])
+    before = [image.cart_coords for image in hop.images]
+    for times in (1, 2):
+        hop.state, search.waiting, search.saddles = "done", [], [0]
+        search.calculation_ids["hop 0"] = f"band {times}"
+        review_modes(search, {"0": found})
+        assert (hop.state, search.waiting, search.saddles) == ("second order", [0], [])
+        assert {f"hop 0, second order {times}", f"modes of hop 0, second order {times}"} <= set(search.calculation_ids)
+        pushed_off = [image.cart_coords - old for image, old in zip(search.downhill["0"], before, strict=True)]
+        assert np.abs([pushed_off[0], pushed_off[-1]]).max() < 1e-9, "the ends stay"
+        assert np.abs(pushed_off[3][-1] @ across) == pytest.approx(0.25)
+        assert pushed_off[3][-1] @ along == pytest.approx(0, abs=1e-6)
+        assert 0.1 < np.linalg.norm(pushed_off[2][-1]) < 0.25
+    search.waiting, search.calculation_ids["hop 0"] = [], "band 3"
+    review_modes(search, {"0": found})
+    assert (hop.state, hop.negative_modes, search.waiting) == ("second order", 2, [])
+    assert "order 2, also after 2 pushes" in hop.message
+    study = {"campaign": "", "system": "Al(001)", "reference": None, "adsorbate": "Al", "images": 5, "modes": True}
+    document = migration_document(search, study | {"prefactor": 1e13, "temperatures": [300.0]})
+    assert (document.path, document.diffusivities) == (None, [])
+    assert any("hop 0 is left out of path and D(T): its saddle is of order 2" in each for each in document.warnings)
+    assert {row.label for row in document.rows()} == {"hop 0: minimum 0 to 0, second order"}
+
+
+def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
+    search = with_band(adsorption("Al(001)"))
+    review_modes(search, {"0": saddle_modes(search, [0.1, 0.3], np.eye(3)[:2].tolist())})
+    assert (search.hops[0].state, search.hops[0].negative_modes) == ("no saddle", 0)
+    assert not has_barrier(search.hops[0])
+    unknown = with_band(adsorption("Al(001)"))
+    review_modes(unknown, {"0": None})
+    assert unknown.hops[0].state == "done"
+    assert any("could not be computed" in warning for warning in unknown.warnings)
+
+
+def test_pushed_path_is_computed_without_symmetry(adsorption):
+    search = with_band(adsorption("Al(001)"))
+    step = np.array([*search.hops[0].displacement, 0.0])
+    across = np.cross(step, [0, 0, 1]) / np.linalg.norm(step)
+    found = saddle_modes(search, [-0.5, -0.2, 0.3], [step / np.linalg.norm(step), across, [0, 0, 1]])
+    review_modes(search, {"0": found})
+    band = load_backend("emt").neb().calculate(search.downhill["0"], (search.zero, search.zero))
+    assert band.symmetry is None
+    assert record_band(search, 0, band) is None
+    assert (search.hops[0].state, search.hops[0].symmetric, search.saddles) == ("done", False, [0])
+    # The bridge is a saddle of first order after all, so the path falls back to it.
+    assert search.hops[0].barrier_forward == pytest.approx(0.22, abs=0.02)
+
+
+def test_vineyards_prefactor_is_that_of_plain_ase(adsorption, tmp_path):
+    result = diffuse(adsorption("Al(001)"), prefactor="vineyard")
+    (hop,) = result.hops
+    assert (hop.prefactor_source, hop.negative_modes) == ("vineyard", 1)
+    energies = []
+    for name, structure in (("minimum", hop.images[0]), ("saddle", hop.images[3])):
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        free = [index for index in range(len(atoms)) if index not in atoms.constraints[0].index]
+        atoms.set_constraint()
+        atoms.calc = EMT()
+        vibrations = Vibrations(atoms, free, name=tmp_path / name, delta=0.02)
+        vibrations.run()
+        energies.append(vibrations.get_energies())
+    quanta = [np.real(values[np.abs(values.imag) < 1e-9]) for values in energies]
+    assert (len(quanta[0]), len(quanta[1])) == (len(energies[0]), len(energies[0]) - 1)
+    frequencies = [values / (units._hplanck / units._e) for values in quanta]
+    expected = np.exp(np.log(frequencies[0]).sum() - np.log(frequencies[1]).sum())
+    assert hop.prefactor_forward == pytest.approx(expected, rel=0.02)
+    assert hop.zero_point_change == pytest.approx((quanta[1].sum() - quanta[0].sum()) / 2, abs=5e-4)
+    rate = hop_rate(hop.barrier_forward, 300, hop.prefactor_forward)
+    assert result.diffusivities[0].hop_rates == [pytest.approx(rate)]
+    rows = {row.property: row for row in result.rows()}
+    assert rows["prefactor_forward"].value == hop.prefactor_forward
+    assert rows["zero_point_change"].unit == "eV"
+    assert set(rows["prefactor_forward"].calculation_ids) <= set(result.calculation_ids.values())
+    plain = diffuse(adsorption("Al(001)"))
+    assert (plain.hops[0].prefactor_source, plain.hops[0].prefactor_forward) == ("given", 1e13)
+    assert plain.diffusivities[0].diffusivity == pytest.approx(
+        result.diffusivities[0].diffusivity * 1e13 / hop.prefactor_forward
+    )
+
+
+def test_vineyard_without_a_potential_is_refused(adsorption):
+    with pytest.raises(InputError, match=r"prefactor: vineyard takes all second derivatives .*set a prescreen"):
+        maker("Al", prefactor="vineyard", modes=None).make(adsorption("Al(001)"))

@@ -28,7 +28,7 @@ systems:
   - {name: Al(001), structure: Al, layers: 2, fixed_layers: 1, vacuum: 9, min_width: 5}
 studies:
   - adsorption: {adsorbate: Al, atom_box: [7.0, 7.2, 7.4]}
-  - diffusion: {adsorbate: Al, images: 3}
+  - diffusion: {adsorbate: Al, images: 3, modes: false}
 """
 
 

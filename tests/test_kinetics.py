@@ -1,5 +1,7 @@
 """Rates, the exact diffusivity (against textbooks and kinetic Monte Carlo), and the cheapest way from cell to cell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.units import kB
@@ -139,7 +141,33 @@ def test_cheapest_path_takes_the_lower_pass_although_it_is_longer():
     across = cheapest_path(net, across=path)
     assert [step.hop for step in across.steps] == [4]
     assert np.abs(across.displacement) == pytest.approx([0, 4])
-    assert across.barrier == pytest.approx(0.3), "0.4 over the minimum at 0.1"
+    assert across.barrier == pytest.approx(0.4), "over the lowest minimum of the surface, which is not on this way"
+
+
+def test_barrier_is_the_slope_of_the_arrhenius_plot_of_its_own_network():
+    """Three minima; the lowest lies beside the way, and the adatom has to come from there."""
+    links = [(0, 1, (0, 0), 0.30), (1, 0, (1, 0), 0.35), (0, 2, (0, 0), 0.25)]
+    net = network([0.10, 0.15, 0.0], links, positions=[[0, 0], [1.5, 0], [0, 1.5]])
+    path = cheapest_path(net)
+    assert (path.start, sorted(step.hop for step in path.steps)) == (0, [0, 1]), "minimum 2 is not on the way"
+    temperatures = np.array([60.0, 80.0, 100.0, 120.0])
+    spread = [diffusion_tensor(net, temperature, 1e13)[0, 0] for temperature in temperatures]
+    slope = -np.polyfit(1 / (kB * temperatures), np.log(spread), 1)[0]
+    assert path.barrier == pytest.approx(slope, abs=1e-3)
+    assert path.barrier == pytest.approx(0.35)
+
+
+def test_prefactors_of_their_own_obey_detailed_balance():
+    """Hops whose saddles differ in entropy, from minima that do, too: rates from occupations by hand."""
+    positions = [[0, 0], [1.2, 0]]
+    plain = network([0.0, 0.05], [(0, 1, (0, 0), 0.2), (1, 0, (1, 0), 0.25)], positions=positions)
+    entropies = np.array([0.0, 0.7])  # the second minimum is softer: twice as likely as its energy says
+    at_saddle = [5e12, 2e13]  # attempt frequencies from the first minimum
+    links = [replace(k, prefactor=at_saddle[k.hop] * np.exp(-entropies[k.start])) for k in plain.links]
+    net = replace(plain, links=links, entropies=entropies)
+    weights = np.exp(entropies - np.array([0.0, 0.05]) / (kB * 300))
+    flux = np.array(at_saddle) * np.exp(-np.array([0.2, 0.25]) / (kB * 300)) / weights.sum()
+    assert diffusion_tensor(net, 300, 1e13)[0, 0] == pytest.approx(9.0 / np.sum(1 / flux) * 1e-16, rel=1e-6)
 
 
 def test_equal_passes_are_decided_by_the_number_of_hops():

@@ -14,7 +14,7 @@ from anodeflow.campaign_alloy_input import (
     VacancyStudy,
 )
 from anodeflow.campaign_alloys import enumerated, of_binary, ranking_backend
-from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, SurfaceStudy, System
+from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, SurfaceStudy, System
 from anodeflow.campaign_interfaces import Interface, Interfaces
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
@@ -207,6 +207,8 @@ class CampaignCheck:
             for place, wanted in enumerate(study.systems):
                 if wanted not in known:
                     self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "systems", place)
+        if isinstance(study, DiffusionStudy) and study.prefactor == "vineyard":
+            self._vibrations(study, *here, "prefactor")
         self._knows(here, self.backend, {study.adsorbate})
         self._potential_knows(here, {study.adsorbate})
         metal = self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate)
@@ -224,6 +226,18 @@ class CampaignCheck:
                     self._attempt((*here, "sites"), self.surfaces.choice, surface, study)
                 for parameter, values in study.convergence.items():
                     self._attempt((*here, "convergence", parameter), self._vary, surface, parameter, values)
+
+    def _vibrations(self, study: DiffusionStudy, *here: Any) -> None:
+        """Note that nothing computes vibrations, if so."""
+        prescreen = self.surfaces.prescreen
+        if not (self.backend if prescreen is None else prescreen.backend).cheap_forces:
+            self._tell(
+                "prefactor: vineyard takes all second derivatives of the energy, which only a potential computes "
+                "cheaply: add a prescreen, or give the prefactor in 1/s.",
+                *here,
+            )
+        elif not study.modes:
+            self._tell("prefactor: vineyard needs the order of every saddle: leave modes true.", *here)
 
     def _interface_study(self, index: int, name: str, study: InterfaceStudy, good: Sequence[Interface]) -> None:
         here = ("studies", index, name)

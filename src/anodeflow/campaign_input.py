@@ -151,14 +151,28 @@ class ChargeStudy(SurfaceStudy):
     grid_spacing: float = Field(default=0.07, gt=0, le=0.5, description="Spacing of the density's grid, Å.")
 
 
+_HIGHEST_PREFACTOR = 1e16  # 1/s
+
+
 class DiffusionStudy(SurfaceStudy):
     """Hops of one adatom between the minima of some surfaces, and the cheapest way across."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress", "neb"})
 
     images: int = Field(default=5, ge=1, le=100, description="Images of a path between its two ends.")
-    prefactor: float = Field(default=1.0e13, gt=0, le=1e16, description="Attempt frequency of all hops, 1/s.")
+    prefactor: float | Literal["vineyard"] = Field(
+        default=1.0e13,
+        description="Attempt frequency of all hops, 1/s; vineyard: each hop's own, from the vibrations of a potential.",
+    )
+    modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
     temperatures: list[float] = Field(default=[300.0], description="Temperatures of rates and diffusivity, K.")
+
+    @field_validator("prefactor")
+    @classmethod
+    def _positive(cls, prefactor: float | str) -> float | str:
+        if not isinstance(prefactor, str) and not 0 < prefactor <= _HIGHEST_PREFACTOR:
+            raise ValueError(f"prefactor is a frequency in 1/s above 0 and up to {_HIGHEST_PREFACTOR:g}, or vineyard")
+        return prefactor
 
     @field_validator("temperatures")
     @classmethod

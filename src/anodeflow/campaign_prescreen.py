@@ -95,6 +95,7 @@ class CampaignPrescreen:
             relax_cell=self.backend.relax(cell=True),
             static=self.backend.static(),
             neb=self.backend.neb(),
+            modes=self.backend.modes(),
             atom_reference_reliable=self.backend.atom_reference_reliable,
             **self.settings(),
         )

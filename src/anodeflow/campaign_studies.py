@@ -143,6 +143,7 @@ def _build_diffusion(case: Case, surface: Surface, steps: "Steps") -> "Flow":
         relax=surface.backend.relax(),
         static=surface.backend.static(),
         neb=surface.backend.neb(),
+        modes=surface.backend.modes() if study.modes else None,
         adsorbate=study.adsorbate,
         images=study.images,
         prefactor=study.prefactor,

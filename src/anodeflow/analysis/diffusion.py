@@ -9,9 +9,10 @@ from anodeflow.analysis.hop_search import HopSearch
 from anodeflow.analysis.kinetics import diffusivity
 from anodeflow.analysis.network import build_network, has_barrier
 from anodeflow.analysis.percolation import cheapest_path
+from anodeflow.analysis.prefactors import set_prefactors
 from anodeflow.analysis.prescreen import add_band_effort, barrier_entries, left_out
 from anodeflow.analysis.study import study_fields
-from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint
+from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint, SurfaceMinimum
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.structures.room import room_warning
 from anodeflow.structures.slabs import DEFAULT_LAYERS
@@ -61,12 +62,14 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     hop.path_length = hop.profile[-1].distance
     hop.images = band.images
     hop.max_force = band.max_force
+    hop.negative_modes, hop.curvatures = None, []
+    rises = False
     for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
         if barrier < NO_BARRIER:
-            search.warnings.append(
-                f"hop {index} rises all the way to one end ({search.minima[end].label}, "
-                f"{search.minima[end].energy:.3f} eV), which may be no minimum"
-            )
+            rises = True
+            search.suspect(end)
+    if hop.state == "done" and not rises:
+        search.saddles.append(index)
     search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
     search.calculation_ids[f"hop {index}"] = band.id
     if band.band is not None:
@@ -124,7 +127,8 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
     search
         Minima and hops; none waits.
     study
-        `campaign`, `system`, `reference`, `variant`, `adsorbate`, `images`, `prefactor` (1/s), `temperatures` (K).
+        `campaign`, `system`, `reference`, `variant`, `adsorbate`, `images`, `prefactor` (1/s, or
+        "vineyard"), `temperatures` (K), `modes` (whether those of saddles were computed).
     """
     order = sorted(search.minima, key=lambda minimum: minimum.energy)
     place = {minimum.index: index for index, minimum in enumerate(order)}
@@ -141,6 +145,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         for index, minimum in enumerate(order)
     ]
     hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
+    prefactor, remarks = set_prefactors(minima, hops, study["prefactor"])
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
@@ -151,13 +156,18 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         "sites": adsorption.settings.get("sites", "all"),
         **{key: study[key] for key in ("adsorbate", "images", "prefactor", "temperatures")},
     }
-    identifiers = search.calculation_ids
+    if not study["modes"]:
+        settings["modes"] = False
+        remarks.append(
+            "the lowest modes of the saddles were not computed: whether they are saddles of first order is not known"
+        )
+    identifiers = {_with_final_number(step, place): identifier for step, identifier in search.calculation_ids.items()}
     audit = search.audit
     if audit is not None:
         audit.entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
-        warnings=_warnings(search, hops, found_path=path is not None),
+        warnings=_warnings(search, minima, hops, found_path=path is not None) + remarks,
         prescreen=audit,
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),
@@ -166,16 +176,30 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         hops=hops,
         path=path,
         path_across=None if path is None else cheapest_path(network, across=path),
-        prefactor=study["prefactor"],
+        prefactor=prefactor,
         diffusivities=[]
         if path is None
-        else [diffusivity(network, hops, temperature, study["prefactor"]) for temperature in study["temperatures"]],
+        else [diffusivity(network, hops, temperature, prefactor) for temperature in study["temperatures"]],
     )
 
 
-def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]:
+def _with_final_number(step: str, place: dict[int, int]) -> str:
+    """Return the name of a step with the number that a minimum has in the document."""
+    kind, _, number = step.rpartition(" ")
+    return f"{kind} {place[int(number)]}" if kind == "vibrations of minimum" else step
+
+
+def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[str]:
     """Return what a reader should know, hops that failed included."""
     warnings = list(search.warnings)
+    for hop in hops:
+        ends = ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse))
+        warnings += [
+            f"hop {hop.index} rises all the way to one end ({minima[end].label}, {minima[end].energy:.3f} eV), "
+            + ("which is a minimum, but a flat one" if minima[end].pushed else "which may be no minimum")
+            for end, barrier in ends
+            if barrier is not None and barrier < NO_BARRIER
+        ]
     if search.audit is not None:
         warnings += [
             f"hop {hop.index}: {search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of it"
@@ -202,7 +226,9 @@ def _warnings(search: HopSearch, hops: list[Hop], found_path: bool) -> list[str]
     warnings += [f"hop {hop.index} failed: {hop.message}" for hop in failed]
     rough = [hop for hop in hops if hop.state == "not converged" and not has_barrier(hop)]
     warnings += [f"hop {hop.index} is left out of path and D(T): {hop.message}" for hop in rough]
-    failed += rough
+    wrong = [hop for hop in hops if hop.state in ("second order", "no saddle")]
+    warnings += [f"hop {hop.index} is left out of path and D(T): {hop.message}" for hop in wrong]
+    failed += rough + wrong
     if failed and found_path:
         warnings.append("the path is the cheapest of the hops that were computed, and D(T) a lower bound")
     if not found_path:

@@ -13,8 +13,8 @@ from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import Hop, SurfaceMinimum
 from anodeflow.schemas.neb import PathSymmetry
 from anodeflow.structures.adatom import describe_adatom
-from anodeflow.structures.hops import SurfaceHop
-from anodeflow.structures.minima import BASIN, SAME_ENERGY
+from anodeflow.structures.hops import SurfaceHop, SurfaceNet
+from anodeflow.structures.minima import BASIN, SAME_ENERGY, push_directions
 from anodeflow.structures.path import carried_end, check_hop, guessed_end, path_symmetry, relaxed_end
 
 LEFT = 0.5
@@ -125,7 +125,8 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     """
     hop = search.hops[index]
     what = f"{search.adsorption.system}: minimum on hop {index}"
-    rest = describe_adatom(search.adsorption.slab, relaxed.structure, hop.images[image][-1].coords)
+    slab = search.adsorption.slab
+    rest = describe_adatom(slab, relaxed.structure, hop.images[image][-1].coords)
     trouble = ""
     if not relaxed.converged:
         trouble = "its relaxation did not converge; run it again to go on"
@@ -149,15 +150,21 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
         rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
         if leave_to_dft(search, index):
             return
-        hop.message = f"{hop.message}; {rolled}" if hop.message else rolled
+        _add_message(hop, rolled)
+        return
+    if place is None and search.no_minima and SurfaceNet(slab, search.no_minima).node_at(rest.final_position):
+        _add_message(hop, f"image {image} lies in a dip, but its place is no minimum: pushed off it, the adatom leaves")
         return
     if place is None:
+        position = list(rest.final_position)
+        if push_directions(slab, position, hollow=True):  # symmetry may have held it there
+            search.suspects.append(len(search.minima))
         search.minima.append(
             SurfaceMinimum(
                 index=len(search.minima),
                 site=None,
                 label=rest.final_label,
-                position=list(rest.final_position),
+                position=position,
                 energy=relaxed.energy - search.zero,
                 multiplicity=1,
                 structure=_at(relaxed.structure, rest.final_position),
@@ -192,10 +199,16 @@ def leave_to_dft(search: HopSearch, index: int) -> bool:
     return True
 
 
+def _add_message(hop: Hop, words: str) -> None:
+    """Say more of a hop."""
+    hop.message = f"{hop.message}; {words}" if hop.message else words
+
+
 def _set(hop: Hop, state: Literal["split", "failed"], message: str) -> None:
     """Take a hop out of the network."""
     hop.state, hop.message = state, message
     hop.barrier_forward = hop.barrier_reverse = None
+    hop.negative_modes, hop.curvatures = None, []
 
 
 def _at(structure: Structure, position: Sequence[float]) -> Structure:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, Field
+from pymatgen.core import Structure
 
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.adsorption import AdsorptionDoc
@@ -33,6 +34,21 @@ class HopSearch(BaseModel):
     hops: list[Hop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
     splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
     waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
+    no_minima: list[list[float]] = Field(
+        default_factory=list, description="Positions (3,), Å, where the adatom was at rest, but in no minimum."
+    )
+    suspects: list[int] = Field(
+        default_factory=list, description="Indices of the minima that are to be pushed along their softest mode."
+    )
+    saddles: list[int] = Field(
+        default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."
+    )
+    downhill: dict[str, list[Structure]] = Field(
+        default_factory=dict, description="Index of a hop -> its path, pushed off a saddle of second order."
+    )
+    followed: dict[str, int] = Field(
+        default_factory=dict, description="Index of a hop -> how often it was followed down from such a saddle."
+    )
     whole: list[int] = Field(
         default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
     )
@@ -63,6 +79,22 @@ class HopSearch(BaseModel):
         self.waiting.append(index)
         return index
 
+    def find_hops(self) -> None:
+        """Add the hops between neighbouring minima that are not known yet; they wait to be computed."""
+        net = self.net()
+        known = {edge for hop in self.hops for way in net.copies(net.edge(surface_hop(hop))) for edge in way}
+        for hop in net.hops():
+            if net.edge(hop) not in known:
+                self.add_hop(hop)
+
+    def suspect(self, minimum: int) -> bool:
+        """Have a minimum pushed, if that was not done before; return whether it will be."""
+        if self.minima[minimum].pushed:
+            return False
+        if minimum not in self.suspects:
+            self.suspects.append(minimum)
+        return True
+
     def total_energy(self, minimum: int) -> float:
         """Return the total energy of the slab with the adatom in a minimum, eV."""
         return self.zero + self.minima[minimum].energy
@@ -87,6 +119,8 @@ def start_search(
     adsorption: AdsorptionDoc, tests: Sequence[SaddleTest], results: Sequence[CalculationDoc | None]
 ) -> HopSearch:
     """Return the minima that pass the tests and the distinct hops between neighbours.
+
+    Minima that may be none all the same are its `suspects`, to be pushed before any hop is computed.
 
     Parameters
     ----------
@@ -163,8 +197,10 @@ def start_search(
         warnings=warnings,
         settings=adsorption.settings.get("calculation", adsorption.settings),
     )
-    for hop in search.net().hops():
-        search.add_hop(hop)
+    # A positive curvature with all else at rest proves nothing; where nothing holds the adatom, its relaxation did.
+    tested = {test.site for test in tests}
+    search.suspects = [minimum.index for minimum in search.minima if minimum.site in tested]
+    search.find_hops()
     return search
 
 

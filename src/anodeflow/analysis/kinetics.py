@@ -12,9 +12,10 @@ _SQUARE_CENTIMETRE = 1e-16  # per Å²
 
 
 def hop_rate(barrier: float, temperature: float, prefactor: float) -> float:
-    """Return the rate of a hop by transition-state theory, ``prefactor * exp(-barrier / kT)``, 1/s.
+    """Return the rate of a hop, ``prefactor * exp(-barrier / kT)``, 1/s.
 
-    G. H. Vineyard, J. Phys. Chem. Solids 3, 121 (1957), with a given prefactor.
+    With Vineyard's prefactor (:func:`anodeflow.analysis.vibrations.vineyard_prefactor`) that is classical harmonic
+    transition-state theory.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def diffusion_tensor(network: Network, temperature: float, prefactor: float) -> 
     temperature
         K.
     prefactor
-        Attempt frequency of all hops, 1/s.
+        Attempt frequency of the hops that have none of their own, 1/s.
 
     Returns
     -------
@@ -57,10 +58,13 @@ def diffusion_tensor(network: Network, temperature: float, prefactor: float) -> 
         Tensor (2, 2) in the plane, cm²/s. Each link that is left out makes it smaller (or leaves it alone).
     """
     energies = network.energies
-    weights = np.exp(-(energies - energies.min()) / (kB * temperature))
+    entropies = np.zeros(len(energies)) if network.entropies is None else network.entropies
+    weights = np.exp(entropies - (energies - energies.min()) / (kB * temperature))
     # Flux of each link in equilibrium: occupation times rate, the same in both directions.
     saddles = np.array([link.saddle for link in network.links])
-    flux = prefactor * np.exp(-(saddles - energies.min()) / (kB * temperature)) / weights.sum()
+    attempts = np.array([prefactor if link.prefactor is None else link.prefactor for link in network.links])
+    states = np.exp(entropies[[link.start for link in network.links]])
+    flux = attempts * states * np.exp(-(saddles - energies.min()) / (kB * temperature)) / weights.sum()
     incidence = np.zeros((len(network.links), len(energies)))
     for row, link in enumerate(network.links):
         incidence[row, link.end] += 1
@@ -73,12 +77,15 @@ def diffusion_tensor(network: Network, temperature: float, prefactor: float) -> 
 
 
 def diffusivity(network: Network, hops: Sequence[Hop], temperature: float, prefactor: float) -> Diffusivity:
-    """Return rates and diffusivity at one temperature (K); see :func:`diffusion_tensor`."""
+    """Return rates and diffusivity at one temperature (K); see :func:`diffusion_tensor`.
+
+    `prefactor` (1/s) is that of the hops that have none of their own.
+    """
     tensor = diffusion_tensor(network, temperature, prefactor)
     return Diffusivity(
         temperature=temperature,
         hop_rates=[
-            hop_rate(hop.barrier_forward, temperature, prefactor)
+            hop_rate(hop.barrier_forward, temperature, hop.prefactor_forward or prefactor)
             if hop.barrier_forward is not None and has_barrier(hop)
             else 0.0
             for hop in hops

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.analysis.vibrations import log_product
 from anodeflow.schemas.diffusion import Hop, SurfaceMinimum
 from anodeflow.structures.hops import SurfaceHop, SurfaceNet
 
@@ -31,6 +32,8 @@ class Link:
         Whether it runs from the hop's end to its start.
     saddle
         Energy of the saddle, on the scale of the nodes' energies, eV.
+    prefactor
+        Attempt frequency of the hop from its start, 1/s; none: that of all hops which have none of their own.
     """
 
     start: int
@@ -40,6 +43,7 @@ class Link:
     hop: int
     reverse: bool
     saddle: float
+    prefactor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ class Network:
         For each node the index of its minimum.
     links
         All links that start in the cell.
+    entropies
+        Vibrational entropy of each node over that of the first one, in units of the Boltzmann constant; none: all have
+        the same.
     """
 
     vectors: np.ndarray
     energies: np.ndarray
     minimum: list[int]
     links: list[Link]
+    entropies: np.ndarray | None = None
 
 
 def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> Network:
@@ -97,16 +105,38 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
                     hop=hop.index,
                     reverse=edge not in forward,
                     saddle=saddle,
+                    prefactor=hop.prefactor_forward if edge in forward else hop.prefactor_reverse,
                 )
             )
     energies = np.array([minima[index].energy for index in net.minimum])
-    return Network(net.vectors, energies, net.minimum, links)
+    entropies = vibrational_entropies(minima)
+    return Network(
+        net.vectors,
+        energies,
+        net.minimum,
+        links,
+        None if entropies is None else np.array([entropies[index] for index in net.minimum]),
+    )
+
+
+def vibrational_entropies(minima: Sequence[SurfaceMinimum]) -> list[float] | None:
+    """Return the classical vibrational entropy of each minimum over that of the first, in Boltzmann constants.
+
+    None unless the frequencies of all of them are known, and real: the adatom is then taken to be as likely in each as
+    the energies say.
+    """
+    if not all(minimum.frequencies and min(minimum.frequencies) > 0 for minimum in minima):
+        return None
+    products = [log_product(minimum.frequencies) for minimum in minima]
+    return [products[0] - product for product in products]
 
 
 def has_barrier(hop: Hop) -> bool:
     """Whether a hop has a barrier that is good enough for paths and rates.
 
-    Hops that failed or were split have none (the parts of the latter have); of paths that did not converge, those with
-    forces up to 0.2 eV/Å are counted.
+    Hops that failed or were split have none (the parts of the latter have), nor have those whose highest point is no
+    saddle of first order; of paths that did not converge, those with forces up to 0.2 eV/Å are counted.
     """
-    return hop.barrier_forward is not None and (hop.state == "done" or (hop.max_force or 0.0) <= ROUGH)
+    if hop.barrier_forward is None:
+        return False
+    return hop.state == "done" or (hop.state == "not converged" and (hop.max_force or 0.0) <= ROUGH)

@@ -76,7 +76,11 @@ def _shortest_walk(
 
 
 def _document(network: Network, walk: Sequence[Link]) -> DiffusionPath:
-    """Return the walk, begun at its lowest minimum."""
+    """Return the walk, begun at its lowest minimum; its barrier counts from the lowest minimum of the surface.
+
+    In equilibrium the adatom is where the energy is lowest, on the way or beside it, and has to come from there: so
+    only this barrier is the slope of the diffusivity in an Arrhenius plot.
+    """
     lowest = min(range(len(walk)), key=lambda i: network.energies[walk[i].start])
     walk = [*walk[lowest:], *walk[:lowest]]
     highest = max(walk, key=lambda link: link.saddle)
@@ -85,7 +89,7 @@ def _document(network: Network, walk: Sequence[Link]) -> DiffusionPath:
         start=network.minimum[walk[0].start],
         steps=[HopStep(hop=link.hop, reverse=link.reverse, displacement=list(link.displacement)) for link in walk],
         displacement=displacement.tolist(),
-        barrier=float(highest.saddle - network.energies[walk[0].start]),
+        barrier=float(highest.saddle - network.energies.min()),
         limiting_hop=highest.hop,
     )
 

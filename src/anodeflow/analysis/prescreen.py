@@ -97,6 +97,11 @@ def start_audit(settings: dict[str, Any] | None) -> PrescreenAudit | None:
     return PrescreenAudit(**{key: settings[key] for key in ("backend", "keep", "window", "paths")})
 
 
+def add_checks(effort: Effort, found: Iterable[CalculationDoc | None]) -> None:
+    """Add what calculations by DFT took that only check minima and saddles; none where one failed."""
+    effort.check_force_evaluations += sum(each.force_evaluations for each in found if each is not None)
+
+
 def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential: bool = False) -> None:
     """Add what calculations took.
 

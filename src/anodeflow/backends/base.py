@@ -25,6 +25,7 @@ from anodeflow.schemas.calculation import Task
 
 if TYPE_CHECKING:
     from anodeflow.backends.calculation import CalculationMaker
+    from anodeflow.backends.modes import ModesMaker
     from anodeflow.backends.neb import NebMaker
 
 Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
@@ -97,6 +98,8 @@ class Backend(BaseModel, ABC):
     """False where isolated atoms are out of the code's reach (machine-learned potentials)."""
     is_potential: ClassVar[bool] = False
     """Whether it is a machine-learned potential: seconds where DFT takes hours, so a queue has a worker for it."""
+    cheap_forces: ClassVar[bool] = False
+    """Whether forces cost next to nothing, so that all second derivatives of the energy can be computed."""
     revision: ClassVar[int] = 1
     """Raised when the class makes other numbers of the same settings: earlier results are then not found again."""
     sampling_settings: ClassVar[frozenset[str]] = frozenset()
@@ -205,6 +208,12 @@ class Backend(BaseModel, ABC):
         from anodeflow.backends.neb import NebMaker
 
         return NebMaker(name=f"{self.code} neb", backend=self.recipe())
+
+    def modes(self) -> "ModesMaker":
+        """Return the Maker that finds the lowest modes of a minimum or a saddle, or all of its vibrations."""
+        from anodeflow.backends.modes import ModesMaker
+
+        return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=self.cheap_forces)
 
     def recipe(self) -> dict[str, Any]:
         """Return the backend as plain data, from which :func:`~anodeflow.backends.load.from_recipe` makes it."""

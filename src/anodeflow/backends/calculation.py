@@ -55,7 +55,13 @@ class CalculationMaker(Maker):
     guide: dict[str, Any] = field(default_factory=dict)
 
     @placed_job(output_schema=CalculationDoc)
-    def make(self, structure: Structure, label: str = "", prescreen: PrescreenRecord | None = None) -> CalculationDoc:
+    def make(
+        self,
+        structure: Structure,
+        label: str = "",
+        prescreen: PrescreenRecord | None = None,
+        guided: bool = False,
+    ) -> CalculationDoc:
         """Compute `structure`, or return what was computed before.
 
         Parameters
@@ -67,6 +73,8 @@ class CalculationMaker(Maker):
         prescreen
             Relaxation by a potential that `structure` comes from, for the document. The relaxation begins with the
             Hessian of `guide` then (:mod:`anodeflow.backends.hessian`): another way to the same minimum.
+        guided
+            Whether it does so without such a relaxation, too.
 
         Returns
         -------
@@ -77,7 +85,7 @@ class CalculationMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(structure, label, guided=prescreen is not None)
+        document = self.calculate(structure, label, guided=guided or prescreen is not None)
         if prescreen is None:
             return document
         away = largest_distance(prescreen.structure, document.structure)
@@ -100,7 +108,14 @@ class CalculationMaker(Maker):
         return compute(from_recipe(self.backend), request, label, CalculationDoc, calculation_document)
 
 
-def compute(backend: Backend, request: Request, label: str, kind: type[Document], make_document: Any) -> Document:
+def compute(
+    backend: Backend,
+    request: Request,
+    label: str,
+    kind: type[Document],
+    make_document: Any,
+    execute: Any = None,
+) -> Document:
     """Do what is requested, in the folder of its content address, or find it done.
 
     Parameters
@@ -115,6 +130,9 @@ def compute(backend: Backend, request: Request, label: str, kind: type[Document]
         Class of the document.
     make_document
         Makes it: takes backend, request, folder, address, label.
+    execute
+        Computes, as :meth:`~anodeflow.backends.base.Backend.execute` does: takes request, folder, lock, tell. None: the
+        backend does it itself.
 
     Raises
     ------
@@ -142,7 +160,7 @@ def compute(backend: Backend, request: Request, label: str, kind: type[Document]
                 if not earlier:
                     prepare_hessian(request, folder, tell)
                 try:
-                    backend.execute(request, folder, lock.fileno(), tell)
+                    (execute or backend.execute)(request, folder, lock.fileno(), tell)
                     document = make_document(backend, request, folder, address, label)
                 except CalculationError as error:
                     tell("failed", message=str(error))

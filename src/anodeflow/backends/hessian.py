@@ -95,3 +95,28 @@ def first_hessian(steps_file: Path, coordinates: int, curvature: float) -> np.nd
     except (OSError, ValueError, EOFError):
         return None
     return positive(hessian, curvature / _SOFTEST) if hessian.shape == (coordinates, coordinates) else None
+
+
+def spring_hessian(atoms: Atoms, curvature: float) -> np.ndarray:
+    """Return the second derivatives of springs between neighbours, which know nothing but the geometry.
+
+    ASE's exponential preconditioner: D. Packwood et al., J. Chem. Phys. 144, 164109 (2016).
+
+    Parameters
+    ----------
+    atoms
+        Geometry with its constraints; not changed.
+    curvature
+        What most atoms are held by along one coordinate, eV/Å².
+
+    Returns
+    -------
+    np.ndarray
+        (3 N, 3 N), symmetric, eV/Å².
+    """
+    from ase.optimize.precon import Exp
+
+    springs = Exp(mu=1.0)
+    springs.make_precon(atoms.copy())
+    hessian = np.asarray(springs.P.todense())
+    return hessian * curvature / float(np.median(np.diag(hessian)[free_coordinates(atoms)]))

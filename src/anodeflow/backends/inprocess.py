@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -17,6 +17,8 @@ from anodeflow.errors import CalculationError
 
 class InProcessBackend(Backend):
     """A backend that hands out an ASE calculator."""
+
+    cheap_forces: ClassVar[bool] = True
 
     @abstractmethod
     def calculator(self) -> Any:

@@ -34,7 +34,8 @@ def query(
     """Print results from the database, one row a property.
 
     Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
-    edition, calculation_ids (the last three shown by json and csv only). Without --sort the oldest result comes first.
+    edition, temperature (K), calculation_ids (the last four shown by json and csv only). Without --sort the oldest
+    result comes first.
 
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]
@@ -72,7 +73,9 @@ def _sorted(rows: "list[ResultRow]", keys: list[str]) -> "list[ResultRow]":
         column = key.removeprefix("-")
         if column not in COLUMNS:
             raise InputError(f"results have no column {column!r} to sort by: take one of {', '.join(COLUMNS)}.")
-        rows = sorted(rows, key=lambda row: getattr(row, column), reverse=key.startswith("-"))
+        known = [row for row in rows if getattr(row, column) is not None]
+        known.sort(key=lambda row: getattr(row, column), reverse=key.startswith("-"))
+        rows = known + [row for row in rows if getattr(row, column) is None]
     return rows
 
 

@@ -59,7 +59,7 @@ def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
     -------
     pandas.DataFrame
         Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, adsorbate, edition, calculation_ids; oldest result first.
+        document_id, adsorbate, edition, temperature (K), calculation_ids; oldest result first.
 
     Raises
     ------
@@ -101,8 +101,9 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")
-    if "value" in wanted:
-        wanted["value"] = [_number(value) for value in wanted["value"]]
+    for name in ("value", "temperature"):
+        if name in wanted:
+            wanted[name] = [_number(value, name) for value in wanted[name]]
     with _opened(store) as opened:
         unsaved = rows.refresh(opened)
         entries = rows.find(opened, _conditions(wanted), unsaved)
@@ -264,15 +265,15 @@ def _opened(store: "JobStore | None") -> "Iterator[JobStore]":
         yield store
 
 
-def _values(value: Filter) -> list[Any]:
+def _values(value: Filter | None) -> list[Any]:
     return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
-def _number(value: str | float) -> float:
+def _number(value: str | float, column: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise InputError(f"the column 'value' holds numbers, not {value!r}: filter it by a number.") from error
+        raise InputError(f"the column {column!r} holds numbers, not {value!r}: filter it by a number.") from error
 
 
 def _is_pattern(value: str | float) -> bool:
@@ -281,7 +282,8 @@ def _is_pattern(value: str | float) -> bool:
 
 def _matches(row: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> bool:
     return all(
-        any(_equal(entry, value) for entry in _values(row[name]) for value in values) for name, values in wanted.items()
+        any(_equal(entry, value) for entry in _values(row.get(name)) for value in values)
+        for name, values in wanted.items()
     )
 
 

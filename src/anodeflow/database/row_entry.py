@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
 _PLACE = ("campaign", "study", "system", "backend", "settings_hash")
-_OWN = ("property", "label", "value", "unit", "adsorbate", "calculation_ids")
+_OWN = ("property", "label", "value", "unit", "adsorbate", "temperature", "calculation_ids")
 
 
 def place(output: Mapping[str, Any], edition: str = "") -> str:

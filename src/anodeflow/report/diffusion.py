@@ -13,8 +13,12 @@ _EXPLANATION = (
     "A barrier is the energy of the saddle minus that of the minimum where the hop starts (forward) or ends (reverse), "
     "by a climbing-image nudged elastic band. Of all ways from a minimum to its copy in the next cell of the surface, "
     "the cheapest path is the one whose highest saddle is the lowest; its barrier is that saddle over the lowest "
-    "minimum on the way. Rates are ν exp(−barrier/kT) with one attempt frequency ν for all hops."
+    "minimum of the surface, the slope of the Arrhenius plot. A saddle of first order has one negative mode; hops over "
+    "others do not count. Rates are ν exp(−barrier/kT): ν is Vineyard's prefactor where the table of hops says so, "
+    "else one attempt frequency for all hops, which may be off by a factor of ten. The zero-point change is that of "
+    "the barrier forward; it is not part of it."
 )
+_UNFINISHED = ("failed", "not converged", "second order", "no saddle")
 _MINIMA = [
     Column("index", "minimum"),
     Column("label", "site"),
@@ -32,6 +36,11 @@ _HOPS = [
     Column("displacement", "displacement", "Å", 2),
     Column("multiplicity", "equivalent hops"),
     Column("max_force", "largest force left", "eV/Å", 3),
+    Column("negative_modes", "negative modes"),
+    Column("curvatures", "lowest curvatures", "eV/Å²", 2),
+    Column("prefactor_forward", "prefactor", "1/s"),
+    Column("prefactor_source", "prefactor from"),
+    Column("zero_point_change", "zero-point change", "eV", 3),
     Column("state", "state"),
     Column("symmetric", "half computed"),
     Column("message", "message", below=True),
@@ -42,10 +51,12 @@ _REJECTED = [
     Column("energy", "energy over the lowest", "eV", 3),
     Column("reason", "reason"),
     Column("curvature", "lowest curvature", "eV/Å²", 2),
+    Column("message", "message", below=True),
 ]
 _RATES = [
     Column("temperature", "temperature", "K", 0),
     Column("diffusivity", "diffusivity", "cm²/s"),
+    Column("principal", "principal values, along", "cm²/s"),
     Column("tensor", "tensor xx, xy, yx, yy", "cm²/s"),
     Column("hop_rates", "rate of each hop", "1/s"),
 ]
@@ -76,7 +87,7 @@ def _answer(document: MigrationDoc, context: Context) -> str:
     """One sentence for one surface: which way, how high, against the paper, how fast."""
     adatom, path = document.adsorbate, document.path
     if path is None:
-        failed = [f"hop {hop.index} ({hop.state})" for hop in document.hops if hop.state in ("failed", "not converged")]
+        failed = [f"hop {hop.index} ({hop.state})" for hop in document.hops if hop.state in _UNFINISHED]
         why = f"; unfinished: {', '.join(failed)}" if failed else ""
         return f"No finished hop leads {adatom} from cell to cell on {document.system} [{document.backend}]{why}."
     barrier = context.text(document, "barrier_forward", path.barrier)
@@ -92,8 +103,11 @@ def _answer(document: MigrationDoc, context: Context) -> str:
         text += f"; in a second direction over {number(document.path_across.barrier, 3)} eV"
     if document.diffusivities:
         point = min(document.diffusivities, key=lambda point: abs(point.temperature - 300))
+        (fast, _), (slow, _) = point.principal
         text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
-    unfinished = sum(hop.state in ("failed", "not converged") for hop in document.hops)
+        if slow < 0.99 * fast:
+            text += f", {scientific(fast)} in the fastest direction and {scientific(slow)} across it"
+    unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"
     return f"{text}."
@@ -116,7 +130,7 @@ def _part(document: MigrationDoc, context: Context) -> Part:
         title=part_title(document, f"{document.adsorbate} on {document.system}"),
         facts=(
             f"Distinct minima: {len(document.minima)}; distinct hops: {len(document.hops)}; relaxed sites that are no "
-            f"minima of their own: {len(document.rejected)}; attempt frequency {scientific(document.prefactor)} 1/s; "
+            f"minima of their own: {len(document.rejected)}; {_prefactors(document)}; "
             f"{document.code}."
         )
         + prescreen_facts(document),
@@ -125,6 +139,16 @@ def _part(document: MigrationDoc, context: Context) -> Part:
         gallery=[view for index, view in views.items() if index not in on_path],
         scenes=[path_scene(document, hop, f"scene-hop-{name}-{hop.index}") for hop in finished if hop.index in on_path],
     )
+
+
+def _prefactors(document: MigrationDoc) -> str:
+    """Say which attempt frequencies the rates have."""
+    own = [hop for hop in document.hops if hop.prefactor_source == "vineyard"]
+    one = f"attempt frequency {scientific(document.prefactor)} 1/s"
+    if not own:
+        return f"{one} for all hops"
+    rest = "" if len(own) == sum(hop.prefactor_forward is not None for hop in document.hops) else f", else {one}"
+    return f"Vineyard's prefactors for {len(own)} hops{rest}"
 
 
 def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[int]) -> list[Table]:
@@ -143,8 +167,13 @@ def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[in
             rates.append(
                 {"temperature": point.temperature, "diffusivity": point.diffusivity, "tensor": tensor,
                  "hop_rates": point.hop_rates,
+                 "principal": [value for value, _ in point.principal],
                  "_text": {"diffusivity": scientific(point.diffusivity),
                            "tensor": ", ".join(map(scientific, tensor)),
+                           "principal": "; ".join(
+                               f"{scientific(value)} along ({number(x, 2)}, {number(y, 2)})"
+                               for value, (x, y) in point.principal
+                           ),
                            "hop_rates": ", ".join(map(scientific, point.hop_rates))}}
             )  # fmt: skip
         tables.append(Table(f"diffusivity-{name}", _RATES, rates, "Rates and diffusivity", folded=True))
@@ -154,7 +183,14 @@ def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[in
 def _hop_row(document: MigrationDoc, hop: Hop, on_path: set[int]) -> dict:
     row = {c.key: getattr(hop, c.key) for c in _HOPS if c.key != "hop"}
     row |= {"hop": hop.index, "_marked": hop.index in on_path}
-    row["_text"] = {"displacement": ", ".join(number(x, 2) for x in hop.displacement)}
+    row["_text"] = {
+        "displacement": ", ".join(number(x, 2) for x in hop.displacement),
+        "curvatures": ", ".join(number(x, 2) for x in hop.curvatures),
+    }
+    if hop.prefactor_forward is None:
+        row["prefactor_source"] = None
+    else:
+        row["_text"]["prefactor_forward"] = scientific(hop.prefactor_forward)
     identity = document.calculation_ids.get(f"hop {hop.index}")
     if identity:
         for key in ("barrier_forward", "barrier_reverse"):

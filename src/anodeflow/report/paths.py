@@ -23,7 +23,7 @@ class Stretch:
     distance
         Length of the path up to each image (N,), Å, from the start of the whole path.
     energy
-        Energy of each image (N,), eV, over the first minimum of the whole path.
+        Energy of each image (N,), eV, over the lowest minimum of the surface.
     slope
         Slope along the path at each image (N,), eV/Å.
     potential
@@ -97,14 +97,14 @@ def potential_curve(band: BandRecord, reverse: bool = False, points: int = 200) 
 
 
 def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:
-    """Return the hops of a path one behind the other, energies over its first minimum."""
+    """Return the hops of a path one behind the other, energies over the lowest minimum of the surface."""
     found: list[Stretch] = []
     by_index = {hop.index: hop for hop in document.hops}
     for step in path.steps:
         hop = by_index[step.hop]
         if hop.profile:
             reached = float(found[-1].distance[-1]) if found else 0.0
-            found.append(stretch(document, hop, step.reverse, reached, path.start))
+            found.append(stretch(document, hop, step.reverse, reached))
     return found
 
 

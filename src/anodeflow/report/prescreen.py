@@ -32,10 +32,12 @@ def prescreen_facts(document: StudyDoc) -> str:
         handed_on = sum(each.handed_on for each in audit.candidates)
         words += f", which left {handed_on} of {len(audit.candidates)} candidates to it"
     effort = audit.effort
+    checks = effort.check_force_evaluations
+    more = f", and {checks} more to check minima and saddles" if checks else ""
     cycles = "" if effort.scf_cycles is None else f" ({effort.scf_cycles} SCF cycles)"
     words += (
         f": {effort.force_evaluations} force evaluations{cycles} after {effort.potential_force_evaluations} of "
-        f"{audit.backend}."
+        f"{audit.backend}{more}."
     )
     if audit.largest_error is not None:
         words += f" Largest error of {audit.backend}: {number(audit.largest_error, 3)} eV"

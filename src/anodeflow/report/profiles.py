@@ -130,9 +130,11 @@ def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
     top.tick_params(labelsize=8)
     top.minorticks_off()
     figure.legend(loc="outside lower center", ncols=4, fontsize=8.5, frameon=False)
-    prefactors = ", ".join(sorted({scientific(document.prefactor) for document in documents}))
-    return save(figure, name, f"Diffusivity of the adatom by harmonic transition-state theory with the attempt "
-                f"frequency {prefactors} 1/s for all hops: half the trace of the tensor in the plane.")  # fmt: skip
+    given = sorted({scientific(document.prefactor) for document in documents})
+    own = any(hop.prefactor_source == "vineyard" for document in documents for hop in document.hops)
+    prefactors = f"{', '.join(given)} 1/s" + (" or Vineyard's prefactors" if own else "")
+    return save(figure, name, "Diffusivity of the adatom from rates ν exp(−barrier/kT) with attempt frequencies of "
+                f"{prefactors}: half the trace of the tensor in the plane.")  # fmt: skip
 
 
 def _draw(axes: Axes, part: Stretch, shade: str, label: str | None = None, style: Any = "-") -> None:

@@ -23,6 +23,7 @@ from anodeflow.schemas.electrochemistry import (
 )
 from anodeflow.schemas.interdiffusion import DiluteExchange, ExchangeLevel, ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
+from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
 from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
@@ -62,6 +63,7 @@ __all__ = [
     "InterfaceDoc",
     "MiddleLayer",
     "MigrationDoc",
+    "ModesDoc",
     "NebDoc",
     "NonNuclearBasin",
     "OrderingsDoc",

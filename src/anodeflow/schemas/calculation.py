@@ -8,11 +8,11 @@ from pymatgen.core import Structure
 from anodeflow.schemas.prescreen import PrescreenRecord
 from anodeflow.schemas.version import Versioned
 
-Task = Literal["relax", "relax_cell", "static", "density", "neb"]
+Task = Literal["relax", "relax_cell", "static", "density", "neb", "modes", "hessian"]
 """What is done to the structure.
 
 relax: positions relaxed; relax_cell: positions and cell; static: nothing moved; density: static, and the all-electron
-density written to a file; neb: a path between two minima relaxed.
+density written to a file; neb: a path between two minima relaxed; modes: the lowest modes at rest; hessian: all modes.
 """
 
 
@@ -24,7 +24,7 @@ class CalculationDoc(Versioned):
     """
 
     id: str = Field(description="Content address: hash of structure, task, settings and code.")
-    task: Task = Field(description="relax, relax_cell, static, density or neb.")
+    task: Task = Field(description="relax, relax_cell, static, density, neb, modes or hessian.")
     label: str = Field(default="", description="What the calculation is in its campaign, for people.")
     backend: str = Field(description="Name of the backend file.")
     code: str = Field(description="Name of the code: gpaw, sevennet, emt ...")

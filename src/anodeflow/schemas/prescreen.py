@@ -80,6 +80,11 @@ class Effort(BaseModel):
     force_evaluations: int = Field(default=0, description="Force evaluations of the backend.")
     scf_cycles: int | None = Field(default=None, description="SCF cycles of the backend; none: no SCF.")
     potential_force_evaluations: int = Field(default=0, description="Force evaluations of the potential.")
+    check_force_evaluations: int = Field(
+        default=0,
+        description="Force evaluations of the backend for the lowest modes of saddles and for minima that were pushed, "
+        "not counted in `force_evaluations`.",
+    )
 
 
 class PrescreenAudit(BaseModel):

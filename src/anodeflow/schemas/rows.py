@@ -15,6 +15,9 @@ class ResultRow(Versioned):
     label: str = Field(default="", description="Which of several: the site, the depth, the stop.")
     value: float = Field(description="The number, in `unit`.")
     unit: str = Field(description="Unit of the value: eV, e, Å ...")
+    temperature: float | None = Field(
+        default=None, description="Temperature that the value holds for, K; none: it has none."
+    )
     backend: str = Field(description="Name of the backend file.")
     settings_hash: str = Field(description="Hash of the settings that all calculations shared.")
     document_id: str = Field(description="Id of the study document.")

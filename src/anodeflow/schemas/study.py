@@ -44,7 +44,9 @@ class StudyDoc(Versioned):
     def rows(self) -> list[ResultRow]:
         """Return the properties of the study, one row each."""
 
-    def _row(self, name: str, value: float, unit: str, steps: list[str], label: str = "") -> ResultRow:
+    def _row(
+        self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None
+    ) -> ResultRow:
         """One row that rests on the calculations of the named `steps`."""
         return ResultRow(
             campaign=self.campaign,
@@ -54,6 +56,7 @@ class StudyDoc(Versioned):
             label=label,
             value=value,
             unit=unit,
+            temperature=temperature,
             backend=self.backend,
             settings_hash=self.settings_hash,
             document_id=self.document_id,

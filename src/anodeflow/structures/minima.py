@@ -16,8 +16,11 @@ PUSH = 0.1
 SADDLE = 0.02
 """Curvature below which a site counts as a saddle, eV/Å².
 
-It is measured with all other atoms at rest; where they give way it can only be lower. Minima have 0.2 and more.
+It is measured with all other atoms at rest; where they give way it can only be lower. So what is above may be a
+saddle as well: it is pushed and relaxed (:func:`soft_push`).
 """
+SOFT_PUSH = 0.25
+"""How far the atom that moves most is pushed to see whether a minimum is one, Å."""
 BASIN = 1.0
 """Adatoms at rest nearer to each other than this, in the plane, with nearly the same energy are in one minimum, Å.
 
@@ -115,6 +118,49 @@ def pushed(structure: Structure, direction: Sequence[float]) -> Structure:
         [len(moved) - 1], [*(PUSH * np.asarray(direction)), 0.0], frac_coords=False, to_unit_cell=False
     )
     return moved
+
+
+def soft_push(
+    slab: Structure, structure: Structure, mode: Sequence[Sequence[float]] | None, curvature: float | None
+) -> Structure:
+    """Return a suspect minimum, pushed so that its relaxation leaves it unless it is a minimum.
+
+    Parameters
+    ----------
+    slab
+        Clean slab, in its supercell.
+    structure
+        Slab with the adatom (its last atom) at rest.
+    mode
+        Its softest mode (n, 3) by a code that finds it cheaply; none: not known.
+    curvature
+        Of that mode, eV/Å².
+
+    Returns
+    -------
+    Structure
+        Pushed along the mode if that is a way down. If not, along the mode and, for the mode is that of another code
+        or of other atoms, the adatom in all directions in which symmetry holds it; without a mode the adatom alone,
+        sideways and in no direction of symmetry.
+    """
+    push = np.zeros((len(structure), 3))
+    if mode is not None:
+        push += np.array(mode) / np.linalg.norm(mode, axis=1).max()
+    if mode is None or curvature is None or curvature >= 0:
+        held = [direction for direction in push_directions(slab, structure[-1].coords, hollow=False) if direction.any()]
+        if len(held) < 2:  # on an axis of three, four or six all directions are alike, but one may lie in a mirror
+            held.append(np.array([-held[0][1], held[0][0]]) if held else np.array([1.0, 0.0]))
+        push[-1, :2] += held[0] + 0.4 * held[1]
+    push *= SOFT_PUSH / np.linalg.norm(push, axis=1).max()
+    positions = structure.cart_coords + push
+    return Structure(
+        structure.lattice,
+        structure.species,
+        positions,
+        coords_are_cartesian=True,
+        to_unit_cell=False,
+        site_properties=structure.site_properties,
+    )
 
 
 def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence[float]]) -> float:

@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from anodeflow.analysis.diffusion import migration_document, record_band
+from anodeflow.analysis.false_minima import settle_suspects
 from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, leave_to_dft, split_hop
 from anodeflow.analysis.hop_search import HopSearch, SaddleTest, saddle_tests, start_search
-from anodeflow.analysis.prescreen import add_effort, not_screened, potential_ids, start_audit, start_record
+from anodeflow.analysis.prefactors import record_vibrations
+from anodeflow.analysis.prescreen import add_checks, add_effort, not_screened, potential_ids, start_audit, start_record
+from anodeflow.analysis.saddles import review_modes
 from anodeflow.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.diffusion import MigrationDoc
+from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.structures.minima import pushed
 from anodeflow.structures.path import first_path
-from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.workflows.diffusion_checks import downhill, of, pushed_minima, saddle_modes, vibrations
+from anodeflow.workflows.prescreen import Prescreen, PrescreenedRelaxMaker, guided, relaxation
 from anodeflow.workflows.steps import failure_jobs, named, replaced
 
 
@@ -34,6 +39,9 @@ class DiffusionMaker(Maker):
         Maker that evaluates a structure (adatoms pushed off sites that may be saddles).
     neb
         Maker that relaxes a path; see the backends' `NebMaker`.
+    modes
+        Maker that finds the lowest modes of saddles, and of suspect minima where it is cheap; none: the saddles' order
+        is not known, and suspect minima are pushed along no mode but by the adatom.
     name
         Name of the flow.
     adsorbate
@@ -42,7 +50,8 @@ class DiffusionMaker(Maker):
         Images of a path between its two ends; on a path that symmetry turns round, the next odd number, of which half
         are computed.
     prefactor
-        Attempt frequency of all hops, 1/s.
+        Attempt frequency of all hops, 1/s; "vineyard": each hop's own from the frequencies at minimum and saddle, by
+        `modes` if that is cheap, or by the potential of the prescreen.
     temperatures
         Temperatures of rates and diffusivity, K.
     prescreen
@@ -57,10 +66,11 @@ class DiffusionMaker(Maker):
     relax: Maker
     static: Maker
     neb: Maker
+    modes: Maker | None = None
     name: str = "diffusion"
     adsorbate: str = "Li"
     images: int = 5
-    prefactor: float = 1e13
+    prefactor: float | Literal["vineyard"] = 1e13
     temperatures: tuple[float, ...] | list[float] = (300.0,)
     prescreen: Prescreen | None = None
     campaign: str = ""
@@ -90,11 +100,23 @@ class DiffusionMaker(Maker):
             "images": self.images,
             "prefactor": self.prefactor,
             "temperatures": list(self.temperatures),
+            "modes": self.modes is not None,
         }
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        cheap = self.modes if getattr(self.modes, "cheap", False) else None
+        if self.modes is not None:
+            makers["modes"] = self.modes if self.prescreen is None else guided(self.modes, self.prescreen)
         if self.prescreen is not None:
             study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers) | {"static": self.prescreen.static}
+            cheap = None if self.modes is None else self.prescreen.modes
+        if cheap is not None:
+            makers["cheap modes"] = cheap
+        elif self.prefactor == "vineyard":
+            raise InputError(
+                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which only a "
+                "potential computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
+            )
         start = push_adatoms(makers, adsorption, study)
         start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
@@ -123,12 +145,12 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
     for number, test in enumerate(tests):
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
         push = f"push {which}" if any(test.direction) else "at rest"
-        label = f"{_of(study)} at site {site.site} ({site.final_label}), {push}"
+        label = f"{of(study)} at site {site.site} ({site.final_label}), {push}"
         if "prescreen" in study:  # it is the potential that evaluates them
             label = f"{label} [{study['prescreen']['backend']}]"
         jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
-    return replaced([*jobs, connect], connect, f"{_of(study)}: hops")
+    return replaced([*jobs, connect], connect, f"{of(study)}: hops")
 
 
 @job
@@ -138,12 +160,29 @@ def connect_minima(
     tests: list[SaddleTest],
     results: list[CalculationDoc | None],
     study: dict[str, Any],
-) -> Response:
-    """Find the distinct hops between the minima and compute them."""
+) -> Response | MigrationDoc:
+    """Push the minima that may be none, find the distinct hops between the others and compute them."""
     search = start_search(adsorption, tests, results)
     search.audit = start_audit(study.get("prescreen"))
     if search.audit is not None:
         add_effort(search.audit.effort, results, potential=True)
+    return _next_round(makers, search, study)
+
+
+@job
+def review_minima(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    relaxed: dict[str, CalculationDoc | None],
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take out what was no minimum, then look for hops between the others."""
+    if search.audit is not None:
+        add_checks(search.audit.effort, relaxed.values())
+        add_effort(search.audit.effort, modes.values(), potential=True)
+    settle_suspects(search, relaxed, modes)
     return _next_round(makers, search, study)
 
 
@@ -170,20 +209,20 @@ def review_bands(
     study: dict[str, Any],
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
-    """Take the paths into account; relax images that lie in a dip of their path, or end with the document."""
+    """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
     jobs: dict[str, Flow | Job] = {}
     images: dict[str, int] = {}
     for key, band in bands.items():
         dip = record_band(search, int(key), band) if band is not None else None
         if band is not None and dip is not None:
-            label = f"{_of(study)} minimum on hop {key}"
+            label = f"{of(study)} minimum on hop {key}"
             jobs[key] = _relaxation(makers, search, band.images[dip], label, by_potential=band.by_potential)
             images[key] = dip
     search.waiting = []
     if not jobs:
-        return migration_document(search, study)
+        return _next_round(makers, search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+    return replaced([*jobs.values(), split], split, f"{of(study)}: minima on hops")
 
 
 @job
@@ -208,13 +247,35 @@ def split_hops(
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
-            failures[f"{_of(study)} minimum on hop {key}"] = error
+            failures[f"{of(study)} minimum on hop {key}"] = error
     return _next_round(makers, search, study, failures)
 
 
+@job
+def review_saddles(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take the lowest modes of saddles into account, and follow those of second order down."""
+    if search.audit is not None:
+        add_checks(search.audit.effort, modes.values())
+    review_modes(search, modes)
+    return _next_round(makers, search, study)
+
+
 @job(output_schema=MigrationDoc)
-def collect_diffusion(search: HopSearch, study: dict[str, Any], failed: Sequence[None] = ()) -> MigrationDoc:
-    """Put the document together from the finished search."""
+def collect_diffusion(
+    search: HopSearch,
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+    vibrations: dict[str, ModesDoc | None] | None = None,
+) -> MigrationDoc:
+    """Put the document together from the finished search, and the vibrations at minima and saddles if asked for."""
+    if vibrations is not None:
+        record_vibrations(search, vibrations)
     return migration_document(search, study)
 
 
@@ -223,25 +284,74 @@ def _next_round(
     search: HopSearch,
     study: dict[str, Any],
     failures: dict[str, AnodeflowError] | None = None,
-) -> Response:
-    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+) -> Response | MigrationDoc:
+    """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
     failed = dict(failures or {})
+    search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
+    if search.suspects:
+        return _push_minima(makers, search, study, failed)
+    if search.waiting:
+        return _ends(makers, search, study, failed)
+    if search.saddles and "modes" in makers:
+        return _saddle_modes(makers, search, study, failed)
+    return _finish(makers, search, study, failed)
+
+
+def _push_minima(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Push the suspect minima along their softest modes and relax them."""
+    jobs, relaxed, modes = pushed_minima(makers, search, study)
+    told = failure_jobs(failures)
+    review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
+    return replaced([*jobs, *told, review], review, f"{of(study)}: suspect minima")
+
+
+def _saddle_modes(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Find the lowest modes of the saddles that are new."""
+    jobs = saddle_modes(makers, search, study)
+    told = failure_jobs(failures)
+    outputs = {key: made.output for key, made in jobs.items()}
+    review = review_saddles(makers, search, outputs, study, [each.output for each in told])
+    return replaced([*jobs.values(), *told, review], review, f"{of(study)}: saddles")
+
+
+def _finish(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
+    jobs = vibrations(makers, search, study) if study["prefactor"] == "vineyard" else {}
+    told = failure_jobs(failures)
+    if not jobs and not told:
+        return migration_document(search, study)
+    found = {place: made.output for place, made in jobs.items()} if jobs else None
+    last = collect_diffusion(search, study, [each.output for each in told], found)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: results")
+
+
+def _ends(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+    failed = dict(failures)
     jobs: dict[str, Flow | Job] = {}
-    for index in list(search.waiting):
+    for index in [index for index in search.waiting if str(index) not in search.downhill]:
         try:
             ends = hop_ends(search, index)
         except InputError as error:
             _give_up(search, index, error, failed, study)
             continue
         if ends.guessed:
-            label = f"{_of(study)} end of hop {index}"
+            label = f"{of(study)} end of hop {index}"
             jobs[str(index)] = _relaxation(makers, search, ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
     told = failure_jobs(failed)
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     bands = run_bands(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, bands], bands, f"{_of(study)}: ends of hops")
+    return replaced([*jobs.values(), *told, bands], bands, f"{of(study)}: ends of hops")
 
 
 def _bands(
@@ -256,6 +366,9 @@ def _bands(
     jobs: dict[str, Job] = {}
     for index in list(search.waiting):
         key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
+        if key in search.downhill:
+            jobs[key] = downhill(makers, search, index, f"{of(study)} hop {index}, off its saddle of second order")
+            continue
         if key in relaxed and end is None:
             hop.message = "its end could not be relaxed: `anodeflow status` says why"
             continue
@@ -270,7 +383,7 @@ def _bands(
         except AnodeflowError as error:
             _give_up(search, index, error, failed, study)
             continue
-        label = f"{_of(study)} hop {index}"
+        label = f"{of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
         # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
         alone = index in search.whole or search.splits[index] >= MOST_SPLITS
@@ -278,11 +391,8 @@ def _bands(
         jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
-    if jobs:
-        last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    else:
-        last = collect_diffusion(search, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+    last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: paths of hops")
 
 
 def _relaxation(
@@ -310,9 +420,4 @@ def _give_up(
     """Note why a hop cannot be computed, in the document and for a job that fails with it."""
     search.hops[index].message = str(error)
     search.waiting.remove(index)
-    failed[f"{_of(study)} hop {index}"] = error
-
-
-def _of(study: dict[str, Any]) -> str:
-    """Return the system and the adatom, with which all labels begin."""
-    return f"{study['system']}: {study['adsorbate']}"
+    failed[f"{of(study)} hop {index}"] = error

@@ -23,8 +23,8 @@ class Prescreen(MSONable):
 
     Attributes
     ----------
-    relax, relax_cell, static, neb
-        Makers of the potential.
+    relax, relax_cell, static, neb, modes
+        Makers of the potential; without `modes` it finds no soft modes and no vibrations.
     backend, settings_hash
         Name of its backend file and hash of its settings, for labels and documents.
     atom_reference_reliable
@@ -42,6 +42,7 @@ class Prescreen(MSONable):
     relax_cell: Maker
     static: Maker
     neb: Maker
+    modes: Maker | None = None
     backend: str = "mlip"
     settings_hash: str = ""
     atom_reference_reliable: bool = True
