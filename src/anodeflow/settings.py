@@ -49,6 +49,7 @@ class Settings(BaseSettings):
             If it cannot be created or written to.
         """
         try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's business, unless the user opens it
             for folder in (self.home, self.calculations, self.campaigns):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.home / ".write-test"

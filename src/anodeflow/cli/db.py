@@ -27,21 +27,43 @@ def start(
 ) -> None:
     """Keep the embedded server running for other programs, jobflow-remote for one, and print its URI.
 
-    Without this it runs while a command of anodeflow needs it. Its port is
+    The password that it asks for is printed by anodeflow db uri. Without this it runs while a command of anodeflow needs it. Its port is
     remembered: it comes back on the same one.
 
     Example: [bold]anodeflow db start --port 27117[/bold]
     """
     import json
 
+    from anodeflow.database.embedded import ServerFolder
     from anodeflow.database.service import start_service
 
     folder = _server_folder("start")
     server = start_service(folder, port)
     if output == "json":
-        print(json.dumps({"uri": server.uri, "host": "127.0.0.1", "port": server.port, "pid": server.pid}))
+        secret = ServerFolder(folder).secret_file
+        found = {"uri": server.address, "host": "127.0.0.1", "port": server.port, "pid": server.pid}
+        print(json.dumps(found | {"password_file": str(secret)}))
     else:
-        typer.echo(server.uri)
+        typer.echo(server.address)
+
+
+@db.command()
+def uri() -> None:
+    """Print the URI of the embedded server with its password, for a program that is to connect to it.
+
+    The server must run: anodeflow db start. Whoever knows this URI can read
+    and change all results, and what a cluster's runner will execute.
+
+    Example: [bold]mongosh "$(anodeflow db uri)"[/bold]
+    """
+    from anodeflow.database.embedded import ServerFolder
+    from anodeflow.database.locks import is_locked
+
+    folder = ServerFolder(_server_folder("ask for its password"))
+    server = folder.recorded() if folder.path.is_dir() and is_locked(folder.supervisor_lock) else None
+    if server is None:
+        raise InputError(f"the server of {folder.path} does not run: anodeflow db start.")
+    typer.echo(server.uri)
 
 
 @db.command()
@@ -151,7 +173,7 @@ def _place() -> "Place":
 
 def _server_folder(action: str) -> Path:
     """Folder of the embedded server; an error where the settings name another database."""
-    from anodeflow.database.store import without_password
+    from anodeflow.masking import without_password
 
     place = _place()
     if place.kind == "mongodb":

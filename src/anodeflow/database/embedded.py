@@ -2,7 +2,8 @@
 
 A detached supervisor (:mod:`anodeflow.database.supervisor`) owns the server, so that the process that happened
 to start it may end or be killed while others go on. Every client holds a shared lock on ``clients.lock``; once
-nobody does, the supervisor stops the server. The server has no passwords and listens on 127.0.0.1 alone.
+nobody does, the supervisor stops the server. It listens on 127.0.0.1 alone, and lets in only who knows the password
+in its folder (:mod:`anodeflow.database.secret`).
 
 secantusd (SecantusDB) speaks MongoDB's protocol; being GPL software it stays a process of its own, never imported.
 """
@@ -10,18 +11,20 @@ secantusd (SecantusDB) speaks MongoDB's protocol; being GPL software it stays a 
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from anodeflow.database.locks import file_lock, is_locked
+from anodeflow.database.secret import USER, Identity, Secret, read_secret, write_secret
 from anodeflow.errors import DatabaseError
 
 _PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
@@ -41,11 +44,35 @@ class Server:
     """Process id of secantusd."""
     supervisor: int = 0
     """Process id of its supervisor; 0: unknown."""
+    guarded: bool = False
+    """Whether it asks for the password; an anodeflow of old started servers that did not."""
+    password: str = field(default="", repr=False, compare=False)
+    """Password of its user; never recorded with the rest."""
+
+    @property
+    def address(self) -> str:
+        """Its MongoDB URI as it may be shown, without user and password."""
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
 
     @property
     def uri(self) -> str:
-        """Its MongoDB URI."""
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        """Its MongoDB URI, with user and password."""
+        if not self.password:
+            return self.address
+        login = self.address.replace("://", f"://{USER}:{self.password}@")
+        return f"{login}&authSource=admin&authMechanism=SCRAM-SHA-256"
+
+    @property
+    def login(self) -> dict[str, str]:
+        """What pymongo wants beside :attr:`address`, so that the password stands in no URI."""
+        if not self.password:
+            return {}
+        return {
+            "username": USER,
+            "password": self.password,
+            "authSource": "admin",
+            "authMechanism": "SCRAM-SHA-256",  # never one that would tell a stranger on the port the password
+        }
 
     def answers(self) -> bool:
         """Return whether it is this server, not another one on the same port, that answers."""
@@ -53,7 +80,8 @@ class Server:
         from pymongo.errors import PyMongoError
 
         client: MongoClient[dict[str, Any]]
-        with MongoClient(self.uri, serverSelectionTimeoutMS=500) as client:
+        login: dict[str, Any] = self.login
+        with MongoClient(self.address, serverSelectionTimeoutMS=500, **login) as client:
             try:
                 return client.admin.command("serverStatus").get("pid") == self.pid
             except PyMongoError:
@@ -111,9 +139,37 @@ class ServerFolder:
         """Where the wish of the user is kept, be the server up or not."""
         return self.path / "service.json"
 
+    @property
+    def secret_file(self) -> Path:
+        """Where the password is, for its owner alone."""
+        return self.path / "secret.json"
+
+    @property
+    def password(self) -> str:
+        """Password of the server; empty: it has none yet."""
+        secret = read_secret(self.secret_file)
+        return secret.password if secret is not None else ""
+
+    def claim(self) -> None:
+        """See that only its owner can open the folder, and that nothing in it is another folder's.
+
+        What a copy brought along of the original's server is dropped: its record, the wish to keep it running on a
+        port, and its password, of which the copy gets another one. The caller holds the start lock.
+        """
+        if self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o700)
+        mine, secret = Identity.of(self.path), read_secret(self.secret_file)
+        if secret is None or not secret.folder.is_same(mine):
+            if secret is not None:
+                self.state.unlink(missing_ok=True)
+                self.service_file.unlink(missing_ok=True)
+            write_secret(self.secret_file, Secret.new(self.path))
+        elif secret.folder != mine:
+            write_secret(self.secret_file, replace(secret, folder=mine))
+
     def record(self, server: Server) -> None:
         """Record the running server; readers see the old record or the new one, never half of it."""
-        _write(self.state, asdict(server))
+        _write(self.state, {name: value for name, value in asdict(server).items() if name != "password"})
 
     def record_service(self, service: Service) -> None:
         """Record what the user asked of the server."""
@@ -129,7 +185,7 @@ class ServerFolder:
     def recorded(self) -> Server | None:
         """Return the server on record, which may be gone; none: there is no readable record."""
         try:
-            return Server(**json.loads(self.state.read_text()))
+            return replace(Server(**json.loads(self.state.read_text())), password=self.password)
         except (OSError, ValueError, TypeError):
             return None
 
@@ -157,6 +213,24 @@ def is_taken(folder: ServerFolder, port: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def serves(pid: int, storage: Path) -> bool:
+    """Return whether the process is a server of this storage folder, going by its command line."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+        told = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+        return f"--storage-path {storage} " in told
+    if "--storage-path" not in arguments:
+        return False
+    named = arguments[arguments.index("--storage-path") + 1 :][:1]
+    try:
+        return bool(named) and os.path.samefile(named[0], storage)
+    except OSError:
+        return False
 
 
 def server_command() -> list[str] | None:
@@ -189,11 +263,13 @@ def embedded_server(path: Path) -> Iterator[Server]:
         )
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = ServerFolder(path)
+    _retire_unguarded(folder)
     with ExitStack() as held:
         try:
             # A supervisor that is stopping its server holds clients.lock until the server is gone.
             held.enter_context(file_lock(folder.clients_lock, shared=True, patience=_PATIENCE))
             with file_lock(folder.start_lock, patience=_PATIENCE):
+                folder.claim()
                 server = _running(folder) or _start(folder)
         except TimeoutError as error:
             raise DatabaseError(
@@ -201,6 +277,25 @@ def embedded_server(path: Path) -> Iterator[Server]:
                 "end the process that holds the lock and try again."
             ) from error
         yield server
+
+
+def _retire_unguarded(folder: ServerFolder) -> None:
+    """Stop a server that an older anodeflow started without a password, so that it comes back with one."""
+    server = folder.recorded() if is_locked(folder.supervisor_lock) else None
+    if server is None or server.guarded or not server.supervisor or server.host != socket.gethostname():
+        return
+    try:
+        with file_lock(folder.clients_lock, patience=1.0):
+            with suppress(ProcessLookupError):
+                os.kill(server.supervisor, signal.SIGTERM)
+            with file_lock(folder.supervisor_lock, patience=_PATIENCE):
+                pass
+    except TimeoutError as error:
+        raise DatabaseError(
+            f"the server of the embedded database in {folder.path} was started by an older anodeflow, lets in every "
+            "user of this machine, and is in use: end the programs that use it, or stop it under them with anodeflow "
+            "db stop --force."
+        ) from error
 
 
 def _running(folder: ServerFolder) -> Server | None:

@@ -2,9 +2,9 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -13,6 +13,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, O
 from anodeflow.database.embedded import embedded_server, server_command
 from anodeflow.database.locks import file_lock
 from anodeflow.errors import DatabaseError, InputError
+from anodeflow.masking import masked, without_password
 from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Place:
     """A server of the user's, the embedded server, or SQLite files."""
     name: str
     """Name of the database."""
-    uri: str = ""
-    """URI of the user's server."""
+    uri: str = field(default="", repr=False)
+    """URI of the user's server; it may hold a password."""
     folder: Path = Path()
     """Folder of the embedded database."""
 
@@ -94,11 +95,6 @@ def open_place(place: Place) -> "AbstractContextManager[JobStore]":
     if place.kind == "mongodb":
         return _mongodb(place.uri, place.name)
     return _sqlite(place.folder) if place.kind == "sqlite" else _secantusd(place.folder)
-
-
-def without_password(uri: str) -> str:
-    """Return the URI as it may be shown."""
-    return re.sub(r"//([^/@:]*):[^@]*@", r"//\1:***@", uri)
 
 
 def _embedded_kind(wanted: str, folder: Path) -> _Embedded:
@@ -151,14 +147,14 @@ def is_refusal(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     """What pymongo or SQLite say, on one line and without the state of the whole topology behind it."""
-    said = " ".join(str(error).split())
+    said = masked(" ".join(str(error).split()))
     return re.split(r" \(configured timeouts|, full error|, Timeout: ", said)[0].strip(" .")
 
 
 # --- servers that speak MongoDB's protocol ---
 
 
-def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
+def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] | None = None) -> "tuple[Store, Store]":
     """Stores of documents and of large objects on the server at `uri`, connected (which pymongo does lazily)."""
     from maggma.stores import MongoStore
 
@@ -166,6 +162,7 @@ def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
 
     # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
     options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
+    options |= login or {}
     docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
     blobs = BlobStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options, compression=True)
     docs.connect()
@@ -245,7 +242,7 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
         )
 
     with embedded_server(path) as server:
-        stores = _server_stores(server.uri, _EMBEDDED_NAME, _EMBEDDED_PATIENCE)
+        stores = _server_stores(server.address, _EMBEDDED_NAME, _EMBEDDED_PATIENCE, server.login)
         with _opened(*stores, explain) as store:
             _index(store)
             yield store
