@@ -19,6 +19,7 @@ from anodeflow.backends.guide import prepare_hessian
 from anodeflow.backends.placement import placed_job
 from anodeflow.backends.progress import Progress, State, report
 from anodeflow.backends.request import Request
+from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc, Task
 from anodeflow.schemas.prescreen import PrescreenRecord
@@ -167,6 +168,7 @@ def _finished(folder: CalculationFolder, kind: type[Document]) -> Document | Non
     stored = folder.read(folder.document)
     if stored is None:
         return None
+    refuse_foreign(stored, folder.document)
     try:
         document = kind.model_validate(MontyDecoder().process_decoded(stored))
     except (ValidationError, ValueError, KeyError):

@@ -27,7 +27,8 @@ def start(
 ) -> None:
     """Keep the embedded server running for other programs, jobflow-remote for one, and print its URI.
 
-    The password that it asks for is printed by anodeflow db uri. Without this it runs while a command of anodeflow needs it. Its port is
+    The password that it asks for is printed by anodeflow db uri. Without
+    this command it runs while a command of anodeflow needs it. Its port is
     remembered: it comes back on the same one.
 
     Example: [bold]anodeflow db start --port 27117[/bold]
@@ -136,8 +137,15 @@ def restore(
     """
     from anodeflow.cli.progress import counting
     from anodeflow.database.restore import restore as put_back
+    from anodeflow.execution.state import running_campaigns
+    from anodeflow.settings import get_settings
 
     place = _place()
+    if running := running_campaigns(get_settings()):
+        raise InputError(
+            f"the campaign {running[0]} is running and would lose what it stores: wait for its end, or end it, before "
+            "the database is replaced."
+        )
     with counting("documents") as tell:
         counts = put_back(place, file, force, tell)
     typer.echo(f"{place}: {_counted(counts)} restored, and found complete.")

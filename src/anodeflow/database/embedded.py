@@ -25,6 +25,7 @@ from typing import Any
 
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.database.secret import USER, Identity, Secret, read_secret, write_secret
+from anodeflow.database.space import full, is_full
 from anodeflow.errors import DatabaseError
 
 _PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
@@ -349,6 +350,8 @@ def _start(folder: ServerFolder) -> Server:
     if server is not None and server.answers():
         return server
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
+    if is_full(folder.path, "\n".join(printed)):
+        raise DatabaseError(full(folder.path))
     reason = printed[-1].strip() if printed else "it printed nothing"
     raise DatabaseError(
         f"the embedded database in {folder.path} does not open ({reason}): it is damaged if {folder.log} speaks of "

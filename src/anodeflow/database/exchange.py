@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from anodeflow.database.documents import CALCULATIONS, FIELDS, LARGE, STUDIES, age, completed, without_structures
+from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def import_lines(
                 _check_head(entry, source)
                 continue
             kind = entry["@class"]
+            refuse_foreign(entry, f"{source}, line {number},")
             _KINDS[kind].model_validate(without_structures(entry["document"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
             reason = str(error).splitlines()[0]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pymatgen.core import Structure
 
 from anodeflow import schemas
+from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, CompactGrid, StudyDoc
 
@@ -95,6 +96,7 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
             f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
             f"{VERSION}: install the anodeflow that wrote it."
         )
+    refuse_foreign(content, file)
     try:
         studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
         calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -12,6 +12,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, O
 
 from anodeflow.database.embedded import embedded_server, server_command
 from anodeflow.database.locks import file_lock
+from anodeflow.database.space import full, is_full
 from anodeflow.errors import DatabaseError, InputError
 from anodeflow.masking import masked, without_password
 from anodeflow.settings import Settings, get_settings
@@ -117,11 +118,17 @@ def _new_folder(folder: Path) -> Path:
         with file_lock(folder / "write-test.lock"):
             pass
     except OSError as error:
-        raise DatabaseError(
-            f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
-            "ANODEFLOW_HOME to another one."
-        ) from error
+        raise DatabaseError(_unwritable(folder, error)) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
+    if is_full(folder, error):
+        return full(folder)
+    return (
+        f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
+        "ANODEFLOW_HOME to another one."
+    )
 
 
 @contextmanager
@@ -145,9 +152,9 @@ def is_refusal(error: Exception) -> bool:
     return getattr(error, "code", None) in _NOT_ALLOWED
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, uri: str | None = None) -> str:
     """What pymongo or SQLite say, on one line and without the state of the whole topology behind it."""
-    said = masked(" ".join(str(error).split()))
+    said = masked(" ".join(str(error).split()), uri)
     return re.split(r" \(configured timeouts|, full error|, Timeout: ", said)[0].strip(" .")
 
 
@@ -175,7 +182,7 @@ def _index(store: "JobStore") -> None:
     outputs = store.docs_store._collection
     fields = ("output.@class", "output.id", "output.document_id", "output.campaign")
     for collection, keys in (
-        (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((field,) for field in fields)]),
+        (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((name,) for name in fields)]),
         (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",)]),
     ):
         known = {tuple(field for field, _ in index["key"]) for index in collection.index_information().values()}
@@ -198,24 +205,24 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
     def explain(error: Exception) -> str:
         if is_refusal(error):
             return (
-                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct "
-                "user, password and authSource in ANODEFLOW_DATABASE."
+                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error, uri)}): "
+                "correct user, password and authSource in ANODEFLOW_DATABASE."
             )
         if isinstance(error, ConnectionFailure):
             return (
-                f"the MongoDB server at {shown} does not answer ({_reason(error)}): start it, or correct "
+                f"the MongoDB server at {shown} does not answer ({_reason(error, uri)}): start it, or correct "
                 "ANODEFLOW_DATABASE (unset: the embedded one)."
             )
         return (
-            f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} ({_reason(error)}): see "
-            "the server's log."
+            f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} "
+            f"({_reason(error, uri)}): see the server's log."
         )
 
     try:
         stores = _server_stores(uri, name, _SERVER_PATIENCE)
     except (ConfigurationError, InvalidName, ValueError, TypeError) as error:  # ValueError: port or option
         raise DatabaseError(
-            f"ANODEFLOW_DATABASE={shown} is no usable MongoDB URI ({_reason(error)}): write it as "
+            f"ANODEFLOW_DATABASE={shown} is no usable MongoDB URI ({_reason(error, uri)}): write it as "
             "mongodb://user:password@host:27017/database."
         ) from error
     with _opened(*stores, explain) as store:
@@ -231,6 +238,8 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
     log = path / "server.log"
 
     def explain(error: Exception) -> str:
+        if is_full(path, error):
+            return full(path)
         if isinstance(error, ConnectionFailure):
             return (
                 f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the "
@@ -254,17 +263,37 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
 @contextmanager
 def _sqlite(folder: Path) -> "Iterator[JobStore]":
     """The database in SQLite files of `folder`, by way of MontyDB."""
-    from maggma.stores import MontyStore
-
-    path = _new_folder(folder)
+    path = folder
 
     def explain(error: Exception) -> str:
+        if is_full(path, error):
+            return full(path)
         if isinstance(error, sqlite3.OperationalError):
             return (
                 f"the embedded database in {path} cannot be used ({_reason(error)}): see that the disk has room and "
                 "that no other program holds its files."
             )
         return f"the embedded database in {path} is damaged ({_reason(error)}): {_ANEW}."
+
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held.enter_context(file_lock(sqlite_lock(path), shared=True))
+        except TimeoutError as error:
+            raise DatabaseError(f"the embedded database in {path} is being restored: try again later.") from error
+        except OSError as error:
+            raise DatabaseError(_unwritable(path, error)) from error
+        _new_folder(path)
+        yield from _opened_sqlite(path, explain)
+
+
+def sqlite_lock(folder: Path) -> Path:
+    """Return the lock that every user of the database in `folder` shares, and that a restore has for itself."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _opened_sqlite(path: Path, explain: Callable[[Exception], str]) -> "Iterator[JobStore]":
+    from maggma.stores import MontyStore
 
     stores = [MontyStore(name, str(path), database_name=_EMBEDDED_NAME) for name in (_DOCUMENTS, _BLOBS)]
     # MontyDB writes its settings file on each connection, and two processes that both create a collection lose

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anodeflow.database.embedded import Server, ServerFolder, listens, serves, server_command
+from anodeflow.database.embedded import Server, ServerFolder, listens, server_command, serves
 from anodeflow.database.locks import file_lock
 from anodeflow.database.secret import certificate, read_secret, set_password, write_secret
 from anodeflow.errors import DatabaseError

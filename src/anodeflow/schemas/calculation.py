@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
+from anodeflow.schemas.decoded import DecodedModel
 from anodeflow.schemas.prescreen import PrescreenRecord
 
 Task = Literal["relax", "relax_cell", "static", "density", "neb"]
@@ -15,7 +16,7 @@ density written to a file; neb: a path between two minima relaxed.
 """
 
 
-class CalculationDoc(BaseModel):
+class CalculationDoc(DecodedModel):
     """Result of one relaxation or static calculation by one code, with all that it takes to repeat it.
 
     Energies are totals of the cell. `energy` is extrapolated to zero smearing and is the one that every

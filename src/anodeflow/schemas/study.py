@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from anodeflow.schemas.decoded import DecodedModel
 from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.schemas.rows import ResultRow
 
 
-class StudyDoc(BaseModel):
+class StudyDoc(DecodedModel):
     """The answer of one study on one system, with the ids of every calculation it rests on."""
 
     document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")

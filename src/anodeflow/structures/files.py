@@ -8,6 +8,7 @@ from typing import Any
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from anodeflow.decoding import refuse_foreign_file
 from anodeflow.errors import InputError
 
 KEEPS_FIXED_ATOMS = {".vasp", ".poscar", ".json", ".extxyz", ".xyz", ".traj"}
@@ -27,6 +28,7 @@ def read_structure(path: Path) -> Structure:
     InputError
         If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
     """
+    refuse_foreign_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
