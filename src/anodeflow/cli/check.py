@@ -27,9 +27,15 @@ def check(
     prescreen: str | None = typer.Option(
         None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
     ),
+    trust: bool = typer.Option(
+        False, "--trust", help="Start and load what the backend files name; they are trusted from then on."
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
+
+    Programs and models that a backend file of yours or others names are neither started nor loaded before you have
+    trusted the file: --trust, or anodeflow trust FILE.
 
     Sites are counted on ideal slabs of the catalogue's bulk; the run counts them on the relaxed ones.
 
@@ -42,10 +48,19 @@ def check(
     from rich.console import Console
     from rich.tree import Tree
 
+    from anodeflow.backends.trust import only_looking
+    from anodeflow.backends.trust import trust as trust_file
     from anodeflow.campaign import Campaign
 
-    campaign = Campaign.from_file(file, backend, without, prescreen)
-    plan = campaign.plan()
+    with only_looking() as untrusted:
+        campaign = Campaign.from_file(file, backend, without, prescreen)
+        plan = campaign.plan()
+    if trust and untrusted:
+        for path in untrusted:
+            trust_file(Path(path))
+        campaign, untrusted = Campaign.from_file(file, backend, without, prescreen), {}
+        plan = campaign.plan()
+    remarks = [*campaign.notes, *plan.remarks, *untrusted.values()]
     planned = list(plan.calculations.values())
     if output == "json":
         answer = {
@@ -53,7 +68,7 @@ def check(
             "backend": campaign.backend,
             "prescreen": campaign.prescreen and campaign.prescreen.backend,
             "calculations": [asdict(calculation) for calculation in planned],
-            "remarks": campaign.notes + plan.remarks,
+            "remarks": remarks,
         }
         typer.echo(json.dumps(answer))
         return
@@ -78,7 +93,7 @@ def check(
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
-    for remark in campaign.notes + plan.remarks:
+    for remark in remarks:
         console.print(remark, markup=False, highlight=False)
 
 
