@@ -3,9 +3,11 @@
 import gzip
 import json
 import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import bson
 import pytest
 from factories import adsorption_document, calculation_document, li_bulk
 from monty.json import MontyDecoder, jsanitize
+from processes import processes_naming
 from pymatgen.core import Structure
+from test_embedded import wait_until
 
 from anodeflow.backends import load_backend
 from anodeflow.campaign import Campaign
@@ -23,7 +27,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.database.store import open_store
 from anodeflow.decoding import foreign_module
-from anodeflow.errors import InputError
+from anodeflow.errors import DatabaseError, InputError
 from anodeflow.masking import masked, without_password
 from anodeflow.schemas import CalculationDoc
 from anodeflow.structures.files import read_structure
@@ -96,6 +100,32 @@ def test_results_file(trap, tmp_path):
     write_gzip(file, content)
     with pytest.raises(InputError, match=r"names the Python module 'trap'"):
         read_results(file)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "0.0"])
+def test_results_file_with_impossible_numbers(number, tmp_path):
+    file = write_results(
+        [adsorption_document()], {"calc-slab": calculation_document(id="calc-slab")}, tmp_path / "r.gz"
+    )
+    content = json.loads(gzip.decompress(file.read_bytes()))
+    content["studies"][0]["slab"]["lattice"]["matrix"][0] = ["here", 0, 0]
+    file.write_bytes(gzip.compress(json.dumps(content).replace('"here"', number).encode()))
+    with pytest.raises(InputError, match=r"is no number|has no volume"):
+        read_results(file)
+    del content["calculations"][0]["id"]
+    content["studies"][0]["slab"]["lattice"]["matrix"][0] = [3.4, 0, 0]
+    write_gzip(file, content)
+    with pytest.raises(InputError, match="holds a document that cannot be read"):
+        read_results(file)
+
+
+def test_home_of_links_in_a_circle(tmp_path, anodeflow, monkeypatch):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "a" / "home"))
+    refused = anodeflow("query")
+    assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+    assert "ANODEFLOW_HOME" in refused.err
 
 
 def test_import(trap, tmp_path, anodeflow):
@@ -324,3 +354,40 @@ def test_unexpected_error_is_one_sentence(anodeflow, monkeypatch, home):
     monkeypatch.setattr(query, "result_rows", full)
     outcome = anodeflow("query")
     assert (outcome.status, "the disk is full under /data/x" in outcome.err) == (1, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("secantusd", marks=pytest.mark.slow)])
+def test_full_disk_is_told_as_full(kind, tmp_path, anodeflow, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64M", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    monkeypatch.setenv("ANODEFLOW_HOME", str(disk / "home"))
+    monkeypatch.setenv("ANODEFLOW_EMBEDDED", kind)
+    monkeypatch.setenv("ANODEFLOW_DATABASE_IDLE", "0.2")
+    try:
+        with open_store() as store:
+            store.update({"uuid": "kept", "index": 1, "output": 1})
+        assert wait_until(lambda: not processes_naming(disk))
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+        def fill() -> None:
+            with open_store() as store:
+                for number in range(20):
+                    store.update({"uuid": f"{number}", "index": 1, "output": "x" * 1_000_000})
+
+        with pytest.raises(DatabaseError, match=r"the disk .* is full") as caught:
+            fill()
+        assert "damaged" not in str(caught.value)
+        outcome = anodeflow("query")
+        assert outcome.status == 0 or "is full" in outcome.err
+        assert wait_until(lambda: not processes_naming(disk))
+        (disk / "ballast").unlink()
+        with open_store() as store:  # what was recorded is kept
+            assert store.count({"uuid": "kept"}) == 1
+    finally:
+        wait_until(lambda: not processes_naming(disk))
+        subprocess.run(["umount", "-l", disk], check=True)

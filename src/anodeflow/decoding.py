@@ -38,7 +38,7 @@ def foreign_module(value: Any, *, jobs: bool = False) -> str | None:
     jobs
         Whether it is a job in a queue, which names functions and Makers too.
     """
-    for entry in _dictionaries(value):
+    for entry in dictionaries(value):
         if "@module" not in entry or not ("@class" in entry or "@callable" in entry):
             continue
         module = entry["@module"]
@@ -92,7 +92,7 @@ def _parsed(text: str) -> Any:
             raise ValueError from error
 
 
-def _dictionaries(value: Any) -> Iterator[dict[Any, Any]]:
+def dictionaries(value: Any) -> Iterator[dict[Any, Any]]:
     """Yield every dictionary in plain data, however deep, each once: YAML may refer to one many times over."""
     pending, seen = [value], set()
     while pending:

@@ -6,7 +6,6 @@ were counted when the backup was made are refused, each in a sentence.
 """
 
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,11 +15,10 @@ from typing import Annotated, Any, Literal
 import bson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from anodeflow.database.backup import FORMAT, MANIFEST, RESTORING, VERSION, Counted, Progress
+from anodeflow.database.backup import FORMAT, MANIFEST, VERSION, Counted, Progress, is_collection_name
 from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import InputError
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,150}")
 _BATCH = 4_000_000  # bytes of documents that are handed on at once
 _LARGEST = 2**29  # bytes of a document; servers take 16 MB, SQLite more
 _QUEUE = "queue_"  # how the collections of jobflow-remote's queues begin
@@ -28,8 +26,7 @@ _UNREADABLE = (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile, zlib
 
 
 def _is_name(name: str) -> str:
-    """A collection is a file of that name in SQLite."""
-    if not _NAME.fullmatch(name) or ".." in name or name.startswith(("system.", RESTORING)):
+    if not is_collection_name(name):
         raise ValueError(f"{name[:60]!r} is no name of a collection")
     return name
 
