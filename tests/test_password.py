@@ -255,11 +255,12 @@ def test_project_of_an_older_anodeflow_learns_the_password(place, monkeypatch):
     server = start_service(server_folder(place).path)
     stranger = "mongodb://127.0.0.1:1/?directConnection=true"
     file = place / "hpc.yaml"
-    file.write_text(f'a: {{"uri": "{server.address}"}}  # mine\nb: {stranger}\nc: {server.uri[:30]}@127.0.0.1:1/\n')
+    file.write_text(f'a: {{"uri": "{server.address}"}}  # mine\nb: {stranger}\nc: {{u: {server.address}, d: x}}\n')
     file.chmod(0o644)
     assert _renew_login("hpc", get_settings())
     lines = file.read_text().splitlines()
     assert lines[0] == f'a: {{"uri": "{server.uri}"}}  # mine'
     assert lines[1] == f"b: {stranger}"
+    assert lines[2] == f"c: {{u: {server.uri}, d: x}}"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert not _renew_login("hpc", get_settings())

@@ -162,7 +162,8 @@ def _renew_login(name: str, settings: Settings) -> bool:
         return False
     text = file.read_text()
     # A URI of this port is this server's: it is the one that answers there.
-    renewed = re.sub(rf"mongodb://(?:[^\s\"'/@]*@)?127\.0\.0\.1:{server.port}/[^\s\"']*", server.uri, text)
+    # It ends where a quoted or a plain scalar of YAML may, be it in a mapping on one line.
+    renewed = re.sub(rf"mongodb://(?:[^\s\"'/@]*@)?127\.0\.0\.1:{server.port}/[^\s\"',}}\]]*", server.uri, text)
     if renewed == text and not file.stat().st_mode & 0o077:
         return False
     write_private(file, renewed)
