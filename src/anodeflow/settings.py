@@ -3,6 +3,7 @@
 Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_DATABASE``, ...) or its default.
 """
 
+import errno
 from pathlib import Path
 
 from pydantic import Field
@@ -49,12 +50,18 @@ class Settings(BaseSettings):
             If it cannot be created or written to.
         """
         try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's business, unless the user opens it
             for folder in (self.home, self.calculations, self.campaigns):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.home / ".write-test"
             probe.touch()
             probe.unlink()
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise InputError(
+                    f"the disk of {self.home} is full ({error.strerror}): make room and run the same command again; "
+                    "what was recorded before is kept."
+                ) from error
             raise InputError(
                 f"cannot write to {self.home} ({error.strerror}): set ANODEFLOW_HOME to a folder you may write to."
             ) from error
@@ -64,4 +71,10 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the settings as the environment has them now."""
     settings = Settings()
-    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+    try:
+        home = settings.home.expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, or no such user
+        raise InputError(
+            f"ANODEFLOW_HOME={settings.home} leads nowhere ({error}): set it to another folder."
+        ) from error
+    return settings.model_copy(update={"home": home})

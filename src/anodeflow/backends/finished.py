@@ -12,6 +12,7 @@ from anodeflow.address import structure_content
 from anodeflow.backends.driver import largest_force
 from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.request import Request
+from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import CalculationError
 from anodeflow.schemas.calculation import CalculationDoc
 from anodeflow.schemas.version import SCHEMA_VERSION
@@ -35,6 +36,7 @@ def finished_document(folder: CalculationFolder, request: Request, kind: type[Do
     stored = folder.read(folder.document)
     if not isinstance(stored, dict):
         return None
+    refuse_foreign(stored, folder.document)
     version = stored.get("schema_version", 0)
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise CalculationError(

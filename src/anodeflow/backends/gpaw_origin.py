@@ -112,7 +112,7 @@ class FromOrigin(Calculator):
     ) -> None:
         """Compute what is asked for (called by ASE)."""
         super().calculate(atoms, properties, system_changes)
-        moved = self.shifted(self.atoms)
+        moved = self.shifted(atoms)
         self.results = {
             "energy": self.inner.get_potential_energy(moved),
             "free_energy": self.inner.get_potential_energy(moved, force_consistent=True),

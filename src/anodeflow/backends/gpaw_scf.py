@@ -105,4 +105,4 @@ def keep_orthonormal() -> None:
             self.orthonormalize()
 
     move.orthonormalises = True  # type: ignore[attr-defined]
-    IBZWaveFunctions.move = move
+    IBZWaveFunctions.move = move  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.trust import looked_at
 from anodeflow.data import data_folder
 from anodeflow.errors import InputError
 from anodeflow.yamlfile import YamlFile
@@ -56,7 +57,7 @@ def shipped_backends() -> list[str]:
 
 
 def load_backend(name_or_path: str | Path) -> Backend:
-    """Read a backend file.
+    """Read a backend file. It names programs and models: it is a program (:mod:`anodeflow.backends.trust`).
 
     Parameters
     ----------
@@ -83,7 +84,11 @@ def load_backend(name_or_path: str | Path) -> Backend:
     code = file.content.get("code")
     if code not in codes():
         raise InputError(f"{file.where('code')}: code is {code!r}; it must be one of {', '.join(sorted(codes()))}.")
-    return file.validate(backend_class(code), name=path.stem).resolved(path.absolute().parent)
+    backend = file.validate(backend_class(code), name=path.stem)
+    kind = looked_at(backend, path)
+    if kind is not None:
+        backend = file.validate(kind, name=path.stem)
+    return backend.resolved(path.absolute().parent)
 
 
 def available() -> dict[str, Availability]:

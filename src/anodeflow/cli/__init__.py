@@ -10,6 +10,7 @@ import typer
 
 from anodeflow import __version__
 from anodeflow.errors import AnodeflowError
+from anodeflow.masking import masked
 
 app = typer.Typer(
     name="anodeflow",
@@ -48,10 +49,15 @@ def main() -> None:
     try:
         app()
     except AnodeflowError as error:
-        print(f"anodeflow: {error}", file=sys.stderr)
+        print(f"anodeflow: {masked(str(error))}", file=sys.stderr)
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        from anodeflow.cli.unexpected import sentence
+
+        print(f"anodeflow: {sentence(error)}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _write_unicode() -> None:

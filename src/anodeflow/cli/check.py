@@ -27,9 +27,15 @@ def check(
     prescreen: str | None = typer.Option(
         None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
     ),
+    trust: bool = typer.Option(
+        False, "--trust", help="Start and load what the backend files name; they are trusted from then on."
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
+
+    Programs and models that a backend file of yours or others names are neither started nor loaded before you have
+    trusted the file: --trust, or anodeflow trust FILE.
 
     Sites are counted on ideal slabs of the catalogue's bulk; the run counts them on the relaxed ones.
 
@@ -42,11 +48,20 @@ def check(
     from rich.console import Console
     from rich.tree import Tree
 
+    from anodeflow.backends.trust import only_looking
+    from anodeflow.backends.trust import trust as trust_file
     from anodeflow.campaign import Campaign
 
-    campaign = Campaign.from_file(file, backend, without, prescreen)
-    plan = campaign.plan()
-    described, unused = campaign.described(), campaign.unused()
+    with only_looking() as untrusted:
+        campaign = Campaign.from_file(file, backend, without, prescreen)
+        plan = campaign.plan()
+    if trust and untrusted:
+        for path in untrusted:
+            trust_file(Path(path))
+        campaign, untrusted = Campaign.from_file(file, backend, without, prescreen), {}
+        plan = campaign.plan()
+    described = campaign.described()
+    remarks = [*campaign.notes, *plan.remarks, *campaign.unused(), *untrusted.values()]
     planned = list(plan.calculations.values())
     if output == "json":
         answer = {
@@ -55,7 +70,7 @@ def check(
             "prescreen": campaign.prescreen and campaign.prescreen.backend,
             "calculations": [asdict(calculation) for calculation in planned],
             "crystals": [asdict(each) for each in described],
-            "remarks": campaign.notes + plan.remarks + unused,
+            "remarks": remarks,
         }
         typer.echo(json.dumps(answer))
         return
@@ -84,7 +99,7 @@ def check(
         console.print(each.line, markup=False, highlight=False)
         for note in each.notes:
             console.print(f"  note: {note}.", markup=False, highlight=False)
-    for remark in campaign.notes + plan.remarks + unused:
+    for remark in remarks:
         console.print(remark, markup=False, highlight=False)
 
 

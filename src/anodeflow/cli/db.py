@@ -27,21 +27,44 @@ def start(
 ) -> None:
     """Keep the embedded server running for other programs, jobflow-remote for one, and print its URI.
 
-    Without this it runs while a command of anodeflow needs it. Its port is
+    The password that it asks for is printed by anodeflow db uri. Without
+    this command it runs while a command of anodeflow needs it. Its port is
     remembered: it comes back on the same one.
 
     Example: [bold]anodeflow db start --port 27117[/bold]
     """
     import json
 
+    from anodeflow.database.embedded import ServerFolder
     from anodeflow.database.service import start_service
 
     folder = _server_folder("start")
     server = start_service(folder, port)
     if output == "json":
-        print(json.dumps({"uri": server.uri, "host": "127.0.0.1", "port": server.port, "pid": server.pid}))
+        secret = ServerFolder(folder).secret_file
+        found = {"uri": server.address, "host": "127.0.0.1", "port": server.port, "pid": server.pid}
+        print(json.dumps(found | {"password_file": str(secret)}))
     else:
-        typer.echo(server.uri)
+        typer.echo(server.address)
+
+
+@db.command()
+def uri() -> None:
+    """Print the URI of the embedded server with its password, for a program that is to connect to it.
+
+    The server must run: anodeflow db start. Whoever knows this URI can read
+    and change all results, and what a cluster's runner will execute.
+
+    Example: [bold]mongosh "$(anodeflow db uri)"[/bold]
+    """
+    from anodeflow.database.embedded import ServerFolder
+    from anodeflow.database.locks import is_locked
+
+    folder = ServerFolder(_server_folder("ask for its password"))
+    server = folder.recorded() if folder.path.is_dir() and is_locked(folder.supervisor_lock) else None
+    if server is None:
+        raise InputError(f"the server of {folder.path} does not run: anodeflow db start.")
+    typer.echo(server.uri)
 
 
 @db.command()
@@ -114,8 +137,15 @@ def restore(
     """
     from anodeflow.cli.progress import counting
     from anodeflow.database.restore import restore as put_back
+    from anodeflow.execution.state import running_campaigns
+    from anodeflow.settings import get_settings
 
     place = _place()
+    if running := running_campaigns(get_settings()):
+        raise InputError(
+            f"the campaign {running[0]} is running and would lose what it stores: wait for its end, or end it, before "
+            "the database is replaced."
+        )
     with counting("documents") as tell:
         counts = put_back(place, file, force, tell)
     typer.echo(f"{place}: {_counted(counts)} restored, and found complete.")
@@ -151,7 +181,7 @@ def _place() -> "Place":
 
 def _server_folder(action: str) -> Path:
     """Folder of the embedded server; an error where the settings name another database."""
-    from anodeflow.database.store import without_password
+    from anodeflow.masking import without_password
 
     place = _place()
     if place.kind == "mongodb":

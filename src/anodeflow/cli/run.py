@@ -37,6 +37,7 @@ def run(
     from anodeflow.database.query import result_rows
     from anodeflow.execution.display import RunDisplay, clock
     from anodeflow.execution.local import run_campaign
+    from anodeflow.masking import without_password
     from anodeflow.settings import get_settings
 
     console = Console()
@@ -45,6 +46,7 @@ def run(
     cheap = sum(bool(calculation.prescreen) for calculation in planned)
     before = f", {cheap} of them by {campaign.prescreen.backend} before it" if campaign.prescreen else ""
     settings = get_settings()
+    kept = without_password(settings.database) if settings.database else settings.home / "database"
     if not quiet:
         console.print(
             f"Campaign {campaign.name}, backend {campaign.backend}: {len(planned)} calculations{before}, "
@@ -65,7 +67,7 @@ def run(
         print_results(result_rows({"campaign": campaign.name, "document_id": report.document_ids}))
     console.print(
         f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
-        f"Database: {settings.database or settings.home / 'database'}. "
+        f"Database: {kept}. "
         f"Next: anodeflow report {campaign.name} -o report",
         highlight=False,
         soft_wrap=True,

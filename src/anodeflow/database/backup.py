@@ -9,6 +9,7 @@ what was read before it: queue, rows, outputs, large objects. So what a document
 """
 
 import json
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ VERSION = 1
 MANIFEST = "backup.json"
 _LAST = (rows.COLLECTION, "outputs", "data", "data.files", "data.chunks")
 RESTORING = "restoring."
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,150}")
 _PATIENCE = 20.0  # s
 
 
@@ -84,6 +86,9 @@ def _copy_out(store: "JobStore", place: Place, archive: zipfile.ZipFile, tell: P
         (name for name in database.list_collection_names() if not name.startswith(("system.", RESTORING))),
         key=lambda name: (_LAST.index(name) if name in _LAST else -1, name),
     )
+    for name in names:
+        if not is_collection_name(name):
+            raise InputError(f"the collection {name!r} could not be restored under that name: rename or drop it first.")
     collections: dict[str, Any] = {}
     made_rows: dict[str, Any] = {}
     files: list[Any] = []
@@ -116,6 +121,11 @@ def _copy_out(store: "JobStore", place: Place, archive: zipfile.ZipFile, tell: P
     }
     archive.writestr(MANIFEST, json.dumps(manifest, indent=1, default=str))
     return manifest
+
+
+def is_collection_name(name: str) -> bool:
+    """Return whether a collection may be called so; in SQLite it is a file of that name."""
+    return bool(_NAME.fullmatch(name)) and ".." not in name and not name.startswith(("system.", RESTORING))
 
 
 def read_collection(database: Any, name: str, files: list[Any] | None = None) -> Iterator[bytes]:

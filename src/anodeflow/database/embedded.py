@@ -2,142 +2,35 @@
 
 A detached supervisor (:mod:`anodeflow.database.supervisor`) owns the server, so that the process that happened
 to start it may end or be killed while others go on. Every client holds a shared lock on ``clients.lock``; once
-nobody does, the supervisor stops the server. The server has no passwords and listens on 127.0.0.1 alone.
+nobody does, the supervisor stops the server. It listens on 127.0.0.1 alone, and lets in only who knows the password
+in its folder (:mod:`anodeflow.database.secret`).
 
 secantusd (SecantusDB) speaks MongoDB's protocol; being GPL software it stays a process of its own, never imported.
 """
 
-import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from anodeflow.database.locks import file_lock, is_locked
+from anodeflow.database.server import Server, ServerFolder, Service
+from anodeflow.database.space import full, is_full
 from anodeflow.errors import DatabaseError
 
+__all__ = ["Server", "ServerFolder", "Service", "embedded_server"]
+
 _PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
+_FIRST = 120.0  # s; the first start is two, for the user is made before anybody else is let in
 _DYING = 2.0  # s for which the port of a killed server may still be open
 _INSTALL = "pip install secantusdb"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server, as its supervisor recorded it."""
-
-    host: str
-    """Name of the machine on which it runs (the folder may be on a network file system)."""
-    port: int
-    """Its port on 127.0.0.1."""
-    pid: int
-    """Process id of secantusd."""
-    supervisor: int = 0
-    """Process id of its supervisor; 0: unknown."""
-
-    @property
-    def uri(self) -> str:
-        """Its MongoDB URI."""
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
-
-    def answers(self) -> bool:
-        """Return whether it is this server, not another one on the same port, that answers."""
-        from pymongo import MongoClient
-        from pymongo.errors import PyMongoError
-
-        client: MongoClient[dict[str, Any]]
-        with MongoClient(self.uri, serverSelectionTimeoutMS=500) as client:
-            try:
-                return client.admin.command("serverStatus").get("pid") == self.pid
-            except PyMongoError:
-                return False
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the user asked of the server with ``anodeflow db start`` and ``stop``; outlives the server."""
-
-    port: int | None = None
-    """Port that other programs know; none: any."""
-    kept: bool = False
-    """Whether it runs on although nobody uses it, on this port or not at all."""
-
-
-@dataclass(frozen=True)
-class ServerFolder:
-    """The folder of one embedded server: its storage, its log and the files that its users agree by."""
-
-    path: Path
-
-    @property
-    def storage(self) -> Path:
-        """Folder with the server's own files."""
-        return self.path / "storage"
-
-    @property
-    def log(self) -> Path:
-        """What server and supervisor printed."""
-        return self.path / "server.log"
-
-    @property
-    def clients_lock(self) -> Path:
-        """Shared lock of every process that uses the server."""
-        return self.path / "clients.lock"
-
-    @property
-    def start_lock(self) -> Path:
-        """Lock of the one process that is starting the server."""
-        return self.path / "start.lock"
-
-    @property
-    def supervisor_lock(self) -> Path:
-        """Lock of the supervisor for as long as it lives."""
-        return self.path / "supervisor.lock"
-
-    @property
-    def state(self) -> Path:
-        """Where the supervisor records the running server."""
-        return self.path / "server.json"
-
-    @property
-    def service_file(self) -> Path:
-        """Where the wish of the user is kept, be the server up or not."""
-        return self.path / "service.json"
-
-    def record(self, server: Server) -> None:
-        """Record the running server; readers see the old record or the new one, never half of it."""
-        _write(self.state, asdict(server))
-
-    def record_service(self, service: Service) -> None:
-        """Record what the user asked of the server."""
-        _write(self.service_file, asdict(service))
-
-    def service(self) -> Service:
-        """Return what the user asked of the server."""
-        try:
-            return Service(**json.loads(self.service_file.read_text()))
-        except (OSError, ValueError, TypeError):
-            return Service()
-
-    def recorded(self) -> Server | None:
-        """Return the server on record, which may be gone; none: there is no readable record."""
-        try:
-            return Server(**json.loads(self.state.read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(content))
-    draft.replace(file)
 
 
 def listens(port: int) -> bool:
@@ -157,6 +50,24 @@ def is_taken(folder: ServerFolder, port: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def serves(pid: int, storage: Path) -> bool:
+    """Return whether the process is a server of this storage folder, going by its command line."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+        told = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+        return f"--storage-path {storage} " in told
+    if "--storage-path" not in arguments:
+        return False
+    named = arguments[arguments.index("--storage-path") + 1 :][:1]
+    try:
+        return bool(named) and os.path.samefile(named[0], storage)
+    except OSError:
+        return False
 
 
 def server_command() -> list[str] | None:
@@ -189,11 +100,13 @@ def embedded_server(path: Path) -> Iterator[Server]:
         )
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = ServerFolder(path)
+    _retire_unguarded(folder)
     with ExitStack() as held:
         try:
             # A supervisor that is stopping its server holds clients.lock until the server is gone.
             held.enter_context(file_lock(folder.clients_lock, shared=True, patience=_PATIENCE))
-            with file_lock(folder.start_lock, patience=_PATIENCE):
+            with file_lock(folder.start_lock, patience=_FIRST):
+                folder.claim()
                 server = _running(folder) or _start(folder)
         except TimeoutError as error:
             raise DatabaseError(
@@ -201,6 +114,25 @@ def embedded_server(path: Path) -> Iterator[Server]:
                 "end the process that holds the lock and try again."
             ) from error
         yield server
+
+
+def _retire_unguarded(folder: ServerFolder) -> None:
+    """Stop a server that an older anodeflow started without a password, so that it comes back with one."""
+    server = folder.recorded() if is_locked(folder.supervisor_lock) else None
+    if server is None or server.guarded or not server.supervisor or server.host != socket.gethostname():
+        return
+    try:
+        with file_lock(folder.clients_lock, patience=1.0):
+            with suppress(ProcessLookupError):
+                os.kill(server.supervisor, signal.SIGTERM)
+            with file_lock(folder.supervisor_lock, patience=_PATIENCE):
+                pass
+    except TimeoutError as error:
+        raise DatabaseError(
+            f"the server of the embedded database in {folder.path} was started by an older anodeflow, lets in every "
+            "user of this machine, and is in use: end the programs that use it, or stop it under them with anodeflow "
+            "db stop --force."
+        ) from error
 
 
 def _running(folder: ServerFolder) -> Server | None:
@@ -248,12 +180,14 @@ def _start(folder: ServerFolder) -> Server:
                 stderr=log,
                 cwd=folder.path,
                 env=environment,
-                timeout=_PATIENCE,
+                timeout=_FIRST,
             )
     server = folder.recorded()
     if server is not None and server.answers():
         return server
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
+    if is_full(folder.path, "\n".join(printed)):
+        raise DatabaseError(full(folder.path))
     reason = printed[-1].strip() if printed else "it printed nothing"
     raise DatabaseError(
         f"the embedded database in {folder.path} does not open ({reason}): it is damaged if {folder.log} speaks of "

@@ -21,6 +21,7 @@ from anodeflow.database.documents import (
     edition,
     without_structures,
 )
+from anodeflow.decoding import refuse_foreign
 from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def import_lines(
                 _check_head(entry, source)
                 continue
             kind = entry["@class"]
+            refuse_foreign(entry, f"{source}, line {number},")
             _KINDS[kind].model_validate(without_structures(entry["document"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
             reason = str(error).splitlines()[0]

@@ -10,7 +10,8 @@ from anodeflow.database.documents import CALCULATIONS, STUDIES
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
 from anodeflow.database.service import User, users
-from anodeflow.database.store import Place, open_place, without_password
+from anodeflow.database.store import Place, open_place
+from anodeflow.masking import without_password
 
 
 class Overview(BaseModel):
@@ -49,7 +50,7 @@ def overview(place: Place) -> Overview:
         if place.kind == "mongodb":
             uri, programs = without_password(place.uri), _remote_users(database)
         elif place.kind == "secantusd" and (server := folder.recorded()):
-            uri, programs = server.uri, users(server)
+            uri, programs = server.address, users(server)
         return Overview(
             kind=place.kind,
             place=str(place),

@@ -6,17 +6,20 @@ forces, the images that bands began with, folders, paths of cube files.
 
 import gzip
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monty.json import jsanitize
 from pydantic import BaseModel, ValidationError
 from pymatgen.core import Structure
 
 from anodeflow import schemas
+from anodeflow.decoding import dictionaries, refuse_foreign
 from anodeflow.errors import InputError
 from anodeflow.schemas import CalculationDoc, CompactGrid, StudyDoc
 
@@ -26,6 +29,7 @@ _DIGITS = 6
 """Digits after the decimal point of coordinates: 1e-6 of a cell vector is far below what a relaxation settles."""
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/]+/)+")
 """Absolute folders in a text; addresses with a scheme are none."""
+_LEAST_VOLUME = 1.0  # Å³ of a cell
 _LEFT_OUT = {"forces", "initial_images", "image_forces"}
 
 
@@ -83,10 +87,11 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         If the file cannot be read, is damaged, or is of another format or a newer version.
     """
     try:
-        content = json.loads(gzip.decompress(file.read_bytes()))
+        text = gzip.decompress(file.read_bytes())
+        content = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except FileNotFoundError:
         raise InputError(f"there is no results file {file}: write one with anodeflow export.") from None
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
@@ -95,6 +100,9 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
             f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
             f"{VERSION}: install the anodeflow that wrote it."
         )
+    refuse_foreign(content, file)
+    if any(_is_flat(entry) for entry in dictionaries(content)):
+        raise InputError(f"{file} holds a structure whose cell has no volume: write it anew.")
     try:
         studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
         calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]
@@ -102,6 +110,25 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         reason = str(error).splitlines()[0]
         raise InputError(f"{file} holds a document that cannot be read ({reason}): write it anew.") from error
     return studies, {calculation.id: calculation for calculation in calculations}
+
+
+def _finite(text: str) -> float:
+    """A number; what is none would make the best site of a NaN."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _is_flat(entry: dict[str, Any]) -> bool:
+    """Whether it is a lattice without three directions, which geometry would divide by."""
+    matrix = entry.get("matrix")
+    if "pbc" not in entry or not isinstance(matrix, list):
+        return False
+    try:
+        return abs(float(np.linalg.det(np.asarray(matrix, dtype=float)))) < _LEAST_VOLUME
+    except (ValueError, TypeError, np.linalg.LinAlgError):
+        return True
 
 
 def _packed(document: BaseModel, folders: set[str]) -> dict[str, Any]:

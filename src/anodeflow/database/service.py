@@ -10,6 +10,7 @@ from pathlib import Path
 from anodeflow.database.embedded import Server, ServerFolder, embedded_server, is_taken
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.errors import DatabaseError, InputError
+from anodeflow.masking import masked
 
 _STOP = 60.0  # s; it takes 2 to 10 s
 _COMMAND = 100  # characters of a command line that are shown
@@ -49,6 +50,8 @@ def start_service(path: Path, port: int | None = None) -> Server:
     """
     folder = ServerFolder(path)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file_lock(folder.start_lock):
+        folder.claim()
     before = folder.service()
     running = folder.recorded() if is_locked(folder.supervisor_lock) else None
     if port is not None and (running is None or port != running.port):
@@ -138,7 +141,7 @@ def users(server: Server) -> list[User]:
     found = []
     for pid in sorted(pids - {os.getpid(), server.supervisor, None}):
         try:
-            command = " ".join(" ".join(psutil.Process(pid).cmdline()).split())[:_COMMAND]
+            command = masked(" ".join(" ".join(psutil.Process(pid).cmdline()).split()))[:_COMMAND]
         except psutil.Error:  # it has just ended
             continue
         found.append(User(pid, command))

@@ -2,9 +2,9 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,7 +12,9 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, O
 
 from anodeflow.database.embedded import embedded_server, server_command
 from anodeflow.database.locks import file_lock
+from anodeflow.database.space import full, is_full
 from anodeflow.errors import DatabaseError, InputError
+from anodeflow.masking import masked, without_password
 from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ class Place:
     """A server of the user's, the embedded server, or SQLite files."""
     name: str
     """Name of the database."""
-    uri: str = ""
-    """URI of the user's server."""
+    uri: str = field(default="", repr=False)
+    """URI of the user's server; it may hold a password."""
     folder: Path = Path()
     """Folder of the embedded database."""
 
@@ -96,11 +98,6 @@ def open_place(place: Place) -> "AbstractContextManager[JobStore]":
     return _sqlite(place.folder) if place.kind == "sqlite" else _secantusd(place.folder)
 
 
-def without_password(uri: str) -> str:
-    """Return the URI as it may be shown."""
-    return re.sub(r"//([^/@:]*):[^@]*@", r"//\1:***@", uri)
-
-
 def _embedded_kind(wanted: str, folder: Path) -> _Embedded:
     """Which embedded database: secantusd or sqlite."""
     if wanted in ("secantusd", "sqlite"):
@@ -121,11 +118,17 @@ def _new_folder(folder: Path) -> Path:
         with file_lock(folder / "write-test.lock"):
             pass
     except OSError as error:
-        raise DatabaseError(
-            f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
-            "ANODEFLOW_HOME to another one."
-        ) from error
+        raise DatabaseError(_unwritable(folder, error)) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
+    if is_full(folder, error):
+        return full(folder)
+    return (
+        f"cannot write to the embedded database in {folder} ({error.strerror}): make the folder writable, or set "
+        "ANODEFLOW_HOME to another one."
+    )
 
 
 @contextmanager
@@ -149,16 +152,16 @@ def is_refusal(error: Exception) -> bool:
     return getattr(error, "code", None) in _NOT_ALLOWED
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, uri: str | None = None) -> str:
     """What pymongo or SQLite say, on one line and without the state of the whole topology behind it."""
-    said = " ".join(str(error).split())
+    said = masked(" ".join(str(error).split()), uri)
     return re.split(r" \(configured timeouts|, full error|, Timeout: ", said)[0].strip(" .")
 
 
 # --- servers that speak MongoDB's protocol ---
 
 
-def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
+def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] | None = None) -> "tuple[Store, Store]":
     """Stores of documents and of large objects on the server at `uri`, connected (which pymongo does lazily)."""
     from maggma.stores import MongoStore
 
@@ -166,6 +169,7 @@ def _server_stores(uri: str, name: str, patience: int) -> "tuple[Store, Store]":
 
     # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
     options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
+    options |= login or {}
     docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
     blobs = BlobStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options, compression=True)
     docs.connect()
@@ -178,7 +182,7 @@ def _index(store: "JobStore") -> None:
     outputs = store.docs_store._collection
     fields = ("output.@class", "output.id", "output.document_id", "output.campaign")
     for collection, keys in (
-        (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((field,) for field in fields)]),
+        (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((name,) for name in fields)]),
         (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",)]),
     ):
         known = {tuple(field for field, _ in index["key"]) for index in collection.index_information().values()}
@@ -201,24 +205,24 @@ def _mongodb(uri: str, name: str) -> "Iterator[JobStore]":
     def explain(error: Exception) -> str:
         if is_refusal(error):
             return (
-                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error)}): correct "
-                "user, password and authSource in ANODEFLOW_DATABASE."
+                f"the MongoDB server at {shown} refuses access to the database {name!r} ({_reason(error, uri)}): "
+                "correct user, password and authSource in ANODEFLOW_DATABASE."
             )
         if isinstance(error, ConnectionFailure):
             return (
-                f"the MongoDB server at {shown} does not answer ({_reason(error)}): start it, or correct "
+                f"the MongoDB server at {shown} does not answer ({_reason(error, uri)}): start it, or correct "
                 "ANODEFLOW_DATABASE (unset: the embedded one)."
             )
         return (
-            f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} ({_reason(error)}): see "
-            "the server's log."
+            f"the MongoDB server at {shown} cannot do what was asked of the database {name!r} "
+            f"({_reason(error, uri)}): see the server's log."
         )
 
     try:
         stores = _server_stores(uri, name, _SERVER_PATIENCE)
     except (ConfigurationError, InvalidName, ValueError, TypeError) as error:  # ValueError: port or option
         raise DatabaseError(
-            f"ANODEFLOW_DATABASE={shown} is no usable MongoDB URI ({_reason(error)}): write it as "
+            f"ANODEFLOW_DATABASE={shown} is no usable MongoDB URI ({_reason(error, uri)}): write it as "
             "mongodb://user:password@host:27017/database."
         ) from error
     with _opened(*stores, explain) as store:
@@ -234,6 +238,8 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
     log = path / "server.log"
 
     def explain(error: Exception) -> str:
+        if is_full(path, error):
+            return full(path)
         if isinstance(error, ConnectionFailure):
             return (
                 f"the server of the embedded database in {path} was lost ({_reason(error)}): see {log} and run the "
@@ -245,7 +251,7 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
         )
 
     with embedded_server(path) as server:
-        stores = _server_stores(server.uri, _EMBEDDED_NAME, _EMBEDDED_PATIENCE)
+        stores = _server_stores(server.address, _EMBEDDED_NAME, _EMBEDDED_PATIENCE, server.login)
         with _opened(*stores, explain) as store:
             _index(store)
             yield store
@@ -257,17 +263,37 @@ def _secantusd(folder: Path) -> "Iterator[JobStore]":
 @contextmanager
 def _sqlite(folder: Path) -> "Iterator[JobStore]":
     """The database in SQLite files of `folder`, by way of MontyDB."""
-    from maggma.stores import MontyStore
-
-    path = _new_folder(folder)
+    path = folder
 
     def explain(error: Exception) -> str:
+        if is_full(path, error):
+            return full(path)
         if isinstance(error, sqlite3.OperationalError):
             return (
                 f"the embedded database in {path} cannot be used ({_reason(error)}): see that the disk has room and "
                 "that no other program holds its files."
             )
         return f"the embedded database in {path} is damaged ({_reason(error)}): {_ANEW}."
+
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held.enter_context(file_lock(sqlite_lock(path), shared=True))
+        except TimeoutError as error:
+            raise DatabaseError(f"the embedded database in {path} is being restored: try again later.") from error
+        except OSError as error:
+            raise DatabaseError(_unwritable(path, error)) from error
+        _new_folder(path)
+        yield from _opened_sqlite(path, explain)
+
+
+def sqlite_lock(folder: Path) -> Path:
+    """Return the lock that every user of the database in `folder` shares, and that a restore has for itself."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _opened_sqlite(path: Path, explain: Callable[[Exception], str]) -> "Iterator[JobStore]":
+    from maggma.stores import MontyStore
 
     stores = [MontyStore(name, str(path), database_name=_EMBEDDED_NAME) for name in (_DOCUMENTS, _BLOBS)]
     # MontyDB writes its settings file on each connection, and two processes that both create a collection lose

@@ -13,12 +13,17 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from anodeflow.database.embedded import Server, ServerFolder, is_taken, listens, server_command
+from anodeflow.database.embedded import Server, ServerFolder, listens, server_command, serves
 from anodeflow.database.locks import file_lock
+from anodeflow.database.secret import certificate, read_secret, set_password, write_secret
+from anodeflow.errors import DatabaseError
 
 _TICK = 0.5  # s between two looks at server and clients
+_DEATH = 5.0  # s for which the port of a server that was killed is waited for
 _START = 50.0  # s that the server may take until it answers, recovery included
 
 
@@ -44,11 +49,10 @@ def _stop(process: "subprocess.Popen[bytes]", port: int) -> None:
     process.wait()
 
 
-def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
-    """Start the server on `port` and record it once it answers; none: it ended instead."""
+def _server_process(folder: ServerFolder, port: int, *options: str) -> "subprocess.Popen[bytes]":
     settings = folder.path / "server.toml"
     settings.touch()  # given an empty one, the server does not look for the user's own
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [
             *(server_command() or ["secantusd-py"]),
             *("--config", str(settings)),
@@ -56,10 +60,23 @@ def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes]
             *("--storage-path", str(folder.storage)),
             *("--cache-size", "256M", "--log-level", "WARNING"),
             "--sync-on-commit",  # without it a killed server loses writes that it had acknowledged
+            *options,
         ],
         stdin=subprocess.DEVNULL,
     )
-    server = Server(host=socket.gethostname(), port=port, pid=process.pid, supervisor=os.getpid())
+
+
+def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
+    """Start the server on `port` and record it once it answers; none: it ended instead."""
+    process = _server_process(folder, port, "--auth")
+    server = Server(
+        host=socket.gethostname(),
+        port=port,
+        pid=process.pid,
+        supervisor=os.getpid(),
+        guarded=True,
+        password=folder.password,
+    )
     deadline = time.monotonic() + _START
     try:
         while process.poll() is None and time.monotonic() < deadline:
@@ -72,6 +89,40 @@ def _try_port(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes]
         raise
     _stop(process, port)
     return None
+
+
+def _give_password(folder: ServerFolder) -> bool:
+    """See that the server's user has the password of the folder; return whether it has.
+
+    A server that knows no user can be told one only while it lets everybody in. So it is started once on a port of
+    its own where it talks, by TLS, to the holder of a certificate alone. A database of an older anodeflow is served
+    so for the first time too, and whatever users it had are dropped.
+    """
+    from pymongo import MongoClient
+    from pymongo.errors import ConnectionFailure
+
+    secret = read_secret(folder.secret_file)
+    if secret is None or secret.made:
+        return secret is not None
+    deadline = time.monotonic() + _START
+    with certificate(folder.path) as file:
+        pem, port = str(file), _free_port()
+        keys = ("--tls-cert-file", pem, "--tls-key-file", pem, "--tls-ca-file", pem)
+        process = _server_process(folder, port, *keys, "--tls-require-client-cert")
+        tls = {"tls": True, "tlsCAFile": pem, "tlsCertificateKeyFile": pem}
+        options: dict[str, Any] = {"directConnection": True, "serverSelectionTimeoutMS": 500, **tls}
+        try:
+            while process.poll() is None and time.monotonic() < deadline:
+                if not listens(port):
+                    time.sleep(0.02)
+                    continue
+                with MongoClient("127.0.0.1", port, **options) as client, suppress(ConnectionFailure):
+                    set_password(client.admin, secret.password)
+                    write_secret(folder.secret_file, replace(secret, made=True))
+                    return True
+        finally:
+            _stop(process, port)
+    return False
 
 
 def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
@@ -89,15 +140,18 @@ def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], i
 
 
 def _kill_orphan(folder: ServerFolder, server: Server) -> None:
-    """End a server whose supervisor was killed: it keeps the storage locked, and nobody would ever stop it."""
-    if server.host != socket.gethostname() or is_taken(folder, server.port):
+    """End a server whose supervisor was killed: it keeps the storage locked, and nobody would ever stop it.
+
+    One that serves another folder is none of ours, whatever the record says: the folder may be a copy.
+    """
+    if server.host != socket.gethostname() or not serves(server.pid, folder.storage):
         return
-    if listens(server.port):
-        _print(f"killing server {server.pid}, which lost its supervisor")
-        with suppress(ProcessLookupError):
-            os.kill(server.pid, signal.SIGKILL)
-        while listens(server.port):
-            time.sleep(0.02)
+    _print(f"killing server {server.pid}, which lost its supervisor")
+    with suppress(ProcessLookupError):
+        os.kill(server.pid, signal.SIGKILL)
+    deadline = time.monotonic() + _DEATH
+    while listens(server.port) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], object]) -> int:
@@ -105,6 +159,12 @@ def supervise(folder: ServerFolder, port: int, idle: float, ready: Callable[[], 
 
     `ready` is called whenever the server has begun to answer.
     """
+    try:
+        if not _give_password(folder):
+            return 1
+    except DatabaseError as error:
+        _print(str(error))
+        return 1
     last_use = time.monotonic()
     while (started := _start(folder, port)) is not None:
         process, port = started

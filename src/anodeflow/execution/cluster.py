@@ -1,7 +1,6 @@
 """Writes jobflow-remote's project file for a cluster, its database being the one that anodeflow's commands use."""
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from anodeflow.data import data_folder
+from anodeflow.database.secret import write_private
 from anodeflow.database.store import find_database, open_store
 from anodeflow.errors import InputError
 from anodeflow.execution.project import projects_folder
@@ -67,9 +67,7 @@ def write_project(cluster: ClusterInput, overwrite: bool = False) -> Path:
         | {"pre_run": "\n".join(f"      {line}" for line in _pre_run(cluster, settings))}
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    # A URI may hold a password.
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        stream.write(text)
+    write_private(file, text)  # it holds the password of the database
     _prepare_queue(cluster.project)
     return file
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from anodeflow.backends.progress import Progress, listen
 from anodeflow.database.store import open_store
 from anodeflow.execution.state import CampaignStatus, StepStatus, campaign_lock, now
+from anodeflow.masking import masked
 from anodeflow.schemas import StudyDoc
 from anodeflow.settings import get_settings
 
@@ -126,7 +127,7 @@ def _collect_failures(failures: list[str]) -> "Iterator[None]":
             error = sys.exc_info()[1]
             if error is not None:
                 name = record.getMessage().split(" failed with exception")[0]
-                text = str(error) or type(error).__name__
+                text = masked(str(error)) or type(error).__name__
                 failures.append(text if name in text else f"{name}: {text}")
 
     logger = logging.getLogger("jobflow.managers.local")

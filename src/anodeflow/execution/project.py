@@ -2,15 +2,19 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.database.store import open_store
+from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.secret import write_private
+from anodeflow.database.store import find_database, is_refusal, open_store
 from anodeflow.errors import DatabaseError, InputError
 from anodeflow.install import install_command
+from anodeflow.masking import masked
 from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -116,9 +120,12 @@ def open_project(name: str, settings: Settings | None = None) -> Iterator[Remote
     """
     from pymongo.errors import PyMongoError
 
+    settings = settings or get_settings()
     project = load_project(name)
     quieten()
-    with open_store(settings or get_settings()) as store:
+    with open_store(settings) as store:
+        if _renew_login(name, settings):
+            project = load_project(name)
         theirs = project.get_jobstore()
         if theirs is None:
             raise InputError(f"project {name} has no `jobstore`: write it anew with anodeflow cluster init --force.")
@@ -128,6 +135,11 @@ def open_project(name: str, settings: Settings | None = None) -> Iterator[Remote
             controller = project.get_job_controller()
         except PyMongoError as error:
             said = _line(error)
+            if is_refusal(error):
+                raise DatabaseError(
+                    f"the server refuses the user and password in {projects_folder() / name}.yaml ({said}): correct "
+                    f"them, or write the file anew with anodeflow cluster init --force."
+                ) from error
             raise DatabaseError(f"the queue of project {name} does not answer ({said}): start its server.") from error
         finally:
             with suppress(Exception):
@@ -136,6 +148,27 @@ def open_project(name: str, settings: Settings | None = None) -> Iterator[Remote
             yield Remote(project, controller, store)
         finally:
             controller.close()
+
+
+def _renew_login(name: str, settings: Settings) -> bool:
+    """Write the password of the embedded server into the project file, where the file has another or none.
+
+    The server gets a password when an older anodeflow made it without one, and when its folder was copied. What else
+    stands in the file is the user's and stays. Return whether the file was changed.
+    """
+    place = find_database(settings)
+    server = ServerFolder(place.folder).recorded() if place.kind == "secantusd" else None
+    file = projects_folder() / f"{name}.yaml"
+    if server is None or not file.is_file():
+        return False
+    text = file.read_text()
+    # A URI of this port is this server's: it is the one that answers there.
+    # It ends where a quoted or a plain scalar of YAML may, be it in a mapping on one line.
+    renewed = re.sub(rf"mongodb://(?:[^\s\"'/@]*@)?127\.0\.0\.1:{server.port}/[^\s\"',}}\]]*", server.uri, text)
+    if renewed == text and not file.stat().st_mode & 0o077:
+        return False
+    write_private(file, renewed)
+    return renewed != text
 
 
 def _check_same(name: str, ours: "JobStore", theirs: "JobStore") -> None:
@@ -171,4 +204,4 @@ def quieten() -> None:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".")
+    return masked(" ".join(str(error).split()))[:300].rstrip(".")

@@ -107,6 +107,13 @@ def is_running(settings: Settings, name: str) -> bool:
     return False
 
 
+def running_campaigns(settings: Settings) -> list[str]:
+    """Return the names of the campaigns that living processes hold."""
+    return [
+        name for name in sorted(file.stem for file in settings.campaigns.glob("*.lock")) if is_running(settings, name)
+    ]
+
+
 def read_status(settings: Settings, name: str) -> CampaignStatus:
     """Return the state of a campaign; one whose process is gone without an end is interrupted.
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, FiniteFloat
 from pymatgen.core import Structure
 
+from anodeflow.schemas.decoded import DecodedModel
 from anodeflow.schemas.prescreen import PrescreenRecord
 from anodeflow.schemas.version import Versioned
 
@@ -16,7 +17,7 @@ density written to a file; neb: a path between two minima relaxed; modes: the lo
 """
 
 
-class CalculationDoc(Versioned):
+class CalculationDoc(Versioned, DecodedModel):
     """Result of one relaxation or static calculation by one code, with all that it takes to repeat it.
 
     Energies are totals of the cell. `energy` is extrapolated to zero smearing and is the one that every

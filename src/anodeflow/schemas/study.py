@@ -5,12 +5,13 @@ from typing import Any
 
 from pydantic import Field
 
+from anodeflow.schemas.decoded import DecodedModel
 from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.version import Versioned
 
 
-class StudyDoc(Versioned):
+class StudyDoc(Versioned, DecodedModel):
     """The answer of one study on one system, with the ids of every calculation it rests on."""
 
     document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")

@@ -15,6 +15,7 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from anodeflow.decoding import refuse_foreign_text
 from anodeflow.errors import InputError
 from anodeflow.structures.cif_file import read_cif
 from anodeflow.structures.limits import MOST_ATOMS, check_cell
@@ -66,6 +67,8 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
         If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
     """
     content = read_bytes(path)
+    if any(kind in path.name.lower() for kind in (".json", ".mson", ".yaml", ".yml")):
+        refuse_foreign_text(decoded(content, path), path)
     try:
         structure, notes = _read(path, content)
         structure = _plain(structure)

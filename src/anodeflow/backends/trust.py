@@ -1,0 +1,162 @@
+"""Which backend files may start programs and load models while a campaign is merely looked at.
+
+A backend file is a program: it names the commands that are run and the models that are unpickled. Whoever runs or
+submits a campaign has decided to run it. ``anodeflow check`` is for files that one has not decided about yet, so
+there (:func:`only_looking`) what a file names is touched only if the file comes with anodeflow, names nothing, or was
+trusted before (``anodeflow trust FILE``): its content, and that of the models that it names, is remembered in
+``ANODEFLOW_HOME/trusted.json``.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from anodeflow.backends.base import Availability, Backend
+from anodeflow.data import data_folder
+from anodeflow.errors import InputError
+from anodeflow.settings import get_settings
+
+_POTENTIALS = "mlip"  # code of the backends whose settings may name a model to load
+_NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def only_looking() -> Iterator[dict[str, str]]:
+    """Let :func:`~anodeflow.backends.load.load_backend` return backends that touch nothing an untrusted file names.
+
+    Yields
+    ------
+    dict
+        Path of such a file -> sentence on what was not looked at, filled as files are read.
+    """
+    notes: dict[str, str] = {}
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
+
+
+def looked_at(backend: Backend, path: Path) -> type[Backend] | None:
+    """Return the class as which an untrusted backend is to be read while one only looks; none: as its own."""
+    notes = _NOTES.get()
+    if notes is None or not (names := named(backend, path)) or is_trusted(path):
+        return None
+    notes[str(path)] = (
+        f"{path} names {', '.join(names)}, which check neither starts nor loads before the file is trusted, so whether "
+        f"the backend works here and knows the elements is open: see that you want that, then anodeflow trust {path}."
+    )
+    return _untouched(type(backend))
+
+
+def named(backend: Backend, path: Path) -> list[str]:
+    """Return the programs and model files that a backend file names itself; what is left at its default is ours."""
+    parallel = getattr(backend, "parallel", None)
+    found = []
+    if isinstance(parallel, BaseModel):
+        found = [str(getattr(parallel, key)) for key in ("command", "launcher") if key in parallel.model_fields_set]
+    return found + [str(file) for file in _files_in(backend.model_dump(mode="json"), path)]
+
+
+def is_trusted(path: Path) -> bool:
+    """Return whether a backend file comes with anodeflow, or was trusted as it is now."""
+    path = path.resolve()
+    if path.is_relative_to(data_folder("configs").resolve()):
+        return True
+    return _digest(path) in _known()
+
+
+def trust(path: Path) -> list[str]:
+    """Remember that the user trusts a backend file as it is now; return what it names.
+
+    Raises
+    ------
+    InputError
+        If it is no backend file, or ANODEFLOW_HOME cannot be written.
+    """
+    from anodeflow.backends.load import load_backend
+
+    names = named(load_backend(path), path)
+    file = get_settings().prepare().home / "trusted.json"
+    known = _known() | {_digest(path.resolve()): {"file": str(path.resolve()), "at": datetime.now(UTC).isoformat()}}
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump(known, stream, indent=1)
+        draft.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot write {file} ({error.strerror}): make it writable.") from error
+    return names
+
+
+def _known() -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        content = json.loads((get_settings().home / "trusted.json").read_text())
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def _digest(path: Path) -> str:
+    """Hash of the file and of every model that it names: another model in the same place is not the trusted one."""
+    from anodeflow.yamlfile import YamlFile
+
+    total = sha256()
+    for file in [path, *_files_in(YamlFile.read(path).content, path)]:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                total.update(block)
+        total.update(b"|")
+    return total.hexdigest()
+
+
+def _files_in(content: Any, path: Path) -> list[Path]:
+    """Files that strings in a potential's settings name, beside the backend file if they are no whole paths."""
+    found: dict[Path, None] = {}
+    for text in _strings(content) if content.get("code") == _POTENTIALS else ():
+        with suppress(OSError, ValueError, RuntimeError):  # no name of a file, or no home of that user
+            candidate = path.parent / Path(text).expanduser()
+            if candidate.is_file():
+                found[candidate.resolve()] = None
+    return list(found)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+@cache
+def _untouched(kind: type[Backend]) -> type[Backend]:
+    """A backend class that asks neither program nor model, and so knows nothing of them."""
+
+    class Untouched(kind):  # type: ignore[misc, valid-type]
+        @classmethod
+        def availability(cls) -> Availability:
+            return Availability(True, "", "not looked at")
+
+        def check_available(self) -> None:
+            pass
+
+        def check_elements(self, elements: Iterable[str]) -> None:
+            pass
+
+        def version(self) -> str:
+            return "not looked at"
+
+    Untouched.__name__ = kind.__name__
+    return Untouched

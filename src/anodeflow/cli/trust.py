@@ -1,0 +1,27 @@
+"""``anodeflow trust``: says of a backend file that what it names may be started and loaded."""
+
+from pathlib import Path
+
+import typer
+
+from anodeflow.cli import app
+
+
+@app.command()
+def trust(
+    file: Path = typer.Argument(help="Backend file (YAML) whose commands and models you know."),
+) -> None:
+    """Let check start the programs and load the models that a backend file names, as it is now.
+
+    A backend file is a program. Those that come with anodeflow are trusted;
+    run and submit run any that they are given.
+
+    Example: [bold]anodeflow trust my-gpaw.yaml[/bold]
+    """
+    from anodeflow.backends import trust as backends
+    from anodeflow.errors import InputError
+
+    if not file.is_file():
+        raise InputError(f"there is no backend file {file}: give the path of one.")
+    names = backends.trust(file)
+    typer.echo(f"{file.resolve()} is trusted; it names {', '.join(names) or 'no program and no model of its own'}.")

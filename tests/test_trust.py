@@ -1,0 +1,110 @@
+"""``check`` starts no program and loads no model that a backend file names before the file is trusted."""
+
+import json
+import pickle
+import stat
+from pathlib import Path
+
+import pytest
+
+from anodeflow.backends import load_backend
+from anodeflow.backends.checkpoint import check_checkpoint
+from anodeflow.backends.trust import is_trusted, only_looking
+from anodeflow.data import data_folder
+from anodeflow.errors import InputError
+
+CAMPAIGN = """
+name: looked-at
+backend: {backend}
+systems:
+  - {{name: Li(001), structure: Li, miller: [0, 0, 1], layers: 3, vacuum: 10, min_width: 3}}
+studies:
+  - adsorption: {{adsorbate: Li, systems: [Li(001)]}}
+"""
+
+
+class Sprung:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self):
+        return (open, (str(self.file), "w"))
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    """A campaign whose backend is a program that leaves a file where it is started."""
+    program = tmp_path / "pw.x"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\necho Program PWSCF v.7.2 starts\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    text = (data_folder("configs") / "backends" / "espresso-li-pbesol.yaml").read_text()
+    assert "parallel" not in text
+    (tmp_path / "mine.yaml").write_text(f"{text}\nparallel: {{command: {program}}}\n")
+    file = tmp_path / "campaign.yaml"
+    file.write_text(CAMPAIGN.format(backend="mine.yaml"))
+    return file
+
+
+def test_check_starts_no_program_of_an_untrusted_file(campaign, tmp_path, anodeflow):
+    checked = anodeflow("check", campaign, "--format", "json")
+    assert checked.status == 0, checked.err
+    answer = json.loads(checked.out)
+    assert len(answer["calculations"]) > 2
+    (remark,) = [remark for remark in answer["remarks"] if "anodeflow trust" in remark]
+    assert str(tmp_path / "pw.x") in remark
+    assert not (tmp_path / "sprung").exists()
+
+    trusted = anodeflow("trust", tmp_path / "mine.yaml")
+    assert (trusted.status, str(tmp_path / "pw.x") in trusted.out) == (0, True)
+    assert not (tmp_path / "sprung").exists()
+    assert is_trusted(tmp_path / "mine.yaml")
+    checked = anodeflow("check", campaign, "--prescreen", tmp_path / "mine.yaml")
+    assert "anodeflow trust" not in checked.out
+    assert (tmp_path / "sprung").exists()  # its version was asked for
+
+    # what was trusted is what stood in the file
+    with (tmp_path / "mine.yaml").open("a") as file:
+        file.write("# another one\n")
+    assert not is_trusted(tmp_path / "mine.yaml")
+
+
+def test_check_loads_no_model_of_an_untrusted_file(campaign, tmp_path, anodeflow):
+    model = tmp_path / "model.pth"
+    model.write_bytes(pickle.dumps(Sprung(tmp_path / "sprung")))
+    backend = tmp_path / "mine.yaml"
+    backend.write_text(f"code: mlip\nsettings: {{calculator_kwargs: {{model: {model}}}}}\n")
+    checked = anodeflow("check", campaign)
+    assert (checked.status, "neither starts nor loads" in checked.out) == (0, True)
+    assert not (tmp_path / "sprung").exists()
+    with pytest.raises(InputError, match=r"model.pth holds more than numbers.*anodeflow trust"):
+        check_checkpoint(model, trusted=False)
+    assert not (tmp_path / "sprung").exists()
+    anodeflow("trust", backend)
+    assert is_trusted(backend)
+    model.write_bytes(b"another model in its place")
+    assert not is_trusted(backend)
+
+
+def test_checkpoint_of_numbers_is_loaded(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "model.pth")
+    check_checkpoint(tmp_path / "model.pth", trusted=False)
+    with pytest.raises(InputError, match="there is no file"):
+        check_checkpoint(tmp_path / "missing.pth", trusted=False)
+
+
+def test_what_names_nothing_is_looked_at_as_ever(tmp_path):
+    """Shipped files, and those of a user who sets no more than accuracy and what to ask a queue for."""
+    (tmp_path / "mine.yaml").write_text("code: emt\nresources: {cores: 2}\n")
+    with only_looking() as notes:
+        for name in ("gpaw-demo", "emt", tmp_path / "mine.yaml"):
+            with_notes = load_backend(name)
+            assert type(with_notes).__module__ != "anodeflow.backends.trust"
+    assert notes == {}
+
+
+def test_trust_of_a_missing_file(tmp_path, anodeflow):
+    refused = anodeflow("trust", tmp_path / "none.yaml")
+    assert (refused.status, "there is no backend file" in refused.err) == (2, True)
