@@ -127,7 +127,7 @@ class CampaignCheck:
 
     def _stems(self) -> None:
         """Refuse different crystals that would have one name in results."""
-        named = [
+        named: list[tuple[tuple[Any, ...], str]] = [
             (("systems", i, "structure"), name) for i, s in enumerate(self.surfaces.systems) for name in s.structures
         ]
         for index, system in enumerate(self.interfaces.systems):

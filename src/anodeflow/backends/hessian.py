@@ -116,7 +116,7 @@ def spring_hessian(atoms: Atoms, curvature: float) -> np.ndarray:
     """
     from ase.optimize.precon import Exp
 
-    springs = Exp(mu=1.0)
+    springs: Any = Exp(mu=1.0)
     springs.make_precon(atoms.copy())
     hessian = np.asarray(springs.P.todense())
     return hessian * curvature / float(np.median(np.diag(hessian)[free_coordinates(atoms)]))

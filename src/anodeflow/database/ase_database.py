@@ -125,6 +125,6 @@ def _row(atoms: Any, texts: Mapping[str, str], converged: bool) -> Any:
     from ase.db.core import now
     from ase.db.row import AtomsRow, atoms2dict
 
-    row = AtomsRow(atoms2dict(atoms) | {"key_value_pairs": {**texts, "converged": converged}})
+    row: Any = AtomsRow(atoms2dict(atoms) | {"key_value_pairs": {**texts, "converged": converged}})
     row.ctime, row.user = now(), os.getenv("USER")
     return row

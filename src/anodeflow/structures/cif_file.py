@@ -323,7 +323,7 @@ def _with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float],
         if listed is None:
             raise
         return structure
-    named = {}
+    named: dict = {}
     for setting in settings:
         symmetry = operations(setting)
         if listed is not None:

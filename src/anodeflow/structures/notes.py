@@ -86,7 +86,8 @@ def _space_group(structure: Structure) -> str:
     import spglib
 
     numbers = [site.specie.Z for site in structure]
-    symmetry = spglib.get_symmetry_dataset((structure.lattice.matrix, structure.frac_coords, numbers), symprec=_SYMPREC)
+    cell: tuple = (structure.lattice.matrix, structure.frac_coords, numbers)
+    symmetry = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC)
     return "unknown symmetry" if symmetry is None else str(symmetry.international)
 
 

@@ -123,7 +123,7 @@ def _species(lines: _Lines) -> tuple[list[str], list[int]]:
 
 def _named(names: list[str], numbers: list[int], comment: str, tails: list[str]) -> tuple[list[str], list[str]]:
     """Return the element of each atom; a file of VASP 4 may name them in its comment or behind the coordinates."""
-    notes = []
+    notes: list[str] = []
     if names:
         # Li_sv/9c0ffee1 is the potential Li_sv with the hash of its file
         kinds = [element(re.split(r"[/_.:]", name)[0]) for name in names]
