@@ -17,6 +17,7 @@ from anodeflow.schemas.diffusion import (
 from anodeflow.schemas.electrochemistry import ElectrochemistryDoc, HullPoint, PhaseCapacity, VoltageStep
 from anodeflow.schemas.interdiffusion import ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
+from anodeflow.schemas.metal_reference import ComparedSurface, MetalReferenceDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
 from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
@@ -35,6 +36,7 @@ __all__ = [
     "ChargeDifference",
     "ChargeTransferDoc",
     "CompactGrid",
+    "ComparedSurface",
     "ConvergenceDoc",
     "ConvergencePoint",
     "ConvergenceSeries",
@@ -51,6 +53,7 @@ __all__ = [
     "InterdiffusionDoc",
     "InterfaceCandidate",
     "InterfaceDoc",
+    "MetalReferenceDoc",
     "MiddleLayer",
     "MigrationDoc",
     "NebDoc",
