@@ -3,7 +3,7 @@
 from anodeflow.schemas.adsorption import AdatomState, AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc, Task
 from anodeflow.schemas.charge import ChargeDifference, ChargeTransferDoc, CompactGrid, NonNuclearBasin
-from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries
+from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries, JointPoint
 from anodeflow.schemas.diffusion import (
     DiffusionPath,
     Diffusivity,
@@ -23,6 +23,7 @@ from anodeflow.schemas.electrochemistry import (
 )
 from anodeflow.schemas.interdiffusion import DiluteExchange, ExchangeLevel, ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
+from anodeflow.schemas.metal_reference import ComparedSurface, MetalReferenceDoc
 from anodeflow.schemas.modes import ModesDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
@@ -42,6 +43,7 @@ __all__ = [
     "ChargeDifference",
     "ChargeTransferDoc",
     "CompactGrid",
+    "ComparedSurface",
     "ConvergenceDoc",
     "ConvergencePoint",
     "ConvergenceSeries",
@@ -61,6 +63,8 @@ __all__ = [
     "InterdiffusionDoc",
     "InterfaceCandidate",
     "InterfaceDoc",
+    "JointPoint",
+    "MetalReferenceDoc",
     "MiddleLayer",
     "MigrationDoc",
     "ModesDoc",
