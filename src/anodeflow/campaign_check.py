@@ -16,6 +16,7 @@ from anodeflow.campaign_alloy_input import (
 from anodeflow.campaign_alloys import enumerated, of_binary, ranking_backend
 from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, SurfaceStudy, System
 from anodeflow.campaign_interfaces import Interface, Interfaces
+from anodeflow.campaign_metal import own_metal
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.errors import BackendUnavailableError, InputError
@@ -56,7 +57,7 @@ class CampaignCheck:
         for index, entry in enumerate(studies):
             self._capabilities(index, entry)
             if isinstance(entry.input, SurfaceStudy):
-                self._surface_study(index, entry.name, entry.input, good, known)
+                self._surface_study(index, entry.name, studies, entry.input, good, known)
             elif isinstance(entry.input, InterfaceStudy):
                 self._interface_study(index, entry.name, entry.input, contacts)
             elif isinstance(entry.input, OrderingsStudy):
@@ -156,7 +157,13 @@ class CampaignCheck:
             self._attempt(("studies", index), choose_program)
 
     def _surface_study(
-        self, index: int, name: str, study: SurfaceStudy, good: Sequence[Surface], known: Sequence[str]
+        self,
+        index: int,
+        name: str,
+        studies: Sequence[Study],
+        study: SurfaceStudy,
+        good: Sequence[Surface],
+        known: Sequence[str],
     ) -> None:
         here = ("studies", index, name)
         if not self.surfaces.systems:
@@ -176,6 +183,8 @@ class CampaignCheck:
             for wanted in study.sites:
                 if wanted not in known:
                     self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "sites", wanted)
+        if isinstance(study, AdsorptionStudy) and study.metal_system is not None:
+            self._attempt((*here, "metal_system"), own_metal, self.surfaces, studies, study)
         for surface in good:
             if study.systems == "all" or {surface.family, surface.system.name} & set(study.systems):
                 if isinstance(study, AdsorptionStudy):

@@ -11,6 +11,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.campaign_alloys import build_alloy_studies
 from anodeflow.campaign_input import AdsorptionStudy
 from anodeflow.campaign_interfaces import Interfaces
+from anodeflow.campaign_metal import metal_pairs
 from anodeflow.campaign_studies import STUDIES, cases
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces, backend_key
@@ -18,6 +19,7 @@ from anodeflow.structures.magnetism import with_moments
 from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.workflows.adsorption import AdsorptionMaker
 from anodeflow.workflows.convergence import ConvergenceMaker
+from anodeflow.workflows.metal_reference import metal_reference_job
 from anodeflow.workflows.references import atom_job, bulk_job, slab_flow
 
 
@@ -134,5 +136,9 @@ def campaign_jobs(
         if variants:
             maker = ConvergenceMaker(of=case.name, system=case.base.name, parameters=case.parameters)
             tests.append(maker.make(base.output, [[variant.output for variant in row] for row in variants]))
+    for pair in metal_pairs(surfaces, studies):
+        surface, metal = pair.case, pair.metal
+        own, other = (steps.adsorption(each.base, each.adsorption, each.choice).output for each in (surface, metal))
+        tests.append(metal_reference_job(own, other, surface.base.name, metal.base.name))
     build_alloy_studies(interfaces, studies, steps)
     return [*steps.made.values(), *tests]

@@ -102,6 +102,12 @@ class AdsorptionStudy(SurfaceStudy):
         "sites, all on systems that are not named.",
     )
 
+    metal_system: str | None = Field(
+        default=None,
+        description="System of the adatom's own metal, to which binding_energy_vs_metal refers; default: the only one "
+        "of that metal on which the campaign studies the same adatom.",
+    )
+
     @field_validator("sites", mode="before")
     @classmethod
     def _sites(cls, sites: Any) -> Any:

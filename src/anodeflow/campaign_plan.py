@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from anodeflow.analysis.metal_reference import slab_differences
 from anodeflow.backends.base import Backend
 from anodeflow.campaign_alloys import plan_alloy_studies
 from anodeflow.campaign_input import AdsorptionStudy
 from anodeflow.campaign_interfaces import Interfaces
+from anodeflow.campaign_metal import metal_pairs, metals
 from anodeflow.campaign_studies import STUDIES, cases
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
@@ -159,5 +161,21 @@ def plan_campaign(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[
             plan.in_variant = bool(surface.variant)
             STUDIES[case.name].plan(case, surface, plan)
     plan.in_variant = False
+    _plan_metal(surfaces, studies, plan)
     plan_alloy_studies(interfaces, studies, plan)
     return plan
+
+
+def _plan_metal(surfaces: Surfaces, studies: Sequence[Study], plan: Plan) -> None:
+    """Say what binding_energy_vs_metal refers to; it computes nothing of its own."""
+    for pair in metal_pairs(surfaces, studies):
+        surface, metal = pair.case.base, pair.metal.base
+        text = f"binding_energy_vs_metal of {pair.case.adsorption.adsorbate} refers to {metal.name}"
+        different = ", ".join(slab_differences(surface.system.model_dump(), metal.system.model_dump()))
+        plan.remark(f"{text}{f', which differs ({different}),' if different else ''} on", surface.name)
+    for entry in studies:
+        study = entry.adsorption
+        if study is not None and study.metal_system is None and len(found := metals(surfaces, studies, study)) > 1:
+            text = f"No binding_energy_vs_metal of {study.adsorbate}: no metal_system says which is meant:"
+            for surface in found:
+                plan.remark(text, surface.name)

@@ -16,9 +16,10 @@ from anodeflow.schemas import AdsorbedSite, AdsorptionDoc
 
 _EXPLANATION = (
     "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "
-    "spin-polarised atom it is the number that publications print; against the bulk metal it says whether the surface "
-    "wets (negative) or pushes the metal to cluster (positive). Heights are over the mean plane of the outermost "
-    "surface atoms; the shift is the adatom's way in the plane from where it was put to where it came to rest."
+    "spin-polarised atom it is the number that publications print; against an atom of the bulk metal it is free of the "
+    "isolated atom, but says nothing of wetting: a lone adatom lacks neighbours on the metal itself, too. Heights are "
+    "over the mean plane of the outermost surface atoms; the shift is the adatom's way in the plane from where it was "
+    "put to where it came to rest."
 )
 _COLUMNS = [
     Column("site", "site"),
@@ -121,8 +122,7 @@ def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) 
     difference = paper.difference(best.binding_energy) if paper else None
     if paper and difference is not None:
         text += f", {paper.against(best.binding_energy, 'weaker', 'stronger')}"
-    meaning = "the surface wets" if best.binding_energy_bulk < 0 else f"{adatom} would rather cluster than wet it"
-    text += f"; against bulk {adatom} it is {bulk} eV: {meaning}."
+    text += f"; against bulk {adatom} it is {bulk} eV."
     if not document.atom_reference_reliable:
         text += " Only the value against the bulk is to be trusted, since this backend is poor for isolated atoms."
     minima = sorted(

@@ -22,6 +22,7 @@ from anodeflow.schemas import (
     ElectrochemistryDoc,
     InterdiffusionDoc,
     InterfaceDoc,
+    MetalReferenceDoc,
     MigrationDoc,
     OrderingsDoc,
     StudyDoc,
@@ -42,11 +43,13 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     from anodeflow.report.electrochemistry import electrochemistry_section
     from anodeflow.report.interdiffusion import interdiffusion_section
     from anodeflow.report.interfaces import interfaces_section
+    from anodeflow.report.metal_reference import metal_reference_section
     from anodeflow.report.orderings import orderings_section
     from anodeflow.report.vacancy import vacancy_section
 
     builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
         AdsorptionDoc: adsorption_section,
+        MetalReferenceDoc: metal_reference_section,
         ChargeTransferDoc: charge_section,
         MigrationDoc: diffusion_section,
         InterfaceDoc: interfaces_section,

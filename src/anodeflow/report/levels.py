@@ -46,7 +46,7 @@ def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> 
                   ha="left", va="center", bbox=_PLAIN)  # fmt: skip
     if near_bulk:
         axes.axhline(-cohesion, color=GREY, lw=1, ls=":", zorder=0)
-        axes.text(-0.55, -cohesion, f"bulk {document.adsorbate} (below: the surface wets)", color=GREY, fontsize=8,
+        axes.text(-0.55, -cohesion, f"an atom of bulk {document.adsorbate}", color=GREY, fontsize=8,
                   ha="left", va="bottom")  # fmt: skip
     axes.set(xlim=(-0.6, len(sites) + 0.25), ylim=(low - pad, high + 1.6 * pad))
     axes.set_xticks(range(len(sites)), [_site_name(site) for site in sites], fontsize=8)

@@ -12,6 +12,7 @@ from anodeflow.schemas import StudyDoc
 
 _QUANTITIES = {
     "binding_energy": "binding energy of the most stable site",
+    "binding_energy_vs_metal": "binding energy less that on the adatom's own metal",
     "charge_donated": "electrons donated by the adatom (Bader)",
     "barrier_forward": "barrier of surface diffusion",
 }

@@ -23,6 +23,7 @@ from anodeflow.schemas.electrochemistry import (
 )
 from anodeflow.schemas.interdiffusion import DiluteExchange, ExchangeLevel, ExchangePoint, InterdiffusionDoc
 from anodeflow.schemas.interface import InterfaceCandidate, InterfaceDoc, MiddleLayer, RegistryPoint
+from anodeflow.schemas.metal_reference import ComparedSurface, MetalReferenceDoc
 from anodeflow.schemas.neb import NebDoc, PathSymmetry
 from anodeflow.schemas.orderings import DiffractionPattern, DiffractionPeak, OrderingsDoc, RankedOrdering
 from anodeflow.schemas.prescreen import AuditEntry, BandRecord, Candidate, Effort, PrescreenAudit, PrescreenRecord
@@ -41,6 +42,7 @@ __all__ = [
     "ChargeDifference",
     "ChargeTransferDoc",
     "CompactGrid",
+    "ComparedSurface",
     "ConvergenceDoc",
     "ConvergencePoint",
     "ConvergenceSeries",
@@ -60,6 +62,7 @@ __all__ = [
     "InterdiffusionDoc",
     "InterfaceCandidate",
     "InterfaceDoc",
+    "MetalReferenceDoc",
     "MiddleLayer",
     "MigrationDoc",
     "NebDoc",

@@ -36,7 +36,8 @@ class AdsorbedSite(BaseModel):
     )
     binding_energy: float = Field(description="E(slab+A) - E(slab) - E(isolated atom A), eV; negative: bound.")
     binding_energy_bulk: float = Field(
-        description="E(slab+A) - E(slab) - E(bulk A) per atom, eV; negative: the surface wets."
+        description="E(slab+A) - E(slab) - E(bulk A) per atom, eV. Its sign does not say whether a layer wets the "
+        "surface: a lone adatom lacks neighbours, on its own metal too."
     )
     structure: Structure = Field(description="Slab with the adatom (its last atom) at rest.")
     magnetic_moment: float | None = Field(
@@ -83,7 +84,7 @@ class AdsorptionDoc(StudyDoc):
     @computed_field(description="Binding energy of the most stable site against the bulk, eV.")  # type: ignore[prop-decorator]
     @property
     def binding_energy_bulk(self) -> float:
-        """Binding energy of the most stable site against the bulk, eV; negative: the surface wets."""
+        """Binding energy of the most stable site against an atom of the bulk, eV."""
         return self.sites[self.most_stable].binding_energy_bulk
 
     def rows(self) -> list[ResultRow]:
