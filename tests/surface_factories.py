@@ -276,11 +276,11 @@ def convergence_document(base: Any, name: str, value: float, unit: str = "eV", *
         "series": [
             {
                 "parameter": "layers", "unit": "", "finest": 8, "errors": {name: 0.03},
-                "points": points([4, 5, 6, 8], [0.02, 0.0, -0.04, -0.03], 5),
+                "points": points([4, 5, 6, 8], [0.02, 0.0, -0.02, -0.03], 5),
             },
             {
                 "parameter": "kpoint_spacing", "unit": "Å⁻¹", "finest": 0.15, "errors": {name: -0.006},
-                "points": points([0.4, 0.3, 0.2, 0.15], [0.05, 0.0, None, 0.006], 0.3),
+                "points": points([0.4, 0.3, 0.2, 0.15], [-0.05, 0.0, None, 0.006], 0.3),
             },
         ],
         "remaining_errors": {name: 0.036},

@@ -12,6 +12,7 @@ from anodeflow.backends.emt import EmtBackend
 from anodeflow.campaign import Campaign
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.errors import CalculationError, InputError
+from anodeflow.report.errors import error_text
 from anodeflow.schemas import AdsorptionDoc, ConvergenceDoc
 
 CAMPAIGN = """\
@@ -48,13 +49,14 @@ def bound_by(energy: float, **changes) -> AdsorptionDoc:
 def test_campaign_repeats_the_study_and_says_what_remains(campaign):
     report = campaign.run()
     assert report.succeeded, report.failures
-    assert (report.computed, report.reused) == (len(campaign.check()), 0) == (10, 0)
+    assert (report.computed, report.reused) == (len(campaign.check()), 0) == (12, 0)
     found = documents()
     assert set(found) == {
         "adsorption Al(001)",
         "adsorption Al(001) [layers 4]",
         "adsorption Al(001) [layers 5]",
         "adsorption Al(001) [vacuum 12]",
+        "adsorption Al(001) [layers 5, vacuum 12]",
         "convergence Al(001)",
     }
     own, thick = found["adsorption Al(001)"], found["adsorption Al(001) [layers 5]"]
@@ -72,10 +74,14 @@ def test_campaign_repeats_the_study_and_says_what_remains(campaign):
     assert abs(layers.errors["binding_energy"]) > 1e-5
     assert vacuum.errors["binding_energy"] == pytest.approx(0, abs=1e-9), "EMT ends before the vacuum does"
     assert document.remaining_errors["binding_energy"] == pytest.approx(abs(layers.errors["binding_energy"]))
-    assert document.warnings == []
+    both = found["adsorption Al(001) [layers 5, vacuum 12]"]
+    assert both.variant == document.joint.values == {"layers": 5, "vacuum": 12}
+    assert document.joint.properties["binding_energy"] == both.binding_energy == pytest.approx(thick.binding_energy)
+    assert document.not_varied == ["min_width"]
+    assert document.warnings == ["not varied, so their errors are not known and not counted: min_width"]
     ids = list(document.calculation_ids.values())
-    assert len(ids) == len(set(ids)) == 10
-    assert len(calculation_documents(ids)) == 10
+    assert len(ids) == len(set(ids)) == 12
+    assert len(calculation_documents(ids)) == 12
 
 
 def test_rows_of_the_remaining_error(campaign, anodeflow):
@@ -93,8 +99,8 @@ def test_rows_of_the_remaining_error(campaign, anodeflow):
 def test_second_run_computes_nothing(campaign):
     campaign.run()
     again = campaign.run()
-    assert (again.computed, again.reused) == (0, 10)
-    assert len(documents()) == len(study_documents("aluminium")) == 5
+    assert (again.computed, again.reused) == (0, 12)
+    assert len(documents()) == len(study_documents("aluminium")) == 6
 
 
 def test_variant_that_fails_is_missing_and_told(campaign, monkeypatch):
@@ -148,14 +154,16 @@ def test_diffusion_is_repeated_from_adsorption_made_for_it(tmp_path):
     assert rows.unit["diffusion: diffusivity"] == "cm²/s"
 
 
-def test_errors_are_chosen_minus_finest_and_add_up():
+def test_errors_are_chosen_minus_finest_and_the_joint_point_counts():
     base = bound_by(1.40)
     thick = bound_by(1.44, document_id="6", variant={"layers": 6}, calculation_ids=CALCULATIONS | {"slab": "s6"})
     thin = bound_by(1.20, document_id="3", variant={"layers": 3})
     coarse = bound_by(1.38, document_id="k", variant={"kpoint_spacing": 0.3})
     dense = ConvergenceParameter(name="cutoff", unit="eV", finer="larger", own=350, values=[500])
     cut = bound_by(1.39, document_id="c", variant={"cutoff": 500})
-    document = convergence_document(base, [LAYERS, SPACING, dense], [[thick, thin], [coarse], [cut]])
+    joint = bound_by(1.42, document_id="j", variant={"layers": 6, "cutoff": 500})
+    parameters, variants = [LAYERS, SPACING, dense], [[thick, thin], [coarse], [cut]]
+    document = convergence_document(base, parameters, variants, joint, ["vacuum"])
     layers, spacing, cutoff = document.series
     assert [point.value for point in layers.points] == [3, 4, 6]
     assert [point.value for point in spacing.points] == [0.3, 0.2], "from the least demanding to the most"
@@ -164,12 +172,66 @@ def test_errors_are_chosen_minus_finest_and_add_up():
     assert spacing.errors == {}, "nothing finer than the study's own"
     assert document.warnings == [
         "kpoint_spacing: the study's own 0.2 is the finest value that was computed, so its error is not known and not "
-        "counted"
+        "counted",
+        "not varied, so their errors are not known and not counted: vacuum",
     ]
-    assert document.remaining_errors["binding_energy"] == pytest.approx(0.05)
+    assert document.joint.values == {"layers": 6, "cutoff": 500}
+    assert document.remaining_errors["binding_energy"] == pytest.approx(0.04), "layers alone; jointly 0.02"
+    failed = convergence_document(base, parameters, variants)
+    assert failed.remaining_errors == {}
+    assert "(layers 6, cutoff 500) has no such number" in failed.without_error["binding_energy"]
+    assert "layers 6, cutoff 500, all together: missing, the study failed there" in failed.warnings
+    assert failed.rows() == []
     assert document.units["binding_energy"] == "eV"
     assert document.calculation_ids["layers 6: slab"] == "s6"
     assert "layers 6: atom" not in document.calculation_ids, "that of the study itself"
+
+
+def test_layers_and_width_couple():
+    """Li(001) with a potential: the barrier at 4 or 6 layers, adatoms 6.5 or 10 Å apart."""
+    barrier = {(4, 6.5): 0.161, (6, 6.5): 0.162, (4, 10): 0.134, (6, 10): 0.036}
+    made = {key: bound_by(-value, document_id=str(key)) for key, value in barrier.items()}
+    parameters = [
+        ConvergenceParameter(name="layers", unit="", finer="larger", own=4, values=[6]),
+        ConvergenceParameter(name="min_width", unit="Å", finer="larger", own=6.5, values=[10]),
+    ]
+    variants = [[made[6, 6.5]], [made[4, 10]]]
+    document = convergence_document(made[4, 6.5], parameters, variants, made[6, 10], ["vacuum"])
+    alone = [abs(series.errors["binding_energy"]) for series in document.series]
+    assert sum(alone) == pytest.approx(0.028)
+    assert document.remaining_errors["binding_energy"] == pytest.approx(0.125)
+    old = ConvergenceDoc.model_validate(document.model_dump() | {"joint": None, "not_varied": None})
+    assert old.remaining_errors["binding_energy"] == pytest.approx(0.028), "as documents without the joint point say"
+    (row,) = [row for row in made[4, 6.5].rows() if row.property == "binding_energy"]
+    assert error_text(document, row) == "± 0.125 (layers, width varied)"
+    assert error_text(old, row) == "± 0.028 (layers, width varied one at a time)"
+    assert error_text(None, row) == "not varied"
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen", "why"),
+    [
+        ({3: 0.30, 4: 0.20, 5: 0.16, 6: 0.15}, 4, ""),
+        ({3: 0.30, 4: 0.1596, 5: 0.1600, 6: 0.1598}, 4, ""),
+        ({4: 0.16, 5: 0.20, 6: 0.16}, 5, "it does not change monotonically with layers"),
+        ({5: 0.19, 6: 0.15}, 6, "between the two finest values of layers it changes by 0.04 eV, more than"),
+    ],
+)
+def test_number_that_has_not_settled_has_no_error(values, chosen, why):
+    """Beside the layers the width is varied, which does nothing; jointly nothing new is seen either."""
+    made = {layers: bound_by(-value, document_id=str(layers)) for layers, value in values.items()}
+    layers = ConvergenceParameter(
+        name="layers", unit="", finer="larger", own=chosen, values=[each for each in values if each != chosen]
+    )
+    width = ConvergenceParameter(name="min_width", unit="Å", finer="larger", own=6.5, values=[10])
+    wide = bound_by(-values[chosen], document_id="wide")
+    variants = [[made[each] for each in values if each != chosen], [wide]]
+    document = convergence_document(made[chosen], [layers, width], variants, made[max(values)])
+    assert document.without_error.get("binding_energy", "").startswith(why)
+    assert ("binding_energy" in document.without_error) == bool(why)
+    assert ("binding_energy" in document.remaining_errors) == (not why)
+    told = [warning for warning in document.warnings if warning.startswith("binding_energy: no error is told")]
+    assert len(told) == bool(why)
 
 
 def test_several_values_of_one_property_are_told_apart_by_their_label():

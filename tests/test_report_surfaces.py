@@ -134,6 +134,9 @@ def test_a_surface_without_a_path_says_why(tmp_path):
 
 
 def test_only_the_cheapest_path_is_compared_with_the_paper(page):
+    convergence = {row[2]: row[7] for row in rows(page, "results") if row[:2] == ["Li(001)", "barrier_forward"]}
+    assert convergence["cheapest path"] == "± 0.036 (layers, k-points varied one at a time)"
+    assert convergence["hop 0: minimum 0 to 0"] == "not varied"
     barriers = {row[2]: row[3:6] for row in rows(page, "results") if row[:2] == ["Li(001)", "barrier_forward"]}
     assert barriers == {
         "cheapest path": ["0.131 ± 0.036", "0.045", "+0.086"],
@@ -163,7 +166,8 @@ def test_convergence_in_words(page):
     text = next(text for text in answers(page) if text.startswith("Convergence of adsorption"))
     assert text == (
         "Convergence of adsorption on Li(001) [gpaw-standard]: binding energy, atom −1.523 ± 0.036 eV (most of it from "
-        "layers: 0.030 eV); 1 of the repeated studies failed."
+        "layers: 0.030 eV); parameters varied one at a time, which misses how they couple; not varied: width, vacuum, "
+        "cutoff, smearing; 1 of the repeated studies failed."
     )
     assert any("barrier forward, cheapest path 0.131 ± 0.036 eV" in text for text in answers(page))
 
@@ -177,16 +181,22 @@ def test_settings_of_each_kind_of_study_stand_together(page):
 def test_the_table_of_the_paper(folder, page):
     head = [words(cell) for cell in page.xpath('//table[@id="table-paper-gpaw-standard"]/thead//th')]
     assert head == ["", "Li3Mg7(001)", "Li3Mg(001)", "Li(001)", "LiH(001)"]
-    binding, charge, barrier = rows(page, "paper-gpaw-standard")
+    binding, versus, charge, barrier = rows(page, "paper-gpaw-standard")
     assert binding == [
-        "−1.99 … −1.88 2 studies paper −1.94 ours − paper −0.05 … +0.06",
+        "−1.99 … −1.88 not varied 2 studies paper −1.94 ours − paper −0.05 … +0.06",
         "not computed paper −1.78",
-        "−1.52 ± 0.04 paper −1.44 ours − paper −0.08",
+        "−1.52 ± 0.04 layers, k-points varied one at a time paper −1.44 ours − paper −0.08",
         "not computed paper −0.75",
     ]
-    assert charge[2:] == ["−1.64 paper −1.62 ours − paper −0.02", "not computed paper not given"]
-    assert barrier[0] == "0.27 paper 0.27 ours − paper 0.00"
-    assert barrier[2] == "0.131 ± 0.036 paper 0.045 ours − paper +0.086"
+    assert versus == [
+        "not computed paper −0.50",
+        "not computed paper −0.34",
+        "not computed paper not given",
+        "not computed paper 0.69",
+    ]
+    assert charge[2:] == ["−1.64 not varied paper −1.62 ours − paper −0.02", "not computed paper not given"]
+    assert barrier[0] == "0.27 not varied paper 0.27 ours − paper 0.00"
+    assert barrier[2] == "0.131 ± 0.036 layers, k-points varied one at a time paper 0.045 ours − paper +0.086"
     table = {(row["property"], row["system"]): row for row in read_csv(folder / "tables" / "paper-gpaw-standard.csv")}
     alloy = table["binding_energy", "Li3Mg7(001)"]
     assert (alloy["ours_low"], alloy["ours_high"], alloy["studies"], alloy["paper"]) == ("-1.99", "-1.88", "2", "-1.94")

@@ -134,8 +134,14 @@ def campaign_jobs(
         base = build(case, case.base, steps)
         variants = [[build(case, surface, steps) for surface in row] for row in case.variants]
         if variants:
-            maker = ConvergenceMaker(of=case.name, system=case.base.name, parameters=case.parameters)
-            tests.append(maker.make(base.output, [[variant.output for variant in row] for row in variants]))
+            maker = ConvergenceMaker(
+                of=case.name,
+                system=case.base.name,
+                parameters=case.parameters,
+                not_varied=surfaces.not_varied(case.base, [each.name for each in case.parameters]),
+            )
+            joint = None if case.joint is None else build(case, case.joint, steps).output
+            tests.append(maker.make(base.output, [[variant.output for variant in row] for row in variants], joint))
     for pair in metal_pairs(surfaces, studies):
         surface, metal = pair.case, pair.metal
         own, other = (steps.adsorption(each.base, each.adsorption, each.choice).output for each in (surface, metal))

@@ -157,7 +157,7 @@ def plan_campaign(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[
     """
     plan = Plan(surfaces)
     for case in cases(surfaces, studies):
-        for surface in [case.base, *(surface for row in case.variants for surface in row)]:
+        for surface in case.surfaces:
             plan.in_variant = bool(surface.variant)
             STUDIES[case.name].plan(case, surface, plan)
     plan.in_variant = False

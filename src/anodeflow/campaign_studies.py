@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.analysis.convergence import ConvergenceParameter
+from anodeflow.analysis.convergence import ConvergenceParameter, joint_values
 from anodeflow.campaign_input import AdsorptionStudy, ChargeStudy, DiffusionStudy, SurfaceStudy
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
@@ -45,6 +45,8 @@ class Case:
         Sites that it studies, in variants too; none: all.
     parameters, variants
         What a convergence test varies, and for each of them the surfaces at its values.
+    joint
+        The surface with all of them at their finest together; none where fewer than two have a finer value.
     """
 
     name: str
@@ -55,6 +57,13 @@ class Case:
     choice: SiteChoice | None
     parameters: list[ConvergenceParameter] = field(default_factory=list)
     variants: list[list[Surface]] = field(default_factory=list)
+    joint: Surface | None = None
+
+    @property
+    def surfaces(self) -> list[Surface]:
+        """All of them, the study's own first."""
+        joint = [] if self.joint is None else [self.joint]
+        return [self.base, *(surface for row in self.variants for surface in row), *joint]
 
 
 def cases(surfaces: Surfaces, studies: Sequence[Study]) -> Iterator[Case]:
@@ -87,7 +96,16 @@ def case_of(surfaces: Surfaces, studies: Sequence[Study], entry: Study, surface:
         surfaces.choice(surface, adsorption),
         parameters,
         [[surface.varied(each.name, value) for value in each.values] for each in parameters],
+        _joint(surface, parameters),
     )
+
+
+def _joint(surface: Surface, parameters: Sequence[ConvergenceParameter]) -> Surface | None:
+    """Return the surface with all parameters at their finest together, if two or more have a finer value."""
+    values = joint_values(parameters)
+    for name, value in values.items():
+        surface = surface.varied(name, value)
+    return surface if values else None
 
 
 def _campaigns_adsorption(studies: Sequence[Study], study: SurfaceStudy, surface: Surface) -> AdsorptionStudy | None:

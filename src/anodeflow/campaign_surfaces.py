@@ -40,7 +40,7 @@ class Surface:
         Backend of what they are compared with (isolated atom, bulk metal): the same, but for the settings that
         sample the Brillouin zone of another cell.
     variant
-        Parameter that a convergence test changed -> its value; empty: as asked for.
+        Parameters that a convergence test changed -> their values; empty: as asked for.
     """
 
     system: System
@@ -82,7 +82,7 @@ class Surface:
         references = self.references
         if backend is not self.backend and parameter not in backend.sampling_settings:
             references = references.with_settings({parameter: value})
-        return Surface(system, self.family, backend, references, {parameter: value})
+        return Surface(system, self.family, backend, references, self.variant | {parameter: value})
 
 
 class Surfaces:
@@ -213,6 +213,17 @@ class Surfaces:
             others = [value for value in dict.fromkeys(values) if value != own]
             if others:
                 yield ConvergenceParameter(name=name, own=own, values=others, **declared)
+
+    def not_varied(self, surface: Surface, varied: Sequence[str]) -> list[str]:
+        """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
+        return [
+            name
+            for name in declarations(surface.backend)
+            if name not in (*varied, "fixed_layers")
+            and "tolerance" not in name
+            and self._own(surface, name) is not None
+            and not (name == "layers" and surface.system.thickness is not None)
+        ]
 
     def bulk_name(self, structure: str, backend: Backend) -> str:
         """Return the name of a bulk, with the settings in which its backend differs from that of the campaign."""

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.address import content_hash
-from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries
+from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries, JointPoint
 from anodeflow.schemas.study import StudyDoc
 
 
@@ -21,6 +21,11 @@ class ConvergenceParameter(BaseModel):
     own: float = Field(description="Value in the study itself.")
     values: list[float] = Field(description="The other values, each once.")
 
+    @property
+    def finest(self) -> float:
+        """The most demanding of all values, the study's own among them."""
+        return (max if self.finer == "larger" else min)([self.own, *self.values])
+
     def label(self, value: float) -> str:
         """Return what a variant is called: layers 6."""
         return variant_label({self.name: value})
@@ -31,13 +36,24 @@ def variant_label(variant: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in variant.items())
 
 
+def joint_values(parameters: Sequence[ConvergenceParameter]) -> dict[str, float]:
+    """Return the values of the joint point: those finer than the study's own; empty where fewer than two are."""
+    finer = {each.name: each.finest for each in parameters if each.finest != each.own}
+    return finer if len(finer) > 1 else {}
+
+
 def convergence_document(
-    base: StudyDoc, parameters: Sequence[ConvergenceParameter], variants: Sequence[Sequence[StudyDoc | None]]
+    base: StudyDoc,
+    parameters: Sequence[ConvergenceParameter],
+    variants: Sequence[Sequence[StudyDoc | None]],
+    joint: StudyDoc | None = None,
+    not_varied: Sequence[str] | None = None,
 ) -> ConvergenceDoc:
     """Return the document of a convergence test.
 
     The error of a property in one parameter is its value as chosen minus its value at the finest point that was
-    computed; what remains is the sum of their magnitudes over the parameters, as if they added up.
+    computed. Parameters couple (room of an adatom: layers and width), so what is told is the largest of those and of
+    the value as chosen minus that with all parameters at their finest together.
 
     Parameters
     ----------
@@ -48,13 +64,23 @@ def convergence_document(
     variants
         For each parameter the documents at its `values`, in their order; none where the study failed.
 
+    joint
+        Document with all parameters at their finest together (:func:`joint_values`); none if it failed, or if there is
+        no such point.
+    not_varied
+        Parameters that were not varied.
+
     Returns
     -------
     ConvergenceDoc
         A parameter whose finest value is the study's own has no errors: nothing is known of what lies beyond it. Its
-        warnings name those, points that are missing, and properties that the finest point lacks.
+        warnings name those, points that are missing, properties that the finest point lacks, parameters that were not
+        varied, and properties of which no error can be told.
     """
     documents = [base, *(found for row in variants for found in row if found is not None)]
+    together = joint_values(parameters)
+    if joint is not None:
+        documents.append(joint)
     named = _property_names(documents)
     warnings: list[str] = []
     all_series = []
@@ -94,17 +120,17 @@ def convergence_document(
                 parameter=parameter.name, unit=parameter.unit, finest=finest.value, points=points, errors=errors
             )
         )
-    remaining: dict[str, float] = {}
-    for series in all_series:
-        for name, error in series.errors.items():
-            remaining[name] = remaining.get(name, 0.0) + abs(error)
+    if together and joint is None:
+        warnings.append(f"{variant_label(together)}, all together: missing, the study failed there")
+    if not_varied:
+        warnings.append(f"not varied, so their errors are not known and not counted: {', '.join(not_varied)}")
     identifiers: dict[str, str] = {}
     for document in documents:
         for step, identifier in document.calculation_ids.items():
             if identifier not in identifiers.values():  # shared by variants: atom, bulk
                 identifiers[f"{variant_label(document.variant)}: {step}" if document.variant else step] = identifier
     values = {series.parameter: [point.value for point in series.points] for series in all_series}
-    return ConvergenceDoc(
+    document = ConvergenceDoc(
         document_id=content_hash({"base": base.document_id, "calculations": identifiers, "values": values}),
         campaign=base.campaign,
         system=base.system,
@@ -119,8 +145,17 @@ def convergence_document(
         base_document_id=base.document_id,
         units={named[row.property, row.label]: row.unit for document in documents for row in document.rows()},
         series=all_series,
-        remaining_errors=remaining,
+        joint=JointPoint(
+            values=together,
+            properties=_properties(joint, named) if joint else {},
+            document_id=joint.document_id if joint else None,
+        )
+        if together
+        else None,
+        not_varied=None if not_varied is None else list(not_varied),
     )
+    document.warnings += [f"{name}: no error is told, since {why}" for name, why in document.without_error.items()]
+    return document
 
 
 def _property_names(documents: Sequence[StudyDoc]) -> dict[tuple[str, str], str]:

@@ -112,7 +112,7 @@ def write_report(
     references = [reference] if reference else _references(documents)
     context = Context.of(documents, references, tell)
     studies = base_studies(documents)
-    main = comparison.main_table(studies, references, context.errors)
+    main = comparison.main_table(studies, references, context.errors, context.error_text)
     papers = paper_tables(studies, context)
     parts = sections(documents, context)
     settings = provenance.settings_tables(studies or documents)

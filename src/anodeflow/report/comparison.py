@@ -1,5 +1,6 @@
 """Our values beside published ones: the main table of a report."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ _COLUMNS = [
     Column("paper", "paper", decimals=2),
     Column("difference", "ours − paper", decimals=2, signed=True),
     Column("unit", "unit"),
+    Column("convergence", "convergence"),
     Column("paper_source", "where in the paper"),
     Column("backend", "backend"),
     Column("settings_hash", "settings"),
@@ -95,7 +97,10 @@ def step_links(document: StudyDoc, ids: list[str]) -> list[Link]:
 
 
 def main_table(
-    documents: list[StudyDoc], references: list[Reference], errors: dict[str, dict[str, float]] | None = None
+    documents: list[StudyDoc],
+    references: list[Reference],
+    errors: dict[str, dict[str, float]] | None = None,
+    told: Callable[[StudyDoc, ResultRow], str] = lambda document, row: "",
 ) -> Table:
     """Return the table of all properties, ours beside the published ones.
 
@@ -110,6 +115,8 @@ def main_table(
         Publications to compare with.
     errors
         Id of a document -> property -> remaining error of convergence, as convergence documents name properties.
+    told
+        Function that says what is known of the error of a row, and which parameters it covers.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
@@ -128,6 +135,7 @@ def main_table(
                     "label": row.label,
                     "ours": value,
                     "convergence_error": error,
+                    "convergence": told(document, row),
                     "paper": paper.entry.value if paper else None,
                     "difference": paper.difference(row.value) if paper else None,
                     "unit": row.unit,

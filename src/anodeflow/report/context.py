@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from anodeflow.report.comparison import Published, comparable, is_row, published, remaining_error
+from anodeflow.report.errors import covered, error_text
 from anodeflow.report.page import Link, measured
 from anodeflow.report.reference import Reference
 from anodeflow.schemas import ConvergenceDoc, ResultRow, StudyDoc
@@ -19,6 +20,8 @@ class Context:
         Publications to compare with.
     errors
         Id of a study document -> property -> remaining error.
+    tests
+        Id of a study document -> its convergence test.
     documents
         Id -> document, variants of convergence tests included.
     tell
@@ -28,6 +31,7 @@ class Context:
     references: list[Reference] = field(default_factory=list)
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
     documents: dict[str, StudyDoc] = field(default_factory=dict)
+    tests: dict[str, ConvergenceDoc] = field(default_factory=dict)
     tell: Callable[[str], None] = print
 
     @classmethod
@@ -35,7 +39,8 @@ class Context:
         """Return the context of all documents of a report."""
         tests = [document for document in documents if isinstance(document, ConvergenceDoc)]
         errors = {test.base_document_id: dict(test.remaining_errors) for test in tests}
-        return cls(references, errors, {document.document_id: document for document in documents}, tell)
+        by_id = {document.document_id: document for document in documents}
+        return cls(references, errors, by_id, {test.base_document_id: test for test in tests}, tell)
 
     def published(self, document: StudyDoc, name: str) -> Published | None:
         """Return what the publications say of a property of the document's system."""
@@ -46,6 +51,14 @@ class Context:
         errors = self.errors.get(document.document_id, {})
         rows = (row for row in document.rows() if row.property == name and comparable(row))
         return next((remaining_error(errors, row) for row in rows), None)
+
+    def error_text(self, document: StudyDoc, row: ResultRow) -> str:
+        """Return the error of a row with what it covers: ± 0.029 (layers, k-points varied); or `not varied`."""
+        return error_text(self.tests.get(document.document_id), row)
+
+    def covered(self, document: StudyDoc, row: ResultRow) -> str:
+        """Return what the error of a row covers, without the error."""
+        return covered(self.tests.get(document.document_id), row)
 
     def text(self, document: StudyDoc, name: str, value: float, decimals: int = 3, signed: bool = False) -> str:
         """Return a property's value with its remaining error, as sentences say it, without its unit."""

@@ -5,14 +5,18 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from anodeflow.report.context import Context, part_name, part_title
+from anodeflow.report.errors import not_varied, parameter_words
 from anodeflow.report.figures import GREY, INK, MARK, OURS, new_figure, save
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, measured, number
-from anodeflow.schemas import ConvergenceDoc, ConvergencePoint, ConvergenceSeries
+from anodeflow.schemas import ConvergenceDoc, ConvergencePoint, ConvergenceSeries, JointPoint
 
 _EXPLANATION = (
-    "Each study was repeated with one parameter changed at a time. The error of a parameter is the value as chosen "
-    "minus that at its most demanding value; the remaining error of a number is the sum of their magnitudes, and "
-    "stands behind it with ±. It says nothing of the functional."
+    "Each study was repeated with one parameter changed at a time, and with all at their most demanding values "
+    "together. The error of a parameter is the value as chosen minus that at its most demanding value; what stands "
+    "behind a "
+    "number with ± is the largest of those and of the difference to the joint point. A number that does not change "
+    "monotonically with a parameter, or still changes by more than its error, has no ±. Parameters that were not "
+    "varied are named, and functional and potential are in none of it."
 )
 _MOST_SHOWN = 4
 _WORDS = {
@@ -56,6 +60,8 @@ def _answer(document: ConvergenceDoc, context: Context) -> str:
     """One sentence for one study: what is left of error, and which parameter it comes from."""
     parts = []
     for name in main_properties(document):
+        if name in document.without_error:
+            parts.append(f"{words(name)}: no ±, since {document.without_error[name]}")
         if name not in document.remaining_errors:
             continue
         error = document.remaining_errors[name]
@@ -65,13 +71,29 @@ def _answer(document: ConvergenceDoc, context: Context) -> str:
         shares = sorted(document.series, key=lambda s: -abs(s.errors.get(name, 0.0)))
         largest = next((series for series in shares if name in series.errors), None)
         text = f"{words(name)} {shown} {unit}"
-        if largest is not None and len(document.series) > 1:
+        joint = _joint_error(document, name)
+        if largest is not None and joint is not None and joint > abs(largest.errors[name]):
+            alone = f"{words(largest.parameter)}: {abs(largest.errors[name]):.3f} {unit}"
+            text += f" (all at their finest together; the largest alone, {alone})"
+        elif largest is not None and len(document.series) > 1:
             text += f" (most of it from {words(largest.parameter)}: {abs(largest.errors[name]):.3f} {unit})"
         parts.append(text)
     what = "; ".join(parts) if parts else "no parameter could be judged"
+    if document.joint is None and len(document.series) > 1:
+        what += "; parameters varied one at a time, which misses how they couple"
+    if missing := not_varied(document):
+        what += f"; not varied: {parameter_words(missing)}"
     failed = sum(point.document_id is None or not point.properties for s in document.series for point in s.points)
     tail = f"; {failed} of the repeated studies failed" if failed else ""
     return f"Convergence of {document.of} on {document.system} [{document.backend}]: {what}{tail}."
+
+
+def _joint_error(document: ConvergenceDoc, name: str) -> float | None:
+    """Magnitude of the value as chosen minus that with all parameters at their finest together."""
+    chosen = _chosen(document, name)
+    if document.joint is None or chosen is None or name not in document.joint.properties:
+        return None
+    return abs(chosen - document.joint.properties[name])
 
 
 def _chosen(document: ConvergenceDoc, name: str) -> float | None:
@@ -89,6 +111,8 @@ def _parts(documents: list[ConvergenceDoc], context: Context) -> list[Part]:
         context.tell(f"convergence of {document.of} on {document.system}")
         name = part_name(document)
         tables = [_table(document, series, context, f"{name}-{document.of}", anchored) for series in document.series]
+        if document.joint is not None:
+            tables.append(_joint_table(document, document.joint, f"{name}-{document.of}", anchored))
         parts.append(
             Part(
                 anchor=f"study-{document.document_id}",
@@ -133,6 +157,28 @@ def _table(
         rows.append(row)
     title = f"{words(series.parameter)}{f' ({series.unit})' if series.unit else ''}"
     return Table(f"convergence-{name}-{series.parameter}", columns, rows, title[0].upper() + title[1:])
+
+
+def _joint_table(document: ConvergenceDoc, joint: JointPoint, name: str, anchored: set[str]) -> Table:
+    """The point with all parameters at their finest together, a line a property."""
+    rows: list[dict[str, Any]] = []
+    for key, unit in document.units.items():
+        chosen, found = _chosen(document, key), joint.properties.get(key)
+        difference = None if chosen is None or found is None else chosen - found
+        rows.append({"property": words(key), "chosen": chosen, "joint": found, "error": difference, "unit": unit})
+    if rows and joint.document_id is not None:
+        anchored.add(joint.document_id)
+        rows[0]["_anchor"] = f"study-{joint.document_id}"
+    columns = [
+        Column("property", "property"),
+        Column("chosen", "as chosen", "", 3),
+        Column("joint", "all at their finest", "", 3),
+        Column("error", "difference", "", 3, signed=True),
+        Column("unit", "unit"),
+    ]
+    together = ", ".join(f"{words(parameter)} {value:g}" for parameter, value in joint.values.items())
+    failed = "" if joint.properties else ": failed"
+    return Table(f"convergence-{name}-joint", columns, rows, f"All together: {together}{failed}")
 
 
 def _linked(point: ConvergencePoint, key: str, context: Context) -> float | Link:

@@ -31,6 +31,8 @@ class Cell:
         How many studies they span.
     errors
         Remaining error of convergence of each.
+    varied
+        What the errors cover, each different answer once: `layers, k-points varied`, or `not varied`.
     paper
         The published value.
     """
@@ -39,6 +41,7 @@ class Cell:
     spans: int = 0
     errors: list[float | None] = field(default_factory=list)
     paper: Published | None = None
+    varied: list[str] = field(default_factory=list)
 
     @property
     def texts(self) -> list[Link]:
@@ -89,7 +92,7 @@ class PaperTable:
         """Return the table as CSV, a line a cell, all digits."""
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        head = ["property", "unit", "system", "ours_low", "ours_high", "studies", "convergence_error_low"]
+        head = ["property", "unit", "system", "ours_low", "ours_high", "studies", "varied", "convergence_error_low"]
         writer.writerow([*head, "convergence_error_high", "paper", "difference_low", "difference_high"])
         for name, _, cells in self.rows:
             for system, cell in zip(self.systems, cells, strict=True):
@@ -97,7 +100,8 @@ class PaperTable:
                 errors: list[float | None] = cell.errors or [None]
                 differences: list[float | None] = [*cell.differences] or [None]
                 entry = cell.paper.entry if cell.paper else None
-                row = [name, entry.unit if entry else "", system, ours[0], ours[-1], cell.spans, errors[0], errors[-1]]
+                row = [name, entry.unit if entry else "", system, ours[0], ours[-1], cell.spans, "; ".join(cell.varied)]
+                row += [errors[0], errors[-1]]
                 row += [entry.value if entry else None, differences[0], differences[-1]]
                 writer.writerow(["" if value is None else value for value in row])
         return text.getvalue()
@@ -148,7 +152,7 @@ def _cell(
     """Our lowest and highest value over the studies of one surface, beside the published one."""
     entry = next((e for e in entries if (e.system, e.property) == (system, name)), None)
     adsorbate = entry.adsorbate if entry else None
-    found: list[tuple[float, Link, float | None]] = []
+    found: list[tuple[float, Link, float | None, str]] = []
     for document in documents:
         same = "".join(base_name(document.system).split()) == "".join(system.split())
         if not same or adsorbate not in (None, getattr(document, "adsorbate", None)):
@@ -156,12 +160,15 @@ def _cell(
         for row in document.rows():
             if row.property == name and comparable(row):
                 anchor = f"calc-{row.calculation_ids[0]}" if row.calculation_ids else f"study-{document.document_id}"
-                found.append((row.value, Link(row.value, anchor), context.error(document, name)))
+                found.append(
+                    (row.value, Link(row.value, anchor), context.error(document, name), context.covered(document, row))
+                )
     found.sort(key=lambda one: one[0])
     shown = [found[0], found[-1]] if len(found) > 1 else found
     return Cell(
-        ours=[link for _, link, _ in shown],
+        ours=[link for _, link, _, _ in shown],
         spans=len(found),
-        errors=[error for _, _, error in shown],
+        errors=[error for _, _, error, _ in shown],
+        varied=list(dict.fromkeys(words for *_, words in shown)),
         paper=Published(reference, entry) if entry else None,
     )

@@ -3,7 +3,7 @@
 from anodeflow.schemas.adsorption import AdatomState, AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc, Task
 from anodeflow.schemas.charge import ChargeDifference, ChargeTransferDoc, CompactGrid, NonNuclearBasin
-from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries
+from anodeflow.schemas.convergence import ConvergenceDoc, ConvergencePoint, ConvergenceSeries, JointPoint
 from anodeflow.schemas.diffusion import (
     DiffusionPath,
     Diffusivity,
@@ -62,6 +62,7 @@ __all__ = [
     "InterdiffusionDoc",
     "InterfaceCandidate",
     "InterfaceDoc",
+    "JointPoint",
     "MetalReferenceDoc",
     "MiddleLayer",
     "MigrationDoc",

@@ -24,14 +24,22 @@ class ConvergenceMaker(Maker):
         Name of the system.
     parameters
         What was varied.
+    not_varied
+        Parameters of slab and backend that were not.
     """
 
     name: str = "convergence"
     of: str = ""
     system: str = ""
     parameters: list[ConvergenceParameter] = field(default_factory=list)
+    not_varied: list[str] = field(default_factory=list)
 
-    def make(self, base: StudyDoc | OutputReference, variants: list[list[StudyDoc | OutputReference]]) -> Job:
+    def make(
+        self,
+        base: StudyDoc | OutputReference,
+        variants: list[list[StudyDoc | OutputReference]],
+        joint: StudyDoc | OutputReference | None = None,
+    ) -> Job:
         """Build the job.
 
         Parameters
@@ -40,13 +48,15 @@ class ConvergenceMaker(Maker):
             Document of the study itself.
         variants
             For each of `parameters` the documents at its values, in their order.
+        joint
+            Document with all parameters at their finest together, where two of them or more have a finer value.
 
         Returns
         -------
         Job
             Output: ConvergenceDoc. Variants that failed are missing in it, and it says so.
         """
-        made = collect_convergence(base, self.parameters, variants, f"{self.system}: {self.of}")
+        made = collect_convergence(base, self.parameters, variants, f"{self.system}: {self.of}", joint, self.not_varied)
         made.name = f"{self.system}: {self.name} of {self.of}"
         made.config = JobConfig(on_missing_references=OnMissing.NONE)
         return made
@@ -58,6 +68,8 @@ def collect_convergence(
     parameters: list[ConvergenceParameter],
     variants: list[list[StudyDoc | None]],
     study: str,
+    joint: StudyDoc | None = None,
+    not_varied: list[str] | None = None,
 ) -> ConvergenceDoc:
     """Put the document together from the study's documents.
 
@@ -68,4 +80,4 @@ def collect_convergence(
     """
     if base is None:
         raise CalculationError(f"{study} failed, so there is nothing whose convergence could be judged; see its steps.")
-    return convergence_document(base, parameters, variants)
+    return convergence_document(base, parameters, variants, joint, not_varied)
