@@ -296,11 +296,12 @@ def test_settings_of_the_backend(numbers):
     campaign = numbers()
     planned = {calculation.label: calculation for calculation in campaign.check()}
     assert {name for name in planned if planned[name].group == "shared"} == {
-        *("Al bulk", "Al [cutoff 1000.0] bulk", "Al [kpoint_spacing 0.1] bulk", "Al atom", "Al [cutoff 1000.0] atom")
+        *("Al bulk", "Al [cutoff 1000.0] bulk", "Al [kpoint_spacing 0.1] bulk", "Al atom", "Al [cutoff 1000.0] atom"),
+        "Al [cutoff 1000.0, kpoint_spacing 0.1] bulk",
     }, "the atom does not care about k-points of a slab, but its cutoff is that of the slab"
     report = campaign.run()
     assert report.succeeded, report.failures
-    assert report.computed == len(planned) == 11
+    assert report.computed == len(planned) == 14
     found = documents()
     own, fine = found["adsorption Al(001)"], found["adsorption Al(001) [cutoff 1000]"]
     dense = found["adsorption Al(001) [kpoint_spacing 0.1]"]

@@ -153,7 +153,7 @@ def read_csv(file: Path) -> list[dict[str, str]]:
 def test_results_beside_the_paper(written):
     tree = page(written)
     atom, bulk = cells(tree, "results")
-    assert atom[:8] == [
+    assert atom[:9] == [
         "Li(001)",
         "binding_energy",
         "fourfold hollow",
@@ -161,11 +161,12 @@ def test_results_beside_the_paper(written):
         "−1.44",
         "−0.08",
         "eV",
+        "not varied",
         "Zhang 2021, Fig. S12A",
     ]
     assert bulk[1:7] == ["binding_energy_bulk", "fourfold hollow", "0.094", "–", "–", "eV"]
-    assert atom[8] == "gpaw-standard"
-    assert atom[9] == "a1b2c3d4"
+    assert atom[9] == "gpaw-standard"
+    assert atom[10] == "a1b2c3d4"
 
 
 def test_answer_in_words(written):
@@ -284,7 +285,7 @@ def test_warnings_stand_before_the_results(tmp_path):
     assert "site 0 (onefold): the relaxation did not converge" in text
     assert "the largest force left is 0.310 eV/Å" in text
     assert "not in the database" in text
-    assert "Only the value against the bulk is to be trusted" in tree.find_class("answer")[0].text_content()
+    assert "so the value against one is not to be used" in tree.find_class("answer")[0].text_content()
     assert [cell.text_content() for cell in tree.find_class("bad")] == ["no", "no"]  # the site and its calculation
     assert tree.xpath(f'//tr[@id="calc-{document.calculation_ids["atom"]}"]')  # its number keeps an anchor
 

@@ -90,7 +90,7 @@ def adsorption_document(
     for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
         warnings += [f"{name}: {warning}" for warning in calculation.warnings]
     if not study["atom_reference_reliable"]:
-        warnings.append(f"{slab.backend} is not made for isolated atoms: trust binding_energy_bulk, not binding_energy")
+        warnings.append(f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
     identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
     identifiers |= {f"site {site.index}": found.id for site, found in done}
     settings = {

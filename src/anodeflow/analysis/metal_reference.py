@@ -78,6 +78,7 @@ def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[str]:
     if different:
         told.append(f"{surface.system} and {metal.system} are not computed alike: {', '.join(different)}")
     for document in (surface, metal):
+        told += [f"{document.system}: {each}" for each in document.warnings if each.startswith("energies by ")]
         best = document.sites[document.most_stable]
         if best.state not in ("stayed", "moved"):
             told.append(f"{document.system}: the adatom has {best.state}, so this is no adsorption")

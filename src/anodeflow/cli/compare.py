@@ -125,7 +125,7 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
     list of dict
         `system`, `study`, `property`, `label`, `unit`; `values`: backend -> number (none if it has no such result);
         `differences`: each other backend -> its value less that of the first (none if either is missing);
-        `document_ids`: backend -> id of its study document.
+        `document_ids`: backend -> id of its study document; `warnings`: backend -> those of that document.
     """
     entries: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     latest = {(document.backend, document.system, document.study): document for document in documents}
@@ -135,10 +135,11 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
         for row in _rows(document):
             key = (row.system, row.study, row.property, row.label)
             names = dict(zip(("system", "study", "property", "label"), key, strict=True))
-            empty = {**names, "unit": row.unit, "values": dict.fromkeys(backends), "document_ids": {}}
+            empty = {**names, "unit": row.unit, "values": dict.fromkeys(backends), "document_ids": {}, "warnings": {}}
             entry = entries.setdefault(key, empty)
             entry["values"][document.backend] = row.value
             entry["document_ids"][document.backend] = row.document_id
+            entry["warnings"][document.backend] = list(row.warnings)
     for entry in entries.values():
         first, *others = (entry["values"][name] for name in backends)
         entry["differences"] = {
@@ -172,17 +173,37 @@ def _print_table(table: list[dict[str, Any]], backends: list[str]) -> None:
     for name in [*backends, *(f"{name} less {backends[0]}" for name in backends[1:])]:
         shown.add_column(name, justify="right", overflow="fold")
     shown.add_column("unit")
+    warned = any(any(entry["warnings"].values()) for entry in table)
+    if warned:
+        shown.add_column("warnings", justify="right")
     for entry in table:
         digits = 3 if entry["unit"] in ("eV", "e") else 4
         numbers = [entry["values"][name] for name in backends]
         texts = ["" if number is None else f"{number:.{digits}f}" for number in numbers]
         differences = [entry["differences"][name] for name in backends[1:]]
         texts += ["" if number is None else f"{number:+.{digits}f}" for number in differences]
-        shown.add_row(entry["system"], entry["property"], entry["label"], *texts, entry["unit"])
+        shown.add_row(
+            entry["system"],
+            entry["property"],
+            entry["label"],
+            *texts,
+            entry["unit"],
+            *([_counts(entry, backends)] if warned else []),
+        )
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = 200  # a pipe has no width of its own
     console.print(shown)
+
+
+def _counts(entry: dict[str, Any], backends: list[str]) -> str:
+    """How many warnings each backend's study carries: 0, 2."""
+    return ", ".join(str(len(entry["warnings"].get(name, []))) for name in backends)
+
+
+def _told(entry: dict[str, Any], backends: list[str]) -> str:
+    """The warnings of all backends, each after the name of its backend."""
+    return " | ".join(f"{name}: {text}" for name in backends for text in entry["warnings"].get(name, []))
 
 
 def _print_csv(table: list[dict[str, Any]], backends: list[str]) -> None:
@@ -190,7 +211,12 @@ def _print_csv(table: list[dict[str, Any]], backends: list[str]) -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     names = ["system", "study", "property", "label", "unit"]
-    writer.writerow([*names, *backends, *(f"{name} less {backends[0]}" for name in backends[1:])])
+    writer.writerow([*names, *backends, *(f"{name} less {backends[0]}" for name in backends[1:]), "warnings"])
     for entry in table:
         differences = [entry["differences"][name] for name in backends[1:]]
-        writer.writerow([entry[name] for name in names] + [entry["values"][name] for name in backends] + differences)
+        writer.writerow(
+            [entry[name] for name in names]
+            + [entry["values"][name] for name in backends]
+            + differences
+            + [_told(entry, backends)]
+        )

@@ -34,8 +34,8 @@ def query(
     """Print results from the database, one row a property.
 
     Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
-    edition, temperature (K), calculation_ids (the last four shown by json and csv only). Without --sort the oldest
-    result comes first.
+    edition, temperature (K), calculation_ids (the last four shown by json and csv only), warnings (the table shows
+    their number). Without --sort the oldest result comes first.
 
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]
@@ -93,4 +93,6 @@ def _print_csv(rows: "list[ResultRow]") -> None:
     writer = csv.DictWriter(sys.stdout, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids)})
+        writer.writerow(
+            row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids), "warnings": " | ".join(row.warnings)}
+        )

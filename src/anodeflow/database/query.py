@@ -53,13 +53,13 @@ def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
         that ran last.
     **filters
         Column name = value, pattern (``system="Li*"``) or list of those, of which one must match. Rows with a list
-        in the column (``calculation_ids``) are kept when one of its entries matches.
+        in the column (``calculation_ids``, ``warnings``) are kept when one of its entries matches.
 
     Returns
     -------
     pandas.DataFrame
         Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, adsorbate, edition, temperature (K), calculation_ids; oldest result first.
+        document_id, adsorbate, edition, temperature (K), calculation_ids, warnings; oldest result first.
 
     Raises
     ------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
 _PLACE = ("campaign", "study", "system", "backend", "settings_hash")
-_OWN = ("property", "label", "value", "unit", "adsorbate", "temperature", "calculation_ids")
+_OWN = ("property", "label", "value", "unit", "adsorbate", "temperature", "calculation_ids", "warnings")
 
 
 def place(output: Mapping[str, Any], edition: str = "") -> str:
@@ -96,7 +96,8 @@ def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of an entry, as fields of :class:`anodeflow.schemas.ResultRow`."""
     common = {name: entry[name] for name in COMMON}
     common |= {"edition": entry.get("edition", ""), "schema_version": entry.get("schema_version", SCHEMA_VERSION)}
-    return [common | row for row in json.loads(entry["rows"])]
+    # Entries of an older anodeflow that may not be written anew say nothing of warnings.
+    return [common | {"warnings": []} | row for row in json.loads(entry["rows"])]
 
 
 @cache

@@ -124,7 +124,9 @@ def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) 
         text += f", {paper.against(best.binding_energy, 'weaker', 'stronger')}"
     text += f"; against bulk {adatom} it is {bulk} eV."
     if not document.atom_reference_reliable:
-        text += " Only the value against the bulk is to be trusted, since this backend is poor for isolated atoms."
+        text += " This backend is not made for isolated atoms, so the value against one is not to be used."
+    told = [each for each in document.warnings if each.startswith("energies by ")]
+    text += "".join(f" {each[0].upper()}{each[1:]}." for each in told)
     minima = sorted(
         site.binding_energy for site in document.sites if site.merged_into is None and site.state in ("stayed", "moved")
     )

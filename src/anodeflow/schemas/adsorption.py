@@ -72,7 +72,7 @@ class AdsorptionDoc(StudyDoc):
     bulk_energy: float = Field(description="Energy of the bulk of the adsorbate's element, eV/atom.")
     atom_reference_reliable: bool = Field(
         description="False where the backend is known to be poor for isolated atoms (MLIPs): then "
-        "binding_energy_bulk is the trustworthy one."
+        "binding_energy is not to be used."
     )
 
     @computed_field(description="Binding energy of the most stable site against the isolated atom, eV.")  # type: ignore[prop-decorator]

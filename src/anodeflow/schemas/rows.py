@@ -26,3 +26,4 @@ class ResultRow(Versioned):
         default="", description="Edition of the campaign (hash of what its file asks for); empty: from before editions."
     )
     calculation_ids: list[str] = Field(description="Ids of the calculations that the number rests on.")
+    warnings: list[str] = Field(default_factory=list, description="What a reader of the study's numbers should know.")

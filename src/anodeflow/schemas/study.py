@@ -3,9 +3,10 @@
 from abc import abstractmethod
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from anodeflow.schemas.decoded import DecodedModel
+from anodeflow.schemas.potentials import potential_warning, without_vouching
 from anodeflow.schemas.prescreen import PrescreenAudit
 from anodeflow.schemas.rows import ResultRow
 from anodeflow.schemas.version import Versioned
@@ -41,6 +42,17 @@ class StudyDoc(Versioned, DecodedModel):
         default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
     )
 
+    @model_validator(mode="after")
+    def _audited(self) -> "StudyDoc":
+        """Say of a potential's study what an audit of it says; documents made before there was this are told it too."""
+        self.warnings = [without_vouching(warning) for warning in self.warnings]
+        calculation, slab = self.settings.get("calculation"), getattr(self, "slab", None)
+        if isinstance(calculation, dict) and "force_field_name" in calculation and slab is not None:
+            text = potential_warning(calculation, {element.symbol for element in slab.composition.elements})
+            if text is not None and text not in self.warnings:
+                self.warnings.append(text)
+        return self
+
     @abstractmethod
     def rows(self) -> list[ResultRow]:
         """Return the properties of the study, one row each."""
@@ -64,4 +76,5 @@ class StudyDoc(Versioned, DecodedModel):
             adsorbate=getattr(self, "adsorbate", ""),
             edition=self.edition,
             calculation_ids=[self.calculation_ids[step] for step in steps],
+            warnings=list(self.warnings),
         )

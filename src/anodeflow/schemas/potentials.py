@@ -1,0 +1,44 @@
+"""What is known of the word of a machine-learned potential on a class of surfaces: an audit against DFT, or none."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ANIONS = frozenset({"H", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
+"""Elements that take electrons from metals."""
+_AUDITED = "SevenNet (7net-l3i5)"
+"""Compared with GPAW in docs/results and docs/alloys.md: Li(001), Li3Mg(001), Li3Mg7(001), LiH(001)."""
+_OLD_WORD = re.compile(r"^(\S+) is not made for isolated atoms: trust binding_energy_bulk, not binding_energy$")
+
+
+def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -> str | None:
+    """Return what is to be said of a potential's numbers on a surface; none of those of other codes.
+
+    Parameters
+    ----------
+    calculation
+        Settings of the calculations: a potential's have a `force_field_name`.
+    elements
+        Elements of the surface.
+    """
+    name = calculation.get("force_field_name")
+    if not isinstance(name, str):
+        return None
+    model = (calculation.get("calculator_kwargs") or {}).get("model")
+    name = f"{name} ({model})" if model else name
+    anions = sorted(ANIONS.intersection(elements))
+    if name == _AUDITED and set(elements) <= {"Li", "Mg"}:
+        return f"energies by {name} on Li and Li-Mg alloys: binding of Li differs by 0.05 to 0.12 eV from DFT"
+    if name == _AUDITED and set(elements) == {"Li", "H"}:
+        return f"energies by {name} on LiH: Li is bound 1 eV more strongly than by DFT, do not use them without it"
+    if anions:
+        return (
+            f"energies by {name} on a surface with anions ({', '.join(anions)}): unaudited, no comparison with DFT is "
+            "known on such a surface, and errors of 1 eV occur"
+        )
+    return f"energies by {name} on this surface: unaudited, no comparison with DFT is known on such a surface"
+
+
+def without_vouching(warning: str) -> str:
+    """Return a warning without the advice of earlier documents to trust a potential against the bulk."""
+    return _OLD_WORD.sub(r"\1 is not made for isolated atoms: binding_energy is not to be used", warning)

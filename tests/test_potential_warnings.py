@@ -1,0 +1,85 @@
+"""What a potential's numbers are worth stands beside them: in documents old and new, rows, tables, CSV and JSON."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from factories import adsorption_document
+
+from anodeflow.cli.compare import side_by_side
+from anodeflow.cli.tables import print_results
+from anodeflow.database.results_file import read_results
+from anodeflow.schemas import AdsorptionDoc
+from anodeflow.schemas.potentials import potential_warning
+
+DOCS = Path(__file__).parents[1] / "docs"
+SEVENNET = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net-l3i5"}}
+
+
+@pytest.mark.parametrize(
+    ("calculation", "elements", "words"),
+    [
+        ({"cutoff": 350}, {"Li", "H"}, None),
+        (SEVENNET, {"Li", "Mg"}, "0.05 to 0.12 eV"),
+        (SEVENNET, {"Li", "H"}, "1 eV more strongly"),
+        (SEVENNET, {"Na", "Cl"}, "anions (Cl): unaudited"),
+        (SEVENNET, {"Na"}, "unaudited"),
+        ({"force_field_name": "SevenNet"}, {"Li"}, "unaudited"),
+        ({"force_field_name": "CHGNet"}, {"Li", "H"}, "anions (H): unaudited"),
+    ],
+)
+def test_only_what_was_compared_with_dft_is_audited(calculation, elements, words):
+    warning = potential_warning(calculation, elements)
+    assert words in warning if words else warning is None
+
+
+def test_audit_says_what_the_shipped_documents_say():
+    """Binding against the bulk, GPAW and SevenNet on the same surfaces; termination 0 where there are several."""
+    found = {}
+    for name in ("surfaces", "dendrite-free-anode-mlip"):
+        studies, _ = read_results(DOCS / "results" / f"{name}.json.gz")
+        for study in studies:
+            if isinstance(study, AdsorptionDoc) and not study.variant and not study.system.endswith(":1"):
+                found.setdefault(study.system.removesuffix(":0"), []).append(study)
+    apart = {system: dft.binding_energy_bulk - ours.binding_energy_bulk for system, (dft, ours) in found.items()}
+    metals = [abs(apart[system]) for system in ("Li(001)", "Li3Mg(001)", "Li3Mg7(001)")]
+    assert (round(min(metals), 2), round(max(metals), 2)) == (0.05, 0.12)
+    assert round(apart["LiH(001)"], 1) == 1.0
+    assert round(found["LiH(001)"][0].binding_energy - found["LiH(001)"][1].binding_energy, 1) == 0.8
+    # Documents made before there was an audit say it, and vouch for nothing.
+    for dft, ours in found.values():
+        assert not any(each.startswith("energies by ") for each in dft.warnings)
+        assert sum(each.startswith("energies by ") for each in ours.warnings) == 1
+        assert not any("trust" in each for each in ours.warnings)
+        assert all(row.warnings == ours.warnings for row in ours.rows())
+    assert AdsorptionDoc.model_validate(ours.model_dump()).warnings == ours.warnings, "told once"
+
+
+def test_tables_carry_the_warnings(capsys):
+    document = adsorption_document(settings={"calculation": SEVENNET}, backend="mlip", warnings=[])
+    other = adsorption_document(backend="gpaw", warnings=["a dipole"])
+    print_results(document.rows())
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].endswith("warnings")
+    assert shown.splitlines()[1].endswith(" 1")
+    assert f"warning: {document.warnings[0]}" in shown
+    for entry in side_by_side([other, document], ["gpaw", "mlip"]):
+        assert entry["warnings"] == {"gpaw": ["a dipole"], "mlip": document.warnings}
+    json.dumps(side_by_side([other, document], ["gpaw", "mlip"]))
+
+
+def test_query_carries_the_warnings_in_every_format(anodeflow, tmp_path):
+    file = tmp_path / "aluminium.yaml"
+    file.write_text(
+        "name: aluminium\nbackend: emt\n"
+        "systems: [{name: Al(001), structure: Al, layers: 1, fixed_layers: 0, vacuum: 6, min_width: 0}]\n"
+        "studies: [adsorption: {adsorbate: Al, sites: [hollow]}]\n"
+    )
+    assert anodeflow("run", str(file), "--quiet").out
+    rows = json.loads(anodeflow("query", "--format", "json").out)
+    assert any("left out by the campaign" in warning for warning in rows[0]["warnings"])
+    (line, *_) = csv.DictReader(anodeflow("query", "--format", "csv").out.splitlines())
+    assert line["warnings"] == " | ".join(rows[0]["warnings"])
+    assert json.loads(anodeflow("query", "warnings=left out*", "--format", "json").out) == rows
+    assert json.loads(anodeflow("query", "warnings=unaudited*", "--format", "json").out) == []
