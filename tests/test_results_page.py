@@ -75,6 +75,31 @@ def test_charges_of_ordinary_surface_atoms_are_those_of_the_results_file(results
             assert study.charge_donated == pytest.approx(study.surface_donated["Li"], abs=0.05)
 
 
+def test_the_hop_with_room_is_that_of_its_results_file(results):
+    page = (DOCS / "results.md").read_text()
+    studies, calculations = read_results(DOCS / "results" / "li001-six.json.gz")
+    (hop,) = [study for study in studies if study.study == "diffusion"]
+    (adsorption,) = [study for study in studies if study.study == "adsorption"]
+    (entry,) = [entry for entry in hop.prescreen.entries if entry.quantity == "barrier_forward"]
+    rows = re.findall(r"^\| (\d) \| (\S+) \| (0\.\d+) \| (\S+) \| (\S+) \|$", page, re.M)
+    assert [row[0] for row in rows] == ["4", "6"]
+    narrow, wide = ours(results[0], "Li(001)", "barrier_forward"), hop.path.barrier
+    hollows = ours(results[0], "Li(001)", "binding_energy"), adsorption.sites[0].binding_energy
+    (thin,) = [study.slab for study in results[0] if study.study == "adsorption" and study.system == "Li(001)"]
+    for row, slab, barrier, hollow in zip(rows, (thin, hop.slab), (narrow, wide), hollows, strict=True):
+        assert min(slab.lattice.abc[:2]) == pytest.approx(number(row[1])[0], abs=0.05)
+        assert barrier == pytest.approx(number(row[2])[0], abs=5e-4)
+        assert hollow == pytest.approx(number(row[4])[0], abs=5e-4)
+    assert entry.potential == pytest.approx(number(rows[1][3])[0], abs=5e-4)
+    assert f"take {narrow - wide:.3f} eV off the barrier" in page
+    assert f"and {hollows[1] - hollows[0]:.3f} eV off the binding" in page
+    slabs = [each for each in calculations.values() if each.code == "gpaw" and len(each.initial_structure) > 50]
+    assert f"{sum(each.force_evaluations for each in slabs)} force evaluations and" in page
+    assert f"{sum(each.scf_cycles for each in slabs)} SCF cycles" in page
+    (climb,) = [each for each in slabs if each.task == "neb"]
+    assert f"largest force of {climb.max_force:.3f} eV/Å" in page
+
+
 def test_convergence_table_is_that_of_its_results_file():
     studies, _ = read_results(DOCS / "results" / "convergence.json.gz")
     values = {study.system: {row.property: row.value for row in study.rows()} for study in studies if study.variant}
