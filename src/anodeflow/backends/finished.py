@@ -67,7 +67,8 @@ def _is_of(document: CalculationDoc, folder: CalculationFolder, request: Request
     steps = folder.steps()
     if len(steps) != document.force_evaluations:
         return False
-    return document.task == "neb" or (
+    # Bands and displacements have many geometries, of which none is the last.
+    return document.task in ("neb", "modes", "hessian") or (
         document.ionic_steps == len(steps)
         and document.energy == steps[-1]["energy"]
         and bool(np.allclose(document.structure.cart_coords, steps[-1]["positions"], atol=1e-4))
