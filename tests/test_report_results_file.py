@@ -47,7 +47,11 @@ def test_numbers_settings_and_ids_come_back(content, tmp_path):
     read, found = read_results(write_results(studies, calculations, tmp_path / "deep" / "r.json.gz"))
     assert [type(study) for study in read] == [type(study) for study in studies]
     for ours, theirs in zip(read, studies, strict=True):
-        assert ours.rows() == theirs.rows()
+        # Warnings lose the folders of the machine that wrote the file.
+        apart = {"warnings": []}
+        assert [row.model_copy(update=apart) for row in ours.rows()] == [
+            row.model_copy(update=apart) for row in theirs.rows()
+        ]
         assert ours.settings == theirs.settings
         assert ours.calculation_ids == theirs.calculation_ids
     assert list(found) == list(calculations)

@@ -167,7 +167,9 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         audit.entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
-        warnings=_warnings(search, minima, hops, found_path=path is not None) + remarks,
+        warnings=_warnings(search, minima, hops, found_path=path is not None)
+        + remarks
+        + [warning for warning in adsorption.warnings if warning.startswith("energies by ")],
         prescreen=audit,
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),

@@ -1,5 +1,6 @@
 """What all study documents have in common."""
 
+import re
 from abc import abstractmethod
 from typing import Any
 
@@ -46,9 +47,10 @@ class StudyDoc(Versioned, DecodedModel):
     def _audited(self) -> "StudyDoc":
         """Say of a potential's study what an audit of it says; documents made before there was this are told it too."""
         self.warnings = [without_vouching(warning) for warning in self.warnings]
-        calculation, slab = self.settings.get("calculation"), getattr(self, "slab", None)
-        if isinstance(calculation, dict) and "force_field_name" in calculation and slab is not None:
-            text = potential_warning(calculation, {element.symbol for element in slab.composition.elements})
+        # By the formula: rows are made of documents whose structures were not read.
+        calculation, formula = self.settings.get("calculation"), getattr(self, "formula", None)
+        if isinstance(calculation, dict) and "force_field_name" in calculation and formula:
+            text = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula))
             if text is not None and text not in self.warnings:
                 self.warnings.append(text)
         return self
