@@ -20,6 +20,7 @@ from anodeflow.database.documents import STUDIES, without_structures
 from anodeflow.database.query import result_rows, study_documents
 from anodeflow.database.store import ROWS_MARK, open_store
 from anodeflow.schemas import AdsorptionDoc, ChargeTransferDoc
+from anodeflow.schemas.charge import ordinary_atoms
 from anodeflow.settings import Settings
 
 
@@ -272,6 +273,9 @@ def test_rows_made_without_structures_are_those_of_the_documents():
     for file in (Path(__file__).parents[1] / "docs" / "results").glob("*.json.gz"):
         for study in read_results(file)[0]:
             kinds.add(type(study).__name__)
+            if isinstance(study, ChargeTransferDoc):  # made before it was kept: then the structure is read
+                kept = ordinary_atoms(study.structure, study.atom_donated)
+                study = study.model_copy(update={"surface_donated": kept})
             output = json.loads(json.dumps(jsanitize(study, strict=True)))
             light = type(study).model_validate(without_structures(output))
             assert light.rows() == study.rows()

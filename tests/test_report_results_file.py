@@ -121,7 +121,7 @@ def test_a_report_from_a_file(content, tmp_path, anodeflow):
 
 def test_export_of_a_campaign(content, tmp_path, anodeflow, monkeypatch):
     studies, calculations = content
-    monkeypatch.setattr("anodeflow.database.query.study_documents", lambda campaign=None: studies)
+    monkeypatch.setattr("anodeflow.database.query.study_documents", lambda campaign=None, edition=None: studies)
     monkeypatch.setattr("anodeflow.database.query.calculation_documents", lambda ids: {i: calculations[i] for i in ids})
     done = anodeflow("export", "-o", tmp_path / "s.json.gz")
     assert done.status == 0

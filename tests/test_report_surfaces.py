@@ -102,7 +102,9 @@ def test_charge_in_words(page):
 
 
 def test_charge_table_holds_the_checks(folder, page):
-    ((system, site, donated, coarse, electrons, basins, held, *_, integral),) = rows(page, "charge")
+    ((system, site, donated, surface, apart, coarse, electrons, basins, held, *_, integral),) = rows(page, "charge")
+    assert surface.endswith(" (Li)")
+    assert apart == "–"
     assert (system, site, basins) == ("Li(001)", "2: fourfold hollow", "8")
     assert (donated, coarse, electrons, held) == ("−1.640", "−1.628", "4.640", "10.520")
     assert integral.endswith("·10⁻¹⁷")

@@ -15,7 +15,7 @@ from anodeflow.density import DensityGrid
 from anodeflow.errors import AnodeflowError, CalculationError
 from anodeflow.schemas.adsorption import AdsorbedSite, AdsorptionDoc
 from anodeflow.schemas.calculation import CalculationDoc
-from anodeflow.schemas.charge import ChargeTransferDoc
+from anodeflow.schemas.charge import ChargeTransferDoc, ordinary_atoms
 
 GRID_TOLERANCE = 0.05
 """Change of the adatom's charge on a grid half as fine that calls for a finer one, e."""
@@ -102,6 +102,7 @@ def charge_document(
         charge_donated_coarse=coarse,
         shoulder_electrons=shoulder,
         atom_donated=donated.tolist(),
+        surface_donated=ordinary_atoms(combined.structure, donated.tolist()),
         difference=difference,
         grid_shape=density.values.shape,
         grid_spacing=density.spacing,

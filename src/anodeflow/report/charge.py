@@ -7,6 +7,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.page import Column, Link, Part, Section, Table, number, scientific
 from anodeflow.report.scenes import difference_scene
 from anodeflow.schemas import ChargeTransferDoc
+from anodeflow.schemas.charge import ordinary_atoms
 
 _EXPLANATION = (
     "Electrons donated are those of the free atom minus those in the adatom's Bader basin of the all-electron "
@@ -165,9 +166,8 @@ def _row(document: ChargeTransferDoc, context: Context) -> dict:
 
 def _surface(document: ChargeTransferDoc) -> str:
     """Return the charge of an ordinary surface atom of each element, e: +0.83 (Li), −0.81 (H)."""
-    return ", ".join(
-        f"{number(donated, 2, signed=True)} ({element})" for element, donated in document.surface_donated.items()
-    )
+    found = document.surface_donated or ordinary_atoms(document.structure, document.atom_donated)
+    return ", ".join(f"{number(donated, 2, signed=True)} ({element})" for element, donated in found.items())
 
 
 def _gives(donated: float) -> str:

@@ -51,6 +51,33 @@ class ChargeDifference(BaseModel):
     )
 
 
+def ordinary_atoms(structure: Structure, donated: list[float]) -> dict[str, float]:
+    """Return what an ordinary surface atom of each element gives away.
+
+    Parameters
+    ----------
+    structure
+        Slab with the adatom, its last atom.
+    donated
+        Electrons that each atom gives away, e.
+
+    Returns
+    -------
+    dict
+        Element -> median over its highest atoms (within 0.5 Å of the topmost) that do not touch the adatom, or over all
+        of them if all do, e.
+    """
+    adatom, found = structure[-1], {}
+    for element in sorted({site.specie.symbol for site in structure[:-1]}):
+        members = [i for i, site in enumerate(structure[:-1]) if site.specie.symbol == element]
+        top = max(structure[i].z for i in members)
+        highest = [i for i in members if structure[i].z > top - _ONE_PLANE]
+        apart = {i: structure[i].distance(adatom) for i in highest}
+        others = [i for i in highest if apart[i] > _TOUCHES * min(apart.values())] or highest
+        found[element] = float(median(donated[i] for i in others))
+    return found
+
+
 class ChargeTransferDoc(StudyDoc):
     """Bader partition and charge-density difference of the most stable adatom on one surface."""
 
@@ -73,6 +100,11 @@ class ChargeTransferDoc(StudyDoc):
     )
     atom_electrons: list[float] = Field(description="Electrons in the basin of each atom, core electrons included.")
     atom_donated: list[float] = Field(description="Electrons that each atom gives away, e; negative: it accepts.")
+    surface_donated: dict[str, float] = Field(
+        default_factory=dict,
+        description="Element -> electrons that an ordinary surface atom of it gives away, e: what the adatom compares "
+        "with; empty only in documents made before it was kept.",
+    )
     non_nuclear_basins: list[NonNuclearBasin] = Field(
         description="Basins that belong to no atom, never spread over atoms."
     )
@@ -104,25 +136,6 @@ class ChargeTransferDoc(StudyDoc):
         apart = self.charge_donated_shoulder_apart
         return apart is not None and apart * self.charge_donated < 0
 
-    @property
-    def surface_donated(self) -> dict[str, float]:
-        """Electrons that an ordinary surface atom of each element gives away, e: what the adatom compares with.
-
-        The median over the highest atoms of the element (within 0.5 Å of its topmost) that do not touch the adatom, or
-        over all of them if all do.
-        """
-        adatom = self.structure[-1]
-        found = {}
-        for element in sorted({site.specie.symbol for site in self.structure[:-1]}):
-            members = [i for i, site in enumerate(self.structure[:-1]) if site.specie.symbol == element]
-            top = max(self.structure[i].z for i in members)
-            highest = [i for i in members if self.structure[i].z > top - _ONE_PLANE]
-            apart = {i: self.structure[i].distance(adatom) for i in highest}
-            nearest = min(apart.values())
-            others = [i for i in highest if apart[i] > _TOUCHES * nearest] or highest
-            found[element] = float(median(self.atom_donated[i] for i in others))
-        return found
-
     def rows(self) -> list[ResultRow]:
         """Return the adatom's charge, that of ordinary surface atoms, and what the non-nuclear basins hold."""
         step = ["density"]
@@ -132,7 +145,7 @@ class ChargeTransferDoc(StudyDoc):
             rows.append(self._row("charge_donated_shoulder_apart", apart, "e", step, self.site_label))
         rows += [
             self._row("surface_charge_donated", donated, "e", step, f"{element} of the surface")
-            for element, donated in self.surface_donated.items()
+            for element, donated in (self.surface_donated or ordinary_atoms(self.structure, self.atom_donated)).items()
         ]
         basins = f"{len(self.non_nuclear_basins)} basins"
         return [*rows, self._row("non_nuclear_electrons", self.non_nuclear_electrons, "e", step, basins)]
