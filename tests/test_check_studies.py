@@ -217,7 +217,7 @@ def test_one_termination_by_its_name(campaign_file):
         ("adsorption: {adsorbate: Al, sites: {Al(01): [1]}}", 7, "unknown system 'Al(01)'"),
         ("adsorption: {adsorbate: Al, convergence: {layers: []}}", 7, "layers has no values"),
         ("diffusion: {adsorbate: Al, images: 0}", 7, "greater than or equal to 1"),
-        ("diffusion: {adsorbate: Al, temperatures: [-3]}", 7, "temperatures are in K and above 0"),
+        ("diffusion: {adsorbate: Al, temperatures: [-3]}", 7, "temperatures are in K, above 0"),
         ("diffusion: {adsorbate: Al, image: 3}", 7, "unknown key 'image'; did you mean images?"),
         ("charge: {adsorbate: Al, grid_spacing: 0}", 7, "greater than 0"),
         ("charge: {adsorbate: Al}", 7, "charge needs charge_density, which backend emt (emt) does not have"),
@@ -324,6 +324,7 @@ def test_another_backend_leaves_out_settings_that_it_lacks(anodeflow, campaign_f
     assert answer["remarks"] == [
         "X: kpoint_spacing left out, backend emt has no such setting.",
         "convergence of adsorption: cutoff left out, backend emt has no such setting.",
+        "No binding_energy_vs_metal of Al: no metal_system says which is meant: Al(001), X.",
     ]
     assert any(each["variant"] for each in answer["calculations"])
 

@@ -6,7 +6,7 @@ from pymatgen.core import Lattice, Structure
 
 from anodeflow.campaign import Campaign
 from anodeflow.errors import InputError
-from anodeflow.structures.magnetism import entropy_warning, is_magnetic, moment_warning, with_moments
+from anodeflow.structures.magnetism import check_moments, entropy_warning, is_magnetic, moment_warning, with_moments
 from anodeflow.structures.room import image_distance, room_warning
 from anodeflow.structures.sites import add_adsorbate, adsorption_sites
 from anodeflow.structures.slabs import build_slab
@@ -36,9 +36,30 @@ def test_iron_starts_with_its_moment_in_bulk_slab_and_under_an_adatom():
     assert "magmom" not in plain.site_properties
 
 
-def test_moments_of_ones_own_are_kept():
-    own = IRON.copy(site_properties={"magmom": [2.2, -2.2]})
+def test_moments_of_ones_own_are_kept_in_slabs_too():
+    own = IRON.copy(site_properties={"magmom": [3.1, 3.1]})
     assert with_moments(own) is own
+    spec = SlabSpec(layers=3, vacuum=8, min_width=0)
+    slab = cut_slab.original(own, spec).structure
+    assert slab.site_properties["magmom"] == [3.1] * len(slab)
+    assert "magmom" not in cut_slab.original(own, spec, spin=False).structure.site_properties
+
+
+def test_an_order_that_a_slab_would_lose_is_refused():
+    antiferromagnet = IRON.copy(site_properties={"magmom": [2.2, -2.2]})
+    for action in (check_moments, lambda bulk: cut_slab.original(bulk, SlabSpec(layers=3, vacuum=8, min_width=0))):
+        with pytest.raises(InputError, match=r"Fe atoms of Fe start with different moments \(2.2 and -2.2 µB\)"):
+            action(antiferromagnet)
+    without_spin = cut_slab.original(antiferromagnet, SlabSpec(layers=3, vacuum=8, min_width=0), spin=False)
+    assert "magmom" not in without_spin.structure.site_properties
+
+
+def test_compounds_of_magnetic_metals_are_not_ordered_as_the_metals_are():
+    oxide = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.17), ["Ni", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    with pytest.raises(InputError, match=r"NiO is a compound of a magnetic metal with O.*magmom"):
+        with_moments(oxide)
+    alloy = Structure(Lattice.cubic(2.9), ["Fe", "Al"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert with_moments(alloy).site_properties["magmom"] == [2.2, 0.0]
 
 
 @pytest.mark.parametrize("element", ["Mn", "Cr", "Nd"])
@@ -64,6 +85,18 @@ def test_moments_of_magnetic_metals_and_unpolarised_slabs_are_left_alone():
     assert moment_warning(slab_with_adatom(6.5), None) is None
 
 
+def test_a_magnetic_adatom_has_no_whole_moment():
+    slab = build_slab(LITHIUM, SlabSpec(layers=2, vacuum=8, min_width=6.5)).structure
+    iron = add_adsorbate(slab, adsorption_sites(slab, "Fe")[-1], "Fe", magmom=1.0)
+    assert moment_warning(iron, 2.71) is None
+
+
+def test_the_distance_in_the_warning_is_that_of_the_nearest_image():
+    skewed = Lattice([[9.0, 0, 0], [6.0, 6.0, 0], [0, 0, 20.0]])
+    pair = Structure(skewed, ["Li", "Li"], [[0, 0, 0.4], [0, 0, 0.6]], site_properties={"magmom": [0.0, 1.0]})
+    assert "6.7 Å apart" in moment_warning(pair, 0.5)
+
+
 def test_entropy_is_told_where_it_counts():
     assert entropy_warning(0.004) is None
     assert entropy_warning(float("nan")) is None
@@ -79,6 +112,15 @@ def test_hops_on_soft_metals_need_width_and_layers_together(layers, width, told)
     warning = room_warning(slab.structure, slab.layers)
     assert (warning is None) == (told is None)
     assert all(part in warning for part in told or [])
+
+
+def test_layers_held_close_below_count_too():
+    slab = build_slab(LITHIUM, SlabSpec(layers=6, vacuum=8, min_width=10, fixed_layers=5))
+    assert room_warning(slab.structure, slab.layers, 3) is None
+    warning = room_warning(slab.structure, slab.layers, slab.fixed_layers)
+    assert warning.startswith("5 fixed layers of 6 leave a hop too little room")
+    assert "0.161 eV with 4 layers and 6.5 Å" in warning
+    assert "0.036 eV with both" in warning
 
 
 def test_insulators_are_not_soft_metals():
@@ -115,3 +157,23 @@ def test_check_refuses_what_a_code_with_spin_would_get_wrong(tmp_path, element, 
             campaign.check()
     else:
         campaign.check()
+
+
+@pytest.mark.parametrize(
+    ("adsorbate", "backend", "polarised"), [("Ni", "gpaw-demo", True), ("Cu", "gpaw-demo", False), ("Ni", "emt", False)]
+)
+def test_magnetic_adatoms_are_spin_polarised_where_the_code_knows_spin(tmp_path, adsorbate, backend, polarised):
+    Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.52), ["Ni"], [[0, 0, 0]]).to(tmp_path / "nickel.cif")
+    text = CAMPAIGN.replace("crystal.cif", "Cu").replace("Li}", f"{adsorbate}}}")
+    if adsorbate == "Ni":
+        text += "references: {Ni: nickel.cif}\n"
+    (tmp_path / "campaign.yaml").write_text(text)
+    flow = Campaign.from_file(tmp_path / "campaign.yaml", backend).flow()
+    studies = [
+        argument
+        for made in flow.iterflow()
+        for argument in made[0].function_args
+        if isinstance(argument, dict) and "spin_polarized" in argument
+    ]
+    assert studies
+    assert all(study["spin_polarized"] is polarised for study in studies)

@@ -45,6 +45,19 @@ def test_audit_says_what_the_shipped_documents_say():
     apart = {system: dft.binding_energy_bulk - ours.binding_energy_bulk for system, (dft, ours) in found.items()}
     metals = [abs(apart[system]) for system in ("Li(001)", "Li3Mg(001)", "Li3Mg7(001)")]
     assert (round(min(metals), 2), round(max(metals), 2)) == (0.05, 0.12)
+    entries = [
+        (study.system, entry)
+        for name in ("li3mg-prescreened", "li001-six")
+        for study in read_results(DOCS / "results" / f"{name}.json.gz")[0]
+        if study.prescreen is not None
+        for entry in study.prescreen.entries
+    ]
+    assert min(abs(e.difference) for _, e in entries if e.quantity == "binding_energy_bulk") >= 0.05
+    assert max(abs(e.difference) for _, e in entries if e.quantity == "binding_energy_bulk") < 0.125
+    barriers = [(system, entry) for system, entry in entries if entry.quantity.startswith("barrier")]
+    assert round(max(abs(entry.difference) for _, entry in barriers), 2) == 0.08
+    hop = next(entry for system, entry in barriers if system.startswith("Li(001)"))
+    assert (round(hop.potential, 2), round(hop.dft, 2)) == (0.03, 0.09)
     assert round(apart["LiH(001)"], 1) == 1.0
     assert round(found["LiH(001)"][0].binding_energy - found["LiH(001)"][1].binding_energy, 1) == 0.8
     # Documents made before there was an audit say it, and vouch for nothing.

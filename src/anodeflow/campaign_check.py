@@ -20,7 +20,7 @@ from anodeflow.campaign_metal import own_metal
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces
 from anodeflow.errors import BackendUnavailableError, InputError
-from anodeflow.structures.magnetism import is_magnetic, with_moments
+from anodeflow.structures.magnetism import check_moments, is_magnetic, with_moments
 
 
 class CampaignCheck:
@@ -166,7 +166,7 @@ class CampaignCheck:
         self._potential_knows((*here, "structure"), elements)
         if "spin" in backend.capabilities:
             for crystal in crystals:
-                self._attempt((*here, "structure"), with_moments, crystal)
+                self._attempt((*here, "structure"), check_moments, crystal)
         return surfaces
 
     def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:

@@ -15,7 +15,7 @@ from anodeflow.campaign_metal import metal_pairs
 from anodeflow.campaign_studies import STUDIES, cases
 from anodeflow.campaign_study import Study
 from anodeflow.campaign_surfaces import Surface, Surfaces, backend_key
-from anodeflow.structures.magnetism import with_moments
+from anodeflow.structures.magnetism import is_magnetic, with_moments
 from anodeflow.structures.site_choice import SiteChoice
 from anodeflow.workflows.adsorption import AdsorptionMaker
 from anodeflow.workflows.convergence import ConvergenceMaker
@@ -85,6 +85,7 @@ class Steps:
                 system.slab_spec(),
                 self.surfaces.host(surface.structure),
                 surface.name,
+                spin="spin" in surface.backend.capabilities,
             ),
         )
 
@@ -101,7 +102,8 @@ class Steps:
             static=backend.static(),
             adsorbate=study.adsorbate,
             slab=system.slab_spec(),
-            spin_polarized=system.spin_polarized,
+            # A magnetic atom has its moment wherever it sits.
+            spin_polarized=system.spin_polarized or ("spin" in backend.capabilities and is_magnetic([study.adsorbate])),
             atom_box=study.atom_box,
             atom_reference_reliable=backend.atom_reference_reliable,
             choice=choice,

@@ -182,7 +182,7 @@ def _plan_diffusion(case: Case, surface: Surface, plan: "Plan") -> None:
     if width is not None and width < _ONE_HOP and not surface.variant:
         plan.remark("A hop to the next surface cell ends at its own start, so give a larger min_width to", surface.name)
     slab = plan.surfaces.slab(surface)
-    if not surface.variant and (narrow := room_warning(slab.structure, slab.layers)):
+    if not surface.variant and (narrow := room_warning(slab.structure, slab.layers, slab.fixed_layers)):
         plan.remark(f"{narrow[0].upper()}{narrow[1:]}; set min_width and layers of", surface.name)
     atoms = plan.atoms(surface) + 1
     label = f"{surface.name}: hops between its minima"

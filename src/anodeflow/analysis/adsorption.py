@@ -110,6 +110,8 @@ def adsorption_document(
         termination=cell.termination,
         slab=slab.structure,
         surface_atoms=len(slab.structure),
+        layers=cell.layers,
+        fixed_layers=cell.fixed_layers,
         sites=results,
         most_stable=most_stable,
         slab_energy=slab.energy,

@@ -12,6 +12,7 @@ from anodeflow.analysis.percolation import cheapest_path
 from anodeflow.analysis.prefactors import set_prefactors
 from anodeflow.analysis.prescreen import add_band_effort, barrier_entries, left_out
 from anodeflow.analysis.study import study_fields
+from anodeflow.schemas.adsorption import AdsorptionDoc
 from anodeflow.schemas.diffusion import Hop, MigrationDoc, ProfilePoint, SurfaceMinimum
 from anodeflow.schemas.neb import NebDoc
 from anodeflow.structures.room import room_warning
@@ -212,9 +213,8 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
     if left:
         words = ", ".join(f"{each.step} ({each.label})" for each in left)
         warnings.append(f"left out by the prescreen: {words}; a minimum there is known only if it lies on a path")
-    spec = search.adsorption.settings.get("slab") or {}
-    layers = None if spec.get("thickness") else spec.get("layers") or DEFAULT_LAYERS
-    if narrow := room_warning(search.adsorption.slab, layers):
+    layers, fixed = _layers(search.adsorption)
+    if narrow := room_warning(search.adsorption.slab, layers, fixed):
         warnings.append(narrow)
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
@@ -236,3 +236,11 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
     if not found_path:
         warnings.append("the hops that were computed lead to no other cell: there is no path and no D(T)")
     return warnings
+
+
+def _layers(adsorption: AdsorptionDoc) -> tuple[int | None, int | None]:
+    """Return how many layers a slab has and how many are fixed; documents made before that was kept tell less."""
+    if adsorption.layers is not None:
+        return adsorption.layers, adsorption.fixed_layers
+    spec = adsorption.settings.get("slab") or {}
+    return None if spec.get("thickness") else spec.get("layers") or DEFAULT_LAYERS, spec.get("fixed_layers")

@@ -65,6 +65,12 @@ class AdsorptionDoc(StudyDoc):
     termination: str = Field(default="", description="Which termination of the plane.")
     slab: Structure = Field(description="Relaxed clean slab.")
     surface_atoms: int = Field(description="Atoms of the clean slab.")
+    layers: int | None = Field(
+        default=None, description="Atomic layers of the slab; none in documents made before it was kept."
+    )
+    fixed_layers: int | None = Field(
+        default=None, description="Bottom layers held fixed; none in documents made before it was kept."
+    )
     sites: list[AdsorbedSite] = Field(description="All sites, in the order of the builder.")
     most_stable: int = Field(description="Index in `sites` of the lowest energy among adsorbed adatoms.")
     slab_energy: float = Field(description="Energy of the relaxed clean slab, eV per cell.")

@@ -5,25 +5,28 @@ from pymatgen.core import Structure
 
 from anodeflow.structures.atom import BOX, isolated_atom
 from anodeflow.structures.host import HostLattice
-from anodeflow.structures.magnetism import with_moments
+from anodeflow.structures.magnetism import slab_with_moments
 from anodeflow.structures.slabs import SlabCell, build_slab
 from anodeflow.structures.spec import SlabSpec
 
 
 @job
-def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None) -> SlabCell:
+def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None, spin: bool = True) -> SlabCell:
     """Cut a slab from a relaxed bulk (see :func:`anodeflow.structures.slabs.build_slab`).
 
-    If the bulk has moments, the slab starts with those of :mod:`anodeflow.structures.magnetism`.
+    If the bulk has moments and `spin` is asked for, the slab starts with those of its elements there.
     """
     cell = build_slab(bulk, spec, host)
-    if not any(bulk.site_properties.get("magmom") or []):
-        return cell
-    return cell.model_copy(update={"structure": with_moments(cell.structure)})
+    return cell.model_copy(update={"structure": slab_with_moments(cell.structure, bulk)}) if spin else cell
 
 
 def slab_flow(
-    relax: Maker, bulk: Structure | OutputReference, spec: SlabSpec, host: HostLattice | None, system: str
+    relax: Maker,
+    bulk: Structure | OutputReference,
+    spec: SlabSpec,
+    host: HostLattice | None,
+    system: str,
+    spin: bool = True,
 ) -> Flow:
     """Return the flow that cuts a slab from `bulk` and relaxes it.
 
@@ -37,13 +40,15 @@ def slab_flow(
         What to cut; see :func:`anodeflow.structures.slabs.build_slab`.
     system
         Name of the system, for people.
+    spin
+        Whether the slab starts with the moments of its bulk; a code without spin has no use for them.
 
     Returns
     -------
     Flow
         Output: `cell` (SlabCell) and `calculation` (CalculationDoc of the relaxed slab).
     """
-    cut = cut_slab(bulk, spec, host)
+    cut = cut_slab(bulk, spec, host, spin)
     cut.name = f"{system}: cut slab"
     relaxed = relax.make(cut.output.structure, label=f"{system}: clean slab")
     relaxed.name = f"{system}: clean slab"
