@@ -54,6 +54,7 @@ class Queue:
         (metadata / "entry_points.txt").write_text(_ENTRY_POINT)
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-emt\nVersion: 1\n")
         shutil.copy(_TESTS / "slurm_slow_emt.py", self.plugin)
+        sys.path.insert(0, str(self.plugin))  # whoever submits has the plug-in installed, too
         file = write_project(
             ClusterInput(
                 project=PROJECT,
@@ -79,6 +80,7 @@ class Queue:
         from anodeflow.database.service import stop_service
         from anodeflow.execution.runner import stop_runner
 
+        sys.path.remove(str(self.plugin))
         stop_runner(PROJECT)
         stop_service(self.home / "database" / "secantusd", force=True)
 

@@ -165,7 +165,7 @@ def test_only_the_saddle_of_a_hop_is_computed(done):
     assert forward.dft == hop.barrier_forward
     assert forward.potential == pytest.approx(forward.dft / 1.1, abs=0.01)
     assert hop.max_force < 0.02
-    assert document.warnings == [
+    assert [text for text in document.warnings if "too little room" not in text] == [
         "left out by the prescreen: site 0 (onefold top); a minimum there is known only if it lies on a path"
     ]
 
@@ -210,7 +210,7 @@ def test_shifts_and_exchanges_of_an_interface(done):
     assert isinstance(after, InterdiffusionDoc)
     for one, other in zip(before.points, after.points, strict=True):
         assert other.exchange_energy == pytest.approx(one.exchange_energy, abs=0.01)
-    assert [entry.step for entry in after.prescreen.entries] == ["depth 1", "depth 2"]
+    assert [entry.step for entry in after.prescreen.entries] == ["depth 1", "depth 2", "depth 2, sample 2"]
     assert after.prescreen.entries[0].potential != after.prescreen.entries[0].dft
     interface = screened.documents["interface"]
     assert isinstance(interface, InterfaceDoc)

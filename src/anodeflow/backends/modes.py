@@ -159,7 +159,7 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
         outcome["guide"] = name
         if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
             hessian = updated_hessian(inner, found.basis, found.images)
-            outcome["rest"] = _walk_up(forces, rest, hessian, free, request.options["force_threshold"])
+            outcome["rest"] = _walk_up(forces, outcome["rest"], rest, hessian, free, request.options["force_threshold"])
     modes = np.zeros((len(found.curvatures), len(free)))
     modes[:, free] = found.vectors
     outcome |= {
@@ -172,14 +172,21 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
 
 
 def _walk_up(
-    forces: "DisplacedForces", at_start: np.ndarray, hessian: np.ndarray, free: np.ndarray, threshold: float
+    forces: "DisplacedForces",
+    start_record: dict[str, Any],
+    at_start: np.ndarray,
+    hessian: np.ndarray,
+    free: np.ndarray,
+    threshold: float,
 ) -> dict[str, Any]:
     """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
+
+    Where no step lessens the force that is the start, `start_record`, never a geometry that was displaced for a product.
 
     The Hessian, of the free coordinates, learns from every step. Steps keep the symmetry of the start: to a code that
     uses it a geometry without any costs several times as much.
     """
-    best, least = forces.last, _largest(at_start, free)
+    best, least = start_record, _largest(at_start, free)
     place, there = np.zeros(len(free)), at_start
     for _ in range(_MOST_STEPS):
         if least < threshold:
