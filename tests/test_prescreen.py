@@ -73,6 +73,13 @@ def evaluations(home: Path) -> Counter:
     return found
 
 
+def steps_by_address(home: Path) -> dict[str, int]:
+    """Return the number of evaluated geometries of each calculation."""
+    return {
+        file.parent.name: len(file.read_text().splitlines()) for file in (home / "calculations").rglob("steps.jsonl")
+    }
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """Campaigns as they were run, once each: by their file's text."""
@@ -237,7 +244,12 @@ def test_a_run_that_was_cut_off_goes_on(costly, home, monkeypatch, done, backend
     else:
         for _ in range(3):
             campaign.run()
-        assert evaluations(home) == whole.evaluations
+        # What was cut off led to another geometry here and there; of those that the undisturbed run needs, too, none is
+        # computed twice.
+        done_here, needed = steps_by_address(home), steps_by_address(whole.home)
+        shared = done_here.keys() & needed.keys()
+        assert {address: done_here[address] for address in shared} == {address: needed[address] for address in shared}
+        assert len(shared) > 0.8 * len(needed)
     found = {document.study: document for document in study_documents("copper")}
     assert found["diffusion"].path.barrier == pytest.approx(whole.documents["diffusion"].path.barrier, abs=1e-4)
 

@@ -181,7 +181,7 @@ def _walk_up(
 ) -> dict[str, Any]:
     """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
 
-    Where no step lessens the force that is the start, `start_record`, never a geometry that was displaced for a product.
+    Where no step lessens the force, that is the start (`start_record`).
 
     The Hessian, of the free coordinates, learns from every step. Steps keep the symmetry of the start: to a code that
     uses it a geometry without any costs several times as much.
