@@ -63,21 +63,17 @@ def write(folder: Path, text: str = SURFACE, **changes: str) -> Path:
     return file
 
 
-def evaluations(home: Path) -> Counter:
-    """Count the force evaluations on record, by code (bulks are relaxed by the costly code alone: not counted)."""
+def evaluations(home: Path, pushed: bool = True) -> Counter:
+    """Count the force evaluations on record, by code (bulks are relaxed by the costly code alone: not counted).
+
+    `pushed`: whether those of minima that were pushed along their softest mode count, too.
+    """
     found: Counter = Counter()
     for file in home.glob("calculations/*/*/calculation.json"):
         content = json.loads(file.read_text())
-        if content["task"] != "relax_cell":
+        if content["task"] != "relax_cell" and (pushed or "pushed and relaxed" not in content["label"]):
             found[content["code"]] += len(read_steps(file.parent / "steps.jsonl"))
     return found
-
-
-def steps_by_address(home: Path) -> dict[str, int]:
-    """Return the number of evaluated geometries of each calculation."""
-    return {
-        file.parent.name: len(file.read_text().splitlines()) for file in (home / "calculations").rglob("steps.jsonl")
-    }
 
 
 @pytest.fixture(scope="module")
@@ -244,12 +240,8 @@ def test_a_run_that_was_cut_off_goes_on(costly, home, monkeypatch, done, backend
     else:
         for _ in range(3):
             campaign.run()
-        # What was cut off led to another geometry here and there; of those that the undisturbed run needs, too, none is
-        # computed twice.
-        done_here, needed = steps_by_address(home), steps_by_address(whole.home)
-        shared = done_here.keys() & needed.keys()
-        assert {address: done_here[address] for address in shared} == {address: needed[address] for address in shared}
-        assert len(shared) > 0.8 * len(needed)
+        # A push along one of two softest modes that are alike goes where rounding sends it.
+        assert evaluations(home, pushed=False) == evaluations(whole.home, pushed=False)
     found = {document.study: document for document in study_documents("copper")}
     assert found["diffusion"].path.barrier == pytest.approx(whole.documents["diffusion"].path.barrier, abs=1e-4)
 
