@@ -335,7 +335,7 @@ def test_last_line_of_run_masks_the_password(anodeflow, monkeypatch):
 def test_unexpected_error_is_one_sentence(anodeflow, monkeypatch, home):
     from anodeflow.database import query
 
-    def fails(*_: Any) -> None:
+    def fails(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("of mongodb://a:b@c/")
 
     home.mkdir()
@@ -348,12 +348,13 @@ def test_unexpected_error_is_one_sentence(anodeflow, monkeypatch, home):
     assert "a:b@" not in file.read_text() + outcome.err
     assert file.stat().st_mode & 0o077 == 0
 
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, os.strerror(28), "/data/x")
 
     monkeypatch.setattr(query, "result_rows", full)
     outcome = anodeflow("query")
-    assert (outcome.status, "the disk is full under /data/x" in outcome.err) == (1, True)
+    assert "the disk is full under /data/x" in outcome.err, outcome.err
+    assert outcome.status == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")

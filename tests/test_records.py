@@ -1,6 +1,7 @@
 """Damaged, swapped and old records: cut off, made again or read, never misread."""
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -181,7 +182,9 @@ def old_home(tmp_path, monkeypatch):
 def test_results_of_an_older_anodeflow_are_read(old_home):
     rows = json.loads((OLD / "rows.json").read_text())
     found = [row.model_dump() for row in result_rows({})]
-    assert [{key: row[key] for key in old} for row, old in zip(found, rows, strict=True)] == rows
+    # Today's documents say more; what an old one said they say still.
+    today = [{key: row[key] for key in rows[0]} for row in found]
+    assert [row for row in rows if row not in today] == []
     studies = study_documents("emt-old")
     assert {document.study for document in studies} == {"adsorption", "diffusion"}
     assert {document.schema_version for document in studies} == {schema.SCHEMA_VERSION}
@@ -194,10 +197,14 @@ def test_calculations_of_an_older_anodeflow_are_found_again(old_home, tmp_path, 
     shutil.copy(OLD / "emt-old.yaml", tmp_path)
     outcome = anodeflow("run", tmp_path / "emt-old.yaml")
     assert outcome.status == 0
-    assert "0 calculations done, 9 found finished" in outcome.out
-    assert len(json.loads(anodeflow("query", "--format", "json").out)) == len(
-        json.loads((OLD / "rows.json").read_text())
-    )
+    # Pushed minima and the modes of saddles are new; what was computed then is found.
+    done, found = map(int, re.findall(r"(\d+) calculations done, (\d+) found finished", outcome.out)[-1])
+    assert found >= 9
+    new = [line for line in outcome.out.splitlines() if "started" in line]
+    assert done <= 4
+    assert all(any(word in line for word in ("pushed", "modes", "softest mode")) for line in new), new
+    old = json.loads((OLD / "rows.json").read_text())
+    assert len(json.loads(anodeflow("query", "--format", "json").out)) >= len(old)
 
 
 def test_results_files_of_an_older_anodeflow_are_read():
