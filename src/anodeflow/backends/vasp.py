@@ -75,13 +75,14 @@ class VaspBackend(Backend):
     def check_elements(self, elements: Iterable[str]) -> None:
         """Raise InputError for an element without a POTCAR."""
         from pymatgen.io.vasp import PotcarSingle
-        from pymatgen.io.vasp.inputs import PmgVaspPspDirError
+        from pymatgen.io.vasp.inputs import PmgVaspPspDirError, UnknownPotcarWarning
 
         functional = self.settings.potcar_functional
         for element, symbol in potcar_symbols(sorted(elements), self.settings.potcars).items():
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
+                    # pymatgen's list of known POTCARs lags behind VASP's; that it is the element's is checked below.
+                    warnings.simplefilter("ignore", UnknownPotcarWarning)
                     found = PotcarSingle.from_symbol_and_functional(symbol, functional).element
             except PmgVaspPspDirError as error:
                 raise InputError(f"backend {self.name}: VASP's POTCARs are not found: {_POTCARS}.") from error

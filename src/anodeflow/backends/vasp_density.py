@@ -44,10 +44,11 @@ def write_densities(run: Path, frame: Frame, folder: Path) -> list[str]:
         If a file is missing, cut short or of another structure, or the grid is too coarse for the valence electrons.
     """
     from pymatgen.io.vasp import Potcar
+    from pymatgen.io.vasp.inputs import UnknownPotcarWarning
 
     core, valence = (_read(run / name, frame) for name in ("AECCAR0", "AECCAR2"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", UnknownPotcarWarning)  # the run has read it already
         valences = {single.element: float(single.nelectrons) for single in Potcar.from_file(str(run / "POTCAR"))}
     charges = np.array([valences[site.specie.symbol] for site in frame.structure])
     fine, missed = whole_density(core, valence, frame, charges)

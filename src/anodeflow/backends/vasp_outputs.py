@@ -109,11 +109,13 @@ def read_run(run: Path, frame: Frame, task: str) -> RunOutput:
         relax, relax_cell, static or density.
     """
     from pymatgen.io.vasp import Vasprun
+    from pymatgen.io.vasp.outputs import UnconvergedVASPWarning
 
     file = run / "vasprun.xml"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            # That a run has not converged is read from its steps below, and told in the document.
+            warnings.simplefilter("ignore", UnconvergedVASPWarning)
             vasprun = Vasprun(
                 file, parse_dos=False, parse_eigen=False, parse_potcar_file=False, exception_on_bad_xml=False
             )
