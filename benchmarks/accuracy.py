@@ -9,11 +9,11 @@ again, it finds what is done.
 
 import sys
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.gpaw import GpawBackend
+from anodeflow.backends.gpaw.backend import GpawBackend
+from anodeflow.backends.registry import load_backend
 from anodeflow.database.query import calculation_documents, study_documents
-from anodeflow.schemas import AdsorptionDoc
-from anodeflow.structures.atom import isolated_atom
+from anodeflow.structures.bulk.atom import isolated_atom
+from anodeflow.studies.adsorption.document import AdsorptionDoc
 
 
 def variants() -> dict[str, GpawBackend]:

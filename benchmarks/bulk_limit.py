@@ -17,8 +17,8 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from anodeflow.backends import load_backend
-from anodeflow.structures.catalogue import load_structure
+from anodeflow.backends.registry import load_backend
+from anodeflow.structures.bulk.catalogue import load_structure
 
 
 def supercell(crystal: Structure, width: float) -> Structure:

@@ -25,8 +25,8 @@ from typing import Any
 from plain import PlainWay
 from surroundings import stopwatch, surroundings
 
-from anodeflow.backends.gpaw import GpawBackend
-from anodeflow.campaign import Campaign
+from anodeflow.backends.gpaw.backend import GpawBackend
+from anodeflow.campaign.model import Campaign
 
 HERE = Path(__file__).parent
 _KINDS = ("ontop", "bridge", "hollow")
@@ -57,10 +57,11 @@ def ours(campaign: Campaign, folder: Path) -> dict[str, Any]:
     """Run the campaign; return answers, logs and times."""
     os.environ |= {"ANODEFLOW_HOME": str(folder), "ANODEFLOW_EMBEDDED": "sqlite"}
     os.environ.pop("ANODEFLOW_DATABASE", None)
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.query import study_documents
     from anodeflow.execution.state import read_status
-    from anodeflow.schemas import AdsorptionDoc, MigrationDoc
-    from anodeflow.settings import get_settings
+    from anodeflow.studies.adsorption.document import AdsorptionDoc
+    from anodeflow.studies.diffusion.document import MigrationDoc
 
     folder.mkdir(parents=True, exist_ok=True)
     with stopwatch(folder / "times.json"):

@@ -34,7 +34,7 @@ def documents(rows: int) -> Iterator[dict[str, Any]]:
     from factories import adsorption_document, li_slab
     from monty.json import jsanitize
 
-    from anodeflow.schemas import ExchangePoint, InterdiffusionDoc
+    from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
 
     number = random.Random(1)
     slab = li_slab(layers=12, adatom=True)
@@ -125,9 +125,9 @@ def _database() -> Iterator[str]:
             yield "MongoDB URI"
             return
         os.environ |= {"ANODEFLOW_EMBEDDED": "secantusd", "ANODEFLOW_DATABASE_IDLE": "1"}
+        from anodeflow.core.settings import get_settings
         from anodeflow.database.service import stop_service
         from anodeflow.database.store import find_database
-        from anodeflow.settings import get_settings
 
         stack.callback(lambda: stop_service(find_database(get_settings()).folder, force=True))
         yield "embedded secantusd"

@@ -19,13 +19,13 @@ from typing import Any
 from pymatgen.io.ase import AseAtomsAdaptor
 from surroundings import surroundings
 
-from anodeflow.backends.gpaw import GpawBackend
-from anodeflow.backends.gpaw_driver import make_calculator
-from anodeflow.backends.gpaw_scf import ScfWatch
-from anodeflow.campaign import Campaign
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
+from anodeflow.backends.gpaw.backend import GpawBackend
+from anodeflow.backends.gpaw.driver import make_calculator
+from anodeflow.backends.gpaw.scf import ScfWatch
+from anodeflow.campaign.model import Campaign
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
 
 _MOVES = (0.0, 0.06, 0.03, -0.12, 0.02, 0.005)  # Å, of the adatom; a third of it for its nearest atoms
 _CASES = Path(__file__).parent / "cases"

@@ -21,11 +21,11 @@ from ase.optimize import BFGS, FIRE, LBFGS, BFGSLineSearch, GPMin
 from ase.optimize.precon import Exp, PreconLBFGS
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.mlip import MlipBackend, MlipSettings
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.mlip.backend import MlipBackend, MlipSettings
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 _THRESHOLD, _MOST = 0.02, 150  # eV/Å, evaluations
 
@@ -79,7 +79,7 @@ def cases() -> Iterator[tuple[str, Atoms]]:
 
 def with_hessian(floor: float) -> Callable[[Atoms], Any]:
     """Return what makes a BFGS whose first Hessian is that of SevenNet-0."""
-    from anodeflow.backends.hessian import finite_difference_hessian, positive
+    from anodeflow.backends.drivers.hessian import finite_difference_hessian, positive
 
     def make(atoms: Atoms) -> Any:
         optimizer = BFGS(atoms, logfile=None)

@@ -79,7 +79,7 @@ def job_overhead(surfaces: int) -> dict[str, Any]:
     from jobflow import Flow, Job
     from jobflow.managers.local import run_locally
 
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
     from anodeflow.database.store import open_store
     from anodeflow.execution.local import run_campaign
 
@@ -126,7 +126,7 @@ def _add(a: int, b: int) -> int:
 def campaign_cost(data: dict[str, Any]) -> dict[str, Any]:
     """Check a campaign and build its flow; return what that took in this process."""
     began = time.perf_counter()
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     for module in ("check", "flow", "plan"):  # a campaign imports them when it needs them
         import_module(f"anodeflow.campaign_{module}")

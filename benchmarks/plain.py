@@ -23,11 +23,11 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from surroundings import stopwatch
 
-from anodeflow.backends.gpaw import GpawBackend
-from anodeflow.structures.atom import isolated_atom
-from anodeflow.structures.catalogue import elemental_bulk, host_lattice, load_structure
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.gpaw.backend import GpawBackend
+from anodeflow.structures.bulk.atom import isolated_atom
+from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 _LOSSES = 10  # of symmetry, at most
 _IMAGES = 5
@@ -203,7 +203,7 @@ def restart(atoms: Atoms, trajectory: Path) -> None:
 
 def placed(structure: Structure, result: dict[str, Any]) -> Structure:
     """Return a structure at positions and in the cell of a result."""
-    from anodeflow.backends.calculation import placed as at
+    from anodeflow.calculations.makers import placed as at
 
     return at(structure, result["positions"], result["cell"])
 

@@ -27,12 +27,12 @@ from ase.optimize import BFGS
 from optimizers import Counting, TooManyError, outcome, potential
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.hessian import finite_difference_hessian, free_coordinates, hessian_file
-from anodeflow.backends.neb_driver import run_neb
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.drivers.band_driver import run_neb
+from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates, hessian_file
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 _THRESHOLD, _MOST = 0.02, 150  # eV/Å, evaluations
 _HOP = (1.5, 4.5)  # Å: shortest and longest way of the adatom

@@ -26,12 +26,12 @@ from gpaw import GPAW, ConvergenceError
 from pymatgen.io.ase import AseAtomsAdaptor
 from surroundings import surroundings
 
-from anodeflow.backends.gpaw_driver import make_calculator, mixing
-from anodeflow.backends.gpaw_scf import ScfWatch
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.gpaw.driver import make_calculator, mixing
+from anodeflow.backends.gpaw.scf import ScfWatch
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 _MOVES = (0.0, 0.06, -0.10, 0.02)  # Å, of the adatom; a third of it for its nearest atoms
 _OURS = {"energy": 5e-4, "density": 1e-4, "eigenstates": 1e-6, "total_energy": 2e-4}

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from anodeflow.backends import load_backend
-from anodeflow.schemas.interface import EV_PER_SQUARE_ANGSTROM
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.slabs import build_slabs
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.registry import load_backend
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.slab.slabs import build_slabs
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM
 
 
 def main() -> None:

@@ -17,11 +17,11 @@ from ase.build import bulk
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends import load_backend
-from anodeflow.schemas import OrderingsDoc
-from anodeflow.structures.crystal_files import write_crystal, write_orderings
-from anodeflow.structures.host import HostLattice
-from anodeflow.workflows.orderings import OrderingsMaker
+from anodeflow.backends.registry import load_backend
+from anodeflow.structures.bulk.crystal_files import write_crystal, write_orderings
+from anodeflow.structures.bulk.host import HostLattice
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.flow import OrderingsMaker
 
 FOLDER = Path(__file__).resolve().parent.parent / "structures"
 

@@ -155,8 +155,8 @@ $venv_python -c 'if True:
 say "compiling BaderKit (a minute or two), so that the first Bader charge need not wait for it"
 quietly $venv_python -c 'if True:
     import numpy
-    from anodeflow.analysis.bader import bader_partition
-    from anodeflow.density import DensityGrid
+    from anodeflow.studies.charge.bader import bader_partition
+    from anodeflow.core.density import DensityGrid
     x = numpy.linspace(0, 8, 40, endpoint=False)
     point = numpy.stack(numpy.meshgrid(x, x, x, indexing="ij"), axis=-1)
     places = numpy.array([[4.0, 4.0, 2.6], [4.0, 4.0, 5.4]])

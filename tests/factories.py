@@ -6,7 +6,8 @@ from ase.build import add_adsorbate, bcc100, bulk
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.schemas import AdsorbedSite, AdsorptionDoc, CalculationDoc
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
 CALCULATIONS = {
     "bulk": "calc-bulk",

@@ -5,12 +5,12 @@ from typing import Any
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 
-from anodeflow.backends import load_backend
-from anodeflow.schemas import InterfaceDoc
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.interface_spec import InterfaceSpec
-from anodeflow.workflows.interface import InterfaceMaker
-from anodeflow.workflows.references import bulk_job
+from anodeflow.backends.registry import load_backend
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.interface.flow import InterfaceMaker
+from anodeflow.studies.shared.references import bulk_job
 
 SMALL = InterfaceSpec(alloy_layers=3, metal_layers=4, max_atoms=100, vacuum=8)
 """Some 70 atoms of Ag(001) and Al(001), a second with EMT."""

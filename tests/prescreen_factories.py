@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from pydantic import BaseModel, ConfigDict, Field
 
-from anodeflow.backends import load
+from anodeflow.backends import registry as load
 from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
 

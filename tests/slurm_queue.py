@@ -136,9 +136,9 @@ class Queue:
 
     def status(self, name: str) -> Any:
         """State of a campaign, as `anodeflow status` has it."""
+        from anodeflow.core.settings import get_settings
         from anodeflow.execution.queue import queue_status
         from anodeflow.execution.submissions import submissions
-        from anodeflow.settings import get_settings
 
         (note,) = submissions(get_settings(), name)
         return queue_status(note)
@@ -183,8 +183,8 @@ class Queue:
         They are found as `status` finds them, by the flow of the campaign: a job knows its campaign only if whoever
         made the flow told it.
         """
+        from anodeflow.core.settings import get_settings
         from anodeflow.execution.submissions import submissions
-        from anodeflow.settings import get_settings
 
         (note,) = submissions(get_settings(), name)
         server = ServerFolder(self.home / "database" / "secantusd").recorded()
@@ -203,11 +203,11 @@ class Queue:
 
     def retry(self, name: str, **resources: str) -> list[Any]:
         """Do what `anodeflow retry` does; return what it said it would do."""
-        from anodeflow.backends.placement import Resources
+        from anodeflow.calculations.placement import Resources
+        from anodeflow.core.settings import get_settings
         from anodeflow.execution.project import open_project
         from anodeflow.execution.retry import plan_retry, retry
         from anodeflow.execution.submissions import submissions
-        from anodeflow.settings import get_settings
 
         (note,) = submissions(get_settings(), name)
         with open_project(PROJECT) as remote:
@@ -253,7 +253,7 @@ class Queue:
 @contextmanager
 def set_environment(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables, and make the plug-in known, for the time of the context."""
-    from anodeflow.backends.load import codes
+    from anodeflow.backends.registry import codes
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():

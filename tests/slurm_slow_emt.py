@@ -12,9 +12,9 @@ from ase.calculators.emt import EMT
 from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.backends.base import Availability
-from anodeflow.backends.folder import CalculationFolder
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.backends.request import Request
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.request import Request
 
 _PAUSE = 1.1  # s; progress is written once a second
 _PATIENCE = 600.0  # s, so that no process stays for ever

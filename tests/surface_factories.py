@@ -10,16 +10,15 @@ from ase.build import bcc100
 from factories import adsorbed_site
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.schemas import (
-    AdsorptionDoc,
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.document import (
     ChargeDifference,
     ChargeTransferDoc,
     CompactGrid,
-    ConvergenceDoc,
-    Hop,
-    MigrationDoc,
     NonNuclearBasin,
 )
+from anodeflow.studies.convergence.document import ConvergenceDoc
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc
 
 
 def surface_slab(adatom: tuple[float, float, float] | None = None, surface: str = "Li") -> Structure:

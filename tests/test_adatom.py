@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pymatgen.core import Structure
 
-from anodeflow.structures.adatom import describe_adatom, same_minimum
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 
 @pytest.fixture(scope="module")

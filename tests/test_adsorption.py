@@ -13,17 +13,17 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
 from anodeflow import query
-from anodeflow.backends import load_backend
-from anodeflow.backends.progress import listen
-from anodeflow.campaign import Campaign
-from anodeflow.data import data_folder
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.progress import listen
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import CalculationError
 from anodeflow.database.query import study_documents
 from anodeflow.database.store import open_store
-from anodeflow.errors import CalculationError
-from anodeflow.schemas import AdsorptionDoc
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.workflows.adsorption import AdsorptionMaker
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.flow import AdsorptionMaker
 
 CAMPAIGN = """\
 name: aluminium

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anodeflow.database.results_file import read_results
-from anodeflow.schemas import StudyDoc
+from anodeflow.studies.document import StudyDoc
 
 DOCS = Path(__file__).parents[1] / "docs"
 BENCHMARKS = DOCS.parent / "benchmarks" / "results"

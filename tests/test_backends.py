@@ -3,9 +3,9 @@
 import pytest
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.conformance import BackendConformance
-from anodeflow.backends.gpaw import GpawBackend, GpawSettings
-from anodeflow.backends.mlip import MlipBackend, MlipSettings
+from anodeflow.backends.gpaw.backend import GpawBackend, GpawSettings
+from anodeflow.backends.mlip.backend import MlipBackend, MlipSettings
+from anodeflow.testing.backend_conformance import BackendConformance
 
 
 class TestEmt(BackendConformance):

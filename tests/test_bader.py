@@ -11,11 +11,21 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from anodeflow.analysis import bader_programs
-from anodeflow.analysis.bader import assign_basins, bader_partition, check_partition, closed_core
-from anodeflow.analysis.bader_programs import Basins, choose_program, find_basins, henkelman_basins
-from anodeflow.density import DensityGrid
-from anodeflow.errors import BackendUnavailableError, CalculationError
+from anodeflow.core.density import DensityGrid
+from anodeflow.core.errors import BackendUnavailableError, CalculationError
+from anodeflow.studies.charge import bader_programs
+from anodeflow.studies.charge.bader import (
+    assign_basins,
+    bader_partition,
+    check_partition,
+    closed_core,
+)
+from anodeflow.studies.charge.bader_programs import (
+    Basins,
+    choose_program,
+    find_basins,
+    henkelman_basins,
+)
 
 CELL = np.diag([6.0, 6.0, 9.0])
 # More than 65536 points: BaderKit compiles itself once for small grids and once for large ones.
@@ -259,8 +269,8 @@ def test_lithium_hydride_is_ionic():
     """Bulk LiH: Li gives 0.85 e to H (literature: 0.8 to 0.9), with the density that the GPAW backend writes."""
     from pymatgen.core import Lattice, Structure
 
-    from anodeflow.analysis.charge import load_density
-    from anodeflow.backends.gpaw import GpawBackend
+    from anodeflow.backends.gpaw.backend import GpawBackend
+    from anodeflow.studies.charge.analysis import load_density
 
     crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.02), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     backend = GpawBackend.model_validate(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.backends import load
+from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.campaign import Campaign
-from anodeflow.data import data_folder
-from anodeflow.errors import InputError
-from anodeflow.install import install_command
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
+from anodeflow.core.install import install_command
 
 GOOD = """\
 name: aluminium
@@ -96,7 +96,7 @@ def test_all_terminations_become_systems(campaign_file):
 
 
 def test_structure_file_beside_the_campaign(campaign_file, tmp_path):
-    from anodeflow.structures.catalogue import load_structure
+    from anodeflow.structures.bulk.catalogue import load_structure
 
     load_structure("Al").to(str(tmp_path / "mine.cif"))
     file = campaign_file(("structure: Al,", "structure: mine.cif,"))
@@ -206,7 +206,7 @@ def test_home_that_cannot_be_written(anodeflow, campaign_file, tmp_path, monkeyp
 
 
 def test_gpaw_not_installed(anodeflow, campaign_file, monkeypatch):
-    from anodeflow.backends import gpaw
+    from anodeflow.backends.gpaw import backend as gpaw
 
     monkeypatch.setattr(gpaw, "find_spec", lambda name: None)
     ended = anodeflow("run", campaign_file(), "--backend", "gpaw-demo")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from anodeflow.campaign import Campaign
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import query, study_documents
-from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import load_structure
+from anodeflow.structures.bulk.catalogue import load_structure
 
 CAMPAIGN = """\
 name: contacts
@@ -101,8 +101,8 @@ def test_interface_without_a_match_or_of_an_unknown_alloy(campaign_file):
 
 
 def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file, anodeflow, tmp_path, home):
+    from anodeflow.core.settings import get_settings
     from anodeflow.execution.state import read_status
-    from anodeflow.settings import get_settings
 
     file = campaign_file(
         "interdiffusion: {element: Ag, depth: 2, samples: 1, dilute_width: 7, there_and_back: true}",

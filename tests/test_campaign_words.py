@@ -5,10 +5,10 @@ from contextlib import suppress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anodeflow.campaign import Campaign
-from anodeflow.errors import InputError
-from anodeflow.structures.cif_file import read_cif
-from anodeflow.structures.poscar_file import read_poscar
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.cif_file import read_cif
+from anodeflow.structures.bulk.poscar_file import read_poscar
 
 SCALARS = st.one_of(
     st.none(),

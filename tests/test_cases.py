@@ -19,11 +19,11 @@ from ase.io import write
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.cli import main
-from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import load_crystal, load_structure
-from anodeflow.structures.files import read_crystal
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.catalogue import load_crystal, load_structure
+from anodeflow.structures.bulk.files import read_crystal
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 CASES = Path(__file__).parent / "data" / "cases"
 
@@ -141,7 +141,7 @@ def test_files_are_those_beside_the_campaign(anodeflow, monkeypatch):
 
 @pytest.mark.parametrize("name", ["n1e5", "n2024", "ntrue"])
 def test_number_like_names_stay_text(name):
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     assert Campaign.from_file(CASES / "34-number-like-names" / f"{name}.yaml").name in ("1e5", "2024", "True")
 
@@ -488,7 +488,7 @@ NUMBERS = [".inf", "-.inf", ".nan", "1e308", "1e999", "9" * 30, "-1", "true"]
 @pytest.mark.parametrize("number", [number for number in NUMBERS if number != "true"])
 @pytest.mark.parametrize("key", ["layers", "thickness", "vacuum", "min_width", "fixed_layers", "termination"])
 def test_numbers_beyond_reason(tmp_path, key, number):
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     given = {"layers": "3"} if key != "thickness" else {}
     pairs = ", ".join(f"{name}: {value}" for name, value in ({**given, key: number}).items())
@@ -502,7 +502,7 @@ def test_numbers_beyond_reason(tmp_path, key, number):
 
 
 def test_windows_text_is_read(tmp_path):
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     file = tmp_path / "campaign.yaml"
     file.write_bytes(("description: Ångström\n" + CAMPAIGN).encode("cp1252"))
@@ -527,7 +527,7 @@ def test_references_of_ones_own(tmp_path, anodeflow):
     assert status == 2
     assert "the catalogue has no bulk of Cs" in error
     (tmp_path / "campaign.yaml").write_text(text + "references: {Cs: caesium.cif}\n")
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     campaign = Campaign.from_file(tmp_path / "campaign.yaml")
     assert campaign._surfaces().metal("Cs") == "caesium.cif"
@@ -544,7 +544,7 @@ def test_catalogue_of_ones_own(tmp_path, anodeflow, monkeypatch):
     structure.to(filename=str(tmp_path / "Cs.cif"))
     status, out, _ = anodeflow("catalogue", "add", str(tmp_path / "Cs.cif"), "--source", "a paper")
     assert (status, out.startswith("Cs: Cs, Im-3m, 2 atoms")) == (0, True)
-    from anodeflow.structures.catalogue import elemental_bulk, host_lattice
+    from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice
 
     assert elemental_bulk("Cs") == "Cs"
     assert host_lattice("Cs").lattice == "bcc"
@@ -643,9 +643,9 @@ def test_names_stay_text_in_the_database_of_ase(tmp_path, suffix, name):
 
 
 def test_interfaces_do_not_start_with_atoms_on_top_of_each_other():
-    from anodeflow.structures.interface_spec import InterfaceSpec
-    from anodeflow.structures.interfaces import build_interface
-    from anodeflow.structures.registry import CLOSEST_START, shift_metal
+    from anodeflow.structures.interface.interface_spec import InterfaceSpec
+    from anodeflow.structures.interface.interfaces import build_interface
+    from anodeflow.structures.interface.registry import CLOSEST_START, shift_metal
 
     crystals = load_structure("Al"), load_structure("Cu")
     spec = InterfaceSpec(max_atoms=200, max_strain=0.12, min_width=0, alloy_layers=3, metal_layers=3)

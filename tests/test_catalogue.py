@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import catalogue, elemental_bulk, host_lattice, load_structure
-from anodeflow.structures.files import read_structure, write_structure
-from anodeflow.structures.host import recognise_host
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.catalogue import (
+    catalogue,
+    elemental_bulk,
+    host_lattice,
+    load_structure,
+)
+from anodeflow.structures.bulk.files import read_structure, write_structure
+from anodeflow.structures.bulk.host import recognise_host
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 SALT = """data_salt
 _cell_length_a 4.0

@@ -18,9 +18,13 @@ from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
 from test_bader import gaussians
 
-from anodeflow.analysis import charge_difference as difference_module
-from anodeflow.analysis.charge import charge_document, charge_parts, load_density
-from anodeflow.analysis.charge_difference import (
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.density import DensityGrid
+from anodeflow.core.errors import CalculationError
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge import difference as difference_module
+from anodeflow.studies.charge.analysis import charge_document, charge_parts, load_density
+from anodeflow.studies.charge.difference import (
     charge_difference,
     isovalue,
     pack_grid,
@@ -28,10 +32,8 @@ from anodeflow.analysis.charge_difference import (
     subtract,
     unpack_grid,
 )
-from anodeflow.density import DensityGrid
-from anodeflow.errors import CalculationError
-from anodeflow.schemas import AdsorptionDoc, CalculationDoc, ChargeTransferDoc
-from anodeflow.workflows.charge import ChargeMaker
+from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.flow import ChargeMaker
 
 CELL = np.diag([5.0, 5.0, 14.0])
 SHAPE = (40, 40, 112)

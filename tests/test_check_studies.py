@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.campaign import Campaign
-from anodeflow.campaign_flow import campaign_jobs
+from anodeflow.campaign.flow import campaign_jobs
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
-from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.environment import environment
-from anodeflow.structures.site_choice import choose_sites, same_sites
-from anodeflow.structures.sites import adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.sites.environment import environment
+from anodeflow.structures.sites.site_choice import choose_sites, same_sites
+from anodeflow.structures.sites.sites import adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 CAMPAIGN = """\
 name: metals
@@ -271,8 +271,8 @@ def test_vineyards_prefactor_needs_a_potential_and_the_order_of_saddles(campaign
 def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monkeypatch):
     """EMT writes no density, so no document comes of it: what it is asked for is what matters here."""
     from anodeflow.backends.emt import EmtBackend
+    from anodeflow.core.settings import get_settings
     from anodeflow.execution.state import read_status
-    from anodeflow.settings import get_settings
 
     monkeypatch.setattr(EmtBackend, "capabilities", EmtBackend.capabilities | {"charge_density"})
     campaign = Campaign.from_file(campaign_file("charge: {adsorbate: Al, systems: [Al(001)]}"))

@@ -8,7 +8,7 @@ import pytest
 from ase.io import read
 
 import anodeflow.cli
-from anodeflow.structures.catalogue import catalogue
+from anodeflow.structures.bulk.catalogue import catalogue
 
 
 @pytest.fixture

@@ -6,14 +6,15 @@ import pytest
 from factories import CALCULATIONS, adsorption_document
 
 from anodeflow import query
-from anodeflow.analysis.convergence import ConvergenceParameter, convergence_document
-from anodeflow.backends import load
+from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.campaign import Campaign
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import calculation_documents, study_documents
-from anodeflow.errors import CalculationError, InputError
 from anodeflow.report.errors import error_text
-from anodeflow.schemas import AdsorptionDoc, ConvergenceDoc
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
+from anodeflow.studies.convergence.document import ConvergenceDoc
 
 CAMPAIGN = """\
 name: aluminium

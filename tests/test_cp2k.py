@@ -9,19 +9,34 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.conformance import BackendConformance
-from anodeflow.backends.cp2k import Cp2kBackend, Cp2kParallel, Cp2kSettings
-from anodeflow.backends.cp2k_data import INSTALL, entries, find_program, valence_electrons
-from anodeflow.backends.cp2k_input import abort_reason, input_text, results, scf_cycles
-from anodeflow.backends.external_code import Job, Run
-from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.kpoints import time_reversal_kpoints
-from anodeflow.backends.request import Request
-from anodeflow.errors import BackendUnavailableError, CalculationError, InputError, InterruptedCalculationError
-from anodeflow.structures.atom import isolated_atom
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.cp2k.backend import Cp2kBackend, Cp2kParallel, Cp2kSettings
+from anodeflow.backends.cp2k.data import (
+    INSTALL,
+    entries,
+    find_program,
+    valence_electrons,
+)
+from anodeflow.backends.cp2k.input import (
+    abort_reason,
+    input_text,
+    results,
+    scf_cycles,
+)
+from anodeflow.backends.drivers.kpoints import time_reversal_kpoints
+from anodeflow.backends.external.code import Job, Run
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import (
+    BackendUnavailableError,
+    CalculationError,
+    InputError,
+    InterruptedCalculationError,
+)
+from anodeflow.structures.bulk.atom import isolated_atom
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.testing.backend_conformance import BackendConformance
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 PROGRAM = pytest.mark.skipif(not Cp2kBackend.availability().works, reason=INSTALL)

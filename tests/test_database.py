@@ -17,11 +17,11 @@ from processes import parent_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.settings import Settings
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
 from anodeflow.database.store import open_store
-from anodeflow.errors import DatabaseError, InputError
-from anodeflow.settings import Settings
 
 WRITER = """
 import sys

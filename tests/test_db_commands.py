@@ -21,12 +21,12 @@ from pymongo import MongoClient
 from test_database import free_port, mongodb_server
 from test_embedded import wait_until
 
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.database.documents import LARGE
 from anodeflow.database.embedded import ServerFolder, listens
 from anodeflow.database.locks import is_locked
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.store import open_store
-from anodeflow.schemas import NebDoc
 
 USER = """
 import sys

@@ -17,24 +17,31 @@ from maggma.stores import MemoryStore
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow import query
-from anodeflow.analysis import false_minima, hop_search
-from anodeflow.analysis.diffusion import deepest_dip, migration_document, record_band
-from anodeflow.analysis.hop_ends import MOST_SPLITS, finish_end, hop_ends, split_hop
-from anodeflow.analysis.hop_search import HopSearch, saddle_tests, start_search
-from anodeflow.analysis.kinetics import hop_rate
-from anodeflow.analysis.network import has_barrier
-from anodeflow.analysis.saddles import review_modes
-from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import AdsorptionDoc, MigrationDoc, ModesDoc, ProfilePoint
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.minima import candidates, pushed
-from anodeflow.structures.path import first_path
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.workflows.adsorption import AdsorptionMaker
-from anodeflow.workflows.diffusion import DiffusionMaker
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.sites.minima import candidates, pushed
+from anodeflow.structures.sites.path import first_path
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.diffusion import false_minima, hop_search
+from anodeflow.studies.diffusion.analysis import deepest_dip, migration_document, record_band
+from anodeflow.studies.diffusion.document import MigrationDoc, ProfilePoint
+from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.diffusion.hop_ends import (
+    MOST_SPLITS,
+    finish_end,
+    hop_ends,
+    split_hop,
+)
+from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
+from anodeflow.studies.diffusion.kinetics import hop_rate
+from anodeflow.studies.diffusion.network import has_barrier
+from anodeflow.studies.diffusion.saddles import review_modes
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from anodeflow.backends.progress import Progress
+from anodeflow.calculations.progress import Progress
 from anodeflow.execution import display
 from anodeflow.execution.display import RunDisplay, clock
 
@@ -81,10 +81,10 @@ def test_calculations_are_counted_as_they_begin():
 def test_watcher_does_not_take_the_last_cycle_of_a_step_for_one_of_the_next(tmp_path):
     from pymatgen.core import Lattice, Structure
 
-    from anodeflow.backends.external import StepWatcher
-    from anodeflow.backends.folder import CalculationFolder
-    from anodeflow.backends.request import Request
-    from anodeflow.backends.steps import append_step
+    from anodeflow.backends.external.backend import StepWatcher
+    from anodeflow.calculations.folder import CalculationFolder
+    from anodeflow.calculations.request import Request
+    from anodeflow.calculations.steps import append_step
 
     folder = CalculationFolder(tmp_path)
     iteration, told = [None], []

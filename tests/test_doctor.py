@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.install import install_command
+from anodeflow.core.install import install_command
 
 # What a test does not look at is hidden from it: importing these takes seconds.
 SLOW = ("sevenn", "jobflow_remote", "matplotlib", "anodeflow.backends.cp2k", "anodeflow.backends.espresso")

@@ -9,8 +9,8 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
-from anodeflow.backends import driver
-from anodeflow.backends.folder import read_steps
+from anodeflow.backends.drivers import driver
+from anodeflow.calculations.folder import read_steps
 
 RELAXATION = {
     "force_threshold": 0.01, "stress_threshold": 1e-4, "max_steps": 60, "curvature": 5.0, "max_displacement": 0.2,

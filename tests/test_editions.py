@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from anodeflow.campaign import Campaign
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
-from anodeflow.errors import InputError
 
 TEXT = """
 name: edited
@@ -33,7 +33,7 @@ def test_an_edition_is_what_is_asked_for(tmp_path):
 
 
 def test_a_structure_file_that_changes_makes_another_edition(tmp_path):
-    from anodeflow.structures.catalogue import load_structure
+    from anodeflow.structures.bulk.catalogue import load_structure
 
     crystal = load_structure("Al")
     crystal.to(str(tmp_path / "mine.cif"))

@@ -8,8 +8,12 @@ from pymatgen.apps.battery.insertion_battery import InsertionElectrode
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.entries.computed_entries import ComputedEntry
 
-from anodeflow.analysis.electrochemistry import electrochemistry_document
-from anodeflow.analysis.phases import (
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.electrochemistry.flow import ElectrochemistryMaker
+from anodeflow.studies.electrochemistry.phases import (
     decomposition_words,
     hull_points,
     ion_charge,
@@ -17,9 +21,7 @@ from anodeflow.analysis.phases import (
     theoretical_capacity,
     voltage_steps,
 )
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import CalculationDoc, ElectrochemistryDoc, OrderingsDoc, RankedOrdering
-from anodeflow.workflows.electrochemistry import ElectrochemistryMaker
+from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
 
 STUDY = {"campaign": "test", "system": "Li-Mg", "reference": None, "ion": "Li", "partner": "Mg"}
 METALS = [("Li", "bulk", "bulk Li", 0.0), ("Mg", "bulk", "bulk Mg", 0.0)]

@@ -15,10 +15,10 @@ import pytest
 from processes import parent_of, processes_naming
 from pymongo import MongoClient
 
+from anodeflow.core.errors import DatabaseError
 from anodeflow.database import embedded
 from anodeflow.database.embedded import Server, ServerFolder, embedded_server
 from anodeflow.database.locks import file_lock, is_locked
-from anodeflow.errors import DatabaseError
 
 CLIENT = """
 import sys, time

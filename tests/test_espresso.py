@@ -9,17 +9,33 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.conformance import BackendConformance
-from anodeflow.backends.espresso import INSTALL, EspressoBackend, EspressoParallel, EspressoSettings
-from anodeflow.backends.espresso_input import error_reason, input_text, results, scf_cycles, valence_electrons
-from anodeflow.backends.external_code import Job, Run
-from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.request import Request
-from anodeflow.errors import BackendUnavailableError, CalculationError, InputError, InterruptedCalculationError
-from anodeflow.structures.atom import isolated_atom
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.espresso.backend import (
+    INSTALL,
+    EspressoBackend,
+    EspressoParallel,
+    EspressoSettings,
+)
+from anodeflow.backends.espresso.input import (
+    error_reason,
+    input_text,
+    results,
+    scf_cycles,
+    valence_electrons,
+)
+from anodeflow.backends.external.code import Job, Run
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import (
+    BackendUnavailableError,
+    CalculationError,
+    InputError,
+    InterruptedCalculationError,
+)
+from anodeflow.structures.bulk.atom import isolated_atom
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.testing.backend_conformance import BackendConformance
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 FOLDER = Path("/usr/share/espresso/pseudo")

@@ -3,14 +3,13 @@
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.cp2k import Cp2kBackend, Cp2kSettings
-from anodeflow.backends.espresso import EspressoSettings
-from anodeflow.backends.gpaw import GpawBackend, GpawSettings
-from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
-from anodeflow.backends.load import from_recipe
-from anodeflow.backends.mlip import MlipBackend
-from anodeflow.errors import InputError
+from anodeflow.backends.cp2k.backend import Cp2kBackend, Cp2kSettings
+from anodeflow.backends.espresso.backend import EspressoSettings
+from anodeflow.backends.gpaw.backend import GpawBackend, GpawSettings
+from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.mlip.backend import MlipBackend
+from anodeflow.backends.registry import from_recipe, load_backend
+from anodeflow.core.errors import InputError
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 UPF = {"pseudopotential_folder": ".", "pseudopotentials": {"Li": "Li.UPF"}}

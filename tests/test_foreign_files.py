@@ -19,18 +19,18 @@ from processes import processes_naming
 from pymatgen.core import Structure
 from test_embedded import wait_until
 
-from anodeflow.backends import load_backend
-from anodeflow.campaign import Campaign
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.decoding import foreign_module
+from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.masking import masked, without_password
 from anodeflow.database import store as store_module
 from anodeflow.database.backup import Counted
 from anodeflow.database.query import study_documents
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.database.store import open_store
-from anodeflow.decoding import foreign_module
-from anodeflow.errors import DatabaseError, InputError
-from anodeflow.masking import masked, without_password
-from anodeflow.schemas import CalculationDoc
-from anodeflow.structures.files import read_structure
+from anodeflow.structures.bulk.files import read_structure
 
 TRAP = {"@module": "trap", "@class": "Trap"}
 CALLABLE = {"@module": "trap", "@callable": "spring"}
@@ -290,8 +290,8 @@ def test_restore_waits_for_who_has_sqlite_open(tmp_path, anodeflow):
 
 
 def test_restore_names_the_campaign_that_runs(tmp_path, anodeflow):
+    from anodeflow.core.settings import get_settings
     from anodeflow.execution.state import campaign_lock
-    from anodeflow.settings import get_settings
 
     file = backup_of(tmp_path / "backup.zip", [{"_id": 1}])
     with campaign_lock(get_settings().prepare(), "mine"):

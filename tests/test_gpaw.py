@@ -10,14 +10,20 @@ from processes import processes_naming
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.gpaw import GpawBackend, GpawParallel, GpawSettings, kpoint_grid, scf_iteration
-from anodeflow.backends.gpaw_remedies import LADDER, parameters_at
-from anodeflow.errors import CalculationError, InterruptedCalculationError
-from anodeflow.structures.atom import isolated_atom
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.gpaw.backend import (
+    GpawBackend,
+    GpawParallel,
+    GpawSettings,
+    kpoint_grid,
+    scf_iteration,
+)
+from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.core.errors import CalculationError, InterruptedCalculationError
+from anodeflow.structures.bulk.atom import isolated_atom
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -61,7 +67,7 @@ def test_ladder_gives_more_cycles_and_keeps_the_physics():
 
 
 def test_ranks_are_capped_by_kpoints_where_there_is_no_scalapack(monkeypatch, tmp_path):
-    from anodeflow.backends import gpaw
+    from anodeflow.backends.gpaw import backend as gpaw
 
     monkeypatch.setattr(gpaw, "has_mpi", lambda: True)
     monkeypatch.setattr(gpaw, "usable_ranks", lambda: 64)
@@ -101,7 +107,7 @@ def test_slab_that_only_looks_like_its_mirror_image_relaxes():
 @pytest.mark.gpaw
 def test_lost_symmetry_is_found_anew_and_told(monkeypatch):
     """GPAW takes the fixed slab for its mirror image: after the first step it must begin again, with less symmetry."""
-    from anodeflow.backends import gpaw
+    from anodeflow.backends.gpaw import backend as gpaw
 
     slab = build_slab(load_structure("Li"), SlabSpec(layers=3, fixed_layers=1, vacuum=7, min_width=0)).structure
     data = backend(kpoint_spacing=0.9).recipe()

@@ -13,9 +13,9 @@ from ase import Atoms
 from ase.build import bcc100
 from gpaw import GPAW
 
-from anodeflow.backends.gpaw_driver import make_calculator, mixing
-from anodeflow.backends.gpaw_mixer import RememberingMixer, RememberingMSR1
-from anodeflow.backends.gpaw_scf import ScfWatch
+from anodeflow.backends.gpaw.driver import make_calculator, mixing
+from anodeflow.backends.gpaw.mixer import RememberingMixer, RememberingMSR1
+from anodeflow.backends.gpaw.scf import ScfWatch
 
 pytestmark = pytest.mark.gpaw
 

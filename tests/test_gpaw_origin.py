@@ -12,9 +12,9 @@ from ase.build import bcc100
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anodeflow.backends.gpaw_driver import make_calculator
-from anodeflow.backends.gpaw_origin import symmetric_origin
-from anodeflow.backends.gpaw_scf import ScfWatch
+from anodeflow.backends.gpaw.driver import make_calculator
+from anodeflow.backends.gpaw.origin import symmetric_origin
+from anodeflow.backends.gpaw.scf import ScfWatch
 
 _TOLERANCE = 1e-4
 

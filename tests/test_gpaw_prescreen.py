@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from anodeflow.backends import load_backend
+from anodeflow.backends.registry import load_backend
 from anodeflow.database.query import study_documents
-from anodeflow.schemas import AdsorptionDoc, MigrationDoc
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.document import MigrationDoc
 
 pytestmark = [pytest.mark.gpaw, pytest.mark.slow]
 

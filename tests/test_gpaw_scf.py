@@ -12,9 +12,9 @@ from ase.parallel import world
 from ase.units import Ha
 from gpaw import ConvergenceError
 
-from anodeflow.backends.gpaw import GpawBackend, GpawSettings
-from anodeflow.backends.gpaw_driver import make_calculator
-from anodeflow.backends.gpaw_scf import ScfWatch, TotalEnergy, with_criteria
+from anodeflow.backends.gpaw.backend import GpawBackend, GpawSettings
+from anodeflow.backends.gpaw.driver import make_calculator
+from anodeflow.backends.gpaw.scf import ScfWatch, TotalEnergy, with_criteria
 
 
 def context(cycle: int, density: float, eigenstates: float = 0.0, electrons: int = 10) -> SimpleNamespace:

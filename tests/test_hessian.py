@@ -10,11 +10,17 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends import driver, load_backend
-from anodeflow.backends.folder import CalculationFolder, read_steps
-from anodeflow.backends.guide import prepare_hessian
-from anodeflow.backends.hessian import finite_difference_hessian, first_hessian, hessian_file, positive
-from anodeflow.backends.request import Request
+from anodeflow.backends.drivers import driver
+from anodeflow.backends.drivers.hessian import (
+    finite_difference_hessian,
+    first_hessian,
+    hessian_file,
+    positive,
+)
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.folder import CalculationFolder, read_steps
+from anodeflow.calculations.guide import prepare_hessian
+from anodeflow.calculations.request import Request
 
 RELAXATION = {
     "force_threshold": 0.01, "stress_threshold": 1e-4, "max_steps": 60, "curvature": 5.0, "max_displacement": 0.2,

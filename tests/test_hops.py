@@ -10,10 +10,22 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.errors import InputError
-from anodeflow.structures.hops import SurfaceNet
-from anodeflow.structures.minima import PUSH, lowest_curvature, push_directions, pushed
-from anodeflow.structures.path import carried_end, check_hop, first_path, guessed_end, path_symmetry, turned_round
+from anodeflow.core.errors import InputError
+from anodeflow.structures.sites.hops import SurfaceNet
+from anodeflow.structures.sites.minima import (
+    PUSH,
+    lowest_curvature,
+    push_directions,
+    pushed,
+)
+from anodeflow.structures.sites.path import (
+    carried_end,
+    check_hop,
+    first_path,
+    guessed_end,
+    path_symmetry,
+    turned_round,
+)
 
 FACES = {"fcc100": fcc100, "fcc110": fcc110, "fcc111": fcc111, "bcc100": bcc100}
 

@@ -10,21 +10,27 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from vacancy_factories import layered
 
-from anodeflow.analysis.dilute_limit import DiluteLimit, dilute_limit
-from anodeflow.analysis.interdiffusion import interdiffusion_document, whole_plateau
-from anodeflow.backends import load_backend
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import CalculationDoc, InterdiffusionDoc, InterfaceDoc
-from anodeflow.schemas.interdiffusion import DiluteExchange
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.dilute import wide_cell
-from anodeflow.structures.exchange import Exchange, check_depth, exchanged, find_exchanges
-from anodeflow.structures.interface_spec import InterfaceSpec
-from anodeflow.structures.interfaces import build_interface
-from anodeflow.workflows import interdiffusion
-from anodeflow.workflows.dilute_limit import DiluteLimitMaker
-from anodeflow.workflows.interdiffusion import InterdiffusionMaker, exchange_atoms
-from anodeflow.workflows.steps import failure_jobs
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.bulk.dilute import wide_cell
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.structures.interface.interfaces import build_interface
+from anodeflow.studies.interdiffusion import flow as interdiffusion
+from anodeflow.studies.interdiffusion.analysis import interdiffusion_document, whole_plateau
+from anodeflow.studies.interdiffusion.dilute_flow import DiluteLimitMaker
+from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit, dilute_limit
+from anodeflow.studies.interdiffusion.document import DiluteExchange, InterdiffusionDoc
+from anodeflow.studies.interdiffusion.exchange import (
+    Exchange,
+    check_depth,
+    exchanged,
+    find_exchanges,
+)
+from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker, exchange_atoms
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.shared.steps import failure_jobs
 
 STUDY = {
     "campaign": "test", "system": "Ag/Al", "reference": None, "element": "Ag", "depth": 4, "samples": 1,
@@ -506,7 +512,7 @@ def test_magnesium_there_and_back_on_sevennet():
 
 def test_default_thickness_lets_the_default_depth_be_inside():
     """Depths that a study takes by default lie far enough below the free face to make a plateau."""
-    from anodeflow.analysis.interdiffusion import NEAR_SURFACE
+    from anodeflow.studies.interdiffusion.analysis import NEAR_SURFACE
 
     relax = load_backend("emt").relax()
     assert InterdiffusionMaker(relax=relax).depth <= InterfaceSpec().metal_layers - NEAR_SURFACE

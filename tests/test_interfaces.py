@@ -12,18 +12,28 @@ from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.analysis.elasticity.strain import Deformation
 from pymatgen.core import Structure
 
-from anodeflow.analysis.interface import middle_layer, nearest_plane
-from anodeflow.backends import load_backend
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import InterfaceDoc
-from anodeflow.structures.catalogue import check_overlap, host_lattice, load_structure
-from anodeflow.structures.interface_spec import InterfaceSpec
-from anodeflow.structures.interfaces import SAME_STRAIN, InterfaceCell, build_interface, enumerate_interfaces
-from anodeflow.structures.lateral import reduce_in_plane
-from anodeflow.structures.matching import green_lagrange, lattice_matches, von_mises
-from anodeflow.structures.rattle import rattled
-from anodeflow.structures.registry import best_packed, distinct_shifts, shift_cell, shift_metal
-from anodeflow.workflows.interface import InterfaceMaker, scan_registry
+from anodeflow.backends.registry import load_backend
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.bulk.catalogue import check_overlap, host_lattice, load_structure
+from anodeflow.structures.geometry.rattle import rattled
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.structures.interface.interfaces import (
+    SAME_STRAIN,
+    InterfaceCell,
+    build_interface,
+    enumerate_interfaces,
+)
+from anodeflow.structures.interface.matching import green_lagrange, lattice_matches, von_mises
+from anodeflow.structures.interface.registry import (
+    best_packed,
+    distinct_shifts,
+    shift_cell,
+    shift_metal,
+)
+from anodeflow.structures.slab.lateral import reduce_in_plane
+from anodeflow.studies.interface.analysis import middle_layer, nearest_plane
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.interface.flow import InterfaceMaker, scan_registry
 
 PAIRS = [("Li3Mg", "Li"), ("Li3Mg7", "Li"), ("Li3Mg-Cmcm", "Li"), ("Ag", "Al"), ("Cu", "Al"), ("LiH", "Li")]
 FACES = [(0, 0, 1), (1, 1, 0), (1, 1, 1)]

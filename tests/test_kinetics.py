@@ -8,9 +8,9 @@ from ase.units import kB
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anodeflow.analysis.kinetics import diffusion_tensor, hop_rate
-from anodeflow.analysis.network import Link, Network
-from anodeflow.analysis.percolation import cheapest_path
+from anodeflow.studies.diffusion.kinetics import diffusion_tensor, hop_rate
+from anodeflow.studies.diffusion.network import Link, Network
+from anodeflow.studies.diffusion.percolation import cheapest_path
 
 CELL = np.array([[3.0, 0.0], [0.0, 4.0]])
 

@@ -15,8 +15,8 @@ FORBIDDEN = {
     "structures": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.backends", "anodeflow.workflows"),
     "analysis": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.backends", "anodeflow.workflows"),
     "schemas": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.structures", "anodeflow.backends"),
-    "backends": ("anodeflow.workflows", "anodeflow.campaign", "anodeflow.execution", "anodeflow.report"),
-    "workflows": ("gpaw", "sevenn", "anodeflow.backends", "anodeflow.campaign", "anodeflow.execution"),
+    "backends": ("anodeflow.workflows", "anodeflow.campaign.model", "anodeflow.execution", "anodeflow.report"),
+    "workflows": ("gpaw", "sevenn", "anodeflow.backends", "anodeflow.campaign.model", "anodeflow.execution"),
     "execution": ("gpaw", "sevenn", "anodeflow.structures", "anodeflow.workflows", "anodeflow.report"),
     "database": ("gpaw", "sevenn", "anodeflow.structures", "anodeflow.workflows", "anodeflow.report"),
     "report": ("gpaw", "sevenn", "anodeflow.workflows", "anodeflow.cli"),
@@ -73,7 +73,7 @@ def test_wheel_holds_code_and_data(tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     for wanted in (
         "anodeflow/py.typed",
-        "anodeflow/backends/gpaw_driver.py",
+        "anodeflow/backends/gpaw/driver.py",
         "anodeflow/data/structures/Li3Mg7.cif",
         "anodeflow/data/structures/Li3Mg7.yaml",
         "anodeflow/data/workflows/quickstart.yaml",

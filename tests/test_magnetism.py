@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.campaign import Campaign
-from anodeflow.errors import InputError
-from anodeflow.structures.magnetism import check_moments, entropy_warning, is_magnetic, moment_warning, with_moments
-from anodeflow.structures.room import image_distance, room_warning
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.workflows.references import cut_slab
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.magnetism import (
+    check_moments,
+    entropy_warning,
+    is_magnetic,
+    moment_warning,
+    with_moments,
+)
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.room import image_distance, room_warning
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.shared.references import cut_slab
 
 IRON = Structure(Lattice.cubic(2.83), ["Fe", "Fe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])

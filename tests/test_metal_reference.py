@@ -5,11 +5,11 @@ import json
 import pytest
 from factories import adsorption_document
 
-from anodeflow.analysis.metal_reference import metal_reference_document
-from anodeflow.campaign import Campaign
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
-from anodeflow.errors import InputError
 from anodeflow.report.reference import shipped_references
+from anodeflow.studies.metal_reference.analysis import metal_reference_document
 
 CAMPAIGN = """\
 name: silver

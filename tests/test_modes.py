@@ -12,12 +12,13 @@ from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends import displaced, load_backend, modes
-from anodeflow.backends.eigenmodes import lowest_modes, newton_step, updated_hessian
+from anodeflow.backends.drivers.eigenmodes import lowest_modes, newton_step, updated_hessian
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import ModesDoc
-from anodeflow.structures.symmetrise import operations
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations import displaced, modes
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.geometry.symmetrise import operations
 
 
 def hessian_of(seed: int, size: int, lowest: list[float]) -> np.ndarray:

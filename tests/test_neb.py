@@ -17,13 +17,13 @@ from ase.optimize import FIRE
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.calculation import placed
+from anodeflow.backends.drivers.band_driver import computed_images
+from anodeflow.backends.drivers.band_images import MirrorCalculator
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.neb_driver import computed_images
-from anodeflow.backends.neb_images import MirrorCalculator
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import NebDoc, PathSymmetry
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.makers import placed
+from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.core.errors import CalculationError, InputError
 
 
 def adatom(metal: str = "Al") -> Structure:

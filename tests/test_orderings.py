@@ -15,29 +15,30 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 from ruamel.yaml import YAML
 
-from anodeflow.analysis.diffraction import diffraction_pattern
-from anodeflow.analysis.ordering_search import formation_energy, rank_orderings
-from anodeflow.analysis.orderings import orderings_document
-from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import CalculationDoc, OrderingsDoc
-from anodeflow.structures import orderings as orderings_module
-from anodeflow.structures.catalogue import CatalogueEntry, load_structure
-from anodeflow.structures.crystal_files import write_ordering, write_orderings
-from anodeflow.structures.host import HostLattice
-from anodeflow.structures.host_check import (
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.bulk.catalogue import CatalogueEntry, load_structure
+from anodeflow.structures.bulk.crystal_files import write_ordering, write_orderings
+from anodeflow.structures.bulk.host import HostLattice
+from anodeflow.structures.bulk.host_check import (
     LARGEST_DISPLACEMENT,
     host_survived,
     ordering_name,
     resembled_host,
     symmetrised,
 )
-from anodeflow.structures.orderings import Ordering, cell_sizes, enumerate_orderings
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.sqs import special_quasirandom
-from anodeflow.workflows.orderings import OrderingsMaker
+from anodeflow.structures.ordering import orderings as orderings_module
+from anodeflow.structures.ordering.orderings import Ordering, cell_sizes, enumerate_orderings
+from anodeflow.structures.ordering.sqs import special_quasirandom
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.orderings.analysis import orderings_document
+from anodeflow.studies.orderings.diffraction import diffraction_pattern
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.flow import OrderingsMaker
+from anodeflow.studies.orderings.search import formation_energy, rank_orderings
 
 CUBIC = HostLattice(lattice="fcc", axes=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 STUDY = {

@@ -20,13 +20,13 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 from test_database import free_port, mongodb_server
 from test_embedded import wait_until
 
+from anodeflow.core.errors import DatabaseError
+from anodeflow.core.settings import get_settings
 from anodeflow.database.embedded import ServerFolder, embedded_server, listens
 from anodeflow.database.secret import USER, certificate, read_secret
 from anodeflow.database.service import start_service, stop_service
 from anodeflow.database.supervisor import _server_process
-from anodeflow.errors import DatabaseError
 from anodeflow.execution.project import _renew_login
-from anodeflow.settings import get_settings
 
 HOLDER = """
 import sys, time

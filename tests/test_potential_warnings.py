@@ -10,8 +10,8 @@ from factories import adsorption_document
 from anodeflow.cli.compare import side_by_side
 from anodeflow.cli.tables import print_results
 from anodeflow.database.results_file import read_results
-from anodeflow.schemas import AdsorptionDoc
-from anodeflow.schemas.potentials import potential_warning
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.potentials import potential_warning
 
 DOCS = Path(__file__).parents[1] / "docs"
 SEVENNET = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net-l3i5"}}

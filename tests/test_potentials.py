@@ -7,11 +7,15 @@ import pytest
 from atomate2.forcefields import MLFF
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.force_fields import FORCE_FIELDS, force_field, known_elements, provider
-from anodeflow.backends.load import from_recipe
-from anodeflow.errors import BackendUnavailableError, InputError
-from anodeflow.install import PACKAGES, install_command
+from anodeflow.backends.mlip.force_fields import (
+    FORCE_FIELDS,
+    force_field,
+    known_elements,
+    provider,
+)
+from anodeflow.backends.registry import from_recipe, load_backend
+from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.install import PACKAGES, install_command
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 SLAB = """

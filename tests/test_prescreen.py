@@ -10,11 +10,14 @@ from prescreen_factories import CostlyBackend, register
 from test_resume import limited
 
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.folder import read_steps
-from anodeflow.campaign import Campaign
+from anodeflow.calculations.folder import read_steps
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import AdsorptionDoc, InterdiffusionDoc, InterfaceDoc, MigrationDoc
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
+from anodeflow.studies.interface.document import InterfaceDoc
 
 SURFACE = """\
 name: copper

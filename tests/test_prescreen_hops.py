@@ -7,17 +7,20 @@ from maggma.stores import MemoryStore
 from prescreen_factories import CostlyBackend, register
 from vacancy_factories import interface_document, layered
 
-from anodeflow.analysis import prescreen_path
-from anodeflow.analysis.prescreen import record_of
-from anodeflow.backends import load_backend
-from anodeflow.errors import CalculationError
-from anodeflow.schemas import AdsorptionDoc, MigrationDoc, PrescreenAudit, VacancyDoc
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.workflows.adsorption import AdsorptionMaker
-from anodeflow.workflows.diffusion import DiffusionMaker
-from anodeflow.workflows.prescreen import Prescreen
-from anodeflow.workflows.vacancy import VacancyMaker
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.errors import CalculationError
+from anodeflow.screening import path as prescreen_path
+from anodeflow.screening.makers import Prescreen
+from anodeflow.screening.shortlist import record_of
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.vacancy.document import VacancyDoc
+from anodeflow.studies.vacancy.flow import VacancyMaker
 
 
 def run(flow: Flow) -> dict:
@@ -91,7 +94,7 @@ def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsor
         end = search.minima[search.hops[index].initial].structure
         return original(search, index, image, relaxed.model_copy(update={"structure": end}))
 
-    from anodeflow.workflows import diffusion
+    from anodeflow.studies.diffusion import flow as diffusion
 
     original = diffusion.split_hop
     monkeypatch.setattr(diffusion, "split_hop", rolls)
@@ -121,7 +124,7 @@ def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, ads
 
 
 def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(codes, adsorption, home, monkeypatch):
-    from anodeflow.workflows import diffusion
+    from anodeflow.studies.diffusion import flow as diffusion
 
     def unconverged(search, index, image, relaxed):
         first = not search.hops[index].profile

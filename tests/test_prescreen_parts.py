@@ -8,7 +8,10 @@ from ase.calculators.emt import EMT
 from factories import calculation_document, li_slab
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.analysis.prescreen import (
+from anodeflow.backends.drivers.hessian import finite_difference_hessian
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.screening_document import Effort, PrescreenAudit
+from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
     BEYOND_WINDOW,
     Ranked,
@@ -18,22 +21,24 @@ from anodeflow.analysis.prescreen import (
     record_of,
     record_ranking,
 )
-from anodeflow.backends import load_backend
-from anodeflow.backends.hessian import finite_difference_hessian
-from anodeflow.schemas import Effort, PrescreenAudit
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.path import first_path
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.symmetrise import (
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.symmetrise import (
     operations,
     symmetrised,
     symmetrised_direction,
     symmetrised_hessian,
     with_symmetry_of,
 )
-from anodeflow.structures.transfer import largest_distance, path_direction, transferred, transferred_path
+from anodeflow.structures.geometry.transfer import (
+    largest_distance,
+    path_direction,
+    transferred,
+    transferred_path,
+)
+from anodeflow.structures.sites.path import first_path
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 RANKED = [
     Ranked("site 0", "top", 1.50),

@@ -18,16 +18,21 @@ from test_database import mongodb_server
 from typer.testing import CliRunner
 
 import anodeflow
-from anodeflow import schemas
+from anodeflow import studies
 from anodeflow.cli import app
 from anodeflow.cli import query as _command  # noqa: F401  (registers it)
-from anodeflow.database import query as module
+from anodeflow.core.errors import InputError
+from anodeflow.core.settings import Settings
 from anodeflow.database.embedded import ServerFolder
-from anodeflow.database.query import COLUMNS, calculation_documents, result_rows, study_documents
+from anodeflow.database.query import (
+    COLUMNS,
+    calculation_documents,
+    result_rows,
+    study_documents,
+)
 from anodeflow.database.store import open_store
-from anodeflow.errors import InputError
-from anodeflow.schemas import StudyDoc
-from anodeflow.settings import Settings
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.registry import STUDIES
 
 
 @job
@@ -266,12 +271,12 @@ def test_foreign_outputs_are_passed_over(store, recwarn):
     assert not [warning for warning in recwarn if "skipped" in str(warning.message)]
 
 
-def test_every_study_document_of_the_schemas_is_known():
-    for found in pkgutil.iter_modules(schemas.__path__):
-        importlib.import_module(f"anodeflow.schemas.{found.name}")
+def test_every_study_document_is_known():
+    for found in pkgutil.walk_packages(studies.__path__, "anodeflow.studies."):
+        importlib.import_module(found.name)
     ours = {kind.__name__ for kind in StudyDoc.__subclasses__() if kind.__module__.startswith("anodeflow.")}
     assert "AdsorptionDoc" in ours
-    assert ours <= set(module.STUDIES), "anodeflow.schemas must export it"
+    assert ours <= set(STUDIES)
 
 
 # --- the command ---

@@ -15,13 +15,14 @@ from monty.json import jsanitize
 from pymongo.errors import OperationFailure
 from test_database import mongodb_server
 
+from anodeflow.core.settings import Settings
 from anodeflow.database import rows
-from anodeflow.database.documents import STUDIES, without_structures
+from anodeflow.database.documents import without_structures
 from anodeflow.database.query import result_rows, study_documents
 from anodeflow.database.store import ROWS_MARK, open_store
-from anodeflow.schemas import AdsorptionDoc, ChargeTransferDoc
-from anodeflow.schemas.charge import ordinary_atoms
-from anodeflow.settings import Settings
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
+from anodeflow.studies.registry import STUDIES
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,21 @@ import pytest
 from ase.calculators.emt import EMT
 from pydantic import ValidationError
 
-from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.progress import listen
-from anodeflow.backends.steps import append_step, cut_damage, read_steps
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.progress import listen
+from anodeflow.calculations.steps import append_step, cut_damage, read_steps
+from anodeflow.core import version as schema
+from anodeflow.core.errors import CalculationError
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.results_file import read_results
-from anodeflow.errors import CalculationError
-from anodeflow.schemas import AdsorptionDoc, CalculationDoc, ResultRow
-from anodeflow.schemas import version as schema
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.rows import ResultRow
 
 OLD = Path(__file__).parent / "data" / "anodeflow-0.1.0"
 

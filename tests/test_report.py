@@ -14,11 +14,12 @@ from lxml import html
 from matplotlib.image import imread
 from pymatgen.core import Lattice, Structure
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.cli.report import report
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 from anodeflow.report.build import write_report
 from anodeflow.report.reference import load_reference, shipped_references
-from anodeflow.schemas import AdsorptionDoc, CalculationDoc
+from anodeflow.studies.adsorption.document import AdsorptionDoc
 
 DOI = "10.1002/adfm.202009712"
 ATOM_ENERGY, BULK_ENERGY, SLAB_ENERGY = -0.2871, -1.9043, -28.5127

@@ -10,17 +10,18 @@ from factories import calculation_document
 from interface_factories import output_of, relaxed_interface
 from lxml import html
 
-from anodeflow.backends import load_backend
+from anodeflow.backends.registry import load_backend
 from anodeflow.report.build import write_report
 from anodeflow.report.context import Context
-from anodeflow.report.interdiffusion import interdiffusion_answers, interdiffusion_section
-from anodeflow.report.interface_view import View, in_box, side_views
-from anodeflow.report.interfaces import interfaces_section
 from anodeflow.report.reference import Reference
-from anodeflow.schemas import InterdiffusionDoc, InterfaceDoc, StudyDoc
-from anodeflow.schemas.interdiffusion import DiluteExchange
-from anodeflow.structures.interface_spec import InterfaceSpec
-from anodeflow.workflows.interdiffusion import InterdiffusionMaker
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.interdiffusion.document import DiluteExchange, InterdiffusionDoc
+from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
+from anodeflow.studies.interdiffusion.report import interdiffusion_answers, interdiffusion_section
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.interface.report import interfaces_section
+from anodeflow.studies.interface.view import View, in_box, side_views
 
 SPEC = InterfaceSpec(alloy_layers=2, metal_layers=5, max_atoms=100, vacuum=8, registry_grid=(2, 2))
 

@@ -8,13 +8,15 @@ from factories import calculation_document
 from lxml import html
 from test_electrochemistry import STUDY, bulks, orderings
 
-from anodeflow.analysis.diffraction import diffraction_pattern
-from anodeflow.analysis.electrochemistry import electrochemistry_document
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.report.build import write_report
-from anodeflow.report.ordering_figures import subscripts
-from anodeflow.schemas import ElectrochemistryDoc, OrderingsDoc, StudyDoc
-from anodeflow.structures.catalogue import host_lattice, load_structure
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.orderings.diffraction import diffraction_pattern
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.figures import subscripts
 
 
 def alloy(confirmed: bool) -> OrderingsDoc:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from surface_factories import compact_grid
 
-from anodeflow.report.fields import Field, Mesh
-from anodeflow.report.painter import Camera, Painting
+from anodeflow.report.view3d.fields import Field, Mesh
+from anodeflow.report.view3d.painter import Camera, Painting
 
 RED, YELLOW, BLUE = np.array([1.0, 0, 0]), np.array([1.0, 1, 0]), np.array([0.0, 0, 1])
 ABOVE = Camera(-90, 90)

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from surface_factories import alloy_migration, migration_document, surface_slab
 
-from anodeflow.report.neighbourhood import around_adatom
-from anodeflow.report.paths import path_positions, path_words, stretch, stretches
+from anodeflow.report.view3d.neighbourhood import around_adatom
+from anodeflow.studies.diffusion.paths import (
+    path_positions,
+    path_words,
+    stretch,
+    stretches,
+)
 
 
 def test_the_curve_goes_through_the_images_with_their_slopes():

@@ -13,9 +13,9 @@ from surface_factories import (
     surface_adsorption,
 )
 
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import read_results, write_results
-from anodeflow.errors import InputError
-from anodeflow.schemas import NebDoc
 
 
 def band(identity: str) -> NebDoc:

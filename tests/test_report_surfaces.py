@@ -17,8 +17,9 @@ from surface_factories import (
     surface_adsorption,
 )
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.report.build import write_report
-from anodeflow.schemas import CalculationDoc, StudyDoc
+from anodeflow.studies.document import StudyDoc
 
 ADSORPTION, MIGRATION = surface_adsorption(), migration_document()
 

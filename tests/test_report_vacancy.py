@@ -11,7 +11,7 @@ from lxml import html
 from vacancy_factories import vacancy_document
 
 from anodeflow.report.build import write_report
-from anodeflow.report.vacancy_figures import hop_curve, stop_places
+from anodeflow.studies.vacancy.figures import hop_curve, stop_places
 
 DOCUMENT = vacancy_document()
 

@@ -8,7 +8,7 @@ import pytest
 from anodeflow.cli.compare import side_by_side
 from anodeflow.database.results_file import read_results
 from anodeflow.report.reference import shipped_references
-from anodeflow.schemas.charge import ordinary_atoms
+from anodeflow.studies.charge.document import ordinary_atoms
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.backends.folder import CalculationFolder, append_step, read_steps
-from anodeflow.backends.progress import listen
-from anodeflow.backends.request import Request
-from anodeflow.errors import CalculationError
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.folder import CalculationFolder, append_step, read_steps
+from anodeflow.calculations.progress import listen
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import CalculationError
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_half_a_line_is_forgotten(adatom, monkeypatch):
 
 
 def backend_home() -> Path:
-    from anodeflow.settings import get_settings
+    from anodeflow.core.settings import get_settings
 
     return get_settings().home
 
@@ -163,7 +163,7 @@ def _elsewhere(maker, structure, folder):
     """Compute it in another home, unheard, and put the document where the waiter looks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANODEFLOW_HOME", str(folder.path.parent / "elsewhere"))
-        patch.setattr("anodeflow.backends.calculation.report", lambda message: None)
+        patch.setattr("anodeflow.calculations.makers.report", lambda message: None)
         document = maker.calculate(structure)
     folder.document.write_text((Path(document.directory) / "calculation.json").read_text())
     return document

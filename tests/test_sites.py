@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.contact import ContactSurface, free_radius, touching_distances
-from anodeflow.structures.sites import AdsorptionSite, add_adsorbate, adsorption_sites
-from anodeflow.structures.slabs import build_slab
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.symmetry import face_operations, orbits, surface_cell
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.geometry.symmetry import face_operations, orbits, surface_cell
+from anodeflow.structures.sites.contact import ContactSurface, free_radius, touching_distances
+from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 TOP, BRIDGE, HOLLOW3, HOLLOW4 = "onefold top", "bridge", "threefold hollow", "fourfold hollow"
 

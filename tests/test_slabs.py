@@ -10,13 +10,13 @@ from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.errors import InputError
-from anodeflow.structures.catalogue import host_lattice, load_structure
-from anodeflow.structures.host import plane_in_cell, recognise_host
-from anodeflow.structures.lateral import wide_supercell
-from anodeflow.structures.planes import stack_planes
-from anodeflow.structures.slabs import SlabCell, build_slab, build_slabs
-from anodeflow.structures.spec import SlabSpec
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.bulk.host import plane_in_cell, recognise_host
+from anodeflow.structures.slab.lateral import wide_supercell
+from anodeflow.structures.slab.planes import stack_planes
+from anodeflow.structures.slab.slabs import SlabCell, build_slab, build_slabs
+from anodeflow.structures.slab.spec import SlabSpec
 
 PLANES = st.tuples(*[st.integers(-2, 2)] * 3).filter(any)
 ZINCBLENDE = Structure.from_spacegroup("F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]])

@@ -100,7 +100,7 @@ def test_a_prescreened_campaign(queue: Queue, tmp_path: Path, anodeflow) -> None
 
 @pytest.mark.gpaw
 def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, anodeflow) -> None:
-    from anodeflow.backends.gpaw import GpawBackend, has_mpi
+    from anodeflow.backends.gpaw.backend import GpawBackend, has_mpi
 
     if not GpawBackend.availability().works or not has_mpi():
         pytest.skip("GPAW with MPI is not installed")
@@ -110,7 +110,7 @@ def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, an
     from jobflow import Flow
     from pymatgen.core import Lattice, Structure
 
-    from anodeflow.backends import load_backend
+    from anodeflow.backends.registry import load_backend
     from anodeflow.execution.project import open_project
     from anodeflow.execution.state import now
     from anodeflow.execution.submissions import Submission
@@ -127,7 +127,7 @@ def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, an
         submit_flow(remote, Flow([job], name="lithium"), note)
 
     def ranks() -> list:
-        drivers = processes_naming(f"gpaw_driver.py {queue.home}")
+        drivers = processes_naming(f"gpaw/driver.py {queue.home}")
         return [process for process in drivers if "mpiexec" not in process.name() and "python" in process.name()]
 
     # Two ranks, as many as cores were asked for; one of them crashes.

@@ -12,7 +12,7 @@ import pytest
 from slurm_cluster import wait_until
 from slurm_queue import PROJECT, SMALL, Queue, set_environment
 
-from anodeflow.backends.placement import Resources
+from anodeflow.calculations.placement import Resources
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.execution.runner import start_runner
 

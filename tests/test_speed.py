@@ -2,9 +2,9 @@
 
 import time
 
-from anodeflow.campaign import Campaign
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.planes import crystal_faces
+from anodeflow.campaign.model import Campaign
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.planes import crystal_faces
 
 
 def test_a_campaign_of_a_thousand_jobs_is_built_in_seconds():

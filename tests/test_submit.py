@@ -8,9 +8,9 @@ from monty.json import MontyEncoder
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.placement import Resources
-from anodeflow.errors import InputError
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.placement import Resources
+from anodeflow.core.errors import InputError
 from anodeflow.execution.placement import placed_flow, scheduler_resources
 from anodeflow.execution.reasons import reason
 
@@ -95,7 +95,7 @@ def test_a_worker_is_asked_in_the_words_of_its_scheduler():
 
 def test_calculations_carry_their_place_however_deep(tmp_path):
     """Those that are made on the way too: the Makers that make them stand among the arguments of other jobs."""
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     file = tmp_path / "copper.yaml"
     file.write_text(CAMPAIGN)
@@ -119,8 +119,8 @@ def test_calculations_carry_their_place_however_deep(tmp_path):
 def test_a_placed_maker_places_the_jobs_it_makes():
     from jobflow import Flow
 
-    from anodeflow.backends.calculation import CalculationMaker
-    from anodeflow.workflows.identity import _plain, with_stable_uuids
+    from anodeflow.calculations.makers import CalculationMaker
+    from anodeflow.studies.shared.identity import _plain, with_stable_uuids
 
     recipe = load_backend("emt").recipe() | {"placement": {"worker": "gpu"}}
     maker = CalculationMaker(task="static", backend=recipe)
@@ -144,7 +144,7 @@ def test_a_placed_maker_places_the_jobs_it_makes():
 TRACEBACK = 'Traceback (most recent call last):\n  File "run.py", line 64, in run\n    response = job.run()\n'
 ENDED = "The output file was downloaded, but it does not contain the response."
 NEVER = "The output file was not present in the download folder."
-ERRORS = "anodeflow.errors"
+ERRORS = "anodeflow.core.errors"
 STEPD = "slurmstepd-n1: error: *** JOB 1 ON n1 CANCELLED AT 2026-11-24T02:16:58"
 SBATCH = "Remote error: submission failed. SubmissionResult(exit_code=1, stdout='', stderr='sbatch: error: "
 SQUEUE = "qtoolkit.core.exceptions.CommandFailedError: command squeue failed: slurm_load_jobs error: "
@@ -198,7 +198,7 @@ def test_reasons(kind, error, remote_error, output, verdict):
 
 
 def test_a_reason_quotes_what_was_said():
-    said = reason(TRACEBACK + "anodeflow.errors.CalculationError: Li bulk: it broke (log: /x).", None, None)
+    said = reason(TRACEBACK + "anodeflow.core.errors.CalculationError: Li bulk: it broke (log: /x).", None, None)
     assert said.detail == "Li bulk: it broke (log: /x)."
     assert (
         reason(None, "submission failed. (stderr='sbatch: error: no account\\n')", None).detail

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.backends import load_backend
-from anodeflow.backends.checkpoint import check_checkpoint
+from anodeflow.backends.mlip.checkpoint import check_checkpoint
+from anodeflow.backends.registry import load_backend
 from anodeflow.backends.trust import is_trusted, only_looking
-from anodeflow.data import data_folder
-from anodeflow.errors import InputError
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
 
 CAMPAIGN = """
 name: looked-at

@@ -15,19 +15,25 @@ from pymatgen.core import Structure
 from test_diffusion import plain_neb
 from vacancy_factories import interface_document, layered
 
-from anodeflow.analysis import vacancy
-from anodeflow.analysis.metal_face import CLEAN, EMPTY, MetalFace
-from anodeflow.analysis.vacancy import favourable, record_band, split_hop, vacancy_document
-from anodeflow.analysis.vacancy_search import VacancySearch, empty_place, propose, start_search
-from anodeflow.analysis.vacancy_stops import settle
-from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.errors import CalculationError, InputError
-from anodeflow.schemas import CalculationDoc, InterfaceDoc, NebDoc, VacancyDoc
-from anodeflow.structures.catalogue import load_structure
-from anodeflow.structures.path import first_path
-from anodeflow.structures.spec import SlabSpec
-from anodeflow.structures.vacancy import (
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.sites.path import first_path
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.vacancy import analysis as vacancy
+from anodeflow.studies.vacancy.analysis import (
+    favourable,
+    record_band,
+    split_hop,
+    vacancy_document,
+)
+from anodeflow.studies.vacancy.document import VacancyDoc
+from anodeflow.studies.vacancy.flow import VacancyMaker
+from anodeflow.studies.vacancy.geometry import (
     hop_into,
     inequivalent,
     neighbours,
@@ -39,8 +45,15 @@ from anodeflow.structures.vacancy import (
     shaken,
     unwrapped,
 )
-from anodeflow.workflows.metal_face import MetalFaceMaker
-from anodeflow.workflows.vacancy import VacancyMaker
+from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY, MetalFace
+from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker
+from anodeflow.studies.vacancy.search import (
+    VacancySearch,
+    empty_place,
+    propose,
+    start_search,
+)
+from anodeflow.studies.vacancy.stops import settle
 
 ALLOY, METAL = ["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"]
 STUDY = {

@@ -21,18 +21,23 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.vasp import Incar, Kpoints, Poscar, Potcar
 
-from anodeflow.backends import load_backend, vasp_exec
 from anodeflow.backends.base import NebSettings, RelaxationSettings
-from anodeflow.backends.load import available, shipped_backends
-from anodeflow.backends.progress import Progress, listen
-from anodeflow.backends.request import Request
-from anodeflow.backends.vasp import VaspBackend
-from anodeflow.backends.vasp_density import whole_density
-from anodeflow.backends.vasp_inputs import density_grid, dipole_centre
-from anodeflow.backends.vasp_outputs import Frame, read_image, read_run
-from anodeflow.backends.vasp_process import end_process, read_note
-from anodeflow.backends.vasp_settings import VaspParallel, VaspSettings
-from anodeflow.errors import BackendUnavailableError, CalculationError, InputError, InterruptedCalculationError
+from anodeflow.backends.registry import available, load_backend, shipped_backends
+from anodeflow.backends.vasp import exec as vasp_exec
+from anodeflow.backends.vasp.backend import VaspBackend
+from anodeflow.backends.vasp.density import whole_density
+from anodeflow.backends.vasp.inputs import density_grid, dipole_centre
+from anodeflow.backends.vasp.outputs import Frame, read_image, read_run
+from anodeflow.backends.vasp.process import end_process, read_note
+from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
+from anodeflow.calculations.progress import Progress, listen
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import (
+    BackendUnavailableError,
+    CalculationError,
+    InputError,
+    InterruptedCalculationError,
+)
 
 RECORDED = Path(ase.io.__file__).parents[1] / "test" / "testdata" / "vasp"
 """Outputs of real runs of VASP that come with ASE."""
@@ -73,7 +78,7 @@ def standard(vasp: VaspBackend, monkeypatch: pytest.MonkeyPatch) -> VaspBackend:
     def stop(*_: Any, **__: Any) -> None:
         raise RuntimeError("no VASP in this test")
 
-    monkeypatch.setattr("anodeflow.backends.vasp_runs.run_vasp_in", stop)
+    monkeypatch.setattr("anodeflow.backends.vasp.runs.run_vasp_in", stop)
     return load_backend("vasp-standard")
 
 
@@ -322,7 +327,7 @@ def test_whole_campaign_is_built_and_serialised(vasp, tmp_path):
     """As jobflow-remote does it: to plain data, to JSON, and back to jobs that can run."""
     from jobflow import Flow
 
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     file = tmp_path / "metals.yaml"
     file.write_text(
@@ -364,7 +369,7 @@ def test_recorded_run_is_read(vasp, tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", f"replay {recorded}")
     monkeypatch.setattr(VaspBackend, "check_elements", lambda *_: None)
     monkeypatch.setattr(
-        "anodeflow.backends.vasp_inputs.potcar_symbols", lambda elements, _: dict.fromkeys(elements, "Al")
+        "anodeflow.backends.vasp.inputs.potcar_symbols", lambda elements, _: dict.fromkeys(elements, "Al")
     )
     document = vasp.static().calculate(structure)
     # Of the file: e_0_energy and e_fr_energy of its ionic step, 9 SCF cycles.
@@ -455,7 +460,7 @@ def test_remedies_of_custodian_are_recorded(vasp, monkeypatch):
     assert document.converged
     assert document.remedies == ["Unconverged: ALGO = All, ISEARCH = 1"]
     assert document.warnings == [], "ALGO changes the way to the numbers, and not the numbers"
-    monkeypatch.setattr("anodeflow.backends.vasp_runs._HARMLESS", frozenset({"ALGO"}))
+    monkeypatch.setattr("anodeflow.backends.vasp.runs._HARMLESS", frozenset({"ALGO"}))
     again = vasp.with_settings({"cutoff": 260}).static().calculate(aluminium())
     assert again.warnings == ["custodian changed what decides the numbers: ISEARCH = 1"]
 
@@ -604,7 +609,7 @@ def test_density_is_made_whole_and_in_order():
 
 
 def test_density_file_cut_short_is_one_sentence(vasp, monkeypatch):
-    from anodeflow.backends import vasp_density
+    from anodeflow.backends.vasp import density as vasp_density
 
     whole = vasp_density._read
 

@@ -6,9 +6,9 @@ import pytest
 import vasp_factories
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.conformance import BackendConformance
-from anodeflow.backends.vasp import VaspBackend
-from anodeflow.backends.vasp_settings import VaspParallel, VaspSettings
+from anodeflow.backends.vasp.backend import VaspBackend
+from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
+from anodeflow.testing.backend_conformance import BackendConformance
 
 
 class TestVasp(BackendConformance):

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.backends import load_backend
-from anodeflow.schemas import InterfaceDoc, VacancyDoc, VacancyHop, VacancyPath
+from anodeflow.backends.registry import load_backend
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.vacancy.document import VacancyDoc, VacancyHop, VacancyPath
 
 PLANES = {"CuAu": ("Cu", "Au", "Au", "Cu"), "Cu": ("Cu",) * 4, "Au": ("Au",) * 4}
 """Atoms of a p(2x2) cell of the (001) plane; rows of one element in CuAu stand across the diagonal."""

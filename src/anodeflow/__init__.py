@@ -10,16 +10,19 @@ The public API is small and imported on first use, so that ``import anodeflow`` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.core import moved
+
 __version__ = "0.1.0"
+moved.install()
 
 if TYPE_CHECKING:
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
+    from anodeflow.core.errors import AnodeflowError
     from anodeflow.database.query import query
-    from anodeflow.errors import AnodeflowError
 
 _PUBLIC = {
-    "AnodeflowError": "anodeflow.errors",
-    "Campaign": "anodeflow.campaign",
+    "AnodeflowError": "anodeflow.core.errors",
+    "Campaign": "anodeflow.campaign.model",
     "query": "anodeflow.database.query",
 }
 __all__ = ["AnodeflowError", "Campaign", "__version__", "query"]

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anodeflow.backends.base import Availability, Backend
-    from anodeflow.backends.calculation import CalculationMaker
-    from anodeflow.backends.load import available, load_backend
-    from anodeflow.backends.neb import NebMaker
+    from anodeflow.backends.registry import available, load_backend
+    from anodeflow.calculations.makers import CalculationMaker
+    from anodeflow.calculations.neb_maker import NebMaker
 
 _PUBLIC = {
     "Availability": "base",
@@ -20,7 +20,7 @@ __all__ = ["Availability", "Backend", "CalculationMaker", "NebMaker", "available
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: a driver under MPI needs anodeflow.backends.driver and nothing else of it.
+    # Imported on first use: a driver under MPI needs anodeflow.backends.drivers.driver and nothing else of it.
     if name in _PUBLIC:
         from importlib import import_module
 

@@ -16,17 +16,17 @@ from pydantic import (
     model_serializer,
 )
 
-from anodeflow.address import content_hash
-from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.placement import Resources
-from anodeflow.backends.request import Request
-from anodeflow.errors import BackendUnavailableError, InputError
-from anodeflow.schemas.calculation import Task
+from anodeflow.calculations.document import Task
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.placement import Resources
+from anodeflow.calculations.request import Request
+from anodeflow.core.address import content_hash
+from anodeflow.core.errors import BackendUnavailableError, InputError
 
 if TYPE_CHECKING:
-    from anodeflow.backends.calculation import CalculationMaker
-    from anodeflow.backends.modes import ModesMaker
-    from anodeflow.backends.neb import NebMaker
+    from anodeflow.calculations.makers import CalculationMaker
+    from anodeflow.calculations.modes import ModesMaker
+    from anodeflow.calculations.neb_maker import NebMaker
 
 Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
 
@@ -88,7 +88,7 @@ class Backend(BaseModel, ABC):
     """A code with its settings: what a file in configs/backends describes.
 
     A new code is one subclass, one YAML file and a green conformance suite
-    (:mod:`anodeflow.backends.conformance`).
+    (:mod:`anodeflow.testing.backend_conformance`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -141,7 +141,7 @@ class Backend(BaseModel, ABC):
             File descriptor of the lock, to be inherited by child processes.
         tell
             Function that takes `state` and the optional fields of
-            :class:`~anodeflow.backends.progress.Progress`.
+            :class:`~anodeflow.calculations.progress.Progress`.
         """
 
     def check_available(self) -> None:
@@ -177,7 +177,7 @@ class Backend(BaseModel, ABC):
 
     def relax(self, cell: bool = False) -> "CalculationMaker":
         """Return the Maker that relaxes positions, or positions and cell."""
-        from anodeflow.backends.calculation import CalculationMaker
+        from anodeflow.calculations.makers import CalculationMaker
 
         task: Task = "relax_cell" if cell else "relax"
         return CalculationMaker(name=f"{self.code} {task}", task=task, backend=self.recipe())
@@ -188,11 +188,11 @@ class Backend(BaseModel, ABC):
         Parameters
         ----------
         charge_density
-            Whether to write the all-electron density too, on two grids (:mod:`anodeflow.density`).
+            Whether to write the all-electron density too, on two grids (:mod:`anodeflow.core.density`).
         grid_spacing
             Spacing of the finer one, Å; the other one is half as fine.
         """
-        from anodeflow.backends.calculation import CalculationMaker
+        from anodeflow.calculations.makers import CalculationMaker
 
         if not charge_density:
             return CalculationMaker(name=f"{self.code} static", task="static", backend=self.recipe())
@@ -205,18 +205,18 @@ class Backend(BaseModel, ABC):
 
     def neb(self) -> "NebMaker":
         """Return the Maker that relaxes a path between two minima (climbing-image nudged elastic band)."""
-        from anodeflow.backends.neb import NebMaker
+        from anodeflow.calculations.neb_maker import NebMaker
 
         return NebMaker(name=f"{self.code} neb", backend=self.recipe())
 
     def modes(self) -> "ModesMaker":
         """Return the Maker that finds the lowest modes of a minimum or a saddle, or all of its vibrations."""
-        from anodeflow.backends.modes import ModesMaker
+        from anodeflow.calculations.modes import ModesMaker
 
         return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=self.cheap_forces)
 
     def recipe(self) -> dict[str, Any]:
-        """Return the backend as plain data, from which :func:`~anodeflow.backends.load.from_recipe` makes it."""
+        """Return the backend as plain data, from which :func:`~anodeflow.backends.registry.from_recipe` makes it."""
         recipe = self.model_dump(mode="json")
         # Unset, they are left out: a job's uuid follows from its content.
         return {key: value for key, value in recipe.items() if value or key not in ("resources", "placement")}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 _ELEMENTS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt", "H", "C", "N", "O")
 

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.driver import largest_force, run_task
-from anodeflow.backends.folder import CalculationFolder
-from anodeflow.backends.neb import band_progress
-from anodeflow.backends.neb_driver import run_neb
-from anodeflow.backends.request import Request
-from anodeflow.errors import CalculationError
+from anodeflow.backends.drivers.band_driver import run_neb
+from anodeflow.backends.drivers.driver import largest_force, run_task
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.neb_maker import band_progress
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import CalculationError
 
 
 class InProcessBackend(Backend):

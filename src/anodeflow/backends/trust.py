@@ -21,9 +21,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from anodeflow.backends.base import Availability, Backend
-from anodeflow.data import data_folder
-from anodeflow.errors import InputError
-from anodeflow.settings import get_settings
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
+from anodeflow.core.settings import get_settings
 
 _POTENTIALS = "mlip"  # code of the backends whose settings may name a model to load
 _NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
@@ -31,7 +31,7 @@ _NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
 
 @contextmanager
 def only_looking() -> Iterator[dict[str, str]]:
-    """Let :func:`~anodeflow.backends.load.load_backend` return backends that touch nothing an untrusted file names.
+    """Let :func:`~anodeflow.backends.registry.load_backend` return backends that touch nothing an untrusted file names.
 
     Yields
     ------
@@ -83,7 +83,7 @@ def trust(path: Path) -> list[str]:
     InputError
         If it is no backend file, or ANODEFLOW_HOME cannot be written.
     """
-    from anodeflow.backends.load import load_backend
+    from anodeflow.backends.registry import load_backend
 
     names = named(load_backend(path), path)
     file = get_settings().prepare().home / "trusted.json"
@@ -107,7 +107,7 @@ def _known() -> dict[str, Any]:
 
 def _digest(path: Path) -> str:
     """Hash of the file and of every model that it names: another model in the same place is not the trusted one."""
-    from anodeflow.yamlfile import YamlFile
+    from anodeflow.core.yamlfile import YamlFile
 
     total = sha256()
     for file in [path, *_files_in(YamlFile.read(path).content, path)]:

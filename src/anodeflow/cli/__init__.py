@@ -9,8 +9,8 @@ from io import TextIOWrapper
 import typer
 
 from anodeflow import __version__
-from anodeflow.errors import AnodeflowError
-from anodeflow.masking import masked
+from anodeflow.core.errors import AnodeflowError
+from anodeflow.core.masking import masked
 
 app = typer.Typer(
     name="anodeflow",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from anodeflow.cli import app
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 build = typer.Typer(no_args_is_help=True, help="Build slabs and interfaces, look at the catalogue; no calculation.")
 app.add_typer(build, name="build")
@@ -39,7 +39,7 @@ def list_structures(format: Annotated[Format, FORMAT] = Format.table) -> None:
 
     Example: anodeflow build list --format json
     """
-    from anodeflow.structures.catalogue import catalogue
+    from anodeflow.structures.bulk.catalogue import catalogue
 
     entries = list(catalogue().values())
     if format is Format.json:
@@ -93,12 +93,12 @@ def slab(
 
     anodeflow build slab Li3Mg7 --termination all --sites Li -o slab.vasp
     """
-    from anodeflow.structures.catalogue import host_lattice, load_crystal
-    from anodeflow.structures.files import write_structure
+    from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
+    from anodeflow.structures.bulk.files import write_structure
     from anodeflow.structures.notes import polar_note, slab_notes, summarise
-    from anodeflow.structures.sites import adsorption_sites
-    from anodeflow.structures.slabs import build_slab, build_slabs
-    from anodeflow.structures.spec import SlabSpec
+    from anodeflow.structures.sites.sites import adsorption_sites
+    from anodeflow.structures.slab.slabs import build_slab, build_slabs
+    from anodeflow.structures.slab.spec import SlabSpec
 
     spec = checked_spec(
         SlabSpec,

@@ -20,7 +20,7 @@ from anodeflow.cli.build import (
 )
 
 if TYPE_CHECKING:
-    from anodeflow.schemas import InterfaceCandidate
+    from anodeflow.studies.interface.document import InterfaceCandidate
 
 # What of an interface is too long for the terminal.
 _LARGE = {"structure", "alloy_crystal", "metal_crystal", "side", "layer"}
@@ -86,10 +86,10 @@ def interface(
 
     anodeflow build interface Li3Mg Li --metal-layers 8 -o interface.vasp
     """
-    from anodeflow.structures.catalogue import host_lattice, load_crystal
-    from anodeflow.structures.files import write_structure
-    from anodeflow.structures.interface_spec import InterfaceSpec
-    from anodeflow.structures.interfaces import build_interface, enumerate_interfaces
+    from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
+    from anodeflow.structures.bulk.files import write_structure
+    from anodeflow.structures.interface.interface_spec import InterfaceSpec
+    from anodeflow.structures.interface.interfaces import build_interface, enumerate_interfaces
     from anodeflow.structures.notes import summarise
 
     spec = checked_spec(

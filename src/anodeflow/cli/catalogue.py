@@ -24,8 +24,8 @@ def add(
 
     Example: [bold]anodeflow catalogue add Ca.cif --source "Materials Project mp-45"[/bold]
     """
+    from anodeflow.structures.bulk.own_catalogue import add_crystal
     from anodeflow.structures.notes import summarise
-    from anodeflow.structures.own_catalogue import add_crystal
 
     entry, structure, notes = add_crystal(file, name, source, force)
     summary = summarise(entry.name, structure, notes)
@@ -37,7 +37,7 @@ def add(
 @catalogue.command("list")
 def list_crystals() -> None:
     """List the crystals that you have added; anodeflow build list shows all."""
-    from anodeflow.structures.own_catalogue import own_crystals
+    from anodeflow.structures.bulk.own_catalogue import own_crystals
 
     for entry in own_crystals().values():
         typer.echo(f"{entry.name}: {entry.formula}, {entry.space_group}, {entry.source} ({entry.file})")
@@ -46,6 +46,6 @@ def list_crystals() -> None:
 @catalogue.command()
 def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a crystal that you have added.")]) -> None:
     """Take a crystal of yours out of the catalogue."""
-    from anodeflow.structures.own_catalogue import remove_crystal
+    from anodeflow.structures.bulk.own_catalogue import remove_crystal
 
     remove_crystal(name)

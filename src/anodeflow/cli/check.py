@@ -9,7 +9,7 @@ import typer
 from anodeflow.cli import app
 
 if TYPE_CHECKING:
-    from anodeflow.campaign_plan import PlannedCalculation
+    from anodeflow.campaign.plan import PlannedCalculation
 
 
 _MANY, _SHOWN = 30, 3  # of more calculations alike than this, only the first few are printed
@@ -50,7 +50,7 @@ def check(
 
     from anodeflow.backends.trust import only_looking
     from anodeflow.backends.trust import trust as trust_file
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
     with only_looking() as untrusted:
         campaign = Campaign.from_file(file, backend, without, prescreen)

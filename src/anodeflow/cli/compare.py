@@ -8,10 +8,11 @@ import typer
 
 from anodeflow.cli import app
 from anodeflow.cli.report import EDITION_HELP, tell_editions
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
-    from anodeflow.schemas import ResultRow, StudyDoc
+    from anodeflow.studies.document import StudyDoc
+    from anodeflow.studies.rows import ResultRow
 
 
 @app.command()
@@ -151,7 +152,7 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
 
 def _rows(document: "StudyDoc") -> "list[ResultRow]":
     """The rows of a study; of an adsorption study a row for every site, labelled by where the adatom was put."""
-    from anodeflow.schemas import AdsorptionDoc
+    from anodeflow.studies.adsorption.document import AdsorptionDoc
 
     rows = document.rows()
     if not isinstance(document, AdsorptionDoc):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from anodeflow.cli import app
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
     from anodeflow.database.store import Place
@@ -136,9 +136,9 @@ def restore(
     Example: [bold]anodeflow db restore results-2026-11.zip --force[/bold]
     """
     from anodeflow.cli.progress import counting
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.restore import restore as put_back
     from anodeflow.execution.state import running_campaigns
-    from anodeflow.settings import get_settings
 
     place = _place()
     if running := running_campaigns(get_settings()):
@@ -173,15 +173,15 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _place() -> "Place":
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.store import find_database
-    from anodeflow.settings import get_settings
 
     return find_database(get_settings())
 
 
 def _server_folder(action: str) -> Path:
     """Folder of the embedded server; an error where the settings name another database."""
-    from anodeflow.masking import without_password
+    from anodeflow.core.masking import without_password
 
     place = _place()
     if place.kind == "mongodb":

@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from anodeflow.cli.db import db
-from anodeflow.errors import AnodeflowError, InputError
+from anodeflow.core.errors import AnodeflowError, InputError
 
 if TYPE_CHECKING:
+    from anodeflow.calculations.document import CalculationDoc
     from anodeflow.database.exchange import Exchanged
-    from anodeflow.schemas import CalculationDoc
 
 
 @db.command(name="export")
@@ -41,7 +41,12 @@ def export_documents(
     """
     from anodeflow.cli.progress import counting
     from anodeflow.database.ase_database import write_ase_database
-    from anodeflow.database.exchange import Exchanged, exported, to_lines, uses
+    from anodeflow.database.exchange import (
+        Exchanged,
+        exported,
+        to_lines,
+        uses,
+    )
     from anodeflow.database.store import open_store
 
     if file is None and ase is None:
@@ -88,7 +93,7 @@ def import_documents(
 
 def _calculations(entries: "Iterable[dict[str, Any]]", summary: "Exchanged") -> "Iterator[CalculationDoc]":
     """Calculations among the documents; those that cannot be read are counted."""
-    from anodeflow.database.documents import CALCULATIONS
+    from anodeflow.studies.registry import CALCULATIONS
 
     for entry in entries:
         if entry["@class"] in CALCULATIONS:

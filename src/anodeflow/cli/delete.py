@@ -29,10 +29,10 @@ def delete(
     Examples: [bold]anodeflow delete quickstart[/bold],
     [bold]anodeflow delete quickstart --edition 1f3c[/bold]
     """
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.delete import delete_campaign, found_editions
     from anodeflow.database.store import open_store
     from anodeflow.execution.state import campaign_lock
-    from anodeflow.settings import get_settings
 
     settings = get_settings().prepare()
     with campaign_lock(settings, campaign), open_store(settings) as store:

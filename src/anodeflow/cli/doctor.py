@@ -17,8 +17,8 @@ from typing import Any, Literal
 import typer
 
 from anodeflow.cli import app
-from anodeflow.errors import AnodeflowError
-from anodeflow.install import install_command, pip
+from anodeflow.core.errors import AnodeflowError
+from anodeflow.core.install import install_command, pip
 
 _PATIENCE = 120  # s that one trial may take
 _OTHERS = (
@@ -152,7 +152,7 @@ def _cores() -> int:
 
 
 def _home() -> str:
-    from anodeflow.settings import get_settings
+    from anodeflow.core.settings import get_settings
 
     home = get_settings().prepare().home
     return f"{home}, {shutil.disk_usage(home).free / 1e9:.0f} GB free"
@@ -214,7 +214,7 @@ def _emt() -> str:
 
 def _codes() -> list[Check]:
     """Ask the other backends, those that other packages registered among them, whether their code is here."""
-    from anodeflow.backends.load import backend_class, codes
+    from anodeflow.backends.registry import backend_class, codes
 
     def ask(code: str) -> Check:
         found = backend_class(code).availability()
@@ -225,8 +225,8 @@ def _codes() -> list[Check]:
 
 
 def _database() -> str:
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.store import open_store
-    from anodeflow.settings import get_settings
 
     settings = get_settings()
     with open_store(settings) as store:
@@ -255,7 +255,7 @@ def _energy(backend: str, element: str, distance: float, **settings: float) -> s
 
     from pymatgen.core import Lattice, Structure
 
-    from anodeflow.backends import load_backend
+    from anodeflow.backends.registry import load_backend
 
     a = distance / 3**0.5
     cell = Structure(Lattice([[-a, a, a], [a, -a, a], [a, a, -a]]), [element], [[0, 0, 0]])

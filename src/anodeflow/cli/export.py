@@ -35,10 +35,10 @@ def export(
     Example: [bold]anodeflow export surfaces -o surfaces.json.gz[/bold]
     """
     from anodeflow.cli.report import campaign_documents
+    from anodeflow.core.errors import InputError
     from anodeflow.database.results_file import write_results
-    from anodeflow.errors import InputError
-    from anodeflow.schemas import OrderingsDoc
-    from anodeflow.structures.crystal_files import write_orderings
+    from anodeflow.structures.bulk.crystal_files import write_orderings
+    from anodeflow.studies.orderings.document import OrderingsDoc
 
     name, documents, calculations = campaign_documents(campaign, None)
     if orderings is not None:

@@ -7,10 +7,10 @@ import typer
 
 from anodeflow.cli import app
 from anodeflow.cli.report import EDITION_HELP
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
-    from anodeflow.schemas import ResultRow
+    from anodeflow.studies.rows import ResultRow
 
 
 @app.command()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anodeflow.cli import app
-from anodeflow.errors import InputError
+from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
-    from anodeflow.schemas import CalculationDoc, StudyDoc
+    from anodeflow.calculations.document import CalculationDoc
+    from anodeflow.studies.document import StudyDoc
 
 EDITION_HELP = "Edition of the campaign: the beginning of its hash, or all; default: the latest of each backend."
 _PATIENCE = 3.0  # s after which a report says what it is at
@@ -77,7 +78,12 @@ def campaign_documents(
         If there is no such campaign, or there are several and none was named.
     """
     if results is None:
-        from anodeflow.database.query import ALL_EDITIONS, calculation_documents, of_edition, study_documents
+        from anodeflow.database.query import (
+            ALL_EDITIONS,
+            calculation_documents,
+            of_edition,
+            study_documents,
+        )
         from anodeflow.report.provenance import calculation_ids
 
         all_editions = study_documents(campaign, edition=ALL_EDITIONS)

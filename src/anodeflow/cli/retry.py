@@ -30,13 +30,13 @@ def retry(
 
     from pydantic import ValidationError
 
-    from anodeflow.backends.placement import Resources
-    from anodeflow.errors import InputError
+    from anodeflow.calculations.placement import Resources
+    from anodeflow.core.errors import InputError
+    from anodeflow.core.settings import get_settings
     from anodeflow.execution.project import open_project
     from anodeflow.execution.retry import plan_retry
     from anodeflow.execution.retry import retry as run_again
     from anodeflow.execution.submissions import submissions
-    from anodeflow.settings import get_settings
 
     settings = get_settings().prepare()
     notes = submissions(settings, campaign)

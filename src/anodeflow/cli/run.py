@@ -32,13 +32,13 @@ def run(
 
     from rich.console import Console
 
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
     from anodeflow.cli.tables import print_results
+    from anodeflow.core.masking import without_password
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.query import result_rows
     from anodeflow.execution.display import RunDisplay, clock
     from anodeflow.execution.local import run_campaign
-    from anodeflow.masking import without_password
-    from anodeflow.settings import get_settings
 
     console = Console()
     campaign = Campaign.from_file(file, backend, without, prescreen)

@@ -22,10 +22,10 @@ def status(
     from rich.table import Table
     from rich.text import Text
 
+    from anodeflow.core.settings import get_settings
     from anodeflow.execution.display import clock
     from anodeflow.execution.state import campaign_names, read_status
     from anodeflow.execution.submissions import submissions
-    from anodeflow.settings import get_settings
 
     settings = get_settings().prepare()
     notes = submissions(settings, campaign)

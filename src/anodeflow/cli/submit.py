@@ -34,7 +34,7 @@ def submit(
 
     Example: [bold]anodeflow submit workflows/quickstart.yaml --project hpc --worker main[/bold]
     """
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
     from anodeflow.execution.project import open_project
     from anodeflow.execution.runner import runner_state
     from anodeflow.execution.submit import submit_campaign

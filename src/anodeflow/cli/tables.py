@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anodeflow.schemas import ResultRow
+    from anodeflow.studies.rows import ResultRow
 
 
 _MOST = 3

@@ -19,7 +19,7 @@ def trust(
     Example: [bold]anodeflow trust my-gpaw.yaml[/bold]
     """
     from anodeflow.backends import trust as backends
-    from anodeflow.errors import InputError
+    from anodeflow.core.errors import InputError
 
     if not file.is_file():
         raise InputError(f"there is no backend file {file}: give the path of one.")

@@ -7,7 +7,7 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
-from anodeflow.masking import masked
+from anodeflow.core.masking import masked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -15,9 +15,16 @@ from typing import Annotated, Any, Literal
 import bson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from anodeflow.database.backup import FORMAT, MANIFEST, VERSION, Counted, Progress, is_collection_name
-from anodeflow.decoding import refuse_foreign
-from anodeflow.errors import InputError
+from anodeflow.core.decoding import refuse_foreign
+from anodeflow.core.errors import InputError
+from anodeflow.database.backup import (
+    FORMAT,
+    MANIFEST,
+    VERSION,
+    Counted,
+    Progress,
+    is_collection_name,
+)
 
 _BATCH = 4_000_000  # bytes of documents that are handed on at once
 _LARGEST = 2**29  # bytes of a document; servers take 16 MB, SQLite more

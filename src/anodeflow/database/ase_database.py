@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from anodeflow.errors import InputError
-from anodeflow.schemas import CalculationDoc, NebDoc
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.errors import InputError
 
 
 def write_ase_database(

@@ -22,9 +22,9 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
+from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.store import ROWS_MARK, Place, open_place
-from anodeflow.errors import InputError
 
 if TYPE_CHECKING:
     from jobflow import JobStore

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.core.errors import InputError
 from anodeflow.database import rows
-from anodeflow.database.documents import STUDIES
 from anodeflow.database.query import ALL_EDITIONS, chosen_editions, study_documents
-from anodeflow.errors import InputError
+from anodeflow.studies.registry import STUDIES
 
 if TYPE_CHECKING:
     from jobflow import JobStore

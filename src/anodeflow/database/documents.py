@@ -6,24 +6,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pymatgen.core import Structure
 
-from anodeflow import schemas
-from anodeflow.schemas import CalculationDoc, StudyDoc
-
 if TYPE_CHECKING:
     from jobflow import JobStore
 
 FIELDS = ("uuid", "index", "output", "completed_at", "metadata")
 
-
-def _classes(base: type[BaseModel]) -> dict[str, type[Any]]:
-    """The class `base` and its subclasses among the schemas, by name."""
-    return {name: kind for name, kind in vars(schemas).items() if isinstance(kind, type) and issubclass(kind, base)}
-
-
-STUDIES: dict[str, type[StudyDoc]] = _classes(StudyDoc)
-"""Class name -> class of every study document."""
-CALCULATIONS: dict[str, type[CalculationDoc]] = _classes(CalculationDoc)
-"""Class name -> class of every calculation document."""
 
 LARGE: dict[str, list[list[str]]] = {
     "NebDoc": [["output", part] for part in ("images", "initial_images", "image_forces")],

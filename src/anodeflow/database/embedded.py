@@ -20,10 +20,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from anodeflow.core.errors import DatabaseError
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.database.server import Server, ServerFolder, Service
 from anodeflow.database.space import full, is_full
-from anodeflow.errors import DatabaseError
 
 __all__ = ["Server", "ServerFolder", "Service", "embedded_server"]
 

@@ -11,18 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from anodeflow.database.documents import (
-    CALCULATIONS,
-    FIELDS,
-    LARGE,
-    STUDIES,
-    age,
-    completed,
-    edition,
-    without_structures,
-)
-from anodeflow.decoding import refuse_foreign
-from anodeflow.errors import InputError
+from anodeflow.core.decoding import refuse_foreign
+from anodeflow.core.errors import InputError
+from anodeflow.database.documents import FIELDS, LARGE, age, completed, edition, without_structures
+from anodeflow.studies.registry import CALCULATIONS, STUDIES
 
 if TYPE_CHECKING:
     from jobflow import JobStore

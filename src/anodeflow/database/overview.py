@@ -6,12 +6,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pymongo.errors import OperationFailure
 
-from anodeflow.database.documents import CALCULATIONS, STUDIES
+from anodeflow.core.masking import without_password
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
 from anodeflow.database.service import User, users
 from anodeflow.database.store import Place, open_place
-from anodeflow.masking import without_password
+from anodeflow.studies.registry import CALCULATIONS, STUDIES
 
 
 class Overview(BaseModel):

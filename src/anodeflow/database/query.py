@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import InputError
 from anodeflow.database import rows
-from anodeflow.database.documents import CALCULATIONS, STUDIES, age, completed, edition, stored
+from anodeflow.database.documents import age, completed, edition, stored
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.store import open_store
-from anodeflow.errors import InputError
-from anodeflow.schemas import CalculationDoc, ResultRow, StudyDoc
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.registry import CALCULATIONS, STUDIES
+from anodeflow.studies.rows import ResultRow
 
 if TYPE_CHECKING:
     from jobflow import JobStore

@@ -18,10 +18,12 @@ from monty.json import jsanitize
 from pydantic import BaseModel, ValidationError
 from pymatgen.core import Structure
 
-from anodeflow import schemas
-from anodeflow.decoding import dictionaries, refuse_foreign
-from anodeflow.errors import InputError
-from anodeflow.schemas import CalculationDoc, CompactGrid, StudyDoc
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.decoding import dictionaries, refuse_foreign
+from anodeflow.core.errors import InputError
+from anodeflow.studies.charge.document import CompactGrid
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.registry import CALCULATIONS, STUDIES
 
 FORMAT = "anodeflow results"
 VERSION = 1
@@ -175,7 +177,7 @@ def _structure(structure: Structure) -> dict[str, Any]:
 
 
 def _unpacked(entry: dict[str, Any], base: type) -> Any:
-    kind = getattr(schemas, entry["@class"], None)
+    kind = (STUDIES | CALCULATIONS).get(entry["@class"])
     if not (isinstance(kind, type) and issubclass(kind, base)):
         raise TypeError(f"no document of the kind {entry['@class']}")
-    return kind.model_validate({name: value for name, value in entry.items() if not name.startswith("@")})  # type: ignore[attr-defined]
+    return kind.model_validate({name: value for name, value in entry.items() if not name.startswith("@")})

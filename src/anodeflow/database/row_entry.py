@@ -7,17 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anodeflow import __version__, schemas
-from anodeflow.database.documents import (
-    STUDIES,
-    MissingPartError,
-    UnreadStructureError,
-    completed,
-    edition,
-    without_structures,
-)
-from anodeflow.schemas import StudyDoc
-from anodeflow.schemas.version import SCHEMA_VERSION
+import anodeflow.studies
+from anodeflow import __version__
+from anodeflow.core.version import SCHEMA_VERSION
+from anodeflow.database.documents import MissingPartError, UnreadStructureError, completed, edition, without_structures
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.registry import STUDIES
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -103,7 +98,7 @@ def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
 @cache
 def made_by() -> dict[str, Any]:
     """Return by which anodeflow entries are made: its version, and hash and age of the sources they follow from."""
-    sources = sorted([*Path(schemas.__path__[0]).glob("*.py"), Path(__file__)])
+    sources = sorted([*Path(anodeflow.studies.__path__[0]).rglob("document.py"), Path(__file__)])
     return {
         "version": __version__,
         "sources": sha256(b"".join(source.read_bytes() for source in sources)).hexdigest(),

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from anodeflow.errors import DatabaseError
+from anodeflow.core.errors import DatabaseError
 
 USER = "anodeflow"
 _PRIVATE = 0o600

@@ -5,7 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from anodeflow.database.secret import USER, Identity, Secret, read_secret, write_secret
+from anodeflow.database.secret import (
+    USER,
+    Identity,
+    Secret,
+    read_secret,
+    write_secret,
+)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anodeflow.database.embedded import Server, ServerFolder, embedded_server, is_taken
+from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.masking import masked
+from anodeflow.database.embedded import (
+    Server,
+    ServerFolder,
+    embedded_server,
+    is_taken,
+)
 from anodeflow.database.locks import file_lock, is_locked
-from anodeflow.errors import DatabaseError, InputError
-from anodeflow.masking import masked
 
 _STOP = 60.0  # s; it takes 2 to 10 s
 _COMMAND = 100  # characters of a command line that are shown

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure
 
+from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.masking import masked, without_password
+from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.embedded import embedded_server, server_command
 from anodeflow.database.locks import file_lock
 from anodeflow.database.space import full, is_full
-from anodeflow.errors import DatabaseError, InputError
-from anodeflow.masking import masked, without_password
-from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from jobflow import JobStore

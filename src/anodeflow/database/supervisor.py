@@ -17,10 +17,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anodeflow.database.embedded import Server, ServerFolder, listens, server_command, serves
+from anodeflow.core.errors import DatabaseError
+from anodeflow.database.embedded import (
+    Server,
+    ServerFolder,
+    listens,
+    server_command,
+    serves,
+)
 from anodeflow.database.locks import file_lock
-from anodeflow.database.secret import certificate, read_secret, set_password, write_secret
-from anodeflow.errors import DatabaseError
+from anodeflow.database.secret import (
+    certificate,
+    read_secret,
+    set_password,
+    write_secret,
+)
 
 _TICK = 0.5  # s between two looks at server and clients
 _DEATH = 5.0  # s for which the port of a server that was killed is waited for

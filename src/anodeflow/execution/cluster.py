@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from anodeflow.data import data_folder
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
+from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.secret import write_private
 from anodeflow.database.store import find_database, open_store
-from anodeflow.errors import InputError
 from anodeflow.execution.project import projects_folder
-from anodeflow.settings import Settings, get_settings
 
 Kind = Literal["local", "slurm", "slurm-ssh"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from anodeflow import __version__
-from anodeflow.errors import AnodeflowError
+from anodeflow.core.errors import AnodeflowError
 from anodeflow.execution.project import Remote, load_project, open_project
 from anodeflow.execution.runner import runner_state
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from anodeflow.backends.progress import Progress
+from anodeflow.calculations.progress import Progress
 
 _MARKS = {"finished": ("✓", "green"), "reused": ("✓", "dim green"), "failed": ("✗", "bold red")}
 _ENDS = tuple(_MARKS)

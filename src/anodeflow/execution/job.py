@@ -53,7 +53,7 @@ def main(folder: Path) -> int:
     from jobflow_remote.jobs.run import run_remote_job
 
     from anodeflow import __version__
-    from anodeflow.backends.progress import listen
+    from anodeflow.calculations.progress import listen
 
     # An exception on its way out ends the code that the calculation started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

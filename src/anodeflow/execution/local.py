@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from anodeflow.backends.progress import Progress, listen
+from anodeflow.calculations.progress import Progress, listen
+from anodeflow.core.masking import masked
+from anodeflow.core.settings import get_settings
 from anodeflow.database.store import open_store
-from anodeflow.execution.state import CampaignStatus, StepStatus, campaign_lock, now
-from anodeflow.masking import masked
-from anodeflow.schemas import StudyDoc
-from anodeflow.settings import get_settings
+from anodeflow.execution.state import (
+    CampaignStatus,
+    StepStatus,
+    campaign_lock,
+    now,
+)
+from anodeflow.studies.document import StudyDoc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
 _SAVE_EVERY = 1.0  # s between two writes of the status file while nothing but a step number changes
 

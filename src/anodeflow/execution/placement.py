@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from monty.json import MontyDecoder, MontyEncoder
 
-from anodeflow.backends.placement import Resources
-from anodeflow.errors import InputError
+from anodeflow.calculations.placement import Resources
+from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
     from jobflow import Flow

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.install import install_command
+from anodeflow.core.masking import masked
+from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.secret import write_private
 from anodeflow.database.store import find_database, is_refusal, open_store
-from anodeflow.errors import DatabaseError, InputError
-from anodeflow.install import install_command
-from anodeflow.masking import masked
-from anodeflow.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -95,7 +95,7 @@ def _explain(file: Path) -> None:
     from jobflow_remote.config.base import Project
     from pydantic import ValidationError
 
-    from anodeflow.yamlfile import YamlFile
+    from anodeflow.core.yamlfile import YamlFile
 
     content = YamlFile.read(file)
     try:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anodeflow.errors import AnodeflowError
+from anodeflow.core.errors import AnodeflowError
 from anodeflow.execution.job import PROGRESS_FILE
 from anodeflow.execution.project import Remote, open_project
 from anodeflow.execution.reasons import Reason, reason

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from anodeflow.backends.placement import Resources
-from anodeflow.errors import AnodeflowError, InputError
+from anodeflow.calculations.placement import Resources
+from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.execution.placement import scheduler_resources
 from anodeflow.execution.project import Remote, open_project
 from anodeflow.execution.queue import flow_jobs, job_reason
@@ -161,7 +161,7 @@ def _check_ended(remote: Remote, note: Submission) -> None:
 
 
 def _submit_again(note: Submission) -> str:
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
     from anodeflow.execution.submit import submit_campaign
 
     if not note.file:

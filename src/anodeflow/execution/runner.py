@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.core.settings import get_settings
 from anodeflow.database.store import find_database
-from anodeflow.errors import AnodeflowError, InputError
 from anodeflow.execution.project import Remote, open_project, projects_folder
-from anodeflow.settings import get_settings
 
 if TYPE_CHECKING:
     from jobflow_remote.jobs.daemon import DaemonManager

@@ -11,9 +11,9 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from anodeflow.backends.folder import write_atomically
-from anodeflow.errors import InputError
-from anodeflow.settings import Settings
+from anodeflow.calculations.folder import write_atomically
+from anodeflow.core.errors import InputError
+from anodeflow.core.settings import Settings
 
 StepState = Literal["planned", "queued", "running", "finished", "reused", "failed", "interrupted"]
 

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field, ValidationError
 
-from anodeflow.backends.folder import write_atomically
-from anodeflow.settings import Settings
+from anodeflow.calculations.folder import write_atomically
+from anodeflow.core.settings import Settings
 
 ACTIVE = ("READY", "CHECKED_OUT", "UPLOADED", "SUBMITTED", "RUNNING", "RUN_FINISHED", "DOWNLOADED")
 """States of jobs that are on their way (jobflow-remote's JobState)."""

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.backends.load import backend_class
-from anodeflow.backends.placement import Resources
-from anodeflow.errors import InputError
+from anodeflow.backends.registry import backend_class
+from anodeflow.calculations.placement import Resources
+from anodeflow.core.errors import InputError
+from anodeflow.core.settings import get_settings
 from anodeflow.execution.placement import placed_flow, scheduler_resources
 from anodeflow.execution.project import Remote, open_project
 from anodeflow.execution.state import now
 from anodeflow.execution.submissions import ACTIVE, STUCK, Submission
-from anodeflow.settings import get_settings
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
-    from anodeflow.campaign import Campaign
+    from anodeflow.campaign.model import Campaign
 
 
 def submit_campaign(

@@ -7,27 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import anodeflow
-from anodeflow.errors import InputError
-from anodeflow.install import install_command
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import InputError
+from anodeflow.core.install import install_command
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies
-from anodeflow.report.page import Picture, Section, Table, plain
+from anodeflow.report.page import (
+    Picture,
+    Section,
+    Table,
+    plain,
+)
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
-from anodeflow.schemas import (
-    AdsorptionDoc,
-    CalculationDoc,
-    ChargeTransferDoc,
-    ConvergenceDoc,
-    ElectrochemistryDoc,
-    InterdiffusionDoc,
-    InterfaceDoc,
-    MetalReferenceDoc,
-    MigrationDoc,
-    OrderingsDoc,
-    StudyDoc,
-    VacancyDoc,
-)
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.convergence.document import ConvergenceDoc
+from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.metal_reference.document import MetalReferenceDoc
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.vacancy.document import VacancyDoc
 
 
 def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
@@ -36,16 +39,16 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
     A new kind of study joins the report by a line in this function's table; until then its properties stand in the
     main table only.
     """
-    from anodeflow.report.adsorption import adsorption_section
-    from anodeflow.report.charge import charge_section
-    from anodeflow.report.convergence import convergence_section
-    from anodeflow.report.diffusion import diffusion_section
-    from anodeflow.report.electrochemistry import electrochemistry_section
-    from anodeflow.report.interdiffusion import interdiffusion_section
-    from anodeflow.report.interfaces import interfaces_section
-    from anodeflow.report.metal_reference import metal_reference_section
-    from anodeflow.report.orderings import orderings_section
-    from anodeflow.report.vacancy import vacancy_section
+    from anodeflow.studies.adsorption.report import adsorption_section
+    from anodeflow.studies.charge.report import charge_section
+    from anodeflow.studies.convergence.report import convergence_section
+    from anodeflow.studies.diffusion.report import diffusion_section
+    from anodeflow.studies.electrochemistry.report import electrochemistry_section
+    from anodeflow.studies.interdiffusion.report import interdiffusion_section
+    from anodeflow.studies.interface.report import interfaces_section
+    from anodeflow.studies.metal_reference.report import metal_reference_section
+    from anodeflow.studies.orderings.report import orderings_section
+    from anodeflow.studies.vacancy.report import vacancy_section
 
     builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
         AdsorptionDoc: adsorption_section,

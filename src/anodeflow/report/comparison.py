@@ -4,9 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from anodeflow.report.page import Column, Link, Table, measured, number, scientific
+from anodeflow.report.page import (
+    Column,
+    Link,
+    Table,
+    measured,
+    number,
+    scientific,
+)
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
-from anodeflow.schemas import ResultRow, StudyDoc
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.rows import ResultRow
 
 _COLUMNS = [
     Column("system", "system"),

@@ -3,11 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from anodeflow.report.comparison import Published, comparable, is_row, published, remaining_error
+from anodeflow.report.comparison import (
+    Published,
+    comparable,
+    is_row,
+    published,
+    remaining_error,
+)
 from anodeflow.report.errors import covered, error_text
 from anodeflow.report.page import Link, measured
 from anodeflow.report.reference import Reference
-from anodeflow.schemas import ConvergenceDoc, ResultRow, StudyDoc
+from anodeflow.studies.convergence.document import ConvergenceDoc
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.rows import ResultRow
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from anodeflow.report.comparison import is_row
 from anodeflow.report.page import number, scientific
-from anodeflow.schemas import ConvergenceDoc, ResultRow
+from anodeflow.studies.convergence.document import ConvergenceDoc
+from anodeflow.studies.rows import ResultRow
 
 NOT_VARIED = "not varied"
 USUAL = ("layers", "min_width", "vacuum", "kpoint_spacing", "cutoff", "smearing_width")

@@ -8,7 +8,7 @@ from anodeflow.report.comparison import Published, comparable
 from anodeflow.report.context import Context
 from anodeflow.report.page import Link, number
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
-from anodeflow.schemas import StudyDoc
+from anodeflow.studies.document import StudyDoc
 
 _QUANTITIES = {
     "binding_energy": "binding energy of the most stable site",

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.report.page import Column, Link, Table
-from anodeflow.schemas import CalculationDoc, StudyDoc
+from anodeflow.studies.document import StudyDoc
 
 _CALCULATION_COLUMNS = [
     Column("label", "calculation"),

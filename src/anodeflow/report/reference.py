@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from anodeflow.data import data_folder
-from anodeflow.errors import InputError
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
 
 
 class ReferenceValue(BaseModel):

@@ -21,13 +21,15 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from anodeflow.report.charge_figures import difference_surfaces, in_middle
 from anodeflow.report.colours import colour, radius
-from anodeflow.report.fields import Mesh
-from anodeflow.report.neighbourhood import around_adatom
 from anodeflow.report.page import Scene, number
-from anodeflow.report.paths import path_positions
-from anodeflow.schemas import AdsorptionDoc, ChargeTransferDoc, Hop, MigrationDoc
+from anodeflow.report.view3d.fields import Mesh
+from anodeflow.report.view3d.neighbourhood import around_adatom
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.figures import difference_surfaces, in_middle
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.paths import path_positions
 
 
 def configurations_scene(document: AdsorptionDoc, name: str) -> Scene:

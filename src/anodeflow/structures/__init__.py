@@ -1,0 +1,1 @@
+"""Builds and reads atoms: bulks, slabs, sites, interfaces, orderings. It knows no study and no code."""

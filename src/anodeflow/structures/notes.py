@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from pymatgen.core import Composition, Structure
 
-from anodeflow.structures.magnetism import is_magnetic
-from anodeflow.structures.symbols import ELEMENTS
+from anodeflow.structures.bulk.magnetism import is_magnetic
+from anodeflow.structures.bulk.symbols import ELEMENTS
 
 WIDE_GAP = 6.0
 """A bulk with a layer this thick without atoms, beyond its atoms' own spacing, may be a slab, Å."""

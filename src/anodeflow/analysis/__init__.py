@@ -1,1 +1,0 @@
-"""Pure functions on numbers and structures: no workflow engine, no DFT code."""

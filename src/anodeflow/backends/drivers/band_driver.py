@@ -1,0 +1,194 @@
+"""Relaxes a path between two minima with ASE's nudged elastic band, image by image on record.
+
+Like :mod:`anodeflow.backends.drivers.driver` it runs inside the job or inside a code's own process, and imports ASE
+and numpy alone. Every evaluated image is one line of the steps file. A band that was cut off is run again from its
+start: the optimiser is deterministic, so each image on record is answered from there until the first that is not.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.mep import NEB
+from ase.optimize import BFGS, FIRE
+
+from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
+from anodeflow.backends.drivers.driver import largest_force
+from anodeflow.backends.drivers.hessian import first_hessian
+from anodeflow.calculations.folder import append_step, read_steps
+
+
+def computed_images(count: int, symmetric: bool) -> list[int]:
+    """Return the indices of the images of a path of `count` that are computed: the interior ones, or half of them."""
+    return [i for i in range(1, count - 1) if not symmetric or i <= count - 1 - i]
+
+
+def run_neb(
+    images: list[Atoms],
+    make_calculator: Callable[[], Any],
+    options: dict[str, Any],
+    steps_file: Path,
+    *,
+    attempt: int,
+    writes: bool = True,
+    extra: Callable[[], dict[str, Any]] = dict,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Relax a path, going on from the images already on record.
+
+    Parameters
+    ----------
+    images
+        Initial path with its constraints, relaxed ends included; ends at the relaxed path.
+    make_calculator
+        Returns a new ASE calculator: each image has its own, made when it is first needed.
+    options
+        `energies` of the two ends (eV); `settings`: `force_threshold`, `climb_below` (eV/Å), `spring_constant`
+        (eV/Å²), `max_steps` (iterations of the band), `curvature` (eV/Å²), `max_displacement` (Å); `symmetry`: none, or
+        `rotation`, `translation`, `permutation` (:class:`anodeflow.calculations.neb_document.PathSymmetry`). With
+        `tangent` (n, 3), of unit length, there is one image between the ends, which climbs along it from the start.
+    steps_file
+        Record of evaluated images: read first, then appended to.
+    attempt, writes, extra, on_step
+        As in :func:`anodeflow.backends.drivers.driver.run_task`.
+
+    Returns
+    -------
+    dict
+        `converged`, `residual` (largest force on the band, eV/Å), `climbing_image`, and `images`: positions (Å),
+        energy, free_energy (eV) and forces (eV/Å) of every one.
+    """
+    settings, symmetry = options["settings"], options["symmetry"]
+    computed = computed_images(len(images), symmetry is not None)
+    known: dict[int, list[dict[str, Any]]] = {index: [] for index in computed}
+    for step in read_steps(steps_file):
+        known[step["image"]].append(step)
+
+    def keep(step: dict[str, Any]) -> None:
+        step |= extra() | {"attempt": attempt}
+        if writes:
+            append_step(steps_file, step)
+        if on_step:
+            on_step(step)
+
+    for index, image in enumerate(images):
+        if index in computed:
+            image.calc = RecordedCalculator(index, make_calculator, known[index], keep)
+        elif index in (0, len(images) - 1):
+            energy = options["energies"][0 if index == 0 else 1]
+            image.calc = SinglePointCalculator(image, energy=energy, forces=np.zeros((len(image), 3)))
+        else:
+            image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
+    hessian = None
+    if options.get("tangent") is None:
+        band = _Band(images, symmetry, settings["spring_constant"])
+    else:
+        band = _Climber(images, symmetry, np.array(options["tangent"]))
+        hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
+    converged, residual = _relax(band, settings, hessian)
+    energies = [float(image.get_potential_energy()) for image in images]
+    return {
+        "converged": converged,
+        "residual": float(residual),
+        "climbing_image": int(np.argmax(energies[1:-1])) + 1,
+        "images": [
+            {
+                "positions": image.get_positions().tolist(),
+                "energy": energy,
+                "free_energy": float(image.calc.results.get("free_energy", energy)),
+                "forces": image.get_forces(apply_constraint=False).tolist(),
+            }
+            for image, energy in zip(images, energies, strict=True)
+        ],
+    }
+
+
+def _relax(band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None) -> tuple[bool, float]:
+    """Relax the band until it is calm, its highest image climbing from `climb_below` on.
+
+    `hessian` is what BFGS begins with. For an image that climbs it has the curvatures of the saddle by their amount:
+    the force that is turned round along the path makes of the downward one an upward one.
+
+    BFGS is quick on soft surfaces, but its step can be too long for a stiff band. Where the forces have grown to five
+    times the least, and above 1 eV/Å, the band goes back to where they were least and FIRE takes over.
+
+    Returns
+    -------
+    bool, float
+        Whether it is calm, and the largest force on it, eV/Å.
+    """
+    target: Any = band
+    left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
+    bfgs = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
+    if hessian is not None:
+        bfgs.H0 = hessian
+    for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
+        for _ in optimizer.irun(fmax=0.0, steps=left):
+            residual = largest_force(band.get_forces())
+            if not band.climb and residual < settings["climb_below"]:
+                band.climb = True
+                residual = largest_force(band.get_forces())
+            if band.climb and residual < settings["force_threshold"]:
+                return True, residual
+            if residual < least:
+                least, best = residual, band.get_positions()
+            elif optimizer is bfgs and residual > max(1.0, 5 * least):
+                band.set_positions(best)
+                break
+        left -= optimizer.nsteps
+    return False, residual
+
+
+class _Band(NEB):
+    """A band whose forces obey the symmetry that turns it round, if it has one.
+
+    Without this, a path with two equal saddles would lose its symmetry: only one of them climbs.
+    """
+
+    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, spring_constant: float) -> None:
+        super().__init__(images, k=spring_constant, climb=False, method="improvedtangent")
+        self.symmetry = symmetry
+
+    def get_forces(self) -> np.ndarray:
+        """Return the forces (interior images * atoms, 3), eV/Å, those of the climbing half taken over to the other."""
+        forces = super().get_forces().reshape(self.nimages - 2, self.natoms, 3)
+        if self.symmetry is None:
+            return forces.reshape(-1, 3)
+        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
+        turned = forces[::-1, permutation] @ rotation.T
+        half = len(forces) // 2
+        if self.imax - 1 < len(forces) - half:
+            forces[len(forces) - half :] = turned[len(forces) - half :]
+        else:
+            forces[:half] = turned[:half]
+        if len(forces) % 2:
+            forces[half] = (forces[half] + turned[half]) / 2
+        return forces.reshape(-1, 3)
+
+
+class _Climber(_Band):
+    """One image that climbs along a fixed direction, down in all others: to a saddle that is nearly known.
+
+    The force along the direction is turned round. What vanishes then is the whole force, so the direction decides
+    whether the image gets to the saddle, not where the saddle is.
+    """
+
+    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, tangent: np.ndarray) -> None:
+        if len(images) != 3:
+            raise ValueError(f"one image climbs along a given direction, not {len(images) - 2}")
+        super().__init__(images, symmetry, 0.0)
+        self.climb, self.tangent = True, tangent
+
+    def get_forces(self) -> np.ndarray:
+        """Return the forces (atoms, 3), eV/Å, that lead to the saddle; with a symmetry, those that keep to it."""
+        image = self.images[1]
+        forces = image.get_forces(apply_constraint=True)
+        self.emax = image.get_potential_energy()  # ASE's optimisers ask the band for it
+        forces = forces - 2 * np.vdot(forces, self.tangent) * self.tangent
+        if self.symmetry is None:
+            return forces
+        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
+        return (forces + forces[permutation] @ rotation.T) / 2

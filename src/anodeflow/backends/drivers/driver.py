@@ -1,0 +1,212 @@
+"""Relaxes or evaluates an ASE Atoms object, step by step on record, so that a kill loses one step at most.
+
+This file runs inside the job (EMT, MLIPs) or inside a code's own process (GPAW under MPI): it imports ASE and
+numpy alone.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+
+from anodeflow.backends.drivers.hessian import first_hessian
+from anodeflow.calculations.folder import append_step, read_steps
+from anodeflow.calculations.steps import check_finite
+
+_MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
+_STIFFEST = 100  # times the initial curvature: no bond is so stiff
+
+
+def free_forces(atoms: Atoms) -> np.ndarray:
+    """Return the forces (N, 3) in eV/Å with those along fixed directions set to zero."""
+    return atoms.get_forces(apply_constraint=True)
+
+
+def largest_force(forces: Any) -> float:
+    """Return the largest norm among forces (N, 3), in their unit."""
+    return float(np.linalg.norm(np.asarray(forces), axis=1).max())
+
+
+def describe(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
+    """Return geometry, energies (eV), forces (eV/Å), stress (eV/Å³) of the atoms' calculator as plain data."""
+    energy = float(atoms.get_potential_energy())
+    try:
+        free_energy = float(atoms.get_potential_energy(force_consistent=True))
+    except PropertyNotImplementedError:
+        free_energy = energy
+    step = {
+        "positions": atoms.get_positions().tolist(),
+        "cell": atoms.cell.array.tolist(),
+        "energy": energy,
+        "free_energy": free_energy,
+        "forces": atoms.get_forces(apply_constraint=False).tolist(),
+        "free_forces": free_forces(atoms).tolist(),
+        "stress": atoms.get_stress().tolist() if with_stress else None,
+    }
+    if atoms.get_initial_magnetic_moments().any():
+        with suppress(PropertyNotImplementedError):  # a code without spin
+            step["magnetic_moment"] = float(atoms.get_magnetic_moment())
+    return step
+
+
+def run_task(
+    atoms: Atoms,
+    calculator: Any,
+    task: str,
+    relaxation: dict[str, Any],
+    steps_file: Path,
+    *,
+    attempt: int,
+    writes: bool = True,
+    extra: Callable[[], dict[str, Any]] = dict,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> bool:
+    """Do one task, going on from the steps already on record.
+
+    Parameters
+    ----------
+    atoms
+        Start geometry with its constraints; ends at the last geometry.
+    calculator
+        ASE calculator.
+    task
+        static, density (as static), relax or relax_cell.
+    relaxation
+        `force_threshold` (eV/Å), `stress_threshold` (eV/Å³), `max_steps` (in this attempt),
+        `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step).
+    steps_file
+        Record of evaluated geometries: read first, then appended to. A Hessian beside it is what BFGS begins with
+        (:mod:`anodeflow.backends.drivers.hessian`).
+    attempt
+        Number that tells this attempt from earlier ones: how many steps were on record when it began.
+    writes
+        False on all MPI ranks but one.
+    extra
+        Gives what the code adds to the record of a step (SCF cycles ...).
+    on_step
+        Called with the record of every new step.
+
+    Returns
+    -------
+    bool
+        Whether the forces (and the stress) are below their thresholds.
+    """
+    earlier = read_steps(steps_file)
+    began = time.monotonic()
+    with_stress = task == "relax_cell"
+
+    def record() -> None:
+        nonlocal began
+        step = describe(atoms, with_stress) | extra()
+        step |= {"attempt": attempt, "seconds": time.monotonic() - began}
+        check_finite(step)  # on all ranks
+        began = time.monotonic()
+        if writes:
+            append_step(steps_file, step)
+        if on_step:
+            on_step(step)
+
+    if task in ("static", "density"):
+        # A density is in the calculator, not on record: it is converged again.
+        if not earlier or task == "density":
+            atoms.calc = calculator
+            record()
+        return True
+
+    if earlier:
+        _put(atoms, earlier[-1])
+        if _converged(earlier[-1], relaxation, with_stress):
+            return True
+    target: Any = FrechetCellFilter(atoms, exp_cell_factor=_cell_factor(atoms)) if with_stress else atoms
+    optimizer = BFGS(
+        target,
+        logfile=None,
+        alpha=relaxation["curvature"],
+        maxstep=relaxation["max_displacement"],
+    )
+    hessian = None if with_stress else first_hessian(steps_file, 3 * len(atoms), relaxation["curvature"])
+    if hessian is not None:
+        optimizer.H0 = hessian
+    if earlier:
+        # The last geometry is known already: take the step out of it, instead of computing it again.
+        atoms.calc = _known(atoms, earlier[-1])
+        if not with_stress:  # the filter's coordinates start anew with the cell it was given
+            _replay(optimizer, earlier, relaxation)
+        optimizer.step()
+    atoms.calc = calculator
+    optimizer.attach(record)
+    before = np.array(earlier[-1]["positions"]) if earlier else None
+    for _ in optimizer.irun(fmax=0.0, steps=relaxation["max_steps"]):
+        if _converged(_state(atoms, with_stress), relaxation, with_stress):
+            return True
+        if before is not None and _stuck(before, atoms.positions, free_forces(atoms), relaxation):
+            optimizer.initialize()
+        before = atoms.get_positions()
+    return False
+
+
+def _stuck(before: Any, positions: Any, forces: Any, relaxation: dict[str, Any]) -> bool:
+    """Return whether the last step was so short that the Hessian cannot be true.
+
+    After a crossing from one valley into another, BFGS may hold a direction for hundreds of times stiffer than it is,
+    and never moves along it again, whatever the force (an adatom on Li3Mg(001) with SevenNet: 0.28 eV/Å for 250 steps).
+    A Hessian that begins anew is the way out.
+    """
+    step = largest_force(np.asarray(positions) - np.asarray(before))
+    return step < largest_force(forces) / (_STIFFEST * relaxation["curvature"])
+
+
+def _cell_factor(atoms: Atoms) -> float:
+    """Return the factor of the cell's coordinates that makes the optimiser's first guess fit them as it fits the atoms.
+
+    A strain costs C V / 2 (C: elastic modulus, V: volume); in coordinates of strain times a factor f the curvature is
+    C V / f². ASE's factor, the number of atoms, leaves it ten times below that of the atoms in a cell of eight, and the
+    cell creeps. C and the atoms' curvature k go together, C/k = 0.07 Å⁻¹ (13 orderings of Li3Mg and Li3Mg7 with
+    SevenNet: 258 steps with ASE's factor and k = 5 eV/Å², 132 with this one and k = 3).
+    """
+    return float(np.sqrt(_MODULUS_OVER_CURVATURE * atoms.get_volume()))
+
+
+def _converged(step: dict[str, Any], relaxation: dict[str, Any], with_stress: bool) -> bool:
+    calm = largest_force(step["free_forces"]) < relaxation["force_threshold"]
+    if with_stress:
+        calm = calm and float(np.abs(step["stress"]).max()) < relaxation["stress_threshold"]
+    return calm
+
+
+def _state(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
+    return {"free_forces": free_forces(atoms), "stress": atoms.get_stress() if with_stress else None}
+
+
+def _put(atoms: Atoms, step: dict[str, Any]) -> None:
+    """Set cell and positions to those of a recorded step, fixed atoms too (they did not move)."""
+    atoms.set_cell(step["cell"], scale_atoms=False, apply_constraint=False)
+    atoms.set_positions(step["positions"], apply_constraint=False)
+
+
+def _known(atoms: Atoms, step: dict[str, Any]) -> SinglePointCalculator:
+    results = {"energy": step["energy"], "free_energy": step["free_energy"], "forces": np.array(step["forces"])}
+    if step["stress"] is not None:
+        results["stress"] = np.array(step["stress"])
+    return SinglePointCalculator(atoms, **results)
+
+
+def _replay(optimizer: BFGS, steps: list[dict[str, Any]], relaxation: dict[str, Any]) -> None:
+    """Build the optimiser's Hessian from the recorded steps, the last one left to its next step."""
+    before: tuple[Any, Any] = (None, None)
+    for index, step in enumerate(steps):
+        if index and _stuck(steps[index - 1]["positions"], step["positions"], step["free_forces"], relaxation):
+            optimizer.initialize()
+        if index < len(steps) - 1:
+            now = (np.ravel(step["positions"]), np.ravel(step["free_forces"]))
+            optimizer.update(*now, *before)
+            before = now
+    optimizer.pos0, optimizer.forces0 = before

@@ -1,0 +1,1 @@
+"""Codes that are started as programs and read from their files."""

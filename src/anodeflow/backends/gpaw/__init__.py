@@ -1,0 +1,1 @@
+"""GPAW, run in a process of its own."""

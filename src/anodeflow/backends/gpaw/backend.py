@@ -1,0 +1,298 @@
+"""GPAW: PBE and its kin, plane waves, in a process of its own (under MPI where there is one)."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.base import (
+    Availability,
+    Backend,
+    Capability,
+    CodeSettings,
+)
+from anodeflow.backends.drivers.kpoints import (
+    fixed_atoms,
+    has_spin,
+    irreducible_kpoints,
+    is_slab,
+    kpoint_grid,
+)
+from anodeflow.backends.external.backend import (
+    ParallelSettings,
+    StepWatcher,
+    available_ranks,
+    killed_from_outside,
+    last_error,
+    run_program,
+    tail,
+)
+from anodeflow.backends.gpaw.extra import checked, with_extra
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.makers import COARSE_DENSITY_FILE, DENSITY_FILE
+from anodeflow.calculations.request import Request
+from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
+from anodeflow.core.install import install_command, pip
+
+_INSTALL = (
+    f"install it with {install_command('gpaw')} (a C++ compiler is needed), or by make setup in a source checkout"
+)
+
+
+_ITERATION = re.compile(r"\W*iter: *(\d+)")
+_LATER_CRITERIA = ("eigenstate_tolerance", "total_energy_tolerance")
+_SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
+
+
+class GpawSettings(CodeSettings):
+    """What decides GPAW's numbers. All of it is hashed and stored with every calculation.
+
+    A number that a convergence test may vary says in which direction it is `finer`, and its unit.
+    """
+
+    functional: Literal["LDA", "PBE", "RPBE", "revPBE"] = Field(default="PBE", description="Exchange-correlation.")
+    cutoff: float = Field(
+        default=350.0,
+        gt=100,
+        description="Plane-wave cutoff, eV.",
+        json_schema_extra={"finer": "larger", "unit": "eV"},
+    )
+    kpoint_spacing: float = Field(
+        default=0.20,
+        gt=0,
+        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
+        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
+    )
+    smearing_width: float = Field(
+        default=0.1,
+        gt=0,
+        description="Width of the Fermi-Dirac smearing, eV.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    )
+    dipole_correction: bool = Field(default=True, description="Dipole layer in the vacuum of slabs.")
+    setups: dict[str, str] = Field(
+        default_factory=dict, description="PAW dataset of an element other than the default: {Mg: '2'}."
+    )
+    energy_tolerance: float = Field(
+        default=5e-4,
+        gt=0,
+        description="SCF: change of energy, eV/valence electron.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    )
+    density_tolerance: float = Field(
+        default=1e-4,
+        gt=0,
+        description="SCF: change of density, e/valence electron.",
+        json_schema_extra={"finer": "smaller", "unit": "e"},
+    )
+    eigenstate_tolerance: float = Field(
+        default=1e-6,
+        gt=0,
+        description="SCF: change of the wave functions, eV²/valence electron.",
+        json_schema_extra={"finer": "smaller", "unit": "eV²"},
+    )
+    total_energy_tolerance: float = Field(
+        default=2e-4,
+        gt=0,
+        description="SCF: change of the total energy over three cycles, eV; beside `energy_tolerance`, which large "
+        "cells meet too early.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    )
+    max_scf_cycles: int = Field(default=150, ge=1, description="SCF cycles before a remedy is tried.")
+
+    @field_validator("extra")
+    @classmethod
+    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        return checked(extra)
+
+
+class GpawParallel(ParallelSettings):
+    """How GPAW is started; it does not change the numbers, so it is not hashed."""
+
+
+class GpawBackend(Backend):
+    """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
+
+    code: Literal["gpaw"] = "gpaw"
+    settings: GpawSettings = Field(default_factory=GpawSettings)
+    parallel: GpawParallel = Field(default_factory=GpawParallel)
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Say whether GPAW can be imported, and with how many processes it can run."""
+        if find_spec("gpaw") is None or find_spec("_gpaw") is None:
+            return Availability(False, "", "GPAW is not installed", _INSTALL)
+        if find_spec("gpaw_data") is None and "GPAW_SETUP_PATH" not in os.environ:
+            return Availability(False, version("gpaw"), "GPAW has no PAW datasets", f"{pip()} gpaw-data")
+        try:
+            import _gpaw  # noqa: F401
+        except ImportError as error:
+            return Availability(False, version("gpaw"), f"GPAW's extension does not load ({error})", _INSTALL)
+        detail = f"MPI with {usable_ranks()} ranks" if has_mpi() else "without MPI: one core"
+        return Availability(True, version("gpaw"), detail)
+
+    def version(self) -> str:
+        """Return the version of GPAW and that of its PAW datasets (none of ours if GPAW_SETUP_PATH leads elsewhere)."""
+        try:
+            return f"{version('gpaw')}, gpaw-data {version('gpaw-data')}"
+        except PackageNotFoundError:
+            return version("gpaw") if find_spec("gpaw") else ""
+
+    def check_elements(self, elements: Iterable[str]) -> None:
+        """Raise InputError for an element without a PAW dataset."""
+        for element in sorted(elements):
+            names = [element, self.settings.setups.get(element, ""), self.settings.functional]
+            dataset = ".".join(name for name in names if name)
+            if not any((path / (dataset + end)).is_file() for path in dataset_paths() for end in ("", ".gz")):
+                raise InputError(
+                    f"backend {self.name}: GPAW has no PAW dataset {dataset} for {element}: "
+                    "choose another element, dataset (setups) or backend."
+                )
+
+    def all_settings(self) -> dict[str, Any]:
+        """Return the settings that decide a result.
+
+        Criteria of the SCF that came later are left out at their defaults, with which energies agree within 0.5 meV
+        with those of before (docs/performance.md): what was computed then is found again.
+        """
+        settings = super().all_settings()
+        for name in _LATER_CRITERIA:
+            if settings[name] == GpawSettings.model_fields[name].default:
+                del settings[name]
+        return settings
+
+    def parameters(self, structure: Structure) -> dict[str, Any]:
+        """Return the keyword arguments of the GPAW calculator for a structure, as plain data."""
+        settings = self.settings
+        parameters: dict[str, Any] = {
+            "mode": {"name": "pw", "ecut": settings.cutoff},
+            "xc": settings.functional,
+            "kpts": {"size": kpoint_grid(structure, settings.kpoint_spacing), "gamma": True},
+            "occupations": {"name": "fermi-dirac", "width": settings.smearing_width},
+            "convergence": {
+                "energy": settings.energy_tolerance,
+                "density": settings.density_tolerance,
+                "eigenstates": settings.eigenstate_tolerance,
+                "total_energy": settings.total_energy_tolerance,
+            },
+            "maxiter": settings.max_scf_cycles,
+            "symmetry": {
+                # A fixed atom and a free one are not each other's mirror image, though they look it at the start.
+                "extra_ids": fixed_atoms(structure),
+                "tolerance": _SYMMETRY_TOLERANCE,
+            },
+        }
+        if settings.setups:
+            parameters["setups"] = settings.setups
+        if settings.dipole_correction and is_slab(structure):
+            parameters["poissonsolver"] = {"dipolelayer": "xy"}
+        if not any(structure.lattice.pbc) and has_spin(structure):
+            # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
+            parameters["occupations"]["fixmagmom"] = True
+        return with_extra(parameters, settings.extra)
+
+    def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
+        """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""
+        from ase.io.jsonio import encode
+
+        def atoms(structure: Structure) -> Any:
+            return AseAtomsAdaptor.get_atoms(structure, msonable=False)
+
+        structure = request.structure
+        folder.outcome.unlink(missing_ok=True)
+        asked: dict[str, Any] = {
+            "atoms": atoms(structure),
+            "task": request.task,
+            "relaxation": self.relaxation.model_dump(),
+            "parameters": self.parameters(structure),
+            "options": request.options,
+        }
+        if request.task == "neb":
+            asked["images"] = [atoms(image) for image in request.images]
+        if request.task == "density":
+            spacing = request.options["grid_spacing"]
+            asked["densities"] = {DENSITY_FILE: spacing, COARSE_DENSITY_FILE: 2 * spacing}
+        folder.write(folder.input, encode(asked))
+        log = folder.path / "driver.log"
+        watch = StepWatcher(request, folder, tell, lambda: scf_iteration(folder.path / "gpaw.txt"))
+        status = run_program(self.command(folder, structure), folder.path, lock, log, None, watch)
+        if status != 0:
+            raise _failure(status, structure, folder, log)
+
+    def command(self, folder: CalculationFolder, structure: Structure) -> list[str]:
+        """Return the command that runs the driver on the folder of a structure's calculation."""
+        ranks = usable_ranks() if self.parallel.ranks == "auto" else self.parallel.ranks
+        if has_mpi() and not has_scalapack():
+            # Without ScaLAPACK GPAW 26.7 crashes when there are more ranks than k-points times spins.
+            ranks = min(ranks, irreducible_kpoints(structure, self.settings.kpoint_spacing))
+        launcher = self.parallel.launch(ranks) if has_mpi() else []
+        driver = Path(__file__).with_name("driver.py")
+        return [*launcher, sys.executable, "-m", "gpaw", "python", os.fspath(driver), os.fspath(folder.path)]
+
+
+def dataset_paths() -> list[Path]:
+    """Return the folders in which GPAW looks for PAW datasets."""
+    paths = [Path(path) for path in os.environ.get("GPAW_SETUP_PATH", "").split(os.pathsep) if path]
+    spec = find_spec("gpaw_data")
+    if spec and spec.submodule_search_locations:
+        paths += [Path(location) / "setups" for location in spec.submodule_search_locations]
+    return paths
+
+
+def has_mpi() -> bool:
+    """Return whether GPAW was compiled with MPI and a launcher is on the PATH."""
+    try:
+        import _gpaw
+    except ImportError:
+        return False
+    return hasattr(_gpaw, "Communicator") and any(shutil.which(name) for name in ("mpiexec", "srun"))
+
+
+def has_scalapack() -> bool:
+    """Return whether GPAW was compiled with ScaLAPACK."""
+    try:
+        import _gpaw
+    except ImportError:
+        return False
+    return hasattr(_gpaw, "new_blacs_context")
+
+
+def usable_ranks() -> int:
+    """Return the tasks of the Slurm job, or else the cores that this process may use; 1 without MPI."""
+    if not has_mpi():
+        return 1
+    return available_ranks()
+
+
+def scf_iteration(log: Path) -> int | None:
+    """Return the number of the last SCF iteration in GPAW's log; none before the first."""
+    for line in reversed(tail(log)):
+        found = _ITERATION.match(line)
+        if found:
+            return int(found[1])
+    return None
+
+
+def _failure(status: int, structure: Structure, folder: CalculationFolder, log: Path) -> CalculationError:
+    """Say why the driver ended without a result."""
+    what = f"GPAW on {structure.composition.reduced_formula}"
+    if name := killed_from_outside(status):
+        return InterruptedCalculationError(
+            f"{what} was killed by {name}; run again to go on from its last step (log: {log})."
+        )
+    reason = (folder.read(folder.outcome) or {}).get("error")
+    if reason:
+        return CalculationError(f"{what}: {reason} (logs: {folder.path / 'gpaw.txt'}, {log}).")
+    return CalculationError(f"{what} ended with status {status}: {last_error(log)} (log: {log}).")

@@ -1,0 +1,189 @@
+"""Runs one calculation with GPAW: ``[mpiexec -n N] gpaw python driver.py FOLDER``.
+
+Reads input.json, appends to steps.jsonl, writes gpaw.txt, outcome.json and the density files that are asked for.
+Started again in the same folder, it goes on from the last recorded step.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ase.io.jsonio import decode
+from ase.parallel import world
+
+from anodeflow.backends.drivers.band_driver import run_neb
+from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.gpaw.origin import FromOrigin
+from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.gpaw.scf import ScfWatch, keep_orthonormal, with_criteria
+from anodeflow.calculations.folder import read_steps, write_atomically
+from anodeflow.core.density import DensityGrid
+
+_MIXER_KNOWS = "26.7."
+_MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
+
+
+def main(folder: Path) -> int:
+    """Run what the folder's input asks for; return the exit status."""
+    from gpaw import ConvergenceError
+    from gpaw.new.symmetry import SymmetryBrokenError
+
+    request = decode((folder / "input.json").read_text())
+    steps_file = folder / "steps.jsonl"
+    attempt = len(read_steps(steps_file))
+    counter = ScfWatch(request["parameters"].get("convergence", {}))
+    world.barrier()
+    rung, anew = 0, 0
+    while rung <= len(LADDER):
+        remedies = [name for name, _ in LADDER[:rung]]
+        try:
+            outcome = compute(request, parameters_at(rung, request["parameters"]), folder, attempt, counter)
+        except ConvergenceError as error:
+            if world.rank == 0:
+                print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
+            world.barrier()
+            rung += 1
+            continue
+        except SymmetryBrokenError:
+            # Rounding grew until the geometry lost the symmetry it began with: begin again with what is left.
+            anew += 1
+            if anew > _MOST_SYMMETRIES:
+                raise
+            world.barrier()
+            continue
+        warnings = [f"GPAW lost the symmetry it had found and found it anew {anew} times"] if anew else []
+        finish(folder, outcome | {"remedies": remedies, "warnings": warnings})
+        return 0
+    finish(
+        folder,
+        {
+            "converged": False,
+            "remedies": [name for name, _ in LADDER],
+            "error": f"the SCF did not converge, not even with all of {len(LADDER)} remedies",
+        },
+    )
+    return 3
+
+
+def compute(
+    request: dict[str, Any], parameters: dict[str, Any], folder: Path, attempt: int, counter: "ScfWatch"
+) -> dict[str, Any]:
+    """Do the task with one set of GPAW parameters; return its outcome."""
+    steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
+    writes = world.rank == 0
+    if request["task"] == "neb":
+        images = [image.copy() for image in request["images"]]
+
+        def next_calculator() -> Any:
+            return make_calculator(parameters, images[0], log, counter)
+
+        return run_neb(
+            images,
+            next_calculator,
+            request["options"],
+            steps_file,
+            attempt=attempt,
+            writes=writes,
+            extra=counter.take,
+        )
+    atoms = request["atoms"]
+    # Densities are subtracted from each other: each stays where its atoms are.
+    calculator = make_calculator(parameters, atoms, log, counter, shift="densities" not in request)
+    converged = run_task(
+        atoms,
+        calculator,
+        request["task"],
+        request["relaxation"],
+        steps_file,
+        attempt=attempt,
+        writes=writes,
+        extra=counter.take,
+    )
+    for name, spacing in request.get("densities", {}).items():
+        write_density(calculator, atoms, spacing, folder / name)
+    return {"converged": converged}
+
+
+def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> None:
+    """Write GPAW's all-electron density, both spins together, on a grid of about `spacing` (Å).
+
+    GPAW cannot go below the grid of its plane waves: a grid that would be coarser becomes that one.
+    """
+    densities = calculator.inner.dft.densities()
+    try:
+        density = densities.all_electron_densities(grid_spacing=spacing)
+    except ValueError:
+        density = densities.all_electron_densities(grid_refinement=1)
+    values = density.gather()
+    if world.rank == 0:
+        grid = DensityGrid(
+            values.data[: min(2, len(values.data))].sum(axis=0), atoms.cell.array, atoms.positions, atoms.numbers
+        )
+        grid.save(file)
+    world.barrier()
+
+
+def mixing() -> dict[str, Any]:
+    """Return the mixer that remembers, for the GPAW whose insides it knows; empty for another one: GPAW's own."""
+    import gpaw
+
+    if not gpaw.__version__.startswith(_MIXER_KNOWS):
+        return {}
+    from anodeflow.backends.gpaw.mixer import RememberingMSR1
+
+    return {"mixer": RememberingMSR1()}
+
+
+def make_calculator(
+    parameters: dict[str, Any], atoms: Any, log: Path, counter: ScfWatch, shift: bool = True
+) -> FromOrigin:
+    """Return a GPAW calculator; with `hot_start`, one that begins from a converged hotter state.
+
+    `shift`: whether it may shift the atoms so that their symmetry is about the origin.
+    """
+    from gpaw import GPAW
+
+    parameters = mixing() | parameters
+    hot = parameters.pop("hot_start", None)
+    text = log.open("a") if world.rank == 0 else None
+    symmetry = parameters.get("symmetry", {})
+    labels = symmetry.get("extra_ids", [0] * len(atoms))
+    tolerance = symmetry.get("tolerance", 1e-5) if shift and symmetry.get("point_group", True) else None
+
+    def from_origin(calculator: Any) -> FromOrigin:
+        return FromOrigin(calculator, labels, tolerance)
+
+    keep_orthonormal()
+    calculator = GPAW(**with_criteria(parameters), txt=text)
+    if hot:
+        asked = calculator.params
+        occupations = parameters["occupations"] | {"width": parameters["occupations"]["width"] * hot}
+        calculator = GPAW(**with_criteria(parameters | {"occupations": occupations}), txt=text)
+        calculator.hooks["scf_step"] = counter
+        hot_atoms = atoms.copy()
+        hot_atoms.calc = from_origin(calculator)
+        hot_atoms.get_potential_energy()
+        # GPAW 26.7 ignores `occupations` when it starts from a file: cool the living calculator down instead.
+        calculator.dft.scf_loop.occ_calc.occ._width /= hot
+        calculator.dft.results.clear()
+        calculator.params = asked
+    calculator.hooks["scf_step"] = counter
+    return from_origin(calculator)
+
+
+def finish(folder: Path, outcome: dict[str, Any]) -> None:
+    """Write the outcome, on one rank."""
+    if world.rank == 0:
+        write_atomically(folder / "outcome.json", json.dumps(outcome))
+    world.barrier()
+
+
+if __name__ == "__main__":
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # a rank ends with its launcher
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main(Path(sys.argv[-1])))

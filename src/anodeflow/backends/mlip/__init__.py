@@ -1,0 +1,1 @@
+"""Machine-learned potentials, by way of atomate2 and ASE."""

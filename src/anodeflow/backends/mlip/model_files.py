@@ -1,0 +1,97 @@
+"""Model files of potentials: found beside the backend file, and named in addresses by what they hold."""
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from anodeflow.core.errors import InputError
+
+# fmt: off
+_SUFFIXES = frozenset({
+    ".ckpt", ".jit", ".json", ".model", ".nep", ".onnx", ".pb", ".pt", ".pt2", ".pth", ".safetensors", ".tar", ".ts",
+    ".txt", ".xml", ".zip",
+})
+# fmt: on
+
+
+def looks_like_file(value: Any) -> bool:
+    """Return whether an argument names a file, rather than a model that a package knows by name."""
+    if not isinstance(value, str):
+        return False
+    return Path(value).suffix.lower() in _SUFFIXES or value.startswith(("/", "./", "../", "~"))
+
+
+def beside(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return arguments in which files that are given relative to `folder` have absolute paths.
+
+    What names no file stays. Nested mappings are looked through.
+    """
+    found: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            found[name] = beside(value, folder)
+        elif looks_like_file(value):
+            found[name] = os.path.abspath(folder / Path(value).expanduser())
+        else:
+            found[name] = value
+    return found
+
+
+def model_files(arguments: dict[str, Any]) -> list[Path]:
+    """Return the files that arguments name, whether they are there or not."""
+    files: list[Path] = []
+    for _, value in sorted(arguments.items()):
+        if isinstance(value, dict):
+            files += model_files(value)
+        elif looks_like_file(value):
+            files.append(Path(value).expanduser())
+    return files
+
+
+def without_folders(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments in which files are named without their folder, as content addresses have them."""
+    return {
+        name: without_folders(value)
+        if isinstance(value, dict)
+        else Path(value).name
+        if looks_like_file(value)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def files_hash(files: list[Path], where: str) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of what model files hold; empty for none.
+
+    Parameters
+    ----------
+    files
+        The files. Files beside one that begin with its name belong to it (a GAP's sparse points).
+    where
+        Who names them, for the message.
+
+    Raises
+    ------
+    InputError
+        If one is not there or cannot be read.
+    """
+    if not files:
+        return ""
+    parts = []
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{where}: there is no model file {file}: put it there, or name another one.")
+        group = [file, *sorted(file.parent.glob(f"{file.name}.*"))]
+        try:
+            parts += [_file_hash(str(each), each.stat().st_mtime_ns, each.stat().st_size) for each in group]
+        except OSError as error:
+            raise InputError(f"{where}: cannot read the model file {file} ({error.strerror}).") from error
+    return parts[0][:16] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+@lru_cache
+def _file_hash(file: str, changed: int, size: int) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

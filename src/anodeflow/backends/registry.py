@@ -1,0 +1,96 @@
+"""From a backend's name or YAML file to the backend."""
+
+import difflib
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.trust import looked_at
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
+from anodeflow.core.yamlfile import YamlFile
+
+_CODES = {
+    "gpaw": "anodeflow.backends.gpaw.backend:GpawBackend",
+    "cp2k": "anodeflow.backends.cp2k.backend:Cp2kBackend",
+    "espresso": "anodeflow.backends.espresso.backend:EspressoBackend",
+    "mlip": "anodeflow.backends.mlip.backend:MlipBackend",
+    "vasp": "anodeflow.backends.vasp.backend:VaspBackend",
+    "emt": "anodeflow.backends.emt:EmtBackend",
+}
+ENTRY_POINTS = "anodeflow.backends"
+"""Group under which another package may register its Backend class, by the name of the code."""
+
+
+@cache
+def codes() -> dict[str, str]:
+    """Return code -> 'module:Class' of every backend class: ours and those of installed plug-ins."""
+    return _CODES | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+
+
+def backend_class(code: str) -> type[Backend]:
+    """Return the Backend class of a code.
+
+    Raises
+    ------
+    InputError
+        For a code that no backend is registered for.
+    """
+    try:
+        module, _, name = codes()[code].partition(":")
+    except KeyError:
+        raise InputError(f"unknown code {code!r}; there is {', '.join(sorted(codes()))}.") from None
+    return getattr(import_module(module), name)
+
+
+def from_recipe(recipe: dict[str, Any]) -> Backend:
+    """Make a backend from its plain data (:meth:`Backend.recipe`)."""
+    return backend_class(recipe["code"]).model_validate(recipe)
+
+
+def shipped_backends() -> list[str]:
+    """Return the names of the backend files that come with anodeflow."""
+    return sorted(file.stem for file in (data_folder("configs") / "backends").glob("*.yaml"))
+
+
+def load_backend(name_or_path: str | Path) -> Backend:
+    """Read a backend file. It names programs and models: it is a program (:mod:`anodeflow.backends.trust`).
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a shipped backend (gpaw-demo, mlip ...) or path of a YAML file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or something in it is wrong (named with its line).
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = data_folder("configs") / "backends" / f"{name_or_path}.yaml"
+        if not path.is_file():
+            known = shipped_backends()
+            close = difflib.get_close_matches(str(name_or_path), known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise InputError(
+                f"unknown backend {str(name_or_path)!r}; there is {', '.join(known)}, or give the path of a "
+                f"YAML file.{hint}"
+            )
+    file = YamlFile.read(path)
+    code = file.content.get("code")
+    if code not in codes():
+        raise InputError(f"{file.where('code')}: code is {code!r}; it must be one of {', '.join(sorted(codes()))}.")
+    backend = file.validate(backend_class(code), name=path.stem)
+    kind = looked_at(backend, path)
+    if kind is not None:
+        backend = file.validate(kind, name=path.stem)
+    return backend.resolved(path.absolute().parent)
+
+
+def available() -> dict[str, Availability]:
+    """Return, for every code, whether it works on this machine and what to do if not."""
+    return {code: backend_class(code).availability() for code in codes()}

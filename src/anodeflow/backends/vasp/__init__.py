@@ -1,0 +1,1 @@
+"""VASP, by way of atomate2 and custodian."""

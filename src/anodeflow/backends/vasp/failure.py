@@ -1,0 +1,138 @@
+"""Says in one sentence why VASP ended without a result."""
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+from anodeflow.backends.external.backend import ending_signal, last_error, tail
+from anodeflow.backends.vasp.process import corrections, read_note
+from anodeflow.core.errors import CalculationError, InterruptedCalculationError
+
+_NOT_FOUND = 127
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_BANNER = re.compile(r"[EWRONIGA#!\s]+")  # the letters that VASP draws ERROR and WARNING with
+_NO_WORDS = ("REFUSE TO CONTINUE", "BYE!!!")
+_COMPLAINTS = ("VERY BAD NEWS", "internal error", "ZBRENT: fatal", "Error EDD", "ERROR", "No space left", "oom-kill")
+
+
+def failure(what: str, run: Path, note: Path, error: BaseException) -> CalculationError:
+    """Return the error to be raised.
+
+    Parameters
+    ----------
+    what
+        The calculation, for people.
+    run
+        Folder of the run: vasp.out, std_err.txt, custodian.json.
+    note
+        How its command ended (:mod:`anodeflow.backends.vasp.exec`).
+    error
+        What custodian raised.
+    """
+    logs = f"(logs: vasp.out, std_err.txt, custodian.json in {run})"
+    found = read_note(note)
+    if not found:
+        return CalculationError(f"{what} could not be started: {_first_line(error)} {logs}.")
+    status = found["status"]
+    ended = signal.SIGKILL if status is None else ending_signal(status)
+    if ended and ended not in _CRASHES:
+        return InterruptedCalculationError(
+            f"{what} was killed by {ended.name}; run again to go on from its last step {logs}."
+        )
+    if status == _NOT_FOUND:
+        return CalculationError(
+            f"{what} could not be started: {last_error(run / 'std_err.txt')}; set VASP_CMD in ~/.atomate2.yaml {logs}."
+        )
+    fixes = corrections(run)
+    if fixes and not fixes[-1].get("actions"):
+        return CalculationError(f"{what} failed: {_unfixed(fixes)} {logs}.")
+    words = complaint(run)
+    if words:
+        return CalculationError(f"{what} failed: {words} {logs}.")
+    if ended:
+        return CalculationError(f"{what} crashed with {ended.name}, perhaps out of memory or of stack {logs}.")
+    if status:
+        return CalculationError(f"{what} ended with status {status}: {_last_words(run)} {logs}.")
+    if fixes:
+        return CalculationError(f"{what} failed: {_unfixed(fixes)} {logs}.")
+    if "Validat" in type(error).__name__ or "Validat" in str(error):
+        return CalculationError(
+            f"{what} ended without error and its vasprun.xml, CONTCAR, OSZICAR or OUTCAR is missing or cut short: is "
+            f"the disk full, or was it stopped? {logs}."
+        )
+    return CalculationError(f"{what} failed: {type(error).__name__}: {_first_line(error)} {logs}.")
+
+
+def unconverged(what: str, run: Path, cycles: int) -> CalculationError:
+    """Return the error of a run whose last SCF ended unconverged."""
+    tried = remedies(run)
+    after = f", after custodian's remedies ({'; '.join(tried)})" if tried else ""
+    return CalculationError(
+        f"{what}: the SCF did not converge in {cycles} cycles{after}: raise max_scf_cycles, or set algorithm or mixing "
+        f"(incar: AMIX, BMIX) in the backend file (logs: OSZICAR, OUTCAR in {run})."
+    )
+
+
+def remedies(run: Path) -> list[str]:
+    """Return what custodian changed in a run, a line a correction: ``Unconverged: ALGO = All, ISEARCH = 1``."""
+    return [f"{', '.join(fix.get('errors') or [fix['handler']])}: {_actions(fix)}" for fix in corrections(run)]
+
+
+def changed_tags(run: Path) -> dict[str, Any]:
+    """Return the INCAR tags, and `KPOINTS`, that custodian set in a run."""
+    tags: dict[str, Any] = {}
+    for fix in corrections(run):
+        for action in fix.get("actions") or []:
+            for settings in action.get("action", {}).values() if action.get("dict") == "INCAR" else []:
+                tags |= settings
+            if action.get("dict") == "KPOINTS":
+                tags["KPOINTS"] = action.get("action")
+    return tags
+
+
+def complaint(run: Path) -> str:
+    """Return VASP's own words on what is wrong: its box of an error, or the first line that tells of one."""
+    lines = [line for name in ("vasp.out", "std_err.txt") for line in tail(run / name, 20000)]
+    boxed = [line.strip().strip("|").strip() for line in lines if line.lstrip().startswith("|")]
+    words = [line for line in boxed if line and not _BANNER.fullmatch(line) and not any(no in line for no in _NO_WORDS)]
+    if words:
+        return _shortened(" ".join(words))
+    return next((_shortened(line) for line in lines if any(sign in line for sign in _COMPLAINTS)), "")
+
+
+def _unfixed(fixes: list[dict[str, Any]]) -> str:
+    """Return what custodian could not put right."""
+    names = ", ".join(fixes[-1].get("errors") or [fixes[-1]["handler"]])
+    tried = [fix for fix in fixes if fix.get("actions")]
+    before = "; ".join(f"{', '.join(fix.get('errors') or [])}: {_actions(fix)}" for fix in tried[-3:])
+    return f"custodian found {names!r} and knows no more remedy" + (f", after {before}" if before else "")
+
+
+def _actions(fix: dict[str, Any]) -> str:
+    words = []
+    for action in fix.get("actions") or []:
+        for kind, changes in action.get("action", {}).items():
+            if kind == "_file_copy":
+                words.append(f"{action.get('file')} becomes {changes.get('dest')}")
+            elif isinstance(changes, dict):
+                words += [f"{tag} = {value}" for tag, value in changes.items()]
+            else:
+                words.append(f"{kind.strip('_')} {changes}")
+    return ", ".join(words) or "nothing"
+
+
+def _last_words(run: Path) -> str:
+    for name in ("std_err.txt", "vasp.out"):
+        if any(line.strip() for line in tail(run / name)):
+            return _shortened(last_error(run / name))
+    return "it printed nothing"
+
+
+def _first_line(error: BaseException) -> str:
+    return _shortened((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= 240 else f"{text[:237]}..."

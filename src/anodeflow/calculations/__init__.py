@@ -1,0 +1,1 @@
+"""One calculation: its document, request, folder and record, and the jobflow Makers that make jobs of it."""

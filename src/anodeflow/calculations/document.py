@@ -1,0 +1,72 @@
+"""The document of one calculation: one structure, one task, one code."""
+
+from typing import Any, Literal
+
+from pydantic import Field, FiniteFloat
+from pymatgen.core import Structure
+
+from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.core.decoded import DecodedModel
+from anodeflow.core.version import Versioned
+
+Task = Literal["relax", "relax_cell", "static", "density", "neb", "modes", "hessian"]
+"""What is done to the structure.
+
+relax: positions relaxed; relax_cell: positions and cell; static: nothing moved; density: static, and the all-electron
+density written to a file; neb: a path between two minima relaxed; modes: the lowest modes at rest; hessian: all modes.
+"""
+
+
+class CalculationDoc(Versioned, DecodedModel):
+    """Result of one relaxation or static calculation by one code, with all that it takes to repeat it.
+
+    Energies are totals of the cell. `energy` is extrapolated to zero smearing and is the one that every
+    study uses; `free_energy` is the one consistent with the forces.
+    """
+
+    id: str = Field(description="Content address: hash of structure, task, settings and code.")
+    task: Task = Field(description="relax, relax_cell, static, density, neb, modes or hessian.")
+    label: str = Field(default="", description="What the calculation is in its campaign, for people.")
+    backend: str = Field(description="Name of the backend file.")
+    code: str = Field(description="Name of the code: gpaw, sevennet, emt ...")
+    code_version: str = Field(description="Version of the code.")
+    settings: dict[str, Any] = Field(description="All settings that decide the numbers.")
+    settings_hash: str = Field(description="Hash of code, its version and `settings`.")
+    formula: str = Field(description="Chemical formula of the cell.")
+    initial_structure: Structure = Field(description="Structure as it was handed in.")
+    structure: Structure = Field(description="Structure at the end (equal to the initial one for static).")
+    energy: FiniteFloat = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
+    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell.")
+    forces: list[list[FiniteFloat]] = Field(description="Forces on the atoms, eV/Å, fixed atoms included.")
+    stress: list[FiniteFloat] | None = Field(
+        default=None,
+        description="Stress in Voigt order (xx yy zz yz xz xy), eV/Å³, positive under tension (ASE's sign).",
+    )
+    density_file: str | None = Field(
+        default=None, description="All-electron density (anodeflow.core.density), in `directory`; task density only."
+    )
+    coarse_density_file: str | None = Field(
+        default=None, description="The same on a grid half as fine, to judge the grid's error; task density only."
+    )
+    magnetic_moment: float | None = Field(
+        default=None, description="Total magnetic moment, µB; none without spin polarisation."
+    )
+    max_force: FiniteFloat = Field(description="Largest force on a free atom at the end, eV/Å.")
+    converged: bool = Field(description="Whether the forces (and stress) met the threshold.")
+    ionic_steps: int = Field(description="Number of ionic steps, those before an interruption included.")
+    force_evaluations: int = Field(description="Number of force evaluations, all attempts together.")
+    scf_cycles: int | None = Field(default=None, description="Number of SCF iterations; none if no SCF.")
+    wall_time: float = Field(description="Wall time of all attempts together, s.")
+    restarts: int = Field(default=0, description="How often it went on after an interruption.")
+    remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
+    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    prescreen: PrescreenRecord | None = Field(
+        default=None, description="Relaxation by a potential from whose result it started; none: there was none."
+    )
+    directory: str = Field(description="Folder with input, log and steps of the calculation.")
+    finished_at: str = Field(description="Time of the end, UTC, ISO 8601.")
+
+    @property
+    def energy_per_atom(self) -> float:
+        """Energy extrapolated to zero smearing, eV/atom."""
+        return self.energy / len(self.structure)

@@ -1,0 +1,260 @@
+"""The Makers of calculations: relax, static, density; and the document made of what a code recorded."""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from jobflow import Maker
+from monty.json import MontyEncoder
+from pymatgen.core import Lattice, Structure
+
+from anodeflow.backends.base import Backend
+from anodeflow.backends.drivers.driver import largest_force
+from anodeflow.calculations.document import CalculationDoc, Task
+from anodeflow.calculations.finished import finished_document
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.guide import prepare_hessian
+from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.progress import Progress, State, report
+from anodeflow.calculations.request import Request
+from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.core.errors import CalculationError
+from anodeflow.core.settings import get_settings
+from anodeflow.structures.geometry.transfer import largest_distance
+
+Document = TypeVar("Document", bound=CalculationDoc)
+
+DENSITY_FILE, COARSE_DENSITY_FILE = "density.npz", "density-coarse.npz"
+
+
+@dataclass
+class CalculationMaker(Maker):
+    """Makes the job that runs one calculation of a backend, or finds it finished.
+
+    Attributes
+    ----------
+    name
+        Name of the job.
+    task
+        relax, relax_cell, static or density.
+    backend
+        The backend as plain data (it travels to the cluster with the job).
+    options
+        What belongs to the task: `grid_spacing` (Å) of a density.
+    guide
+        A potential as plain data: a relaxation from its geometry begins with its Hessian. Empty: none does.
+    """
+
+    name: str = "calculation"
+    task: Task = "static"
+    backend: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
+
+    @placed_job(output_schema=CalculationDoc)
+    def make(
+        self,
+        structure: Structure,
+        label: str = "",
+        prescreen: PrescreenRecord | None = None,
+        guided: bool = False,
+    ) -> CalculationDoc:
+        """Compute `structure`, or return what was computed before.
+
+        Parameters
+        ----------
+        structure
+            Start geometry; `selective_dynamics`, `magmom` and `lattice.pbc` count.
+        label
+            What it is, for people: shown in progress, status and report.
+        prescreen
+            Relaxation by a potential that `structure` comes from, for the document. The relaxation begins with the
+            Hessian of `guide` then (:mod:`anodeflow.backends.drivers.hessian`): another way to the same minimum.
+        guided
+            Whether it does so without such a relaxation, too.
+
+        Returns
+        -------
+        CalculationDoc
+
+        Raises
+        ------
+        CalculationError
+            If the code fails; the message names its log.
+        """
+        document = self.calculate(structure, label, guided=guided or prescreen is not None)
+        if prescreen is None:
+            return document
+        away = largest_distance(prescreen.structure, document.structure)
+        return document.model_copy(update={"prescreen": prescreen.model_copy(update={"displacement": away})})
+
+    def calculate(self, structure: Structure, label: str = "", guided: bool = False) -> CalculationDoc:
+        """Do at once, outside a workflow, what the job of :meth:`make` does.
+
+        Parameters
+        ----------
+        structure, label
+            As of :meth:`make`.
+        guided
+            Whether a relaxation begins with the Hessian of `guide`; else with one curvature for all directions.
+        """
+        from anodeflow.backends.registry import from_recipe
+
+        label = label or f"{self.task} {structure.composition.reduced_formula}"
+        request = Request(self.task, structure, options=self.options, guide=self.guide if guided else {})
+        return compute(from_recipe(self.backend), request, label, CalculationDoc, calculation_document)
+
+
+def compute(
+    backend: Backend,
+    request: Request,
+    label: str,
+    kind: type[Document],
+    make_document: Any,
+    execute: Any = None,
+) -> Document:
+    """Do what is requested, in the folder of its content address, or find it done.
+
+    Parameters
+    ----------
+    backend
+        Who computes.
+    request
+        What is computed.
+    label
+        What it is, for people.
+    kind
+        Class of the document.
+    make_document
+        Makes it: takes backend, request, folder, address, label.
+    execute
+        Computes, as :meth:`~anodeflow.backends.base.Backend.execute` does: takes request, folder, lock, tell. None: the
+        backend does it itself.
+
+    Raises
+    ------
+    CalculationError
+        If the code fails; the message names its log.
+    """
+    address = backend.address(request)
+    folder = CalculationFolder(get_settings().prepare().calculations / address[:2] / address)
+    began = time.monotonic()
+
+    def tell(state: State, **fields: Any) -> None:
+        report(Progress(label, address, state, elapsed=time.monotonic() - began, **fields))
+
+    document = finished_document(folder, request, kind)
+    if document is None:
+        backend.check_available()
+        backend.check_elements({site.specie.symbol for site in request.structure})
+        with folder.locked(on_wait=lambda: tell("waiting")) as lock:
+            document = finished_document(folder, request, kind)
+            if document is None:
+                if damage := folder.cut_damage():
+                    tell("running", message=damage)
+                earlier = len(folder.steps())
+                tell("resumed" if earlier else "started", ionic_step=earlier)
+                if not earlier:
+                    prepare_hessian(request, folder, tell)
+                try:
+                    (execute or backend.execute)(request, folder, lock.fileno(), tell)
+                    document = make_document(backend, request, folder, address, label)
+                except CalculationError as error:
+                    tell("failed", message=str(error))
+                    raise
+                folder.write(folder.document, json.dumps(document, cls=MontyEncoder))
+                tell("finished", **_numbers(document))
+                return document
+    # Somebody else may have computed it, under another name of the same settings.
+    document = document.model_copy(update={"label": label, "backend": backend.name})
+    tell("reused", **_numbers(document))
+    return document
+
+
+def _numbers(document: CalculationDoc) -> dict[str, Any]:
+    return {"ionic_step": document.ionic_steps, "energy": document.energy, "max_force": document.max_force}
+
+
+def calculation_document(
+    backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str
+) -> CalculationDoc:
+    """Put the document together from the recorded steps and the outcome.
+
+    Raises
+    ------
+    CalculationError
+        If the code left none.
+    """
+    steps = folder.steps()
+    outcome = folder.read(folder.outcome)
+    if not steps or outcome is None:
+        raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
+    last = steps[-1]
+    warnings = list(outcome.get("warnings", []))
+    if not outcome["converged"]:
+        warnings.append(
+            f"not converged after {len(steps)} steps: largest force {largest_force(last['free_forces']):.3f} eV/Å; "
+            "run it again to go on"
+        )
+    is_density = request.task == "density"
+    return CalculationDoc(
+        **common_fields(backend, request, folder, address, label, steps),
+        structure=placed(request.structure, last["positions"], last["cell"]),
+        energy=last["energy"],
+        free_energy=last["free_energy"],
+        forces=last["forces"],
+        stress=last["stress"],
+        density_file=DENSITY_FILE if is_density else None,
+        coarse_density_file=COARSE_DENSITY_FILE if is_density else None,
+        magnetic_moment=last.get("magnetic_moment"),
+        max_force=largest_force(last["free_forces"]),
+        converged=outcome["converged"],
+        ionic_steps=len(steps),
+        remedies=outcome.get("remedies", []),
+        warnings=warnings,
+    )
+
+
+def common_fields(
+    backend: Backend,
+    request: Request,
+    folder: CalculationFolder,
+    address: str,
+    label: str,
+    steps: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the fields that the documents of all tasks have alike."""
+    cycles = [step["scf_cycles"] for step in steps if step.get("scf_cycles") is not None]
+    return {
+        "id": address,
+        "task": request.task,
+        "label": label,
+        "backend": backend.name,
+        "code": backend.code,
+        "code_version": backend.version(),
+        "settings": backend.all_settings(),
+        "settings_hash": backend.settings_hash(),
+        "formula": request.structure.composition.formula,
+        "initial_structure": request.structure,
+        "force_evaluations": len(steps),
+        "scf_cycles": sum(cycles) if cycles else None,
+        "wall_time": sum(step["seconds"] for step in steps),
+        "restarts": max(0, len({step["attempt"] for step in steps}) - 1),
+        "directory": os.fspath(folder.path),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def placed(structure: Structure, positions: Any, cell: Any = None) -> Structure:
+    """Return `structure` with its atoms at Cartesian positions (N, 3), Å, and with another cell (3, 3) if given."""
+    lattice = structure.lattice if cell is None else Lattice(cell, pbc=structure.lattice.pbc)
+    return Structure(
+        lattice,
+        structure.species,
+        positions,
+        coords_are_cartesian=True,
+        site_properties=structure.site_properties,
+    )

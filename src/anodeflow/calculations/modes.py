@@ -1,0 +1,287 @@
+"""The Maker of lowest modes: the order of a saddle, the softest mode of a minimum, all vibrations of a cheap code.
+
+A few products of the Hessian with vectors (:mod:`anodeflow.backends.drivers.eigenmodes`), each by central differences
+of forces. A displaced geometry has less symmetry than the saddle, and every one is computed with what symmetry it has
+itself: a potential evaluates it in this process, another code as a static calculation of its own. So all of them are on
+record, and none is computed twice.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jobflow import Maker
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.base import Backend
+from anodeflow.backends.drivers.driver import largest_force
+from anodeflow.backends.drivers.eigenmodes import (
+    Modes,
+    lowest_modes,
+    newton_step,
+    updated_hessian,
+)
+from anodeflow.backends.drivers.hessian import (
+    finite_difference_hessian,
+    free_coordinates,
+    hessian_file,
+    spring_hessian,
+)
+from anodeflow.backends.inprocess import InProcessBackend
+from anodeflow.calculations.displaced import DisplacedForces
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.makers import common_fields, compute, placed
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.request import Request
+from anodeflow.calculations.vibrations import frequencies
+from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.structures.geometry.symmetrise import with_symmetry_of
+
+SHIFT = 0.05
+"""How far the atom that moves most is displaced for a product with the Hessian, Å."""
+NEGATIVE = -0.01
+"""Curvature below which a mode counts as negative, eV/Å²: forces are not good enough to tell less from zero."""
+_MOST_PRODUCTS = {"cheap": 60, "guided": 16, "alone": 24}
+_KEPT = 4  # modes in the document of all vibrations
+_MOST_STEPS, _LONGEST_STEP, _TOO_FAR = 8, 0.1, 0.5  # of the walk to the saddle; Å
+
+
+@dataclass
+class ModesMaker(Maker):
+    """Makes the job that finds the lowest modes of a minimum or a saddle, or finds them found.
+
+    Attributes
+    ----------
+    name
+        Name of the job.
+    backend
+        The backend as plain data (it travels to the cluster with the job).
+    guide
+        A potential as plain data: the search begins with its second derivatives. Empty: with springs between
+        neighbours. It changes the way, not the result.
+    cheap
+        Whether a force costs next to nothing, so that all second derivatives can be computed.
+    """
+
+    name: str = "modes"
+    backend: dict[str, Any] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
+    cheap: bool = False
+
+    @placed_job(output_schema=ModesDoc)
+    def make(self, structure: Structure, label: str = "", full: bool = False, refine: bool = False) -> ModesDoc:
+        """Find the lowest modes, up to the first of positive curvature.
+
+        Parameters
+        ----------
+        structure
+            Geometry at rest, with its `selective_dynamics`; the search begins in the motion of its last atom.
+        label
+            What it is, for people: shown in progress, status and report.
+        full
+            Whether all second derivatives are computed, which gives the frequencies, too.
+        refine
+            Whether a saddle of first order that is found is walked up to until the forces are below the threshold of
+            relaxations. A band ends at forces that leave meV in soft modes; with these modes known, a few steps do.
+
+        Returns
+        -------
+        ModesDoc
+
+        Raises
+        ------
+        InputError
+            If all second derivatives are asked of a code that is not cheap.
+        CalculationError
+            If the code fails; the message names its log.
+        """
+        return self.calculate(structure, label, full, refine)
+
+    def calculate(self, structure: Structure, label: str = "", full: bool = False, refine: bool = False) -> ModesDoc:
+        """Do at once, outside a workflow, what the job of :meth:`make` does."""
+        from anodeflow.backends.registry import from_recipe
+
+        backend = from_recipe(self.backend)
+        label = label or f"modes {structure.composition.reduced_formula}"
+        if full and not isinstance(backend, InProcessBackend):
+            raise InputError(
+                f"{label}: all second derivatives take hundreds of calculations with {backend.name}: take a potential."
+            )
+        options = {"force_threshold": backend.relaxation.force_threshold} if refine else {}
+        request = Request("hessian" if full else "modes", structure, options=options, guide=self.guide)
+
+        def execute(request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
+            try:
+                _execute(backend, request, folder, tell, label)
+            except AnodeflowError:
+                raise
+            except Exception as error:
+                formula = structure.composition.reduced_formula
+                raise CalculationError(f"{backend.code} failed on {formula} in {folder.path}: {error}.") from error
+
+        return compute(backend, request, label, ModesDoc, _document, execute)
+
+
+def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell: Any, label: str) -> None:
+    """Compute modes or all second derivatives, every geometry on record."""
+    folder.outcome.unlink(missing_ok=True)
+    structure = request.structure
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    free = free_coordinates(atoms)
+    if not free.any():
+        raise InputError(f"{label}: no atom is free to move, so there are no modes.")
+    forces = DisplacedForces(backend, structure, folder, tell, label)
+    rest = forces(np.zeros(3 * len(structure)))
+    outcome: dict[str, Any] = {"rest": forces.last}
+    if request.task == "hessian":
+        assert forces.calculator is not None
+        hessian = finite_difference_hessian(atoms, forces.calculator)
+        with hessian_file(folder.steps_file).open("wb") as stream:
+            np.save(stream, hessian)
+        inner = hessian[np.ix_(free, free)]
+        values, vectors = np.linalg.eigh(inner)
+        kept = max(_KEPT, int(np.sum(values < NEGATIVE)) + 1)
+        lowest = vectors.T[:kept]
+        found = Modes(values[:kept], lowest, np.zeros(len(lowest)), True, lowest, lowest @ inner)
+        outcome["frequencies"] = frequencies(inner, np.repeat(atoms.get_masses(), 3)[free])
+    else:
+        known, name = _guiding_hessian(request, tell, label)
+        approximate = spring_hessian(atoms, backend.relaxation.curvature) if known is None else known
+        inner = approximate[np.ix_(free, free)]
+
+        def product(vector: np.ndarray) -> np.ndarray:
+            direction = np.zeros(len(free))
+            direction[free] = vector
+            step = SHIFT / np.linalg.norm(direction.reshape(-1, 3), axis=1).max()
+            return (forces(-step * direction) - forces(step * direction))[free] / (2 * step)
+
+        limit = _MOST_PRODUCTS["cheap" if forces.calculator is not None else "alone" if known is None else "guided"]
+        found = lowest_modes(product, _starts(inner, free, known is not None), inner, limit)
+        outcome["guide"] = name
+        if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
+            hessian = updated_hessian(inner, found.basis, found.images)
+            outcome["rest"] = _walk_up(forces, outcome["rest"], rest, hessian, free, request.options["force_threshold"])
+    modes = np.zeros((len(found.curvatures), len(free)))
+    modes[:, free] = found.vectors
+    outcome |= {
+        "converged": found.converged,
+        "curvatures": found.curvatures.tolist(),
+        "uncertainties": found.uncertainties.tolist(),
+        "modes": modes.reshape(len(modes), -1, 3).tolist(),
+    }
+    folder.write(folder.outcome, json.dumps(outcome))
+
+
+def _walk_up(
+    forces: "DisplacedForces",
+    start_record: dict[str, Any],
+    at_start: np.ndarray,
+    hessian: np.ndarray,
+    free: np.ndarray,
+    threshold: float,
+) -> dict[str, Any]:
+    """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
+
+    Where no step lessens the force, that is the start (`start_record`).
+
+    The Hessian, of the free coordinates, learns from every step. Steps keep the symmetry of the start: to a code that
+    uses it a geometry without any costs several times as much.
+    """
+    best, least = start_record, _largest(at_start, free)
+    place, there = np.zeros(len(free)), at_start
+    for _ in range(_MOST_STEPS):
+        if least < threshold:
+            break
+        step = np.zeros(len(free))
+        step[free] = newton_step(hessian, there[free])
+        step *= min(1.0, _LONGEST_STEP / np.linalg.norm(step.reshape(-1, 3), axis=1).max())
+        start = forces.structure
+        moved = with_symmetry_of(start, start.cart_coords + (place + step).reshape(-1, 3)) - start.cart_coords
+        moved = np.where(free, moved.ravel(), 0.0)
+        step, place = moved - place, moved
+        if np.linalg.norm(place.reshape(-1, 3), axis=1).max() > _TOO_FAR:
+            break
+        before, there = there, forces(place)
+        direction = step[free] / np.linalg.norm(step[free])
+        change = (before - there)[free] / np.linalg.norm(step[free])
+        hessian = updated_hessian(hessian, direction[None], change[None])
+        if _largest(there, free) < least:
+            best, least = forces.last, _largest(there, free)
+    return best
+
+
+def _largest(forces: np.ndarray, free: np.ndarray) -> float:
+    """Return the largest force on an atom, eV/Å, of (3 N,) forces, those along fixed coordinates left out."""
+    return largest_force(np.where(free, forces, 0.0).reshape(-1, 3))
+
+
+def _starts(approximate: np.ndarray, free: np.ndarray, known: bool) -> list[np.ndarray]:
+    """Return where the search begins: soft motions of the last atom or soft modes, and one that has no symmetry."""
+    stiffness, axes = np.linalg.eigh(approximate)
+    soft = axes / np.maximum(np.abs(stiffness), 0.1)
+
+    def answer(force: np.ndarray) -> np.ndarray:
+        return soft @ (axes.T @ force)
+
+    generic = answer(np.random.default_rng(0).normal(size=len(stiffness)))
+    if known:
+        return [axes[:, 0], axes[:, 1], generic] if len(axes) > 1 else [axes[:, 0]]
+    places = np.flatnonzero(free)
+    last = [np.flatnonzero(places == len(free) - 3 + axis) for axis in (0, 1)]
+    return [*(answer(np.eye(len(places))[place[0]]) for place in last if len(place)), generic]
+
+
+def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarray | None, str | None]:
+    """Return the second derivatives of the request's guide, and its name; none where there is none or it fails."""
+    from anodeflow.backends.registry import from_recipe
+
+    if not request.guide:
+        return None, None
+    name = request.guide.get("name", "the potential")
+    try:
+        guide = from_recipe(request.guide)
+        document = guide.modes().calculate(request.structure, f"{label} [{name}]", full=True)
+        return np.load(hessian_file(Path(document.directory) / "steps.jsonl")), name
+    except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
+        tell("running", message=f"begins without the second derivatives of {name}: {error}")
+        return None, None
+
+
+def _document(backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str) -> ModesDoc:
+    """Put the document together from the recorded geometries and the outcome."""
+    steps, outcome = folder.steps(), folder.read(folder.outcome)
+    if not steps or outcome is None:
+        raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
+    rest, structure = outcome["rest"], request.structure
+    free = free_coordinates(AseAtomsAdaptor.get_atoms(structure, msonable=False)).reshape(-1, 3)
+    worst, left = max(outcome["uncertainties"]), largest_force(np.where(free, rest["forces"], 0.0))
+    warnings = []
+    if not outcome["converged"]:
+        warnings.append(
+            f"the sign of a curvature is not certain: it is known to {worst:.2f} eV/Å² after {len(steps)} forces"
+        )
+    asked = request.options.get("force_threshold")
+    if asked is not None and left > asked and sum(value < NEGATIVE for value in outcome["curvatures"]) == 1:
+        warnings.append(f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left")
+    return ModesDoc(
+        **common_fields(backend, request, folder, address, label, steps),
+        structure=placed(structure, rest["positions"]),
+        energy=rest["energy"],
+        free_energy=rest["free_energy"],
+        forces=rest["forces"],
+        max_force=left,
+        converged=True,
+        ionic_steps=0,
+        warnings=warnings,
+        curvatures=outcome["curvatures"],
+        uncertainties=outcome["uncertainties"],
+        modes=outcome["modes"],
+        negative_modes=sum(curvature < NEGATIVE for curvature in outcome["curvatures"]),
+        frequencies=outcome.get("frequencies", []),
+        guide=outcome.get("guide"),
+        static_ids=[step["id"] for step in steps if "id" in step],
+    )

@@ -1,0 +1,36 @@
+"""The document of the lowest modes of one geometry, or of all of its vibrations."""
+
+from pydantic import Field
+
+from anodeflow.calculations.document import CalculationDoc
+
+
+class ModesDoc(CalculationDoc):
+    """Directions in which the energy of a minimum or a saddle bends least, all free atoms moving.
+
+    `structure`, `energy` and `forces` are those of `initial_structure`, or of the saddle that was walked up to from it;
+    the modes are those of `initial_structure`.
+    """
+
+    curvatures: list[float] = Field(description="Curvatures of the lowest modes, the lowest first, eV/Å².")
+    uncertainties: list[float] = Field(
+        description="Norm of H·v - curvature·v of each, eV/Å²: an exact curvature lies so near."
+    )
+    modes: list[list[list[float]]] = Field(
+        description="The modes (modes, atoms, 3), of unit length; zero where atoms are fixed."
+    )
+    negative_modes: int = Field(
+        description="Modes of negative curvature (below -0.01 eV/Å²): 0 at a minimum, 1 at a saddle of first order."
+    )
+    frequencies: list[float] = Field(
+        default_factory=list,
+        description="Frequencies of all modes of the free atoms, THz, imaginary ones negative; empty where only the "
+        "lowest modes were computed.",
+    )
+    guide: str | None = Field(
+        default=None, description="Backend whose second derivatives the search of the modes began with; none: none."
+    )
+    static_ids: list[str] = Field(
+        default_factory=list,
+        description="Ids of the static calculations of the displaced geometries, where each is one of its own.",
+    )

@@ -1,0 +1,49 @@
+"""The document of one nudged elastic band."""
+
+from pydantic import BaseModel, Field, FiniteFloat
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.screening_document import BandRecord
+
+
+class PathSymmetry(BaseModel):
+    """The operation that turns a path round: it takes every image i to image N - 1 - i.
+
+    Atom a of the one stands where the operation puts atom ``permutation[a]`` of the other, up to a lattice vector:
+    ``x'_a = rotation @ x_permutation[a] + translation``.
+    """
+
+    rotation: list[list[float]] = Field(description="Cartesian rotation or reflection (3, 3).")
+    translation: list[float] = Field(description="Cartesian translation (3,), Å.")
+    permutation: list[int] = Field(description="For each atom the one that the operation puts into its place.")
+
+
+class NebDoc(CalculationDoc):
+    """A path from one minimum to another, relaxed as a climbing-image nudged elastic band.
+
+    `structure` and `energy` are those of the highest image; `initial_structure` is the first image.
+    """
+
+    images: list[Structure] = Field(description="All images at the end, the two minima first and last.")
+    initial_images: list[Structure] = Field(description="The images as they were handed in.")
+    image_energies: list[FiniteFloat] = Field(
+        description="Energies extrapolated to zero smearing, eV per cell, one an image."
+    )
+    image_forces: list[list[list[FiniteFloat]]] = Field(
+        description="Forces (images, atoms, 3) without those of the springs, eV/Å; zero at the two ends."
+    )
+    symmetry: PathSymmetry | None = Field(
+        default=None, description="Operation that turns the path round; then only half of the images were computed."
+    )
+    climbing_image: int = Field(description="Index of the image that climbed: the highest one.")
+    computed_images: int = Field(description="Number of images that were computed: half of them on a symmetric path.")
+    band: BandRecord | None = Field(
+        default=None,
+        description="Path of a potential from which it started. Where DFT climbed from the potential's saddle alone, "
+        "`images` are the two minima and the saddle, all three by DFT, and the path between them is here.",
+    )
+    by_potential: bool = Field(
+        default=False,
+        description="Whether all energies are the potential's: its path has a minimum on the way, which comes first.",
+    )

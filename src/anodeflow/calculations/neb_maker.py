@@ -1,0 +1,189 @@
+"""The Maker of nudged elastic bands, and the document made of what a code recorded."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Maker
+from pymatgen.core import Structure
+
+from anodeflow.backends.base import Backend
+from anodeflow.backends.drivers.band_driver import computed_images
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.makers import common_fields, compute, placed
+from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.request import Request
+from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.geometry.transfer import largest_distance
+
+FAR = 0.6
+"""How far an atom may move from the potential's saddle to that of the code before it is doubted, Å."""
+
+
+@dataclass
+class NebMaker(Maker):
+    """Makes the job that relaxes one path, or finds it relaxed.
+
+    Attributes
+    ----------
+    name
+        Name of the job.
+    backend
+        The backend as plain data (it travels to the cluster with the job).
+    guide
+        A potential as plain data: the climb of a single image from its saddle begins with its Hessian. Empty: none.
+    """
+
+    name: str = "neb"
+    backend: dict[str, Any] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
+
+    # Images and their forces, by far the largest part, go to the additional store (GridFS on a server).
+    @placed_job(output_schema=NebDoc, data=[["output", part] for part in ("images", "initial_images", "image_forces")])
+    def make(
+        self,
+        images: list[Structure],
+        energies: tuple[float, float],
+        label: str = "",
+        symmetry: PathSymmetry | None = None,
+        band: BandRecord | None = None,
+        tangent: list[list[float]] | None = None,
+    ) -> NebDoc:
+        """Relax a path, or one saddle.
+
+        Parameters
+        ----------
+        images
+            Initial path, its two relaxed ends included: the same atoms in the same order, with their
+            `selective_dynamics` (and `magmom`); interior images lie near the path that is looked for.
+        energies
+            Energies of the two ends, extrapolated to zero smearing, eV; they are not computed again.
+        label
+            What it is, for people: shown in progress, status and report.
+        symmetry
+            Operation that turns the path round: only half of the images is then computed.
+        band
+            Path of a potential that `images` come from, for the document.
+        tangent
+            Direction of the path (n, 3) at the only image between the ends, of unit length: the image climbs along it
+            from the start. Without it, the direction follows from the three images.
+
+        Returns
+        -------
+        NebDoc
+
+        Raises
+        ------
+        InputError
+            If the images do not make a path.
+        CalculationError
+            If the code fails; the message names its log.
+        """
+        document = self.calculate(images, energies, label, symmetry, tangent)
+        return document if band is None else with_band(document, band)
+
+    def calculate(
+        self,
+        images: list[Structure],
+        energies: tuple[float, float],
+        label: str = "",
+        symmetry: PathSymmetry | None = None,
+        tangent: list[list[float]] | None = None,
+    ) -> NebDoc:
+        """Do at once, outside a workflow, what the job of :meth:`make` does."""
+        from anodeflow.backends.registry import from_recipe
+
+        backend = from_recipe(self.backend)
+        label = label or f"neb {images[0].composition.reduced_formula}"
+        _check_path(images, label)
+        options: dict[str, Any] = {
+            "energies": [float(energy) for energy in energies],
+            "settings": backend.path.model_dump(),
+            "symmetry": symmetry and symmetry.model_dump(),
+        }
+        if tangent is not None:
+            options["tangent"] = tangent
+        request = Request("neb", images[0], tuple(images), options, self.guide)
+        return compute(backend, request, label, NebDoc, _neb_document)
+
+
+def with_band(document: NebDoc, band: BandRecord) -> NebDoc:
+    """Return the document of a path with the potential's path it started from, and warnings on what became of it."""
+    warnings = list(document.warnings)
+    if band.mode == "saddle":
+        if document.energy < max(document.image_energies[0], document.image_energies[-1]):
+            warnings.append("the saddle lies below an end: compute the whole path (paths: band)")
+        away = largest_distance(document.initial_images[1], document.images[1])
+        if away > FAR:
+            warnings.append(
+                f"the saddle lies {away:.2f} Å from where {band.backend} has it: it may be another one; compute the "
+                "whole path (paths: band)"
+            )
+    return document.model_copy(update={"band": band, "warnings": warnings})
+
+
+def _check_path(images: list[Structure], label: str) -> None:
+    """Raise InputError unless the images are the same atoms in the same order and cell, and the ends differ."""
+    if len(images) < 3:
+        raise InputError(f"{label}: a path needs its two ends and at least one image between them.")
+    first = images[0]
+    for number, image in enumerate(images):
+        if image.species != first.species:
+            raise InputError(f"{label}: image {number} has other atoms, or another order of them, than image 0.")
+        if abs(image.lattice.matrix - first.lattice.matrix).max() > 1e-6:
+            raise InputError(f"{label}: image {number} has another cell than image 0.")
+    moved = max(a.distance(b) for a, b in zip(first, images[-1], strict=True))
+    if moved < 0.1:
+        raise InputError(f"{label}: the two ends are the same (no atom moves more than {moved:.2f} Å): nothing hops.")
+
+
+def band_progress(steps: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+    """Return the fields of a progress message: iteration, image, and the highest energy over the first end so far."""
+    last = steps[-1]
+    energies = {step["image"]: step["energy"] for step in steps}
+    highest = max(energies.values()) - request.options["energies"][0]
+    count = len(request.images)
+    return {
+        "ionic_step": last["iteration"] + 1,
+        "message": f"image {last['image']} of {count - 2}, highest so far {highest:+.3f} eV",
+    }
+
+
+def _neb_document(backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str) -> NebDoc:
+    """Put the document together from the recorded images and the outcome."""
+    steps, outcome = folder.steps(), folder.read(folder.outcome)
+    if outcome is None or "images" not in outcome:
+        raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
+    images = [placed(start, image["positions"]) for start, image in zip(request.images, outcome["images"], strict=True)]
+    climbing = outcome["climbing_image"]
+    saddle = outcome["images"][climbing]
+    symmetry = request.options["symmetry"]
+    computed = computed_images(len(images), symmetry is not None)
+    iterations = max((sum(step["image"] == index for step in steps) for index in computed), default=0)
+    warnings = list(outcome.get("warnings", []))
+    if not outcome["converged"]:
+        warnings.append(
+            f"not converged after {iterations} iterations: largest force on the band {outcome['residual']:.3f} eV/Å; "
+            "run it again to go on"
+        )
+    return NebDoc(
+        **common_fields(backend, request, folder, address, label, steps)
+        | {"settings": backend.all_settings() | {"path": backend.path.model_dump()}},
+        structure=images[climbing],
+        energy=saddle["energy"],
+        free_energy=saddle["free_energy"],
+        forces=saddle["forces"],
+        max_force=outcome["residual"],
+        converged=outcome["converged"],
+        ionic_steps=iterations,
+        remedies=outcome.get("remedies", []),
+        warnings=warnings,
+        images=images,
+        initial_images=list(request.images),
+        image_energies=[image["energy"] for image in outcome["images"]],
+        image_forces=[image["forces"] for image in outcome["images"]],
+        symmetry=symmetry,
+        climbing_image=climbing,
+        computed_images=outcome.get("computed_images", len(computed)),
+    )

@@ -1,0 +1,1 @@
+"""A campaign: what its file may say, its check, its plan and its flow."""

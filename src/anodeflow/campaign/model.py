@@ -1,0 +1,291 @@
+"""A campaign: a YAML file, validated, becomes one flow of jobs.
+
+The file says which surfaces, interfaces and alloys are studied, how, and with which backend; docs/campaigns.md lists
+every key. What it may say stands in `campaign_input` and `campaign_alloy_input`; how a study becomes jobs and a plan,
+in `campaign_studies` and `campaign_alloys`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from anodeflow.campaign.alloy_input import InterfaceSystem
+from anodeflow.campaign.overrides import (
+    changed,
+    with_prescreen,
+    without_foreign_settings,
+    without_own_prescreen,
+    without_studies,
+)
+from anodeflow.campaign.study import Study
+from anodeflow.campaign.systems import LONGEST_NAME, System, known_element
+from anodeflow.core.address import content_hash, structure_content
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
+from anodeflow.core.yamlfile import YamlFile
+from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.backends.base import Backend
+    from anodeflow.campaign.describe import Described
+    from anodeflow.campaign.interfaces import Interfaces
+    from anodeflow.campaign.plan import Plan, PlannedCalculation
+    from anodeflow.campaign.surfaces import Surfaces
+    from anodeflow.execution.local import RunReport
+
+
+class Campaign(BaseModel):
+    """Surfaces, interfaces, studies and a backend, under one name.
+
+    >>> Campaign.from_file("workflows/quickstart.yaml").run()   # doctest: +SKIP
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
+        max_length=LONGEST_NAME,
+        description="Name of the campaign, in all results.",
+    )
+    description: str = Field(default="", description="What it is for.")
+    reference: str | None = Field(default=None, description="DOI of the paper whose values are printed beside ours.")
+    backend: str = Field(description="Name of a file in configs/backends, or path of one.")
+    prescreen: PrescreenInput | None = Field(
+        default=None, description="Potential that goes before the backend: its name, or a mapping."
+    )
+    references: dict[str, str] = Field(
+        default={},
+        description="Element -> its bulk, a catalogue name or a structure file (relative to the campaign file), where "
+        "the catalogue has none or another one is meant.",
+    )
+    systems: list[System] = Field(default=[], description="Surfaces.")
+    interfaces: list[InterfaceSystem] = Field(default=[], description="Interfaces of an alloy and a metal.")
+    studies: list[Study] = Field(min_length=1, description="Studies.")
+
+    _file: YamlFile | None = PrivateAttr(default=None)
+    _built: dict[tuple[Any, ...], Any] = PrivateAttr(default_factory=dict)
+    _notes: list[str] = PrivateAttr(default_factory=list)
+    _kept: list[int] | None = PrivateAttr(default=None)
+
+    @field_validator("prescreen", mode="before")
+    @classmethod
+    def _by_name(cls, prescreen: Any) -> Any:
+        return {"backend": prescreen} if isinstance(prescreen, str) else prescreen
+
+    @field_validator("references")
+    @classmethod
+    def _of_elements(cls, references: dict[str, str]) -> dict[str, str]:
+        for symbol in references:
+            known_element(symbol)
+        return references
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        backend: str | None = None,
+        without: Sequence[str] = (),
+        prescreen: str | None = None,
+    ) -> "Campaign":
+        """Read a campaign file.
+
+        Parameters
+        ----------
+        path
+            YAML file, or the name of a campaign that comes with anodeflow (quickstart).
+        backend
+            Backend instead of the one that the file names. Settings of systems and parameters of convergence tests
+            that it does not have are left out; `notes` says which.
+        without
+            Names of studies that are left out.
+        prescreen
+            Backend that goes before, instead of the file's (whose other settings stay); none: no backend does. Where
+            `backend` is the file's prescreen itself, there is none, and `notes` says so.
+
+        Raises
+        ------
+        InputError
+            A sentence, with its line, for each thing that is wrong with the form of the file.
+        """
+        path = Path(path)
+        shipped = data_folder("workflows") / f"{path}.yaml"
+        file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
+        campaign = file.validate(cls)
+        campaign._file = file
+        if without:
+            kept, notes = without_studies(campaign, without)
+            campaign = changed(campaign, {"studies": [campaign.studies[index] for index in kept]}, notes)
+            campaign._kept = kept
+        if backend is not None:
+            campaign = campaign.model_copy(update={"backend": backend})
+            campaign = changed(campaign, *without_foreign_settings(campaign, campaign.load_backend()))
+        if prescreen is not None:
+            campaign = changed(campaign, with_prescreen(campaign, prescreen), [])
+        elif backend is not None:
+            campaign = changed(campaign, *without_own_prescreen(campaign))
+        return campaign
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the file, one sentence each."""
+        return list(self._notes)
+
+    @property
+    def path(self) -> Path | None:
+        """Path of the campaign file; none for a campaign made in Python."""
+        return self._file.path if self._file else None
+
+    def load_backend(self) -> "Backend":
+        """Return the backend of the campaign (paths are relative to the campaign file).
+
+        Raises
+        ------
+        InputError
+            If there is no such backend file, or it is wrong.
+        """
+        from anodeflow.backends.registry import load_backend
+
+        return load_backend(self._beside(self.backend))
+
+    def load_prescreen(self) -> "CampaignPrescreen | None":
+        """Return the potential that goes before the backend; none if there is none.
+
+        Raises
+        ------
+        InputError
+            If there is no such backend file, or it is wrong.
+        """
+        from anodeflow.backends.registry import load_backend
+
+        if self.prescreen is None:
+            return None
+        try:
+            return CampaignPrescreen(self.prescreen, load_backend(self._beside(self.prescreen.backend)))
+        except InputError as error:
+            raise InputError(f"{self._where('prescreen', 'backend')}: {error}") from error
+
+    def check(self) -> "list[PlannedCalculation]":
+        """Check everything that can be checked before anything runs, and return the calculations to come.
+
+        Raises
+        ------
+        InputError
+            A sentence, with its line, for each thing that is wrong: unknown structures, impossible slabs, elements
+            that the backend does not know, studies that it cannot do, a code that is not installed.
+        """
+        return list(self.plan().calculations.values())
+
+    def plan(self) -> "Plan":
+        """Check the campaign as :meth:`check` does, and return the calculations to come with remarks on them."""
+        from anodeflow.campaign.check import CampaignCheck
+        from anodeflow.campaign.plan import plan_campaign
+
+        surfaces, interfaces = self._surfaces(), self._interfaces()
+        problems = CampaignCheck(surfaces, interfaces, self._where).check(self.studies)
+        if problems:
+            raise InputError("\n".join(problems))
+        return plan_campaign(surfaces, interfaces, self.studies)
+
+    def described(self) -> "list[Described]":
+        """Return a line on every crystal, slab and interface of the campaign, with notes on what looks odd.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be read or built.
+        """
+        from anodeflow.campaign.describe import describe
+
+        return describe(self._surfaces(), self._interfaces(), self.studies)
+
+    def unused(self) -> list[str]:
+        """Return a sentence for each system, interface or reference that no study uses."""
+        from anodeflow.campaign.describe import unused
+
+        return unused(self._surfaces(), self._interfaces(), self.studies)
+
+    def flow(self) -> "Flow":
+        """Return the flow of the whole campaign; steps that studies share are one job in it.
+
+        Its jobs keep their uuids when it is built again, as long as the campaign asks for the same (:meth:`edition`).
+        """
+        from jobflow import Flow
+
+        from anodeflow.campaign.flow import campaign_jobs
+        from anodeflow.studies.shared.identity import with_stable_uuids
+
+        surfaces = self._surfaces()
+        backend = surfaces.backend
+        labels = {"campaign": self.name, "reference": self.reference}
+        jobs = campaign_jobs(surfaces, self._interfaces(), self.studies, labels)
+        flow = Flow(jobs, name=self.name)
+        edition = self.edition()
+        flow.update_metadata({"campaign": self.name, "backend": backend.name, "edition": edition})
+        seed = f"{self.name}/{backend.settings_hash()}"
+        if surfaces.prescreen is not None:
+            seed += f"/{content_hash(surfaces.prescreen.settings())}"
+        return with_stable_uuids(flow, seed, edition)
+
+    def edition(self) -> str:
+        """Return the hash of what the campaign asks for: an edited file is another edition, whose results stand beside
+        those of the earlier ones.
+
+        What is for people only does not count (description, reference), nor what stands for a default. Files of
+        structures count with what they hold.
+        """
+        surfaces = self._surfaces()
+        asked = self.model_dump(
+            mode="json", exclude={"name", "description", "reference", "backend"}, exclude_defaults=True
+        )
+        names = {name for system in self.systems for name in system.structures}
+        names |= {name for system in self.interfaces for name in (system.alloy, system.metal)}
+        crystals = {name: structure_content(surfaces.structure(name)) for name in sorted(names)}
+        backend, prescreen = surfaces.backend, surfaces.prescreen
+        computed = [backend.settings_hash(), backend.path.model_dump(), prescreen and prescreen.settings()]
+        return content_hash([asked, computed, crystals])
+
+    def run(self, listener: Any = None) -> "RunReport":
+        """Run the campaign here, or go on with it; see :func:`anodeflow.execution.local.run_campaign`."""
+        from anodeflow.execution.local import run_campaign
+
+        return run_campaign(self, listener)
+
+    def _surfaces(self) -> "Surfaces":
+        from anodeflow.campaign.surfaces import Surfaces
+
+        return Surfaces(
+            self.systems, self.load_backend(), self._structure, self._built, self.load_prescreen(), self.references
+        )
+
+    def _interfaces(self) -> "Interfaces":
+        from anodeflow.campaign.interfaces import Interfaces
+
+        return Interfaces(self.interfaces, self._surfaces())
+
+    def _beside(self, name: str) -> str:
+        """Return a path relative to the campaign file as one that can be opened; a catalogue name as it is."""
+        if self._file is not None and Path(name).suffix and not Path(name).is_absolute():
+            beside = self._file.path.parent / name
+            if beside.exists():
+                return str(beside)
+        return name
+
+    def _structure(self, name: str) -> str:
+        """Return a catalogue name as it is; any other name is the file of that name beside the campaign file."""
+        from anodeflow.structures.bulk.catalogue import catalogue
+
+        path = Path(name).expanduser()
+        if self._file is None or name in catalogue() or path.is_absolute():
+            return name
+        return str(self._file.path.parent / path)
+
+    def _where(self, *location: Any) -> str:
+        if self._file is None:
+            return f"campaign {self.name}"
+        if self._kept is not None and location[0] == "studies":
+            location = ("studies", self._kept[location[1]], *location[2:])
+        return self._file.where(*location)

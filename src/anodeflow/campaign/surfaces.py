@@ -1,0 +1,310 @@
+"""The surfaces of a campaign: one a termination, with settings of its own, as asked for or in a convergence test."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pymatgen.core import Structure
+
+from anodeflow.backends.base import Backend
+from anodeflow.campaign.systems import AdsorptionStudy, System
+from anodeflow.core.address import content_hash
+from anodeflow.core.errors import InputError
+from anodeflow.screening.campaign import CampaignPrescreen
+from anodeflow.structures.bulk.atom import BOX
+from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_crystal
+from anodeflow.structures.bulk.host import HostLattice
+from anodeflow.structures.sites.site_choice import SiteChoice, choose_sites, same_sites
+from anodeflow.structures.sites.sites import AdsorptionSite, adsorption_sites
+from anodeflow.structures.slab.slabs import SlabCell, build_slab, build_slabs
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.convergence.analysis import ConvergenceParameter, variant_label
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One termination of a system of the campaign, and how it is computed.
+
+    Attributes
+    ----------
+    system
+        The system, its termination a number; in a variant with the changed slab.
+    family
+        Name of the system in the campaign file, without the termination.
+    backend
+        Backend of its bulk, slab and adatoms.
+    references
+        Backend of what they are compared with (isolated atom, bulk metal): the same, but for the settings that
+        sample the Brillouin zone of another cell.
+    variant
+        Parameters that a convergence test changed -> their values; empty: as asked for.
+    """
+
+    system: System
+    family: str
+    backend: Backend
+    references: Backend
+    variant: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name in results: Li(001), or Li(001) [layers 6]."""
+        return f"{self.system.name} [{variant_label(self.variant)}]" if self.variant else self.system.name
+
+    @property
+    def structure(self) -> str:
+        """Name of its bulk."""
+        (structure,) = self.system.structures
+        return structure
+
+    def varied(self, parameter: str, value: float) -> "Surface":
+        """Return the surface with one parameter changed.
+
+        Raises
+        ------
+        InputError
+            If the slab or the backend does not allow the value.
+        """
+        system, backend = self.system, self.backend
+        if parameter in SlabSpec.model_fields:
+            changes: dict[str, Any] = {parameter: value}
+            if parameter in ("layers", "thickness"):
+                changes = {"layers": None, "thickness": None} | changes
+            try:
+                system = System.model_validate(self.system.model_dump() | changes)
+            except ValidationError as error:
+                raise InputError(f"{parameter} {value:g}: {error.errors()[0]['msg']}.") from error
+        else:
+            backend = backend.with_settings({parameter: value})
+        references = self.references
+        if backend is not self.backend and parameter not in backend.sampling_settings:
+            references = references.with_settings({parameter: value})
+        return Surface(system, self.family, backend, references, self.variant | {parameter: value})
+
+
+class Surfaces:
+    """Makes what the campaign's planning needs of its surfaces, each once: bulks, ideal slabs, their sites.
+
+    Parameters
+    ----------
+    systems
+        Systems of the campaign.
+    backend
+        Backend of the campaign.
+    beside
+        Function that turns a file name in the campaign file into one that can be opened.
+    built
+        Where structures, slabs and sites are kept; none of them depends on the backend.
+    prescreen
+        Potential that goes before the backend; none: there is none.
+    references
+        Element -> name of its bulk, instead of the catalogue's.
+    """
+
+    def __init__(
+        self,
+        systems: Sequence[System],
+        backend: Backend,
+        beside: Callable[[str], str] = str,
+        built: dict[tuple[Any, ...], Any] | None = None,
+        prescreen: CampaignPrescreen | None = None,
+        references: Mapping[str, str] | None = None,
+    ) -> None:
+        self.prescreen, self.references = prescreen, references or {}
+        self.systems, self.backend, self._beside = systems, backend, beside
+        self._built = {} if built is None else built
+
+    def structure(self, name: str) -> Structure:
+        """Return a bulk of the catalogue or of a file."""
+        return self._crystal(name)[0]
+
+    def file_notes(self, name: str) -> list[str]:
+        """Return what the reader of a bulk's file said of it."""
+        return self._crystal(name)[1]
+
+    def _crystal(self, name: str) -> tuple[Structure, list[str]]:
+        return self.once(("structure", name), lambda: load_crystal(self._beside(name)))
+
+    def same_file(self, one: str, other: str) -> bool:
+        """Whether two names of bulks mean the same file or the same crystal of the catalogue."""
+        return one == other or Path(self._beside(one)).resolve() == Path(self._beside(other)).resolve()
+
+    def host(self, name: str) -> HostLattice | None:
+        """Return the host lattice of a bulk."""
+        return host_lattice(self._beside(name))
+
+    def metal(self, element: str) -> str:
+        """Return the name of an element's bulk."""
+        return self.references.get(element) or elemental_bulk(element)
+
+    def known(self) -> list[str]:
+        """Return the names that `systems` of a study may take: those of systems, and of terminations."""
+        names = [system.name for system in self.systems]
+        return names + [each.system.name for each in self.of("all") if each.system.name not in names]
+
+    def of(self, wanted: list[str] | Literal["all"]) -> list[Surface]:
+        """Return the surfaces of the systems or terminations called so, in the order of the campaign.
+
+        Raises
+        ------
+        InputError
+            If a slab cannot be built, or the backend does not allow a setting.
+        """
+        return [
+            surface
+            for system in self.systems
+            for surface in self.terminations(system)
+            if wanted == "all" or surface.family in wanted or surface.system.name in wanted
+        ]
+
+    def terminations(self, system: System) -> list[Surface]:
+        """Return one surface a bulk, and a termination where all are asked for.
+
+        Raises
+        ------
+        InputError
+            If the slab cannot be built, or the backend does not allow a setting.
+        """
+        backend = self.backend.with_settings(system.settings) if system.settings else self.backend
+        shared = {key: value for key, value in system.settings.items() if key not in backend.sampling_settings}
+        references = self.backend.with_settings(shared) if shared else self.backend
+        surfaces = []
+        for structure in system.structures:
+            slabs = self._slabs(structure, system.slab_spec())
+            name = f"{system.name}:{Path(structure).stem}" if len(system.structures) > 1 else system.name
+            several = system.termination == "all" and len(slabs) > 1
+            for slab in slabs:
+                own = {"structure": structure, "termination": slab.number}
+                own["name"] = f"{name}:{slab.number}" if several else name
+                surfaces.append(Surface(system.model_copy(update=own), system.name, backend, references))
+        return surfaces
+
+    def slab(self, surface: Surface) -> SlabCell:
+        """Return the ideal slab, cut from the bulk of the catalogue."""
+        return self._slabs(surface.structure, surface.system.slab_spec())[0]
+
+    def sites(self, surface: Surface, adsorbate: str) -> list[AdsorptionSite]:
+        """Return all sites of the ideal slab."""
+        key = ("sites", surface.structure, surface.system.slab_spec(), adsorbate)
+        return self.once(key, lambda: adsorption_sites(self.slab(surface).structure, adsorbate))
+
+    def choice(self, surface: Surface, study: AdsorptionStudy) -> SiteChoice | None:
+        """Return the sites that a study chooses on a surface (that of no variant); none: all.
+
+        Raises
+        ------
+        InputError
+            If the choice is empty or names sites that there are not.
+        """
+        wish = study.sites_of(surface.system.name, surface.family)
+        if wish == "all":
+            return None
+        return choose_sites(self.slab(surface), self.sites(surface, study.adsorbate), wish, surface.name)
+
+    def chosen(self, surface: Surface, adsorbate: str, choice: SiteChoice | None) -> list[AdsorptionSite]:
+        """Return those sites of the ideal slab that are in the choice."""
+        sites, cell = self.sites(surface, adsorbate), self.slab(surface)
+        return sites if choice is None else same_sites(choice, cell.structure, sites)
+
+    def parameters(
+        self, surface: Surface, convergence: Mapping[str, Sequence[float]]
+    ) -> Iterator[ConvergenceParameter]:
+        """Yield what a convergence test varies, without the values that the study itself uses.
+
+        Raises
+        ------
+        InputError
+            For a parameter that neither the slab nor the backend has, or that the surface does not use.
+        """
+        for name, values in convergence.items():
+            declared = declaration(surface.backend, name)
+            own = self._own(surface, name)
+            if own is None:
+                raise InputError(f"{surface.name} does not give a {name}: vary what it gives, or give it one.")
+            others = [value for value in dict.fromkeys(values) if value != own]
+            if others:
+                yield ConvergenceParameter(name=name, own=own, values=others, **declared)
+
+    def not_varied(self, surface: Surface, varied: Sequence[str]) -> list[str]:
+        """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
+        return [
+            name
+            for name in declarations(surface.backend)
+            if name not in (*varied, "fixed_layers")
+            and "tolerance" not in name
+            and self._own(surface, name) is not None
+            and not (name == "layers" and surface.system.thickness is not None)
+        ]
+
+    def bulk_name(self, structure: str, backend: Backend) -> str:
+        """Return the name of a bulk, with the settings in which its backend differs from that of the campaign."""
+        return Path(structure).stem + self._changes(backend)
+
+    def atom_name(self, element: str, box: tuple[float, float, float], backend: Backend) -> str:
+        """Return the name of an isolated atom, with whatever is unusual of its box and its backend."""
+        size = "" if box == BOX else f" [box {' x '.join(f'{length:g}' for length in box)}]"
+        return element + size + self._changes(backend)
+
+    def _changes(self, backend: Backend) -> str:
+        if backend.name != self.backend.name:
+            return f" [{backend.name}]"
+        usual = self.backend.settings.model_dump()
+        words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual[name]]
+        return f" [{', '.join(words)}]" if words else ""
+
+    def _own(self, surface: Surface, parameter: str) -> float | None:
+        if parameter in ("layers", "fixed_layers"):
+            return getattr(self.slab(surface), parameter)
+        holder = surface.system if parameter in SlabSpec.model_fields else surface.backend.settings
+        return getattr(holder, parameter)
+
+    def _slabs(self, structure: str, spec: SlabSpec) -> list[SlabCell]:
+        """Return the slab of a bulk, or those of all its terminations."""
+
+        def build() -> list[SlabCell]:
+            bulk, host = self.structure(structure), self.host(structure)
+            return build_slabs(bulk, spec, host) if spec.termination == "all" else [build_slab(bulk, spec, host)]
+
+        return self.once(("slabs", structure, spec), build)
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what is kept under `key`, made by `make` when it is asked for the first time."""
+        if key not in self._built:
+            self._built[key] = make()
+        return self._built[key]
+
+
+def backend_key(backend: Backend) -> str:
+    """Return what is equal for backends that compute the same."""
+    return content_hash(backend.recipe())
+
+
+def declarations(backend: Backend) -> dict[str, dict[str, Any]]:
+    """Return the parameters that a convergence test may vary, with `finer` and `unit` of each."""
+    fields: dict[str, FieldInfo] = {**SlabSpec.model_fields, **type(backend.settings).model_fields}
+    return {
+        name: {"finer": found.json_schema_extra["finer"], "unit": found.json_schema_extra["unit"]}
+        for name, found in fields.items()
+        if isinstance(found.json_schema_extra, dict) and "finer" in found.json_schema_extra
+    }
+
+
+def declaration(backend: Backend, parameter: str) -> dict[str, Any]:
+    """Return `finer` and `unit` of a parameter of a convergence test.
+
+    Raises
+    ------
+    InputError
+        If neither the slab nor the backend has it.
+    """
+    from difflib import get_close_matches
+
+    known = declarations(backend)
+    if parameter not in known:
+        close = get_close_matches(parameter, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}."
+        raise InputError(f"neither a slab nor backend {backend.name} has a number {parameter!r} to vary; {hint}")
+    return known[parameter]

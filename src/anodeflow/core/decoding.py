@@ -1,0 +1,128 @@
+"""What data may name to be decoded: the classes of documents and structures, never a program of the sender's.
+
+monty, which jobflow and pymatgen store objects by, imports whatever module an ``@module`` names, from the working
+folder too, and importing a module runs it. So what comes from a file or a database is looked through before it is
+decoded.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from anodeflow.core.errors import InputError
+
+_PACKAGES = (
+    *("anodeflow.core.density", "anodeflow.density", "anodeflow.schemas"),
+    *("pymatgen.core", "pymatgen.electronic_structure", "pymatgen.io.ase", "pymatgen.symmetry"),
+    *("ase", "numpy", "emmet.core"),
+    *("jobflow.core", "jobflow.utils"),
+)
+"""Packages whose classes documents and structures hold, with all below them."""
+_OURS = re.compile(r"anodeflow\.(calculations|studies)(\.\w+)*\.(\w+_)?(document|rows)")
+"""Modules of our own documents and rows; `anodeflow.schemas` is where they were before."""
+_BUILT_IN = ("datetime", "uuid", "pathlib", "bson.objectid")
+"""Modules of plain values that monty writes."""
+_PROGRAMS = (
+    *("anodeflow.workflows", "anodeflow.backends", "anodeflow.execution", "anodeflow.studies", "anodeflow.screening"),
+    *("anodeflow.calculations", "jobflow", "jobflow_remote", "qtoolkit", "atomate2"),
+)
+"""Packages whose functions and Makers jobs in a queue name besides."""
+
+
+def foreign_module(value: Any, *, jobs: bool = False) -> str | None:
+    """Return the first module that decoding `value` would import and no document holds; none: there is none.
+
+    Parameters
+    ----------
+    value
+        Plain data (dictionaries, lists); other objects in it have been decoded already, and are passed over.
+    jobs
+        Whether it is a job in a queue, which names functions and Makers too.
+    """
+    for entry in dictionaries(value):
+        if "@module" not in entry or not ("@class" in entry or "@callable" in entry):
+            continue
+        module = entry["@module"]
+        if module in ("", None):  # jobflow's references to large parts name none; nothing is imported
+            continue
+        if not isinstance(module, str) or not _is_known(module, jobs) or ("@callable" in entry and not jobs):
+            return str(module)[:100]
+    return None
+
+
+def refuse_foreign(value: Any, where: object, *, jobs: bool = False) -> None:
+    """Raise InputError if decoding `value`, which stands in `where`, would import what no document holds."""
+    module = foreign_module(value, jobs=jobs)
+    if module is not None:
+        raise InputError(
+            f"{where} names the Python module {module!r}, which no structure or result of anodeflow holds, and reading "
+            "it would run that: ask whoever made the file, or take another one."
+        )
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """Look through a file that may be JSON or YAML, gzipped or not, as :func:`refuse_foreign` does.
+
+    Files of other formats hold nothing that is decoded; what cannot be read is left to whoever reads it next.
+    """
+    from monty.io import zopen
+
+    name = path.name.lower()
+    if not any(kind in name for kind in (".json", ".mson", ".yaml", ".yml")):
+        return
+    try:
+        with zopen(path, "rt", encoding="utf-8", errors="replace") as stream:
+            text = str(stream.read())
+    except (OSError, EOFError, ValueError):
+        return
+    refuse_foreign_text(text, path)
+
+
+def refuse_foreign_text(text: str, where: object) -> None:
+    """Look through text that may be JSON or YAML, as :func:`refuse_foreign` does; what is neither holds nothing."""
+    try:
+        content = _parsed(text.removeprefix("\ufeff"))
+    except ValueError:
+        return
+    except RecursionError:
+        raise InputError(f"{where} is nested too deeply for a structure: take another file.") from None
+    refuse_foreign(content, where)
+
+
+def _parsed(text: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        try:
+            return YAML().load(text)  # as pymatgen does, for it forgives what a safe loader stumbles over
+        except YAMLError as error:
+            raise ValueError from error
+
+
+def dictionaries(value: Any) -> Iterator[dict[Any, Any]]:
+    """Yield every dictionary in plain data, however deep, each once: YAML may refer to one many times over."""
+    pending, seen = [value], set()
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, dict):
+            yield item
+            pending += [inner for inner in item.values() if isinstance(inner, dict | list | tuple)]
+        elif isinstance(item, list | tuple):
+            pending += [inner for inner in item if isinstance(inner, dict | list | tuple)]
+
+
+def _is_known(module: str, jobs: bool) -> bool:
+    if any(part.startswith("__") or not part.isidentifier() for part in module.split(".")):
+        return False
+    if _OURS.fullmatch(module):
+        return True
+    known = _PACKAGES + (_PROGRAMS if jobs else ())
+    return module in _BUILT_IN or any(module == name or module.startswith(f"{name}.") for name in known)

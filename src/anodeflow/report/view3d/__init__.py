@@ -1,0 +1,1 @@
+"""Atoms and scalar fields as plain numbers for pictures in space."""

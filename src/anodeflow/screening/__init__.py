@@ -1,0 +1,1 @@
+"""A cheap potential before DFT: Makers, shortlist, transfer of geometries, and both compared."""

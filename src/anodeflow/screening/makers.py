@@ -1,0 +1,263 @@
+"""Relaxations and paths that a potential computes first, so that DFT begins where it ended."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
+from monty.json import MSONable
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
+from anodeflow.core.errors import CalculationError
+from anodeflow.screening.path import potential_ends, start_of_dft
+from anodeflow.screening.shortlist import record_of
+from anodeflow.structures.geometry.transfer import transferred, transferred_path
+from anodeflow.studies.shared.steps import named
+
+
+@dataclass
+class Prescreen(MSONable):
+    """The Makers of a potential, and how much of what it finds is handed on to DFT.
+
+    Attributes
+    ----------
+    relax, relax_cell, static, neb, modes
+        Makers of the potential; without `modes` it finds no soft modes and no vibrations.
+    backend, settings_hash
+        Name of its backend file and hash of its settings, for labels and documents.
+    atom_reference_reliable
+        Whether the potential describes isolated atoms well. Else it computes none, and the audit compares no energy
+        against them.
+    keep
+        Most candidates (adsorption sites, lateral shifts) that are handed on, lowest first.
+    window
+        Energy above the lowest up to which they are, eV.
+    paths
+        saddle: DFT climbs from the potential's saddle with one image; band: it relaxes the potential's whole path.
+    """
+
+    relax: Maker
+    relax_cell: Maker
+    static: Maker
+    neb: Maker
+    modes: Maker | None = None
+    backend: str = "mlip"
+    settings_hash: str = ""
+    atom_reference_reliable: bool = True
+    keep: int = 3
+    window: float = 0.15
+    paths: PathMode = "saddle"
+
+    def settings(self) -> dict[str, Any]:
+        """Return what documents say of it among their settings."""
+        return {key: getattr(self, key) for key in ("backend", "settings_hash", "keep", "window", "paths")}
+
+    def label(self, label: str) -> str:
+        """Return the label of the potential's calculation that comes before that of DFT called `label`."""
+        return f"{label} [{self.backend}]"
+
+    def makers(self, makers: dict[str, Maker]) -> dict[str, Maker]:
+        """Return Makers with those of DFT (`relax`, `neb`) as ones that let the potential go first."""
+        screened = dict(makers)
+        if "relax" in makers:
+            screened["relax"] = PrescreenedRelaxMaker(self, makers["relax"])
+        if "neb" in makers:
+            screened["neb"] = PrescreenedNebMaker(self, makers["neb"])
+        return screened
+
+
+def guided(maker: Maker, prescreen: Prescreen) -> Maker:
+    """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
+    able: Any = maker
+    recipe = getattr(prescreen.relax, "backend", None)
+    return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
+
+
+@dataclass
+class PrescreenedRelaxMaker(Maker):
+    """Makes the flow that relaxes a structure with the potential, and its result with DFT.
+
+    Attributes
+    ----------
+    prescreen
+        The potential.
+    then
+        Maker of DFT that relaxes positions.
+    name
+        Name of the flow.
+    """
+
+    prescreen: Prescreen
+    then: Maker
+    name: str = "prescreened relaxation"
+
+    def make(
+        self,
+        structure: Structure | OutputReference,
+        label: str = "",
+        near: Structure | None = None,
+        record: PrescreenRecord | None = None,
+    ) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        structure
+            Start geometry (or a reference to it); `selective_dynamics`, `magmom` and `lattice.pbc` stay.
+        label
+            What it is, for people.
+        near, record
+            A minimum of DFT of which `structure` is a variant (the clean slab, the pristine interface), and what
+            the potential made of it: what both disagree on there is not taken over again
+            (:mod:`anodeflow.structures.geometry.transfer`).
+
+        Returns
+        -------
+        Flow
+            Output: CalculationDoc of DFT, with its `prescreen`. Where the potential fails, DFT starts from `structure`.
+        """
+        name = self.prescreen.label(label)
+        first = named(self.prescreen.relax.make(structure, label=name), name)
+        second = named(
+            relax_from(guided(self.then, self.prescreen), structure, first.output, label, near, record), label
+        )
+        second.config = JobConfig(on_missing_references=OnMissing.NONE)
+        return Flow([first, second], output=second.output, name=label)
+
+
+@job(output_schema=CalculationDoc)
+def relax_from(
+    then: Maker,
+    structure: Structure | None,
+    found: CalculationDoc | None,
+    label: str,
+    near: Structure | None = None,
+    record: PrescreenRecord | None = None,
+) -> Response:
+    """Relax what the potential found.
+
+    Raises
+    ------
+    CalculationError
+        If there is nothing to relax.
+    """
+    if structure is None:
+        raise CalculationError(f"{label}: there is no structure to relax, since an earlier step failed.")
+    if found is None:
+        return Response(replace=named(then.make(structure, label=label), label))
+    start = transferred(structure, found.structure, near, None if record is None else record.structure)
+    return Response(replace=named(then.make(start, label=label, prescreen=record_of(found)), label))
+
+
+def relaxation(
+    maker: Maker, structure: Structure, label: str, near: Structure, record: PrescreenRecord | None
+) -> Flow | Job:
+    """Return the relaxation of a variant of `near`, by a Maker with or without a prescreen, under its label."""
+    if isinstance(maker, PrescreenedRelaxMaker):
+        return maker.make(structure, label, near, record)
+    return named(maker.make(structure, label=label), label)
+
+
+@dataclass
+class PrescreenedNebMaker(Maker):
+    """Makes the flow that relaxes a path with the potential, and then by DFT its saddle or all of it.
+
+    Attributes
+    ----------
+    prescreen
+        The potential.
+    then
+        Maker of DFT that relaxes a path.
+    name
+        Name of the flow.
+    """
+
+    prescreen: Prescreen
+    then: Maker
+    name: str = "prescreened path"
+
+    def make(
+        self,
+        images: list[Structure],
+        energies: tuple[float, float],
+        label: str = "",
+        symmetry: PathSymmetry | None = None,
+        whole: bool = False,
+    ) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        images, energies, label, symmetry
+            As for the backends' `NebMaker`: path between two minima of DFT.
+        whole
+            Whether DFT is to relax the whole path whatever the potential finds.
+
+        Returns
+        -------
+        Flow
+            Output: NebDoc, with its `band`. Where the potential's path has a minimum on its way (and not `whole`), DFT
+            computes nothing and the document is `by_potential`. Where the potential fails, DFT relaxes `images`.
+        """
+        screen, ends = self.prescreen, []
+        for image, which in ((images[0], "first"), (images[-1], "last")):
+            if which == "first" or symmetry is None:
+                name = screen.label(f"{label}, {which} end")
+                ends.append(named(screen.relax.make(image, label=name), name))
+        outputs = [end.output for end in ends]
+        name = screen.label(label)
+        band = named(relax_path(screen.neb, images, symmetry, outputs, name), name)
+        then = guided(self.then, screen)
+        last = named(go_on(then, screen.paths, images, energies, symmetry, outputs, band.output, label, whole), label)
+        band.config = last.config = JobConfig(on_missing_references=OnMissing.NONE)
+        return Flow([*ends, band, last], output=last.output, name=label)
+
+
+_LARGE = [["output", part] for part in ("images", "initial_images", "image_forces")]
+
+
+@job(output_schema=NebDoc, data=_LARGE)
+def relax_path(
+    neb: Maker, images: list[Structure], symmetry: PathSymmetry | None, ends: list[CalculationDoc | None], label: str
+) -> Response:
+    """Relax the path between the potential's own end states.
+
+    Raises
+    ------
+    CalculationError
+        If the potential has no such end states.
+    """
+    found = potential_ends(images, symmetry, ends[0], ends[-1])
+    if found is None or ends[0] is None or ends[-1] is None:
+        raise CalculationError(f"{label}: it has no end states like these, so its path is of no use.")
+    path = transferred_path(images, (images[0], images[-1]), found)
+    energies = (ends[0].energy, ends[-1].energy)
+    return Response(replace=named(neb.make(path, energies, label=label, symmetry=symmetry), label))
+
+
+@job(output_schema=NebDoc, data=_LARGE)
+def go_on(
+    neb: Maker,
+    mode: PathMode,
+    images: list[Structure],
+    energies: tuple[float, float],
+    symmetry: PathSymmetry | None,
+    ends: list[CalculationDoc | None],
+    found: NebDoc | None,
+    label: str,
+    whole: bool,
+) -> Response | NebDoc:
+    """Go on with DFT from the potential's path; or end with that path, if it has a minimum on its way."""
+    done = [end for end in ends if end is not None]
+    if found is None or len(done) < len(ends):
+        return Response(replace=named(neb.make(images, energies, label=label, symmetry=symmetry), label))
+    start = start_of_dft(images, symmetry, found, done, mode, whole)
+    if start.kind == "dip":
+        return found.model_copy(update={"images": start.images, "band": start.record, "by_potential": True})
+    options: dict[str, Any] = {"band": start.record}
+    if start.tangent is not None:
+        options["tangent"] = start.tangent
+    made = neb.make(start.images, energies, label=label, symmetry=start.symmetry, **options)
+    return Response(replace=named(made, label))

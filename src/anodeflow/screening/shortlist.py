@@ -1,0 +1,246 @@
+"""Which of the candidates that a potential ranked are handed on to DFT, and how far the potential is from it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.screening_document import (
+    AuditEntry,
+    BandRecord,
+    Candidate,
+    Effort,
+    PrescreenAudit,
+    PrescreenRecord,
+)
+from anodeflow.studies.diffusion.document import Hop
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.vacancy.document import VacancyHop
+
+BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
+OTHER_MINIMUM = 0.6
+"""Where DFT moved an atom by more than this from the potential's minimum, it is in another one, Å."""
+_FEWEST_RANKS = 3
+_FAR = 2.0  # windows: a candidate farther above the lowest is left out without doubt
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What the potential found for one candidate.
+
+    Attributes
+    ----------
+    step, label
+        Step of the study (site 2, registry 4), and the candidate in words.
+    energy
+        Its energy by the potential, eV; none: the potential failed.
+    unfit
+        Why it is no candidate (the minimum of another one, sunk ...); empty: it is.
+    """
+
+    step: str
+    label: str
+    energy: float | None
+    unfit: str = ""
+
+
+def record_of(found: CalculationDoc) -> PrescreenRecord:
+    """Return what the document of a relaxation by DFT says of the potential's one that came before."""
+    return PrescreenRecord(
+        backend=found.backend,
+        id=found.id,
+        energy=found.energy,
+        structure=found.structure,
+        converged=found.converged,
+        force_evaluations=found.force_evaluations,
+    )
+
+
+def start_record(document: StudyDoc) -> PrescreenRecord | None:
+    """Return the potential's relaxation of the clean slab or pristine interface of a study; none: there is none."""
+    return None if document.prescreen is None else document.prescreen.start
+
+
+def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate]:
+    """Choose the candidates that DFT computes.
+
+    Parameters
+    ----------
+    ranked
+        What the potential found.
+    keep
+        Most of them that are handed on, lowest first.
+    window
+        Energy above the lowest up to which they are, eV.
+
+    Returns
+    -------
+    list of Candidate
+        All of them, the lowest first. One that the potential failed for is handed on, as nothing is known of it; if
+        none is fit, the lowest ones are handed on although they are not.
+    """
+    known = sorted((each for each in ranked if each.energy is not None), key=lambda each: each.energy or 0.0)
+    fit = [each for each in known if not each.unfit] or known
+    lowest = 0.0 if not fit else fit[0].energy or 0.0
+    found = []
+    for each in known:
+        energy = (each.energy or 0.0) - lowest
+        reason = each.unfit
+        if each in fit:
+            reason = BEYOND_WINDOW if energy > window else BEYOND_KEEP if fit.index(each) >= keep else ""
+        found.append(Candidate(step=each.step, label=each.label, energy=energy, handed_on=not reason, reason=reason))
+    failed = [each for each in ranked if each.energy is None]
+    return found + [Candidate(step=each.step, label=each.label, energy=None, handed_on=True) for each in failed]
+
+
+def start_audit(settings: dict[str, Any] | None) -> PrescreenAudit | None:
+    """Return an empty audit with the settings (`backend`, `keep`, `window`, `paths`); none without a prescreen."""
+    if settings is None:
+        return None
+    return PrescreenAudit(**{key: settings[key] for key in ("backend", "keep", "window", "paths")})
+
+
+def add_checks(effort: Effort, found: Iterable[CalculationDoc | None]) -> None:
+    """Add what calculations by DFT took that only check minima and saddles; none where one failed."""
+    effort.check_force_evaluations += sum(each.force_evaluations for each in found if each is not None)
+
+
+def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential: bool = False) -> None:
+    """Add what calculations took.
+
+    Parameters
+    ----------
+    effort
+        Changed.
+    found
+        Calculations by DFT, which bring those of the potential that they started from; none where one failed.
+    potential
+        Whether they are the potential's own.
+    """
+    for each in found:
+        if each is None:
+            continue
+        before: Any = each.prescreen
+        if isinstance(each, NebDoc):
+            before = each.band
+        effort.potential_force_evaluations += 0 if before is None else before.force_evaluations
+        if isinstance(each, NebDoc) and each.by_potential:
+            continue
+        if potential:
+            effort.potential_force_evaluations += each.force_evaluations
+            continue
+        effort.force_evaluations += each.force_evaluations
+        if each.scf_cycles is not None:
+            effort.scf_cycles = (effort.scf_cycles or 0) + each.scf_cycles
+
+
+def add_band_effort(effort: Effort, band: NebDoc, before: BandRecord | None) -> None:
+    """Add what a path took; the potential's path is not counted again where the hop has it already (`before`)."""
+    again = before is not None and band.band is not None and before.id == band.band.id
+    add_effort(effort, [band.model_copy(update={"band": None}) if again else band])
+
+
+def is_same(relaxed: CalculationDoc) -> bool:
+    """Whether DFT converged in the minimum that the potential had found, so that both energies are of one thing."""
+    record = relaxed.prescreen
+    return relaxed.converged and record is not None and (record.displacement or 0.0) < OTHER_MINIMUM
+
+
+def difference_entry(
+    quantity: str, step: str, plus: Sequence[CalculationDoc | None], minus: Sequence[CalculationDoc | None]
+) -> AuditEntry | None:
+    """Return the sum of the energies of some relaxations minus that of others, by both.
+
+    None where the potential's is missing, or both did not find the same minimum (:func:`is_same`). Each relaxation by
+    DFT carries the energy of the potential at its own minimum.
+    """
+    dft, potential = 0.0, 0.0
+    for sign, calculations in ((1.0, plus), (-1.0, minus)):
+        for each in calculations:
+            if each is None or each.prescreen is None or not is_same(each):
+                return None
+            dft += sign * each.energy
+            potential += sign * each.prescreen.energy
+    return AuditEntry(quantity=quantity, step=step, potential=potential, dft=dft)
+
+
+def left_out(audit: PrescreenAudit) -> list[Candidate]:
+    """Return the candidates that DFT did not compute although they are minima of their own, the lowest first."""
+    return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
+
+
+def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[str]:
+    """Put into the audit how well the potential ranks, and return warnings on what it left out.
+
+    Parameters
+    ----------
+    audit
+        Changed; its `candidates` are known.
+    energies
+        Step of each distinct candidate -> its energy by DFT, eV, up to one constant.
+
+    Returns
+    -------
+    list of str
+        What was left out, and whether the potential's error may hide the lowest candidate among it.
+    """
+    by_potential = {each.step: each.energy for each in audit.candidates if each.energy is not None}
+    both = [step for step in energies if step in by_potential]
+    pairs = np.array([(by_potential[step], energies[step]) for step in both]).reshape(-1, 2)
+    if len(both) >= _FEWEST_RANKS:
+        rank = float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
+        audit.rank_correlation = rank if np.isfinite(rank) else None
+    if len(both) > 1:
+        audit.ranking_error = float(np.ptp(pairs[:, 0] - pairs[:, 1]))
+    left = left_out(audit)
+    if not left:
+        return []
+    words = ", ".join(f"{each.step} ({each.label}, {each.energy:.3f} eV)" for each in left)
+    warnings = [f"left out by the prescreen with {audit.backend}: {words}"]
+    nearest = min(left, key=lambda each: each.energy or 0.0)
+    if audit.ranking_error is None:
+        if (nearest.energy or 0.0) < _FAR * audit.window:
+            warnings.append(
+                f"only one candidate was computed by both, so the error of {audit.backend} between them is unknown: a "
+                "larger window or keep would tell"
+            )
+        return warnings
+    best = min(both, key=lambda step: energies[step])
+    gap = (nearest.energy or 0.0) - by_potential[best]
+    if audit.ranking_error > min(gap, audit.window):
+        warnings.append(
+            f"the window was too small: {audit.backend} errs by {audit.ranking_error:.3f} eV between candidates, and "
+            f"{nearest.step} ({nearest.label}), which was left out, lies only {gap:.3f} eV above the lowest by it: "
+            "raise keep or window"
+        )
+    return warnings
+
+
+def not_screened(step: str, found: CalculationDoc, audit: PrescreenAudit | None) -> list[str]:
+    """Return the warning that the potential failed before a relaxation, if it did."""
+    if audit is None or found.prescreen is not None:
+        return []
+    return [f"{step}: {audit.backend} failed, so that {found.backend} began from the first geometry"]
+
+
+def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:
+    """Return step -> id of the potential's calculation before each of DFT; steps bear the potential's name."""
+    return {
+        f"{step} [{each.prescreen.backend}]": each.prescreen.id
+        for step, each in found.items()
+        if each is not None and each.prescreen is not None
+    }
+
+
+def barrier_entries(hop: Hop | VacancyHop, step: str) -> list[AuditEntry]:
+    """Return both barriers of a hop by both; nothing where one of them has none, or that of DFT is not converged."""
+    if hop.band is None or hop.state != "done" or hop.barrier_forward is None or hop.barrier_reverse is None:
+        return []
+    return [
+        AuditEntry(quantity=name, step=step, potential=getattr(hop.band, name), dft=getattr(hop, name))
+        for name in ("barrier_forward", "barrier_reverse")
+    ]

@@ -1,0 +1,1 @@
+"""Crystals: the catalogue, files, symbols, symmetry settings, moments, isolated atoms."""

@@ -1,0 +1,269 @@
+"""Reads and writes structure files, by pymatgen where it knows the format and by ASE else.
+
+What either of them warns of is told; content that pymatgen refuses is refused, never tried with another reader.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.core.decoding import refuse_foreign_text
+from anodeflow.core.errors import InputError
+from anodeflow.core.textfile import decoded, read_bytes
+from anodeflow.structures.bulk.cif_file import read_cif
+from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
+from anodeflow.structures.bulk.poscar_file import read_poscar
+from anodeflow.structures.bulk.symbols import ELEMENTS, element
+
+KEEPS_FIXED_ATOMS = {".vasp", ".poscar", ".json", ".extxyz", ".xyz", ".traj"}
+"""Formats that keep which atoms are fixed; of these only json, xyz, extxyz and traj keep the open direction too."""
+_PYMATGEN = {"*.xsf": "xsf", "*.cssr": "cssr", "*.res": "res", "*.yaml": "yaml", "*.yml": "yaml"}
+_BY_PATH = ("*CHGCAR*", "*LOCPOT*", "vasprun*.xml*", "input*.xml")  # formats of pymatgen that are read from the path
+_PACKED = (".gz", ".bz2", ".xz")
+
+
+def read_structure(path: Path) -> Structure:
+    """Read a crystal from a file; see :func:`read_crystal`.
+
+    Returns
+    -------
+    Structure
+        Ordered, without oxidation states and site properties.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
+    """
+    return read_crystal(path)[0]
+
+
+def read_crystal(path: Path) -> tuple[Structure, list[str]]:
+    """Read a crystal from a file, and say what a reader of it should know.
+
+    Parameters
+    ----------
+    path
+        CIF, POSCAR, another format of pymatgen, or one that only ASE knows.
+
+    Returns
+    -------
+    Structure
+        Ordered, without oxidation states and site properties.
+    list of str
+        What was taken for what, and what pymatgen or ASE warned of, one sentence each.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
+    """
+    content = read_bytes(path)
+    if any(kind in path.name.lower() for kind in (".json", ".mson", ".yaml", ".yml")):
+        refuse_foreign_text(decoded(content, path), path)
+    try:
+        structure, notes = _read(path, content)
+        structure = _plain(structure)
+    except InputError:
+        raise
+    except (MemoryError, RecursionError) as error:
+        raise InputError(f"cannot read a structure from {path}: it is nested or large beyond reason.") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        disordered = "partly occupied" in reason or "several elements" in reason
+        remedy = (
+            "give an ordered model of the crystal" if disordered else "correct the file, or give a CIF or POSCAR file"
+        )
+        raise InputError(f"cannot read a structure from {path} ({reason.rstrip('.')}): {remedy}.") from error
+    return structure, notes
+
+
+def _read(path: Path, content: bytes) -> tuple[Structure, list[str]]:
+    """Read with the reader of the format that name and content tell."""
+    name = path.name
+    while Path(name).suffix.lower() in _PACKED:
+        name = Path(name).stem
+    kind = name.lower()
+    if fnmatch(kind, "*.cif") or fnmatch(kind, "*.mcif"):
+        return _read_text(read_cif, path, content)
+    if any(fnmatch(name.upper(), pattern) for pattern in ("*POSCAR*", "*CONTCAR*", "*.VASP")):
+        return _read_text(read_poscar, path, content)
+    if fnmatch(kind, "*.json"):
+        return _read_text(_from_json, path, content)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        structure, notes = _from_library(name, path, content)
+    told = {f"{' '.join(str(warning.message).split())[:200]}" for warning in caught if _matters(warning)}
+    return structure, notes + sorted(told)
+
+
+def _matters(warning: warnings.WarningMessage) -> bool:
+    return not issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning)
+
+
+def _read_text(
+    reader: Callable[[str], tuple[Structure, list[str]]], path: Path, content: bytes
+) -> tuple[Structure, list[str]]:
+    text = decoded(content, path)
+    if not text.strip():
+        raise ValueError("it is empty")
+    return reader(text)
+
+
+def _from_json(text: str) -> tuple[Structure, list[str]]:
+    """Read what pymatgen writes as JSON; names of other classes in it are not looked up."""
+    content = json.loads(text)
+    if not isinstance(content, dict) or "lattice" not in content or "sites" not in content:
+        raise ValueError("it is no structure of pymatgen")
+    if str(content.get("@class", "Structure")) not in ("Structure", "IStructure"):
+        raise ValueError(f"it holds a {str(content['@class'])[:60]}, no Structure")
+    species, coordinates = [], []
+    for number, site in enumerate(content["sites"], 1):
+        kinds = [kind for kind in site["species"] if kind.get("occu", 1) != 0]
+        if len(kinds) != 1 or kinds[0].get("occu", 1) != 1:
+            raise ValueError(f"it has partly occupied sites (atom {number})")
+        species.append(element(str(kinds[0]["element"])))
+        coordinates.append(site["abc"])
+    lattice = np.array(content["lattice"]["matrix"], dtype=float)
+    return Structure(lattice, species, np.array(coordinates, dtype=float)), []
+
+
+def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, list[str]]:
+    """Read with pymatgen what it knows, and with ASE the formats that it does not know."""
+    for pattern, kind in _PYMATGEN.items():
+        if fnmatch(name.lower(), pattern):
+            return Structure.from_str(decoded(content, path), fmt=kind), []  # type: ignore[arg-type]
+    if any(fnmatch(name, pattern) for pattern in _BY_PATH):
+        return Structure.from_file(path), []
+    from ase.io import read  # half a second of imports that most files do not need
+    from ase.io.formats import UnknownFileTypeError
+
+    try:
+        images: Any = read(path, index=":")
+    except UnknownFileTypeError:
+        raise ValueError("its name and its content tell no format") from None
+    if not images:
+        raise ValueError("it holds no structure")
+    atoms = images[-1]
+    if atoms.cell.rank < 3:
+        raise ValueError("it has no three lattice vectors")
+    if not (atoms.numbers > 0).all():
+        raise ValueError("it holds atoms of no element (X)")
+    for key, values in [*atoms.arrays.items(), *atoms.info.items()]:
+        if "occupanc" in str(key).lower() and not _all_ones(values):
+            raise ValueError("it has partly occupied sites")
+    several = [f"the file holds {len(images)} structures: the last one is taken"] if len(images) > 1 else []
+    return AseAtomsAdaptor.get_structure(atoms), several
+
+
+def _all_ones(values: Any) -> bool:
+    """Whether all numbers in nested lists and mappings are 1."""
+    if isinstance(values, dict):
+        return all(_all_ones(value) for value in values.values())
+    if isinstance(values, str):
+        return False
+    return bool(np.all(np.asarray(values, dtype=float) == 1))
+
+
+def _plain(structure: Structure) -> Structure:
+    """Return the structure without anything but lattice, elements and positions.
+
+    Raises
+    ------
+    ValueError
+        If it is no crystal, or too large or too flat for one.
+    """
+    if not 0 < len(structure) <= MOST_ATOMS:
+        raise ValueError(f"it has {len(structure)} atoms: 1 to {MOST_ATOMS} are read")
+    lattice = structure.lattice
+    numbers = np.concatenate([lattice.matrix.ravel(), structure.frac_coords.ravel()])
+    if not np.isfinite(numbers).all():
+        raise ValueError("numbers of its cell or of its coordinates are not finite")
+    check_cell(lattice.abc, lattice.angles)
+    if np.abs(structure.frac_coords).max() > 1e3:
+        raise ValueError("coordinates lie a thousand cells away: are they Cartesian?")
+    if not structure.is_ordered:
+        raise ValueError("it has partly occupied sites")
+    structure.remove_oxidation_states()
+    for number, site in enumerate(structure, 1):
+        if str(site.specie) not in ELEMENTS:
+            raise ValueError(f"atom {number}: {str(site.specie)!r} is no element")
+    return Structure(structure.lattice, structure.species, structure.frac_coords)
+
+
+def write_structure(structure: Structure, path: Path, force: bool = False) -> list[str]:
+    """Write a structure in the format that the file's name tells.
+
+    Parameters
+    ----------
+    structure
+        What to write, slab or bulk.
+    path
+        ``.cif``, ``.vasp`` or ``POSCAR``, ``.xyz`` (extended), ``.json`` (pymatgen), or another suffix that
+        ASE writes.
+    force
+        Whether a file of that name is replaced.
+
+    Returns
+    -------
+    list of str
+        What the format could not keep, a sentence each.
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown, there is such a file already, or it cannot be written.
+    """
+    from ase.io import write
+
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {folder}.")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise InputError(f"cannot write {path}: no permission, or it is a folder; choose another name.")
+    if path.exists() and not force:
+        raise InputError(f"there is a file {path} already: name another one, or replace it (--force).")
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".json":
+            path.write_text(structure.to_json(), encoding="utf-8")
+        elif suffix in (".vasp", ".poscar") or path.name.upper().startswith(("POSCAR", "CONTCAR")):
+            suffix = ".vasp"
+            write(path, AseAtomsAdaptor.get_atoms(structure, msonable=False), format="vasp", sort=True)
+        elif suffix == ".cif":
+            structure.to(filename=str(path), fmt="cif")
+        else:
+            kind = "extxyz" if suffix == ".xyz" else _ase_format(path)
+            write(path, AseAtomsAdaptor.get_atoms(structure, msonable=False), format=kind)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error}): choose another place.") from error
+    lost = []
+    if "selective_dynamics" in structure.site_properties and suffix not in KEEPS_FIXED_ATOMS:
+        lost.append(f"{suffix or path.name} does not keep which atoms are fixed: write .vasp, .xyz or .json for that")
+    if not all(structure.lattice.pbc) and suffix in (".cif", ".vasp"):
+        lost.append(f"{suffix} takes the slab for periodic along its normal too: set pbc when you read it")
+    return lost
+
+
+def _ase_format(path: Path) -> str:
+    """Return ASE's name of the format that a file's name asks for."""
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+    try:
+        kind = filetype(path, read=False)
+    except UnknownFileTypeError:
+        kind = ""
+    if kind not in ioformats or not ioformats[kind].can_write:
+        raise InputError(
+            f"cannot tell from the name {path.name} in which format to write: use .cif, .vasp, .xyz or .json, or "
+            "another suffix that ASE writes."
+        )
+    return kind

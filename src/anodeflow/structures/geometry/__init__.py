@@ -1,0 +1,1 @@
+"""Geometry that every builder needs: symmetry, displacements, transfer of positions."""

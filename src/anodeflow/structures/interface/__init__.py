@@ -1,0 +1,1 @@
+"""Interfaces: matched cells, registry, and what touches what."""

@@ -1,0 +1,1 @@
+"""Orderings of an alloy on a parent lattice."""

@@ -1,0 +1,1 @@
+"""Places of an adatom: sites, minima, hops and the first guess of a path between them."""

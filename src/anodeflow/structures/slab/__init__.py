@@ -1,0 +1,1 @@
+"""Slabs: planes, terminations, lateral cells, and the room that a hop needs."""

@@ -1,0 +1,1 @@
+"""Studies: a folder each, with input, flow, analysis, document and report."""

@@ -1,0 +1,1 @@
+"""Binding of an adatom on the distinct sites of a surface."""

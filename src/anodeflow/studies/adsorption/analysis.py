@@ -1,0 +1,147 @@
+"""From finished calculations to the document of an adsorption study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.structures.bulk.magnetism import entropy_warning, moment_warning
+from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
+from anodeflow.structures.sites.site_choice import SiteChoice
+from anodeflow.structures.sites.sites import AdsorptionSite
+from anodeflow.structures.slab.slabs import SlabCell
+from anodeflow.studies.about import study_fields
+from anodeflow.studies.adsorption.binding import binding_energy
+from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
+
+_ON_THE_SURFACE = ("stayed", "moved")
+
+
+def adsorption_document(
+    cell: SlabCell,
+    slab: CalculationDoc,
+    atom: CalculationDoc,
+    bulk: CalculationDoc,
+    sites: Sequence[AdsorptionSite],
+    relaxed: Sequence[CalculationDoc | None],
+    study: dict[str, Any],
+) -> AdsorptionDoc:
+    """Return the document: energies, where each adatom came to rest, which minima are one, which is lowest.
+
+    Parameters
+    ----------
+    cell, slab
+        Slab as it was cut, and its relaxation.
+    atom, bulk
+        Isolated atom, and bulk metal of the adsorbate.
+    sites, relaxed
+        Sites and their relaxations, in the same order; none where a relaxation failed.
+    study
+        `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`;
+        `choice` (SiteChoice, none: all sites were asked for), `variant`, and `candidates` (what a prescreen ranked) may
+        be missing.
+
+    Returns
+    -------
+    AdsorptionDoc
+        The most stable site is the lowest among adatoms that are on the surface; if all of them sank, exchanged or
+        left, the lowest of all, with a warning.
+    """
+    warnings = [
+        f"site {site.index} ({site.label}) is missing: its relaxation failed"
+        for site, calculation in zip(sites, relaxed, strict=True)
+        if calculation is None
+    ]
+    choice: SiteChoice | None = study.get("choice")
+    if choice is not None:
+        # With a prescreen the sites that it left out are known, too: the audit tells of them.
+        there = {f"site {site.index}" for site in sites} | {each.step for each in study.get("candidates", [])}
+        lost = [site for site in choice.chosen if f"site {site.number}" not in there]
+        warnings += [f"site {site.number} ({site.label}) is missing: the relaxed slab has none there" for site in lost]
+        if choice.left_out:
+            warnings.append(f"left out by the campaign: site {', '.join(choice.left_out)}")
+    done = [(site, found) for site, found in zip(sites, relaxed, strict=True) if found is not None]
+    results: list[AdsorbedSite] = []
+    for site, found in done:
+        result = _adsorbed(site, found, slab, atom, bulk)
+        result.merged_into = next(
+            (
+                earlier.site
+                for earlier, (_, other) in zip(results, done, strict=False)
+                if earlier.merged_into is None
+                and same_minimum(other.structure, found.structure, other.energy, found.energy, slab.structure)
+            ),
+            None,
+        )
+        results.append(result)
+    candidates = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
+    if not candidates:
+        warnings.append("no adatom stayed on the surface: the lowest of all is given, which is no adsorption site")
+        candidates = list(range(len(results)))
+    most_stable = min(candidates, key=lambda index: results[index].binding_energy)
+    for result in results:
+        if result.state not in _ON_THE_SURFACE:
+            warnings.append(f"site {result.site} ({result.label}): the adatom has {result.state}")
+        if not result.converged:
+            warnings.append(f"site {result.site} ({result.label}): the relaxation did not converge")
+    for result, (_, found) in zip(results, done, strict=True):
+        told = [*found.warnings, moment_warning(found.initial_structure, found.magnetic_moment)]
+        told.append(entropy_warning(result.entropy_term or 0.0))
+        warnings += [f"site {result.site} ({result.label}): {warning}" for warning in told if warning]
+    for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
+        warnings += [f"{name}: {warning}" for warning in calculation.warnings]
+    if not study["atom_reference_reliable"]:
+        warnings.append(f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
+    identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
+    identifiers |= {f"site {site.index}": found.id for site, found in done}
+    settings = {
+        "calculation": slab.settings,
+        "slab": study["slab_spec"],
+        "adsorbate": study["adsorbate"],
+        "spin_polarized": study["spin_polarized"],
+        "atom_box": [round(length, 6) for length in atom.structure.lattice.abc],
+    }
+    if choice is not None:
+        settings["sites"] = choice.numbers
+    return AdsorptionDoc(
+        **study_fields(study, slab.backend, f"{slab.code} {slab.code_version}", settings, identifiers),
+        warnings=warnings,
+        formula=slab.formula,
+        miller=cell.miller,
+        termination=cell.termination,
+        slab=slab.structure,
+        surface_atoms=len(slab.structure),
+        layers=cell.layers,
+        fixed_layers=cell.fixed_layers,
+        sites=results,
+        most_stable=most_stable,
+        slab_energy=slab.energy,
+        atom_energy=atom.energy,
+        bulk_energy=bulk.energy_per_atom,
+        atom_reference_reliable=study["atom_reference_reliable"],
+    )
+
+
+def _adsorbed(
+    site: AdsorptionSite, found: CalculationDoc, slab: CalculationDoc, atom: CalculationDoc, bulk: CalculationDoc
+) -> AdsorbedSite:
+    """Describe one relaxed site."""
+    rest = describe_adatom(slab.structure, found.structure, site.position)
+    return AdsorbedSite(
+        site=site.index,
+        label=site.label,
+        multiplicity=site.multiplicity,
+        initial_position=list(site.position),
+        final_position=list(rest.final_position),
+        final_label=rest.final_label,
+        coordination=rest.coordination,
+        neighbours=rest.neighbours,
+        height=rest.height,
+        displacement=rest.displacement,
+        state=rest.state,
+        converged=found.converged,
+        binding_energy=binding_energy(found.energy, slab.energy, atom.energy),
+        binding_energy_bulk=binding_energy(found.energy, slab.energy, bulk.energy_per_atom),
+        structure=found.structure,
+        magnetic_moment=found.magnetic_moment,
+        entropy_term=binding_energy(*(each.energy - each.free_energy for each in (found, slab, atom))),
+    )

@@ -1,0 +1,103 @@
+"""The document of an adsorption study."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, computed_field
+from pymatgen.core import Structure
+
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.rows import ResultRow
+
+AdatomState = Literal["stayed", "moved", "sunk", "exchanged", "desorbed"]
+"""Where the relaxation left the adatom.
+
+stayed: near the site where it was put; moved: on the surface, at another place; sunk: below the outermost
+atoms of the surface; exchanged: a surface atom has come up in its stead; desorbed: bound to nothing.
+"""
+
+
+class AdsorbedSite(BaseModel):
+    """One adsorption site before and after its relaxation."""
+
+    site: int = Field(description="Number of the site among those of the slab.")
+    label: str = Field(description="Site where the adatom was put, by coordination: fourfold hollow ...")
+    multiplicity: int = Field(description="Symmetry-equivalent sites in the cell.")
+    initial_position: list[float] = Field(description="Where the adatom was put, Cartesian, Å.")
+    final_position: list[float] = Field(description="Where it came to rest, Cartesian, Å.")
+    final_label: str = Field(description="Site where it came to rest, by coordination.")
+    coordination: int = Field(description="Neighbours of the adatom at rest.")
+    neighbours: dict[str, int] = Field(description="Element -> number of neighbours of the adatom at rest.")
+    height: float = Field(description="Height of the adatom over the outermost surface atoms' mean plane, Å.")
+    displacement: float = Field(description="Lateral distance between start and rest, minimum image, Å.")
+    state: AdatomState = Field(description="stayed, moved, sunk, exchanged or desorbed.")
+    converged: bool = Field(description="Whether the relaxation met its force threshold.")
+    merged_into: int | None = Field(
+        default=None, description="Number of the site whose minimum this one fell into; none: its own minimum."
+    )
+    binding_energy: float = Field(description="E(slab+A) - E(slab) - E(isolated atom A), eV; negative: bound.")
+    binding_energy_bulk: float = Field(
+        description="E(slab+A) - E(slab) - E(bulk A) per atom, eV. Its sign does not say whether a layer wets the "
+        "surface: a lone adatom lacks neighbours, on its own metal too."
+    )
+    structure: Structure = Field(description="Slab with the adatom (its last atom) at rest.")
+    magnetic_moment: float | None = Field(
+        default=None, description="Total moment of slab and adatom, µB; none without spin polarisation."
+    )
+    entropy_term: float | None = Field(
+        default=None,
+        description="Entropy of smearing in the binding energy, eV: that of extrapolated energies minus that of free "
+        "energies; none in documents made before it was kept.",
+    )
+
+    @property
+    def step(self) -> str:
+        """Name of its calculation."""
+        return f"site {self.site}"
+
+
+class AdsorptionDoc(StudyDoc):
+    """Binding of one adatom to one surface, at all its distinct sites."""
+
+    study: Literal["adsorption"] = "adsorption"
+    adsorbate: str = Field(description="Element of the adatom.")
+    formula: str = Field(description="Formula of the slab.")
+    miller: tuple[int, int, int] = Field(description="Miller indices of the surface.")
+    termination: str = Field(default="", description="Which termination of the plane.")
+    slab: Structure = Field(description="Relaxed clean slab.")
+    surface_atoms: int = Field(description="Atoms of the clean slab.")
+    layers: int | None = Field(
+        default=None, description="Atomic layers of the slab; none in documents made before it was kept."
+    )
+    fixed_layers: int | None = Field(
+        default=None, description="Bottom layers held fixed; none in documents made before it was kept."
+    )
+    sites: list[AdsorbedSite] = Field(description="All sites, in the order of the builder.")
+    most_stable: int = Field(description="Index in `sites` of the lowest energy among adsorbed adatoms.")
+    slab_energy: float = Field(description="Energy of the relaxed clean slab, eV per cell.")
+    atom_energy: float = Field(description="Energy of the isolated, spin-polarised atom, eV.")
+    bulk_energy: float = Field(description="Energy of the bulk of the adsorbate's element, eV/atom.")
+    atom_reference_reliable: bool = Field(
+        description="False where the backend is known to be poor for isolated atoms (MLIPs): then "
+        "binding_energy is not to be used."
+    )
+
+    @computed_field(description="Binding energy of the most stable site against the isolated atom, eV.")  # type: ignore[prop-decorator]
+    @property
+    def binding_energy(self) -> float:
+        """Binding energy of the most stable site, eV; negative: bound."""
+        return self.sites[self.most_stable].binding_energy
+
+    @computed_field(description="Binding energy of the most stable site against the bulk, eV.")  # type: ignore[prop-decorator]
+    @property
+    def binding_energy_bulk(self) -> float:
+        """Binding energy of the most stable site against an atom of the bulk, eV."""
+        return self.sites[self.most_stable].binding_energy_bulk
+
+    def rows(self) -> list[ResultRow]:
+        """Return the two binding energies of the most stable site."""
+        best = self.sites[self.most_stable]
+        site = f"site {best.site}"
+        return [
+            self._row("binding_energy", best.binding_energy, "eV", [site, "slab", "atom"], best.final_label),
+            self._row("binding_energy_bulk", best.binding_energy_bulk, "eV", [site, "slab", "bulk"], best.final_label),
+        ]

@@ -1,0 +1,1 @@
+"""Bader charge and charge-density difference of an adatom."""

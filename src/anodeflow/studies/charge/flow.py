@@ -1,0 +1,105 @@
+"""Charge transfer: Bader charge and charge-density difference of the most stable adatom on one surface."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.analysis import charge_document, charge_parts
+from anodeflow.studies.charge.bader_programs import BaderProgram, choose_program
+from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.shared.identity import with_stable_uuids
+
+
+@dataclass
+class ChargeMaker(Maker):
+    """Makes the flow of a charge-transfer study.
+
+    Attributes
+    ----------
+    density
+        Maker that evaluates a structure and writes its all-electron density, on one grid for one cell.
+    name
+        Name of the flow.
+    adsorbate
+        Element of the adatom.
+    program
+        Program of the Bader analysis, baderkit or henkelman; none: whichever is installed, baderkit first.
+    campaign, system, reference, variant
+        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
+        convergence test made the study differ.
+    """
+
+    density: Maker
+    name: str = "charge"
+    adsorbate: str = "Li"
+    program: BaderProgram | None = None
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, adsorption: AdsorptionDoc | OutputReference) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        adsorption
+            Finished adsorption study, or a reference to it.
+
+        Returns
+        -------
+        Flow
+            Output: ChargeTransferDoc.
+        """
+        system = self.system or (adsorption.system if isinstance(adsorption, AdsorptionDoc) else "")
+        study = {
+            "campaign": self.campaign,
+            "system": system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "adsorbate": self.adsorbate,
+            "program": self.program,
+        }
+        densities = densities_of_most_stable(self.density, adsorption, study)
+        densities.name = f"{system}: densities of {self.adsorbate} at its most stable site"
+        return Flow([densities], output=densities.output, name=f"{system}: {self.name}")
+
+
+@job
+def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+    """Replace itself by the densities of slab with adatom, of each alone, and the document.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If no Bader program is installed: before anything is computed.
+    """
+    choose_program(study["program"])
+    system, adsorbate = study["system"], study["adsorbate"]
+    adsorbed = adsorption.sites[adsorption.most_stable].structure
+    slab, adatom = charge_parts(adsorbed)
+    jobs = []
+    for what, structure in ((f"{adsorbate} on slab", adsorbed), ("slab alone", slab), (f"{adsorbate} alone", adatom)):
+        label = f"{system}: density of {what}"
+        made = density.make(structure, label=label)
+        made.name = label
+        jobs.append(made)
+    document = collect_charge(adsorption, *(made.output for made in jobs), study)
+    document.name = f"{system}: charge document"
+    flow = Flow([*jobs, document], output=document.output, name=f"{system}: densities")
+    return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
+
+
+@job(output_schema=ChargeTransferDoc, data=[["output", "difference", "grid"]])  # large: to the additional store
+def collect_charge(
+    adsorption: AdsorptionDoc,
+    combined: CalculationDoc,
+    slab: CalculationDoc,
+    adatom: CalculationDoc,
+    study: dict[str, Any],
+) -> ChargeTransferDoc:
+    """Put the document together from the three densities (see :func:`charge_document`)."""
+    return charge_document(adsorption, combined, slab, adatom, study)

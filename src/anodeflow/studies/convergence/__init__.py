@@ -1,0 +1,1 @@
+"""A study repeated with finer parameters, and the error that this tells."""

@@ -1,0 +1,109 @@
+"""Jobs that check what a diffusion study found: pushed minima, modes of saddles, paths off saddles, vibrations."""
+
+from typing import Any
+
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing, Response, job
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
+from anodeflow.structures.geometry.transfer import path_direction
+from anodeflow.structures.sites.minima import soft_push
+from anodeflow.studies.diffusion.hop_search import HopSearch
+from anodeflow.studies.diffusion.saddles import saddle_image
+from anodeflow.studies.shared.steps import named
+
+
+@job(output_schema=CalculationDoc)
+def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: ModesDoc | None, label: str) -> Response:
+    """Relax a suspect minimum from where it is pushed along its softest mode.
+
+    A Maker with a prescreen is not asked: where the potential lets the adatom roll says nothing about DFT.
+    """
+    mode, curvature = (None, None) if softest is None else (softest.modes[0], softest.curvatures[0])
+    options = {"guided": True} if getattr(maker, "guide", None) else {}
+    made = maker.make(soft_push(slab, structure, mode, curvature), label=label, **options)
+    return Response(replace=named(made, label))
+
+
+def pushed_minima(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]
+) -> tuple[list[Flow | Job], dict[str, Any], dict[str, Any]]:
+    """Return the jobs that push the suspect minima along their softest modes and relax them.
+
+    Returns
+    -------
+    list
+        The jobs.
+    dict, dict
+        Index of a minimum -> output of its relaxation, and of its softest mode where a cheap code finds it.
+    """
+    jobs: list[Flow | Job] = []
+    relaxed, modes = {}, {}
+    maker: Any = makers["relax"]
+    maker = guided(maker.then, maker.prescreen) if isinstance(maker, PrescreenedRelaxMaker) else maker
+    for index in search.suspects:
+        minimum, key, softest = search.minima[index], str(index), None
+        x, y, _ = minimum.position
+        place = f"site {minimum.site}" if minimum.site is not None else f"the minimum at ({x:.2f}, {y:.2f})"
+        label = f"{of(study)} at {place} ({minimum.label}), softest mode"
+        if "cheap modes" in makers:
+            name = f"{label} [{study['prescreen']['backend']}]" if "prescreen" in study else label
+            made = named(_modes(makers["cheap modes"], minimum.structure, name), name)
+            jobs.append(made)
+            softest = modes[key] = made.output
+        label = f"{of(study)} at {place} ({minimum.label}), pushed and relaxed"
+        push = named(relax_pushed(maker, search.adsorption.slab, minimum.structure, softest, label), label)
+        push.config = JobConfig(on_missing_references=OnMissing.NONE)
+        jobs.append(push)
+        relaxed[key] = push.output
+    return jobs, relaxed, modes
+
+
+def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]) -> dict[str, Job]:
+    """Return the jobs that find the lowest modes of the saddles that are new (index of a hop -> job)."""
+    jobs: dict[str, Job] = {}
+    for index in search.saddles:
+        label = f"{of(study)} hop {index}, modes of its saddle"
+        hop = search.hops[index]
+        jobs[str(index)] = named(_modes(makers["modes"], hop.images[saddle_image(hop)], label, refine=True), label)
+    return jobs
+
+
+def vibrations(makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]) -> dict[str, Job]:
+    """Return the jobs that find all vibrations at minima and saddles (`minimum N`, `hop N` -> job)."""
+    jobs: dict[str, Job] = {}
+    places = {f"minimum {minimum.index}": minimum.structure for minimum in search.minima}
+    places |= {f"hop {hop.index}": hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
+    for place, structure in places.items():
+        label = f"{of(study)} {place}, vibrations"
+        label += f" [{study['prescreen']['backend']}]" if "prescreen" in study else ""
+        jobs[place] = named(_modes(makers["cheap modes"], structure, label, full=True), label)
+    return jobs
+
+
+def downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str) -> Job:
+    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order."""
+    hop, path = search.hops[index], search.downhill.pop(str(index))
+    first = search.total_energy(hop.initial)
+    energies = (first, first + hop.profile[-1].energy)
+    maker: Any = makers["neb"]
+    options: dict[str, Any] = {}
+    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
+        maker = guided(maker.then, maker.prescreen)
+        if hop.band is not None:
+            options["band"] = hop.band
+        if len(path) == 3:
+            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
+    return named(maker.make(path, energies, label=label, **options), label)
+
+
+def _modes(maker: Any, structure: Structure, label: str, **options: bool) -> Job:
+    """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
+    return named(maker.make(structure, label=label, **options), label)
+
+
+def of(study: dict[str, Any]) -> str:
+    """Return the system and the adatom, with which all labels begin."""
+    return f"{study['system']}: {study['adsorbate']}"

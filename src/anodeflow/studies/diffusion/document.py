@@ -1,0 +1,237 @@
+"""The document of a diffusion study."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+from pymatgen.core import Structure
+
+from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.rows import ResultRow
+
+
+class SurfaceMinimum(BaseModel):
+    """One of the distinct minima of an adatom on a surface."""
+
+    index: int = Field(description="Number of the minimum in this document.")
+    site: int | None = Field(description="Number of the adsorption site it comes from; none: found on a path.")
+    label: str = Field(description="Site where the adatom rests, by coordination.")
+    position: list[float] = Field(description="Position of the adatom, Cartesian, Å.")
+    energy: float = Field(description="Energy over the lowest minimum, eV.")
+    multiplicity: int = Field(description="Copies in one cell of the surface (not of the slab's supercell).")
+    structure: Structure = Field(description="Relaxed slab with the adatom (its last atom).")
+    pushed: bool = Field(
+        default=False,
+        description="Whether it was pushed along its softest mode and relaxed with all atoms free, and came back.",
+    )
+    frequencies: list[float] = Field(
+        default_factory=list,
+        description="Frequencies of all modes of the free atoms, THz, imaginary ones negative; empty: not computed.",
+    )
+
+
+class RejectedSite(BaseModel):
+    """A relaxed adsorption site that is no minimum of its own on the surface."""
+
+    site: int = Field(description="Number of the adsorption site.")
+    label: str = Field(description="Site, by coordination.")
+    energy: float = Field(description="Energy over the lowest minimum, eV.")
+    reason: Literal["saddle", "merged", "sunk", "exchanged", "desorbed", "not converged"] = Field(
+        description="saddle: symmetry held the adatom there, a push lets it roll away; merged: another site is the "
+        "same minimum."
+    )
+    message: str = Field(default="", description="Where it rolled when it was pushed.")
+    curvature: float | None = Field(
+        default=None,
+        description="Lowest curvature that was found, for a shift of the adatom in the plane or of its softest mode, "
+        "eV/Å²; negative: a saddle.",
+    )
+
+
+class ProfilePoint(BaseModel):
+    """One image of a path."""
+
+    distance: float = Field(description="Length of the path up to here, Å (all atoms, mass not weighted).")
+    energy: float = Field(description="Energy over the first image, eV.")
+    slope: float = Field(description="Slope dE/ds along the path, eV/Å, from the forces.")
+
+
+class Hop(BaseModel):
+    """One symmetry-distinct hop of an adatom between two neighbouring minima."""
+
+    index: int = Field(description="Number of the hop in this document.")
+    initial: int = Field(description="Index of the minimum where it starts.")
+    final: int = Field(description="Index of the minimum where it ends.")
+    displacement: list[float] = Field(description="From start to end, in the plane, Cartesian (2,), Å.")
+    multiplicity: int = Field(description="Equivalent hops that leave one copy of the initial minimum.")
+    state: Literal["done", "split", "failed", "not converged", "second order", "no saddle"] = Field(
+        description="split: a minimum lies on the way, the hops of `split_into` take its place; second order: the "
+        "highest point of the path has two or more negative modes; no saddle: it has none. Only hops that are done "
+        "count in paths and rates (and those not converged, up to 0.2 eV/Å)."
+    )
+    message: str = Field(default="", description="Why it failed or was split.")
+    split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
+    symmetric: bool = Field(
+        default=False, description="Whether symmetry turns the path round: half of it was computed."
+    )
+    barrier_forward: float | None = Field(default=None, description="Saddle minus initial minimum, eV.")
+    barrier_reverse: float | None = Field(default=None, description="Saddle minus final minimum, eV.")
+    path_length: float | None = Field(default=None, description="Length of the whole path, Å.")
+    profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
+    band: BandRecord | None = Field(
+        default=None,
+        description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
+        "`images` are the ends and the saddle.",
+    )
+    images: list[Structure] = Field(default_factory=list, description="Images; the adatom is the last atom.")
+    max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
+    negative_modes: int | None = Field(
+        default=None,
+        description="Modes of negative curvature at the saddle, all free atoms moving; none: not computed. A saddle of "
+        "first order has one.",
+    )
+    curvatures: list[float] = Field(
+        default_factory=list, description="Curvatures of the lowest modes of the saddle, lowest first, eV/Å²."
+    )
+    prefactor_forward: float | None = Field(
+        default=None, description="Attempt frequency from the initial minimum that D(T) uses, 1/s; none: no rate."
+    )
+    prefactor_reverse: float | None = Field(default=None, description="The same from the final minimum, 1/s.")
+    prefactor_source: Literal["given", "vineyard"] = Field(
+        default="given",
+        description="given: one attempt frequency for all hops; vineyard: from the frequencies at minimum and saddle.",
+    )
+    frequencies: list[float] = Field(
+        default_factory=list,
+        description="Frequencies of all modes of the free atoms at the saddle, THz, imaginary ones negative; empty: "
+        "not computed.",
+    )
+    zero_point_change: float | None = Field(
+        default=None,
+        description="Zero-point energy of the saddle minus that of the initial minimum, eV; not part of the barrier.",
+    )
+    zero_point_change_reverse: float | None = Field(
+        default=None, description="Zero-point energy of the saddle minus that of the final minimum, eV."
+    )
+
+
+class HopStep(BaseModel):
+    """A hop as part of a path."""
+
+    hop: int = Field(description="Index of the hop.")
+    reverse: bool = Field(description="Whether it is taken from its end to its start.")
+    displacement: list[float] = Field(description="In the plane, Cartesian (2,), Å, for the copy that is taken.")
+
+
+class DiffusionPath(BaseModel):
+    """The cheapest way of an adatom from a minimum to its copy in the next cell."""
+
+    start: int = Field(description="Index of the minimum where it starts and ends: the lowest on the way.")
+    steps: list[HopStep] = Field(description="Hops, in order.")
+    displacement: list[float] = Field(description="From cell to cell, Cartesian (2,), Å.")
+    barrier: float = Field(
+        description="Highest saddle on the way minus the lowest minimum of the surface (on the way or not), eV: the "
+        "slope of the Arrhenius plot."
+    )
+    limiting_hop: int = Field(description="Index of the hop with the highest saddle.")
+
+
+class Diffusivity(BaseModel):
+    """Rates and diffusivity at one temperature.
+
+    Rates are ``prefactor * exp(-barrier / kT)``. With the prefactors of G. H. Vineyard (J. Phys. Chem. Solids 3, 121
+    (1957)) that is classical harmonic transition-state theory; with one attempt frequency for all hops, an estimate of
+    the order of magnitude (each hop says which, in `prefactor_source`).
+    """
+
+    temperature: float = Field(description="Temperature, K.")
+    hop_rates: list[float] = Field(
+        description="Rate of one copy of each hop, forward, 1/s; 0 for hops without a barrier value."
+    )
+    tensor: list[list[float]] = Field(description="Diffusion tensor in the plane (2, 2), cm²/s.")
+    diffusivity: float = Field(description="Half of its trace: the mean over the plane's directions, cm²/s.")
+
+    @property
+    def principal(self) -> list[tuple[float, tuple[float, float]]]:
+        """Principal values of the tensor, cm²/s, the largest first, each with its direction, Cartesian in the plane."""
+        values, vectors = np.linalg.eigh(np.array(self.tensor))
+        found = []
+        for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
+            sign = -1.0 if vector[np.abs(vector) > 1e-9][0] < 0 else 1.0
+            found.append((max(float(value), 0.0), (float(sign * vector[0]), float(sign * vector[1]))))
+        return found
+
+
+class MigrationDoc(StudyDoc):
+    """Diffusion of one adatom over one surface: minima, hops, the cheapest way across, rates."""
+
+    study: Literal["diffusion"] = "diffusion"
+    adsorbate: str = Field(description="Element of the adatom.")
+    slab: Structure = Field(description="Relaxed clean slab.")
+    surface_cell: list[list[float]] = Field(description="In-plane vectors (2, 2) of the surface's primitive cell, Å.")
+    minima: list[SurfaceMinimum] = Field(description="Distinct minima, the lowest first.")
+    rejected: list[RejectedSite] = Field(default_factory=list, description="Sites that are no minima of their own.")
+    hops: list[Hop] = Field(description="Symmetry-distinct hops.")
+    path: DiffusionPath | None = Field(
+        description="Cheapest way from cell to cell; none: the finished hops lead nowhere."
+    )
+    path_across: DiffusionPath | None = Field(
+        default=None, description="Cheapest way in a second, independent direction; none: there is no such way."
+    )
+    prefactor: float = Field(
+        description="Attempt frequency of hops that have no prefactor of their own (`prefactor_source`), 1/s."
+    )
+    diffusivities: list[Diffusivity] = Field(default_factory=list, description="D(T); empty without a path.")
+
+    def rows(self) -> list[ResultRow]:
+        """Return the barriers of the cheapest path, what is known of every hop, and D at the temperatures asked for."""
+        rows = []
+        if self.path is not None:
+            steps = [f"hop {step.hop}" for step in self.path.steps]
+            # It leads from a minimum to its own copy: there and back are alike.
+            for name in ("barrier_forward", "barrier_reverse"):
+                rows.append(self._row(name, self.path.barrier, "eV", steps, "cheapest path"))
+        for hop in self.hops:
+            rows += self._hop_rows(hop)
+        done = [f"hop {hop.index}" for hop in self.hops if hop.barrier_forward is not None]
+        for point in self.diffusivities:
+            label = f"{point.temperature:g} K"
+            rows.append(self._row("diffusivity", point.diffusivity, "cm²/s", done, label, point.temperature))
+            for value, (x, y) in point.principal:
+                along = f"{label}, along ({x:.2f}, {y:.2f})"
+                rows.append(self._row("diffusivity_principal", value, "cm²/s", done, along, point.temperature))
+        return rows
+
+    def _hop_rows(self, hop: Hop) -> list[ResultRow]:
+        """Return the rows of one hop."""
+        if hop.barrier_forward is None or hop.barrier_reverse is None:
+            return []
+        label = f"hop {hop.index}: minimum {hop.initial} to {hop.final}"
+        label += "" if hop.state == "done" else f", {hop.state}"
+        steps = [f"hop {hop.index}"] + ([f"modes of hop {hop.index}"] if hop.negative_modes is not None else [])
+        rows = [
+            self._row("barrier_forward", hop.barrier_forward, "eV", steps, label),
+            self._row("barrier_reverse", hop.barrier_reverse, "eV", steps, label),
+        ]
+        if hop.negative_modes is not None:
+            rows.append(self._row("negative_modes", hop.negative_modes, "", [f"modes of hop {hop.index}"], label))
+        if hop.prefactor_source == "vineyard":
+            values = {
+                "prefactor_forward": (hop.prefactor_forward, "1/s"),
+                "prefactor_reverse": (hop.prefactor_reverse, "1/s"),
+                "zero_point_change": (hop.zero_point_change, "eV"),
+                "zero_point_change_reverse": (hop.zero_point_change_reverse, "eV"),
+            }
+            vibrations = [
+                f"vibrations of hop {hop.index}",
+                f"vibrations of minimum {hop.initial}",
+                f"vibrations of minimum {hop.final}",
+            ]
+            steps = list(dict.fromkeys(vibrations))
+            rows += [
+                self._row(name, value, unit, steps, label)
+                for name, (value, unit) in values.items()
+                if value is not None
+            ]
+        return rows

@@ -1,0 +1,452 @@
+"""Diffusion: hops of an adatom between the minima of a surface, each a nudged elastic band, and the way across."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.screening.makers import (
+    Prescreen,
+    PrescreenedRelaxMaker,
+    guided,
+    relaxation,
+)
+from anodeflow.screening.shortlist import (
+    add_checks,
+    add_effort,
+    not_screened,
+    potential_ids,
+    start_audit,
+    start_record,
+)
+from anodeflow.structures.sites.minima import pushed
+from anodeflow.structures.sites.path import first_path
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.analysis import migration_document, record_band
+from anodeflow.studies.diffusion.checks import (
+    downhill,
+    of,
+    pushed_minima,
+    saddle_modes,
+    vibrations,
+)
+from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.false_minima import settle_suspects
+from anodeflow.studies.diffusion.hop_ends import (
+    MOST_SPLITS,
+    finish_end,
+    hop_ends,
+    leave_to_dft,
+    split_hop,
+)
+from anodeflow.studies.diffusion.hop_search import (
+    HopSearch,
+    SaddleTest,
+    saddle_tests,
+    start_search,
+)
+from anodeflow.studies.diffusion.prefactors import record_vibrations
+from anodeflow.studies.diffusion.saddles import review_modes
+from anodeflow.studies.shared.steps import failure_jobs, named, replaced
+
+
+@dataclass
+class DiffusionMaker(Maker):
+    """Makes the flow of a diffusion study, which starts from an adsorption study of the same adatom.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions (ends of hops, minima found on a path), with the adsorption study's settings.
+    static
+        Maker that evaluates a structure (adatoms pushed off sites that may be saddles).
+    neb
+        Maker that relaxes a path; see the backends' `NebMaker`.
+    modes
+        Maker that finds the lowest modes of saddles, and of suspect minima where it is cheap; none: the saddles' order
+        is not known, and suspect minima are pushed along no mode but by the adatom.
+    name
+        Name of the flow.
+    adsorbate
+        Element of the adatom.
+    images
+        Images of a path between its two ends; on a path that symmetry turns round, the next odd number, of which half
+        are computed.
+    prefactor
+        Attempt frequency of all hops, 1/s; "vineyard": each hop's own from the frequencies at minimum and saddle, by
+        `modes` if that is cheap, or by the potential of the prescreen.
+    temperatures
+        Temperatures of rates and diffusivity, K.
+    prescreen
+        Potential that relaxes ends and paths first, and evaluates the adatoms pushed off sites; none: there is none.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
+        of the adsorption study.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    static: Maker
+    neb: Maker
+    modes: Maker | None = None
+    name: str = "diffusion"
+    adsorbate: str = "Li"
+    images: int = 5
+    prefactor: float | Literal["vineyard"] = 1e13
+    temperatures: tuple[float, ...] | list[float] = (300.0,)
+    prescreen: Prescreen | None = None
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, adsorption: AdsorptionDoc | OutputReference) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        adsorption
+            Document of the adsorption study (or a reference to it), with the same slab, adatom and settings.
+
+        Returns
+        -------
+        Flow
+            Output: MigrationDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "adsorbate": self.adsorbate,
+            "images": self.images,
+            "prefactor": self.prefactor,
+            "temperatures": list(self.temperatures),
+            "modes": self.modes is not None,
+        }
+        makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
+        cheap = self.modes if getattr(self.modes, "cheap", False) else None
+        if self.modes is not None:
+            makers["modes"] = self.modes if self.prescreen is None else guided(self.modes, self.prescreen)
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            makers = self.prescreen.makers(makers) | {"static": self.prescreen.static}
+            cheap = None if self.modes is None else self.prescreen.modes
+        if cheap is not None:
+            makers["cheap modes"] = cheap
+        elif self.prefactor == "vineyard":
+            raise InputError(
+                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which only a "
+                "potential computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
+            )
+        start = push_adatoms(makers, adsorption, study)
+        start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+
+
+@job
+def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+    """Push the adatom off each site that may be a saddle, then look for hops between minima.
+
+    Raises
+    ------
+    InputError
+        If the adsorption study is one of another adatom.
+    CalculationError
+        If no site can be a minimum.
+    """
+    study = study | {"system": study["system"] or adsorption.system}
+    if adsorption.adsorbate != study["adsorbate"]:
+        raise InputError(
+            f"{study['system']}: diffusion of {study['adsorbate']} cannot start from adsorption of "
+            f"{adsorption.adsorbate}: name the same adsorbate in both studies."
+        )
+    tests = saddle_tests(adsorption, foreign="prescreen" in study)
+    sites = {site.site: site for site in adsorption.sites}
+    jobs = []
+    for number, test in enumerate(tests):
+        site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
+        push = f"push {which}" if any(test.direction) else "at rest"
+        label = f"{of(study)} at site {site.site} ({site.final_label}), {push}"
+        if "prescreen" in study:  # it is the potential that evaluates them
+            label = f"{label} [{study['prescreen']['backend']}]"
+        jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
+    connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
+    return replaced([*jobs, connect], connect, f"{of(study)}: hops")
+
+
+@job
+def connect_minima(
+    makers: dict[str, Maker],
+    adsorption: AdsorptionDoc,
+    tests: list[SaddleTest],
+    results: list[CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response | MigrationDoc:
+    """Push the minima that may be none, find the distinct hops between the others and compute them."""
+    search = start_search(adsorption, tests, results)
+    search.audit = start_audit(study.get("prescreen"))
+    if search.audit is not None:
+        add_effort(search.audit.effort, results, potential=True)
+    return _next_round(makers, search, study)
+
+
+@job
+def review_minima(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    relaxed: dict[str, CalculationDoc | None],
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take out what was no minimum, then look for hops between the others."""
+    if search.audit is not None:
+        add_checks(search.audit.effort, relaxed.values())
+        add_effort(search.audit.effort, modes.values(), potential=True)
+    settle_suspects(search, relaxed, modes)
+    return _next_round(makers, search, study)
+
+
+@job
+def run_bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    ends: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response:
+    """Compute the paths of all hops that wait, now that their ends are relaxed.
+
+    `failed` here and below: outputs of jobs that only say what could not be done; the document comes after them.
+    """
+    return _bands(makers, search, ends, study)
+
+
+@job
+def review_bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    bands: dict[str, NebDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
+    jobs: dict[str, Flow | Job] = {}
+    images: dict[str, int] = {}
+    for key, band in bands.items():
+        dip = record_band(search, int(key), band) if band is not None else None
+        if band is not None and dip is not None:
+            label = f"{of(study)} minimum on hop {key}"
+            jobs[key] = _relaxation(makers, search, band.images[dip], label, by_potential=band.by_potential)
+            images[key] = dip
+    search.waiting = []
+    if not jobs:
+        return _next_round(makers, search, study)
+    split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
+    return replaced([*jobs.values(), split], split, f"{of(study)}: minima on hops")
+
+
+@job
+def split_hops(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    images: dict[str, int],
+    relaxed: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+) -> Response | MigrationDoc:
+    """Split the hops that have a minimum on their way, and compute the parts."""
+    failures: dict[str, AnodeflowError] = {}
+    for key, image in images.items():
+        found, hop = relaxed[key], search.hops[int(key)]
+        if found is None and leave_to_dft(search, int(key)):
+            continue
+        if found is None:
+            hop.state, hop.barrier_forward, hop.barrier_reverse = "failed", None, None
+            hop.message = f"image {image} lies in a dip and could not be relaxed: `anodeflow status` says why"
+            continue
+        _note(search, f"minimum on hop {key}", found, by_potential=not hop.profile)
+        try:
+            split_hop(search, int(key), image, found)
+        except CalculationError as error:
+            failures[f"{of(study)} minimum on hop {key}"] = error
+    return _next_round(makers, search, study, failures)
+
+
+@job
+def review_saddles(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    modes: dict[str, ModesDoc | None],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+) -> Response | MigrationDoc:
+    """Take the lowest modes of saddles into account, and follow those of second order down."""
+    if search.audit is not None:
+        add_checks(search.audit.effort, modes.values())
+    review_modes(search, modes)
+    return _next_round(makers, search, study)
+
+
+@job(output_schema=MigrationDoc)
+def collect_diffusion(
+    search: HopSearch,
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+    vibrations: dict[str, ModesDoc | None] | None = None,
+) -> MigrationDoc:
+    """Put the document together from the finished search, and the vibrations at minima and saddles if asked for."""
+    if vibrations is not None:
+        record_vibrations(search, vibrations)
+    return migration_document(search, study)
+
+
+def _next_round(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response | MigrationDoc:
+    """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
+    failed = dict(failures or {})
+    search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
+    if search.suspects:
+        return _push_minima(makers, search, study, failed)
+    if search.waiting:
+        return _ends(makers, search, study, failed)
+    if search.saddles and "modes" in makers:
+        return _saddle_modes(makers, search, study, failed)
+    return _finish(makers, search, study, failed)
+
+
+def _push_minima(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Push the suspect minima along their softest modes and relax them."""
+    jobs, relaxed, modes = pushed_minima(makers, search, study)
+    told = failure_jobs(failures)
+    review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
+    return replaced([*jobs, *told, review], review, f"{of(study)}: suspect minima")
+
+
+def _saddle_modes(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response:
+    """Find the lowest modes of the saddles that are new."""
+    jobs = saddle_modes(makers, search, study)
+    told = failure_jobs(failures)
+    outputs = {key: made.output for key, made in jobs.items()}
+    review = review_saddles(makers, search, outputs, study, [each.output for each in told])
+    return replaced([*jobs.values(), *told, review], review, f"{of(study)}: saddles")
+
+
+def _finish(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
+    jobs = vibrations(makers, search, study) if study["prefactor"] == "vineyard" else {}
+    told = failure_jobs(failures)
+    if not jobs and not told:
+        return migration_document(search, study)
+    found = {place: made.output for place, made in jobs.items()} if jobs else None
+    last = collect_diffusion(search, study, [each.output for each in told], found)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: results")
+
+
+def _ends(
+    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+) -> Response | MigrationDoc:
+    """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
+    failed = dict(failures)
+    jobs: dict[str, Flow | Job] = {}
+    for index in [index for index in search.waiting if str(index) not in search.downhill]:
+        try:
+            ends = hop_ends(search, index)
+        except InputError as error:
+            _give_up(search, index, error, failed, study)
+            continue
+        if ends.guessed:
+            label = f"{of(study)} end of hop {index}"
+            jobs[str(index)] = _relaxation(makers, search, ends.final, label)
+    if not jobs:
+        return _bands(makers, search, {}, study, failed)
+    told = failure_jobs(failed)
+    outputs = {key: relaxed.output for key, relaxed in jobs.items()}
+    bands = run_bands(makers, search, outputs, study, [each.output for each in told])
+    return replaced([*jobs.values(), *told, bands], bands, f"{of(study)}: ends of hops")
+
+
+def _bands(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    relaxed: dict[str, CalculationDoc | None],
+    study: dict[str, Any],
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response:
+    """Compute the paths of the hops that wait, `relaxed` being the ends that were only guessed."""
+    failed = dict(failures or {})
+    jobs: dict[str, Job] = {}
+    for index in list(search.waiting):
+        key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
+        if key in search.downhill:
+            jobs[key] = downhill(makers, search, index, f"{of(study)} hop {index}, off its saddle of second order")
+            continue
+        if key in relaxed and end is None:
+            hop.message = "its end could not be relaxed: `anodeflow status` says why"
+            continue
+        try:
+            ends = hop_ends(search, index)
+            final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
+            if end is not None:
+                final, energy = finish_end(search, index, ends, end), end.energy
+                _note(search, f"end {index}", end)
+            images = study["images"]
+            path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
+        except AnodeflowError as error:
+            _give_up(search, index, error, failed, study)
+            continue
+        label = f"{of(study)} hop {index}"
+        energies = (search.total_energy(hop.initial), energy)
+        # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
+        alone = index in search.whole or search.splits[index] >= MOST_SPLITS
+        options = {"whole": True} if search.audit is not None and alone else {}
+        jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
+    told = failure_jobs(failed)
+    outputs = [each.output for each in told]
+    last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
+    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: paths of hops")
+
+
+def _relaxation(
+    makers: dict[str, Maker], search: HopSearch, structure: Structure, label: str, by_potential: bool = True
+) -> Flow | Job:
+    """Return the relaxation of an adatom on the slab; of an image that DFT found, by DFT alone."""
+    maker = makers["relax"]
+    if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
+        maker = maker.then
+    return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption))
+
+
+def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:
+    """Put a relaxation into the document; `by_potential`: whether the potential was to go before it."""
+    search.calculation_ids[step] = found.id
+    if search.audit is not None:
+        add_effort(search.audit.effort, [found])
+        search.calculation_ids |= potential_ids({step: found})
+        search.warnings += not_screened(step, found, search.audit) if by_potential else []
+
+
+def _give_up(
+    search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: dict[str, Any]
+) -> None:
+    """Note why a hop cannot be computed, in the document and for a job that fails with it."""
+    search.hops[index].message = str(error)
+    search.waiting.remove(index)
+    failed[f"{of(study)} hop {index}"] = error

@@ -1,0 +1,147 @@
+"""Where an adatom goes on a surface: the images of a hop, and the graph of minima and hops."""
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, FancyArrowPatch
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from anodeflow.report.colours import radius
+from anodeflow.report.figures import (
+    GREY,
+    INK,
+    MARK,
+    OURS,
+    new_figure,
+    save,
+)
+from anodeflow.report.page import Picture, number
+from anodeflow.report.view3d.atoms import (
+    SlabView,
+    draw_side,
+    draw_top,
+    legend,
+    top_limits,
+)
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.paths import path_positions
+
+_HEAT = "YlOrRd"
+_GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.0}
+
+
+def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
+    """Draw the adatom of every image of a hop on the surface, from above and from the side, coloured by energy."""
+    slab = without_adatom(hop.images[0])
+    view = SlabView(slab)
+    places = view.path_in_frame(path_positions(hop.images))
+    low, high = top_limits(view, places)
+    width, height = high - low
+    rise = float(max(places[:, 2].max(), view.positions[:, 2].max()) - view.positions[:, 2].min()) + 3.8
+    scale = min(3.1 / width, 3.6 / max(height, rise))
+    figure = new_figure(2 * width * scale + 1.2, max(height, rise) * scale + 0.95)
+    top, side = figure.subplots(1, 2)
+    draw_top(top, view, None, faint=0.3, points=places)
+    draw_side(side, view, None, faint=0.3, points=places)
+    energies = np.array([point.energy for point in hop.profile])
+    colours = ScalarMappable(Normalize(min(energies.min(), 0), energies.max()), _HEAT)
+    saddle = int(np.argmax(energies))
+    # Small enough that the numbers of neighbouring images show.
+    spacing = float(np.median(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    size = min(0.55 * radius(hop.images[0][-1].specie.symbol), max(0.62 * spacing, 0.25))
+    crowded = spacing * scale < 0.16  # inches from number to number
+    for axes, points, order in ((top, places[:, :2], places[:, 2]), (side, places[:, [0, 2]], -places[:, 1])):
+        axes.plot(*points.T, color=INK, lw=0.9, zorder=805)
+        for place, rank in enumerate(np.argsort(order)):
+            axes.add_patch(
+                Circle(tuple(points[rank]), size, facecolor=colours.to_rgba(energies[rank]), zorder=810 + place,
+                       edgecolor=MARK if rank == saddle else INK, lw=2.0 if rank == saddle else 0.7, alpha=0.92)
+            )  # fmt: skip
+            if crowded and rank not in (0, saddle, len(places) - 1):
+                continue
+            axes.text(*points[rank], str(rank), fontsize=7, ha="center", va="center", zorder=810.5 + place,
+                      color="white" if energies[rank] > 0.6 * energies.max() else INK)  # fmt: skip
+    bar = figure.colorbar(colours, ax=side, shrink=0.7, aspect=25)
+    bar.set_label("energy (eV)", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    figure.suptitle(
+        f"Hop {hop.index} of {document.adsorbate} on {document.system}: minimum {hop.initial} → {hop.final}",
+        fontsize=10, color=INK,
+    )  # fmt: skip
+    legend(figure, view, with_adatom=False)
+    return save(figure, name, f"The adatom in the {len(hop.images)} images, numbered along the hop; the saddle has a "
+                "red rim. The slab is that of the first image.")  # fmt: skip
+
+
+def hop_graph(document: MigrationDoc, name: str) -> Picture:
+    """Draw minima, with copies in neighbouring cells, and one copy of each hop with its barrier on the surface."""
+    view = SlabView(document.slab)
+    minima = view.in_frame(np.array([minimum.position for minimum in document.minima]))[:, :2]
+    cell = view.turned(np.array(document.surface_cell))
+    ways = _ways(document, view, minima)
+    ends = np.concatenate([minima, *(np.array([start, end]) for _, start, end in ways)])
+    low, high = top_limits(view, ends)
+    width, height = high - low
+    scale = 4.2 / max(width, height)
+    figure = new_figure(max(width * scale + 0.4, 3.2), height * scale + 1.0)
+    axes = figure.subplots()
+    draw_top(axes, view, None, faint=0.45, points=ends)
+    shades = {index: plot_colour(index) for index in range(len(minima))}
+    for index, minimum in enumerate(minima):
+        for i in range(-4, 5):
+            for j in range(-4, 5):
+                copy = minimum + i * cell[0] + j * cell[1]
+                if np.all(copy > low) and np.all(copy < high):
+                    axes.add_patch(Circle(tuple(copy), 0.3, facecolor=shades[index], edgecolor="white", lw=0.8,
+                                          alpha=0.5, zorder=840))  # fmt: skip
+    on_path = {step.hop for step in document.path.steps} if document.path else set()
+    for hop, start, end in ways:
+        done = hop.barrier_forward is not None
+        shade = MARK if hop.index in on_path else INK if done else GREY
+        axes.add_patch(
+            FancyArrowPatch(
+                tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=11, color=shade, zorder=860,
+                lw=2.2 if hop.index in on_path else 1.4, ls="-" if done else (0, (3, 2)), shrinkA=9, shrinkB=9,
+                connectionstyle="arc3,rad=0.12",
+            )
+        )  # fmt: skip
+        words = f"{number(hop.barrier_forward, 3)} eV" if hop.barrier_forward is not None else hop.state
+        # Beside the arrow, on the side to which it bends.
+        across = np.array([end[1] - start[1], start[0] - end[0]])
+        middle = 0.5 * (start + end) + (0.06 + 0.55 / max(float(np.linalg.norm(across)), 0.1)) * across
+        axes.text(middle[0], middle[1], f"hop {hop.index}\n{words}", fontsize=7.5, color=shade, ha="center",
+                  va="center", zorder=890, bbox=_GROUND)  # fmt: skip
+    for index, minimum in enumerate(minima):
+        axes.add_patch(Circle(tuple(minimum), 0.42, facecolor=shades[index], edgecolor="white", lw=1.2, zorder=870))
+        axes.text(minimum[0], minimum[1], str(index), color="white", fontsize=8.5, ha="center", va="center", zorder=880)
+    figure.suptitle(f"Minima and hops of {document.adsorbate} on {document.system}", fontsize=10, color=INK)
+    handles = [
+        Line2D([], [], ls="", marker="o", ms=9, mfc=shades[m.index], mec="white",
+               label=f"{m.index}: {m.label}, {number(m.energy, 3)} eV")
+        for m in document.minima
+    ]  # fmt: skip
+    handles.append(Line2D([], [], color=MARK, lw=2.2, label="on the cheapest path"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return save(figure, name, "Distinct minima (numbers; paler: their copies by the lattice) with their energies over "
+                "the lowest, and one copy of each distinct hop with its barrier forward.")  # fmt: skip
+
+
+def without_adatom(structure: Structure) -> Structure:
+    """Return a slab without its last atom."""
+    slab = structure.copy()
+    slab.remove_sites([len(slab) - 1])
+    return slab
+
+
+def plot_colour(index: int) -> str:
+    """Return the colour of a minimum."""
+    return [OURS, "#0f766e", "#7c3aed", "#a16207", "#be185d", "#475569"][index % 6]
+
+
+def _ways(document: MigrationDoc, view: SlabView, minima: NDArray) -> list[tuple[Hop, NDArray, NDArray]]:
+    """Every hop that was not split, with its start and its end in the frame of the view."""
+    hops = [hop for hop in document.hops if hop.state != "split"]
+    moves = view.turned(np.array([hop.displacement for hop in hops]).reshape(-1, 2))
+    return [(hop, minima[hop.initial], minima[hop.initial] + move) for hop, move in zip(hops, moves, strict=True)]

@@ -1,0 +1,131 @@
+"""Paths of an adatom over a surface: energies along them, and where it stands."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+from scipy.interpolate import CubicHermiteSpline
+
+from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.studies.diffusion.document import DiffusionPath, Hop, MigrationDoc
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """One hop of a path, in the direction in which it is taken.
+
+    Attributes
+    ----------
+    hop
+        Index of the hop.
+    ends
+        Indices of the minima where it starts and ends.
+    distance
+        Length of the path up to each image (N,), Å, from the start of the whole path.
+    energy
+        Energy of each image (N,), eV, over the lowest minimum of the surface.
+    slope
+        Slope along the path at each image (N,), eV/Å.
+    potential
+        Distances and energies of the path of a potential, on the same axes; none: there is none.
+    saddle_alone
+        Whether DFT computed the ends and the saddle alone: no curve leads through them.
+    """
+
+    hop: int
+    ends: tuple[int, int]
+    distance: NDArray
+    energy: NDArray
+    slope: NDArray
+    potential: tuple[NDArray, NDArray] | None = None
+    saddle_alone: bool = False
+
+    @property
+    def saddle(self) -> int:
+        """Number of the highest image."""
+        return int(np.argmax(self.energy))
+
+    def curve(self, points: int = 200) -> tuple[NDArray, NDArray]:
+        """Return distances and energies of the curve through the images that has their slopes (cubic Hermite)."""
+        x = np.linspace(self.distance[0], self.distance[-1], points)
+        return x, CubicHermiteSpline(self.distance, self.energy, self.slope)(x)
+
+
+def stretch(document: MigrationDoc, hop: Hop, reverse: bool = False, start: float = 0.0, zero: int = 0) -> Stretch:
+    """Return the profile of a hop.
+
+    Parameters
+    ----------
+    document
+        Study that the hop belongs to.
+    hop
+        A finished hop.
+    reverse
+        Whether it is taken from its end to its start.
+    start
+        Distance at which it starts, Å.
+    zero
+        Index of the minimum whose energy is 0.
+    """
+    distance = np.array([point.distance for point in hop.profile])
+    energy = np.array([point.energy for point in hop.profile])
+    slope = np.array([point.slope for point in hop.profile])
+    ends = (hop.initial, hop.final)
+    if reverse:
+        distance, energy, slope = distance[-1] - distance[::-1], energy[::-1] - energy[-1], -slope[::-1]
+        ends = ends[::-1]
+    rise = document.minima[ends[0]].energy - document.minima[zero].energy
+    before = None if hop.band is None else potential_curve(hop.band, reverse)
+    return Stretch(
+        hop.index,
+        ends,
+        start + distance - distance[0],
+        energy + rise,
+        slope,
+        None if before is None else (start + before[0], before[1] + rise),
+        hop.band is not None and hop.band.mode == "saddle",
+    )
+
+
+def potential_curve(band: BandRecord, reverse: bool = False, points: int = 200) -> tuple[NDArray, NDArray]:
+    """Return distances (Å) and energies (eV, over its start) along the path of a potential."""
+    x, y, slope = np.array(band.distances), np.array(band.energies), np.array(band.slopes)
+    if reverse:
+        x, y, slope = x[-1] - x[::-1], y[::-1] - y[-1], -slope[::-1]
+    fine = np.linspace(x[0], x[-1], points)
+    return fine, CubicHermiteSpline(x, y, slope)(fine)
+
+
+def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:
+    """Return the hops of a path one behind the other, energies over the lowest minimum of the surface."""
+    found: list[Stretch] = []
+    by_index = {hop.index: hop for hop in document.hops}
+    for step in path.steps:
+        hop = by_index[step.hop]
+        if hop.profile:
+            reached = float(found[-1].distance[-1]) if found else 0.0
+            found.append(stretch(document, hop, step.reverse, reached))
+    return found
+
+
+def path_positions(images: list[Structure]) -> NDArray:
+    """Return the positions of the adatom, the last atom, along a path (images, 3), Å, without jumps between cells."""
+    lattice = images[0].lattice
+    fractions = np.array([image.frac_coords[-1] for image in images])
+    moves = np.diff(fractions, axis=0)
+    fractions[1:] = fractions[0] + np.cumsum(moves - np.round(moves), axis=0)
+    return lattice.get_cartesian_coords(fractions)
+
+
+def path_words(document: MigrationDoc, path: DiffusionPath) -> str:
+    """Return the minima of a path in words: fourfold hollow → bridge → fourfold hollow."""
+    by_index = {hop.index: hop for hop in document.hops}
+    reached = [path.start]
+    for step in path.steps:
+        hop = by_index[step.hop]
+        reached.append(hop.initial if step.reverse else hop.final)
+    several = len({minimum.label for minimum in document.minima}) < len(document.minima)
+    return " → ".join(
+        f"{document.minima[index].label} {index}" if several else document.minima[index].label for index in reached
+    )

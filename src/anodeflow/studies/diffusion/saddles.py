@@ -1,0 +1,122 @@
+"""What the lowest modes say of the saddle of a hop, and the way down from one of second order."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from pymatgen.core import Structure
+
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.structures.geometry.transfer import displacements, path_direction
+from anodeflow.studies.diffusion.document import Hop
+from anodeflow.studies.diffusion.hop_search import HopSearch
+
+MOST_FOLLOWED = 2
+"""How often the path of a hop is pushed off a saddle of second order."""
+DOWN = 0.25
+"""How far the atom that moves most is pushed there, Å."""
+
+
+def saddle_image(hop: Hop) -> int:
+    """Return the index of the highest image of a hop's path."""
+    return int(np.argmax([point.energy for point in hop.profile]))
+
+
+def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> None:
+    """Take the lowest modes of saddles into account.
+
+    A hop over a saddle of second order waits to be computed again, without symmetry, from a path that is pushed along
+    the second negative mode; if that was done twice it ends as `second order`.
+
+    Parameters
+    ----------
+    search
+        Its `saddles` are none afterwards.
+    modes
+        Index of a hop -> lowest modes of its saddle; none where they could not be computed.
+    """
+    search.saddles = []
+    for key, found in modes.items():
+        index = int(key)
+        hop = search.hops[index]
+        if found is None:
+            search.warnings.append(f"hop {index}: the lowest modes of its saddle could not be computed")
+            continue
+        search.calculation_ids[f"modes of hop {index}"] = found.id
+        search.warnings += [f"hop {index}, modes of its saddle: {warning}" for warning in found.warnings]
+        hop.negative_modes, hop.curvatures = found.negative_modes, found.curvatures
+        if found.negative_modes == 0:
+            hop.state = "no saddle"
+            hop.message = "the highest point of its path has no negative mode, so it is no saddle"
+        elif found.negative_modes > 1:
+            _follow(search, index, found)
+        else:
+            _take_saddle(search, index, found)
+
+
+def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
+    """Take energy and geometry of a saddle of first order from where it was walked up to."""
+    hop = search.hops[index]
+    top = saddle_image(hop)
+    energy = found.energy - search.total_energy(hop.initial)
+    hop.profile[top].energy = energy
+    hop.barrier_forward, hop.barrier_reverse = energy, energy - hop.profile[-1].energy
+    step = displacements(hop.images[top], found.structure.cart_coords - hop.images[top].cart_coords)
+    hop.images[top] = _displaced(hop.images[top], step)
+    hop.max_force = found.max_force
+
+
+def _follow(search: HopSearch, index: int, found: ModesDoc) -> None:
+    """Push the path of a hop off a saddle of second order, or give up."""
+    hop, key = search.hops[index], str(index)
+    times = search.followed.get(key, 0)
+    told = f"its saddle is of order {found.negative_modes}"
+    hop.state = "second order"
+    if times >= MOST_FOLLOWED:
+        hop.message = f"{told}, also after {times} pushes along its second negative mode: a lower way leads past it"
+        return
+    hop.message = f"{told}, and the path pushed off it could not be computed"
+    search.followed[key] = times + 1
+    search.downhill[key] = downhill_path(hop, np.array(found.modes[: found.negative_modes]))
+    search.waiting.append(index)
+    for step in (f"hop {index}", f"modes of hop {index}"):
+        search.calculation_ids[f"{step}, second order {times + 1}"] = search.calculation_ids.pop(step)
+
+
+def downhill_path(hop: Hop, negative: np.ndarray) -> list[Structure]:
+    """Return the path of a hop, bent at its saddle along the negative mode that leads least along the path.
+
+    Parameters
+    ----------
+    hop
+        Hop whose highest image is a saddle of second or higher order.
+    negative
+        Its negative modes (k, n, 3), of unit length.
+
+    Returns
+    -------
+    list of Structure
+        The images, the ends unchanged; the nearer to the saddle, the farther they are pushed, up to 0.25 Å.
+    """
+    top = saddle_image(hop)
+    along = path_direction(hop.images[top - 1], hop.images[top + 1])
+    across = negative[int(np.argmin([abs(np.vdot(mode, along)) for mode in negative]))]
+    across = across - np.vdot(across, along) * along
+    push = across * DOWN / np.linalg.norm(across, axis=1).max()
+    distances = np.array([point.distance for point in hop.profile])
+    before, after = distances / distances[top], (distances[-1] - distances) / (distances[-1] - distances[top])
+    return [
+        _displaced(image, push * np.sin(np.pi / 2 * min(share, 1.0)))
+        for image, share in zip(hop.images, np.minimum(before, after), strict=True)
+    ]
+
+
+def _displaced(structure: Structure, step: np.ndarray) -> Structure:
+    """Return a structure with its atoms displaced by (n, 3), Å, images kept."""
+    return Structure(
+        structure.lattice,
+        structure.species,
+        structure.cart_coords + step,
+        coords_are_cartesian=True,
+        to_unit_cell=False,
+        site_properties=structure.site_properties,
+    )

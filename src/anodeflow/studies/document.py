@@ -1,0 +1,82 @@
+"""What all study documents have in common."""
+
+import re
+from abc import abstractmethod
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.decoded import DecodedModel
+from anodeflow.core.version import Versioned
+from anodeflow.studies.potentials import potential_warning, without_vouching
+from anodeflow.studies.rows import ResultRow
+
+
+class StudyDoc(Versioned, DecodedModel):
+    """The answer of one study on one system, with the ids of every calculation it rests on."""
+
+    document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")
+    study: str = Field(description="Name of the study.")
+    campaign: str = Field(description="Name of the campaign.")
+    system: str = Field(description="Name of the system in the campaign.")
+    reference: str | None = Field(default=None, description="DOI of the paper that the campaign compares with.")
+    backend: str = Field(description="Name of the backend file.")
+    code: str = Field(description="Name and version of the code.")
+    settings: dict[str, Any] = Field(description="Settings that all calculations shared.")
+    settings_hash: str = Field(description="Hash of those settings.")
+    calculation_ids: dict[str, str] = Field(
+        description="Step of the study (bulk, slab, atom, site 0 ...) -> id of its calculation."
+    )
+    variant: dict[str, float] = Field(
+        default_factory=dict,
+        description="Parameters in which a convergence test made it differ from the study as asked for; empty: the "
+        "study itself. The system of a variant is called `Li(001) [layers 5]`.",
+    )
+    edition: str = Field(
+        default="",
+        description="Edition of the campaign (hash of what its file asks for), which the database knows; empty: from "
+        "before there were editions, or not read from a database.",
+    )
+    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    prescreen: PrescreenAudit | None = Field(
+        default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
+    )
+
+    @model_validator(mode="after")
+    def _audited(self) -> "StudyDoc":
+        """Say of a potential's study what an audit of it says; documents made before there was this are told it too."""
+        self.warnings = [without_vouching(warning) for warning in self.warnings]
+        # By the formula: rows are made of documents whose structures were not read.
+        calculation, formula = self.settings.get("calculation"), getattr(self, "formula", None)
+        if isinstance(calculation, dict) and "force_field_name" in calculation and formula:
+            text = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula))
+            if text is not None and text not in self.warnings:
+                self.warnings.append(text)
+        return self
+
+    @abstractmethod
+    def rows(self) -> list[ResultRow]:
+        """Return the properties of the study, one row each."""
+
+    def _row(
+        self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None
+    ) -> ResultRow:
+        """One row that rests on the calculations of the named `steps`."""
+        return ResultRow(
+            campaign=self.campaign,
+            system=self.system,
+            study=self.study,
+            property=name,
+            label=label,
+            value=value,
+            unit=unit,
+            temperature=temperature,
+            backend=self.backend,
+            settings_hash=self.settings_hash,
+            document_id=self.document_id,
+            adsorbate=getattr(self, "adsorbate", ""),
+            edition=self.edition,
+            calculation_ids=[self.calculation_ids[step] for step in steps],
+            warnings=list(self.warnings),
+        )

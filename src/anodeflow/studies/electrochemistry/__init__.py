@@ -1,0 +1,1 @@
+"""Convex hull, voltages and capacities of a binary alloy."""

@@ -1,0 +1,86 @@
+"""Electrochemistry by arithmetic: hull, voltage profile and capacities from the orderings of several compositions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobflow import Flow, JobConfig, Maker, OnMissing, OutputReference, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.orderings.document import OrderingsDoc
+
+
+@dataclass
+class ElectrochemistryMaker(Maker):
+    """Makes the flow that puts the orderings of several compositions onto one convex hull.
+
+    Attributes
+    ----------
+    name
+        Name of the flow.
+    ion
+        Element that carries the charge, whose metal voltages are measured against.
+    partner
+        The other element.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, the two
+        elements.
+    """
+
+    name: str = "electrochemistry"
+    ion: str = "Li"
+    partner: str = "Mg"
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+
+    def make(
+        self,
+        orderings: Sequence[OrderingsDoc | OutputReference],
+        references: dict[str, CalculationDoc | OutputReference],
+    ) -> Flow:
+        """Build the flow; nothing is computed but arithmetic.
+
+        Parameters
+        ----------
+        orderings
+            Documents of the orderings of several compositions, or references to them, all by one backend.
+        references
+            Element -> document of its relaxed bulk by the same backend.
+
+        Returns
+        -------
+        Flow
+            Output: ElectrochemistryDoc. Compositions whose study failed are missing in it, and it says so.
+        """
+        system = self.system or f"{self.ion}-{self.partner}"
+        study = {
+            "campaign": self.campaign,
+            "system": system,
+            "reference": self.reference,
+            "ion": self.ion,
+            "partner": self.partner,
+        }
+        made = collect_electrochemistry(list(orderings), references, study)
+        made.name = f"{system}: hull, voltages, capacities"
+        made.config = JobConfig(on_missing_references=OnMissing.NONE)
+        return Flow([made], output=made.output, name=f"{system}: {self.name}")
+
+
+@job(output_schema=ElectrochemistryDoc)
+def collect_electrochemistry(
+    orderings: list[OrderingsDoc | None], references: dict[str, CalculationDoc | None], study: dict[str, Any]
+) -> ElectrochemistryDoc:
+    """Put the document together.
+
+    Raises
+    ------
+    InputError
+        If a document is one of other elements or another backend, or a bulk is missing.
+    CalculationError
+        If all studies of orderings failed.
+    """
+    bulks = {element: bulk for element, bulk in references.items() if bulk is not None}
+    return electrochemistry_document(orderings, bulks, study)

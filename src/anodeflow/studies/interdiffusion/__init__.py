@@ -1,0 +1,1 @@
+"""Atoms of the alloy exchanged with atoms of the metal, plane after plane."""

@@ -1,0 +1,263 @@
+"""From relaxed exchanges to the document of an interdiffusion study."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.screening.shortlist import (
+    OTHER_MINIMUM,
+    add_effort,
+    is_same,
+    not_screened,
+    potential_ids,
+    start_audit,
+    start_record,
+)
+from anodeflow.studies.about import study_fields
+from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
+from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
+from anodeflow.studies.interdiffusion.exchange import Exchange
+from anodeflow.studies.interface.analysis import nearest_plane
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.vacancy.geometry import displacements, nearest_distance
+
+PLATEAU_TOLERANCE = 0.01
+"""How far the median at either end of a plateau may lie outside of the energies of its other pairs, eV."""
+SAME_ENERGY = 0.005
+"""There and back gives the pristine interface within this, eV."""
+NEAR_SURFACE = 2
+"""Planes at the free face of the metal that are too near to it to tell of its inside."""
+_SHORTEST_PLATEAU = 2
+_ROUNDING = 1e-9  # eV
+
+
+def interdiffusion_document(
+    interface: InterfaceDoc,
+    exchanges: Sequence[Exchange],
+    results: Sequence[CalculationDoc | None],
+    missing: Sequence[str],
+    study: dict[str, Any],
+    returned: Mapping[str, CalculationDoc | None] | None = None,
+    dilute: DiluteLimit | None = None,
+) -> InterdiffusionDoc:
+    """Return the document.
+
+    Parameters
+    ----------
+    interface
+        The pristine interface.
+    exchanges, results
+        Exchanges and their relaxations, in the same order; none where one failed.
+    missing
+        What could not be done, a sentence each.
+    study
+        `campaign`, `system`, `reference`, `variant`, `element`, `depth`, `samples`, `plateau_tolerance`,
+        `there_and_back`.
+    returned
+        Step -> relaxation of the interface with its exchange undone, where that was asked for.
+    dilute
+        The same exchange far from any interface; none: it was not computed.
+    """
+    points: list[ExchangePoint] = []
+    warnings = list(missing)
+    identifiers = {"interface": interface.calculation_ids["interface"]}
+    for exchange, result in zip(exchanges, results, strict=True):
+        if result is None:
+            warnings.append(f"{exchange.step} is missing: its relaxation failed")
+            continue
+        back = (returned or {}).get(exchange.step)
+        point = ExchangePoint(
+            depth=exchange.depth,
+            sample=exchange.sample,
+            partner=interface.structure[exchange.metal_atom].specie.symbol,
+            alloy_atom=exchange.alloy_atom,
+            metal_atom=exchange.metal_atom,
+            lateral=exchange.lateral,
+            exchange_energy=result.energy - interface.energy,
+            return_energy=None if back is None else back.energy - interface.energy,
+            converged=result.converged,
+            final_layer=nearest_plane(result.structure, interface.layer, exchange.metal_atom),
+            rearranged=_rearranged(interface.structure, result.structure, exchange),
+            lowest=False,
+            structure=result.structure,
+        )
+        points.append(point)
+        identifiers[point.step] = result.id
+        if back is not None:
+            identifiers[f"{point.step} and back"] = back.id
+        warnings += [f"{point.step}: {warning}" for warning in result.warnings]
+        if not point.converged:
+            warnings.append(f"{point.step}: the relaxation did not converge")
+        if point.return_energy is not None and abs(point.return_energy) > SAME_ENERGY:
+            warnings.append(
+                f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
+                "itself has changed: lower the force threshold of the relaxations"
+            )
+        if point.rearranged:
+            warnings.append(
+                f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the interface "
+                "itself has changed and the energy is not that of the exchange alone: take another termination, or "
+                "thicker or less strained sides"
+            )
+        if not point.stayed:
+            warnings.append(
+                f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
+                f"{point.final_layer}"
+            )
+    audit = start_audit(study.get("prescreen"))
+    if audit is not None:
+        calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
+        calculations |= {f"{step} and back": back for step, back in (returned or {}).items()}
+        warnings += _audit(audit, interface, calculations)
+        identifiers |= potential_ids(calculations)
+    for depth in {point.depth for point in points}:
+        here = [point for point in points if point.depth == depth]
+        min(here, key=lambda point: (point.rearranged > 0, point.exchange_energy)).lowest = True
+    # Near the free face the atom feels the vacuum; one that left its plane is at another depth; and an interface that
+    # has changed is another one.
+    inside: dict[int, list[float]] = {}
+    for point in points:
+        if point.stayed and not point.rearranged and point.depth <= interface.metal_depth - NEAR_SURFACE:
+            inside.setdefault(point.depth, []).append(point.exchange_energy)
+    plateau = whole_plateau(inside, study["plateau_tolerance"])
+    warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
+    if dilute is not None:
+        identifiers |= dilute.calculation_ids
+        warnings += dilute.warnings
+    if not interface.converged:
+        warnings.append("the relaxation of the pristine interface did not converge")
+    settings = {
+        "calculation": interface.settings.get("calculation"),
+        "interface": interface.settings.get("interface"),
+        **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
+    }
+    document = InterdiffusionDoc(
+        **study_fields(study, interface.backend, interface.code, settings, identifiers),
+        warnings=warnings,
+        prescreen=audit,
+        element=study["element"],
+        alloy=interface.alloy,
+        metal=interface.metal,
+        interface_document_id=interface.document_id,
+        termination=interface.termination,
+        von_mises_strain=interface.von_mises_strain,
+        metal_layers=interface.metal_depth,
+        near_surface=NEAR_SURFACE,
+        initial_layer=interface.layer[exchanges[0].alloy_atom],
+        pristine=interface.structure,
+        layer=interface.layer,
+        pristine_energy=interface.energy,
+        points=points,
+        plateau=plateau,
+        plateau_tolerance=study["plateau_tolerance"],
+        dilute=[] if dilute is None else dilute.exchanges,
+        dilute_atoms=None if dilute is None else dilute.atoms,
+    )
+    document.warnings += _verdict_warnings(document)
+    return document
+
+
+def _audit(
+    audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
+) -> list[str]:
+    """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
+    audit.start = pristine = start_record(interface)
+    comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
+    add_effort(audit.effort, calculations.values())
+    warnings: list[str] = []
+    for step, each in calculations.items():
+        if each is None:
+            continue
+        warnings += not_screened(step, each, audit)
+        back = step.endswith("and back")
+        if pristine is not None and comparable and each.prescreen is not None and is_same(each) and not back:
+            potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
+            audit.entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
+    return warnings
+
+
+def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> int:
+    """Return how many atoms but the two exchanged ones went further than half of a nearest-neighbour distance."""
+    moved = np.linalg.norm(displacements(pristine, relaxed.cart_coords - pristine.cart_coords), axis=1)
+    moved[[exchange.alloy_atom, exchange.metal_atom]] = 0
+    return int((moved > nearest_distance(pristine) / 2).sum())
+
+
+def _verdict_warnings(document: InterdiffusionDoc) -> list[str]:
+    """Tell of a driving force that the pairs do not decide."""
+    force, spread = document.driving_force, document.spread
+    if force is None:
+        return []
+    if spread is None:
+        return ["one pair of atoms a depth is a draw: the driving force has no range; take more samples"]
+    if document.verdict == "undecided":
+        return [
+            f"the driving force is undecided: {force:+.3f} eV is no more than the {spread:.3f} eV by which the pairs "
+            "on the plateau differ; take more samples, or a wider interface"
+        ]
+    return []
+
+
+def whole_plateau(energies: Mapping[int, Sequence[float]], tolerance: float) -> list[int]:
+    """Return the depths of the whole plateau.
+
+    From successive depths those at either end are left out, the one farther off first, as long as their median lies
+    outside of the energies of all other pairs: the first planes, where the atom still feels the alloy, and the last,
+    where it feels the free face. What is left goes neither up nor down; that depths in between differ is part of
+    the range of its pairs, as what pairs at one depth differ by is.
+
+    Parameters
+    ----------
+    energies
+        Depth -> energies of its pairs, eV.
+    tolerance
+        How far outside a median may lie, eV.
+
+    Returns
+    -------
+    list of int
+        Successive depths, two at least; empty if there is no plateau. Of several the deepest.
+    """
+    block: list[int] = []
+    for depth in sorted(energies, reverse=True):
+        if block and depth != block[0] - 1:
+            if found := _flat_run(energies, block, tolerance):
+                return found
+            block = []
+        block.insert(0, depth)
+    return _flat_run(energies, block, tolerance)
+
+
+def _flat_run(energies: Mapping[int, Sequence[float]], depths: Sequence[int], tolerance: float) -> list[int]:
+    """Return what is left of successive depths without those at either end that are no plateau."""
+    run = list(depths)
+    while len(run) >= _SHORTEST_PLATEAU:
+        outside = {}
+        for end in (run[0], run[-1]):
+            others = [energy for depth in run if depth != end for energy in energies[depth]]
+            middle = median(energies[end])
+            outside[end] = max(min(others) - middle, middle - max(others))
+        worst = max(outside, key=lambda end: outside[end])
+        if outside[worst] <= tolerance + _ROUNDING:
+            return run
+        run.remove(worst)
+    return []
+
+
+def _plateau_warnings(energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float) -> list[str]:
+    if not plateau:
+        return [
+            f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, agree "
+            f"within {tolerance:.3g} eV, so no driving force is given; take more layers of the metal"
+        ]
+    if plateau[-1] < max(energies):
+        return [
+            f"the energy leaves the plateau again after depth {plateau[-1]}: the driving force is no more certain than "
+            "that; take more layers of the metal"
+        ]
+    return []

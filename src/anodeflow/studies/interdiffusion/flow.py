@@ -1,0 +1,193 @@
+"""Interdiffusion: an atom of the alloy exchanged with one of the metal, deeper and deeper, all relaxed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.screening.shortlist import start_record
+from anodeflow.studies.interdiffusion.analysis import PLATEAU_TOLERANCE, interdiffusion_document
+from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
+from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
+from anodeflow.studies.interdiffusion.exchange import (
+    Exchange,
+    check_depth,
+    exchanged,
+    find_exchanges,
+)
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.shared.steps import failure_jobs, replaced
+
+
+@dataclass
+class InterdiffusionMaker(Maker):
+    """Makes the flow of an interdiffusion study, which starts from a relaxed interface.
+
+    Attributes
+    ----------
+    relax
+        Maker that relaxes positions, with the settings of the interface.
+    name
+        Name of the flow.
+    element
+        Element of the alloy that moves into the metal.
+    depth
+        How many planes of the metal it moves, 1 at the interface.
+    samples
+        How many pairs of atoms are exchanged at each depth; median and range count.
+    plateau_tolerance
+        How far the median at either end of the plateau may lie outside of the energies of its other pairs, eV.
+    there_and_back
+        Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
+        whether the interface has changed otherwise, and doubles the work.
+    prescreen
+        Potential that relaxes first; none: there is none.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
+        of the interface.
+    variant
+        Parameters that a convergence test changed, for the document.
+    """
+
+    relax: Maker
+    name: str = "interdiffusion"
+    element: str = "Mg"
+    depth: int = 5
+    samples: int = 3
+    plateau_tolerance: float = PLATEAU_TOLERANCE
+    there_and_back: bool = False
+    prescreen: Prescreen | None = None
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(
+        self, interface: InterfaceDoc | OutputReference, dilute: DiluteLimit | OutputReference | None = None
+    ) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        interface
+            Document of the relaxed interface (or a reference to it), with the same settings.
+        dilute
+            The same exchange far from any interface (:mod:`anodeflow.studies.interdiffusion.dilute_flow`), which the
+            document sets beside it; none: it does not.
+
+        Returns
+        -------
+        Flow
+            Output: InterdiffusionDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "element": self.element,
+            "depth": self.depth,
+            "samples": self.samples,
+            "plateau_tolerance": self.plateau_tolerance,
+            "there_and_back": self.there_and_back,
+        }
+        relax = self.relax
+        if self.prescreen is not None:
+            study["prescreen"] = self.prescreen.settings()
+            relax = PrescreenedRelaxMaker(self.prescreen, relax)
+        start = exchange_atoms(relax, interface, study, dilute)
+        start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+
+
+@job
+def exchange_atoms(
+    relax: Maker, interface: InterfaceDoc, study: dict[str, Any], dilute: DiluteLimit | None = None
+) -> Response:
+    """Exchange atoms of the alloy with some of each plane of the metal and relax.
+
+    A depth that the metal does not have is reported as a step that failed; the others go on.
+
+    Raises
+    ------
+    InputError
+        If the alloy has no such element, or no depth is possible.
+    """
+    system = study["system"] or interface.system
+    study = study | {"system": system}
+    layers, element = interface.metal_depth, study["element"]
+    exchanges: list[Exchange] = []
+    failures: dict[str, AnodeflowError] = {}
+    try:
+        check_depth(study["depth"], layers, system)
+    except InputError as error:
+        if study["depth"] < 1:
+            raise
+        failures[f"{system}: {element} below depth {layers}"] = error
+    for depth in range(1, min(study["depth"], layers) + 1):
+        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study["samples"], system)
+    jobs = []
+    for exchange in exchanges:
+        label = f"{system}: {element} at {exchange.step}"
+        structure = exchanged(interface.structure, exchange.alloy_atom, exchange.metal_atom)
+        jobs.append(relaxation(relax, structure, label, interface.structure, start_record(interface)))
+    told = failure_jobs(failures)
+    missing = [str(error) for error in failures.values()]
+    outputs = [each.output for each in jobs]
+    after = [each.output for each in told]
+    if study["there_and_back"]:
+        last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after, dilute)
+    else:
+        last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after, dilute)
+    return replaced([*jobs, *told, last], last, f"{system}: exchanges of {element}")
+
+
+@job
+def undo_exchanges(
+    relax: Maker,
+    interface: InterfaceDoc,
+    exchanges: list[Exchange],
+    results: list[CalculationDoc | None],
+    missing: list[str],
+    study: dict[str, Any],
+    failed: Sequence[None] = (),
+    dilute: DiluteLimit | None = None,
+) -> Response:
+    """Put the atoms of every relaxed exchange back and relax once more."""
+    returns: dict[str, Flow | Job] = {}
+    for exchange, result in zip(exchanges, results, strict=True):
+        if result is not None:
+            label = f"{study['system']}: {study['element']} at {exchange.step} and back"
+            structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
+            record = start_record(interface)
+            returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
+    outputs = {step: made.output for step, made in returns.items()}
+    last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs, (), dilute)
+    return replaced([*returns.values(), last], last, f"{study['system']}: exchanges of {study['element']} undone")
+
+
+@job(output_schema=InterdiffusionDoc)
+def collect_interdiffusion(
+    interface: InterfaceDoc,
+    exchanges: list[Exchange],
+    results: list[CalculationDoc | None],
+    missing: list[str],
+    study: dict[str, Any],
+    returned: dict[str, CalculationDoc | None],
+    failed: Sequence[None] = (),
+    dilute: DiluteLimit | None = None,
+) -> InterdiffusionDoc:
+    """Put the document together; `failed`: outputs of jobs that only say what could not be done.
+
+    Raises
+    ------
+    CalculationError
+        If no exchange could be relaxed.
+    """
+    if not any(results):
+        raise CalculationError(f"{study['system']}: no exchange of {study['element']} could be relaxed; see the steps.")
+    return interdiffusion_document(interface, exchanges, results, missing, study, returned, dilute)

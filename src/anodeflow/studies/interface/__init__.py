@@ -1,0 +1,1 @@
+"""The relaxed interface that the studies of interfaces start from."""

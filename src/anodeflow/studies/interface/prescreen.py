@@ -1,0 +1,119 @@
+"""Lateral shifts of an interface ranked by a potential, and the audit of the interface's prescreen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.screening.shortlist import (
+    Ranked,
+    add_effort,
+    choose,
+    difference_entry,
+    not_screened,
+    record_ranking,
+    start_audit,
+)
+from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, RegistryPoint, Side
+
+
+def rank_shifts(
+    points: Sequence[RegistryPoint], found: Sequence[CalculationDoc | None], study: dict[str, Any]
+) -> PrescreenAudit:
+    """Return the audit with the shifts as the potential ranks them, those marked that DFT evaluates.
+
+    Parameters
+    ----------
+    points, found
+        Shifts and their evaluations by the potential, in the same order; none where one failed.
+    study
+        `prescreen`: `backend`, `keep`, `window`, `paths`.
+    """
+    audit = start_audit(study["prescreen"])
+    assert audit is not None
+    ranked = [
+        Ranked(
+            f"registry {index}",
+            f"shift {point.displacement[0]:.2f}, {point.displacement[1]:.2f} Å",
+            None if result is None else result.energy,
+        )
+        for index, (point, result) in enumerate(zip(points, found, strict=True))
+    ]
+    audit.candidates = choose(ranked, audit.keep, audit.window)
+    add_effort(audit.effort, found, potential=True)
+    return audit
+
+
+def lowest_shift(audit: PrescreenAudit) -> int | None:
+    """Return the number of the only shift that was handed on; none unless there is one, and the potential knows it."""
+    only = [each for each in audit.candidates if each.handed_on]
+    return int(only[0].step.split()[1]) if len(only) == 1 and only[0].energy is not None else None
+
+
+def record_shifts(audit: PrescreenAudit, points: Sequence[RegistryPoint], done: Mapping[int, CalculationDoc]) -> None:
+    """Put into the audit what DFT found of the shifts that were handed on, and mark the others.
+
+    Parameters
+    ----------
+    audit, points
+        Changed.
+    done
+        Number of the shift -> its evaluation by DFT.
+    """
+    by_potential = {int(each.step.split()[1]): each for each in audit.candidates}
+    add_effort(audit.effort, done.values())
+    for index, point in enumerate(points):
+        point.left_out = not by_potential[index].handed_on
+    if len(done) < 2:
+        return
+    best = min(done, key=lambda index: done[index].energy)
+    zero = by_potential[best].energy
+    for index, result in sorted(done.items()):
+        energy = by_potential[index].energy
+        if index != best and energy is not None and zero is not None:
+            audit.entries.append(
+                AuditEntry(
+                    quantity=f"energy over registry {best}",
+                    step=f"registry {index}",
+                    potential=energy - zero,
+                    dft=result.energy - done[best].energy,
+                )
+            )
+
+
+def finish_audit(
+    audit: PrescreenAudit,
+    points: Sequence[RegistryPoint],
+    relaxed: CalculationDoc,
+    slabs: Mapping[Side, CalculationDoc | None],
+    area: float,
+) -> list[str]:
+    """Complete the audit with the relaxations, and return warnings.
+
+    Parameters
+    ----------
+    audit
+        Changed.
+    points
+        Shifts; energies by DFT of those that were handed on.
+    relaxed, slabs
+        Relaxations of the interface and of both sides alone by DFT; none where one failed.
+    area
+        Of the interface, Å².
+    """
+    audit.start = relaxed.prescreen
+    energies = {f"registry {index}": point.energy for index, point in enumerate(points) if point.energy is not None}
+    warnings = record_ranking(audit, energies)
+    parted = difference_entry("work_of_separation", "interface", list(slabs.values()), [relaxed])
+    if parted is not None:
+        factor = EV_PER_SQUARE_ANGSTROM / area
+        audit.entries.append(
+            parted.model_copy(
+                update={"unit": "J/m²", "potential": parted.potential * factor, "dft": parted.dft * factor}
+            )
+        )
+    calculations = {"interface": relaxed, **{f"{side} slab": slab for side, slab in slabs.items()}}
+    add_effort(audit.effort, calculations.values())
+    for step, each in calculations.items():
+        warnings += [] if each is None else not_screened(step, each, audit)
+    return warnings

@@ -1,0 +1,1 @@
+"""Binding relative to the adatom on its own metal."""

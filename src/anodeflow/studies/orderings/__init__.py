@@ -1,0 +1,1 @@
+"""Lowest orderings of an alloy."""

@@ -1,0 +1,221 @@
+"""Orderings of an alloy: all are ranked by a cheap backend, and what lies close to the lowest is confirmed by DFT."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from jobflow import Flow, Job, Maker, OutputReference, Response, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.structures.bulk.host_check import symmetrised
+from anodeflow.structures.ordering.orderings import (
+    Ordering,
+    cell_sizes,
+    enumerate_orderings,
+    known_hosts,
+    smallest_cell,
+    whole_formula,
+)
+from anodeflow.structures.ordering.sqs import special_quasirandom
+from anodeflow.studies.orderings.analysis import orderings_document
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.search import OrderingSearch, check_references, rank_orderings
+from anodeflow.studies.shared.steps import failure_jobs, named, replaced
+
+Bulks = dict[str, CalculationDoc | OutputReference]
+"""Element -> its relaxed bulk."""
+
+
+@dataclass
+class OrderingsMaker(Maker):
+    """Makes the flow that finds the lowest orderings of an alloy on simple host lattices.
+
+    Attributes
+    ----------
+    rank
+        Maker that relaxes positions and cell of all orderings: that of a machine-learned potential.
+    confirm
+        Maker that relaxes positions and cell of those close to the lowest, and decides; none: the ranking is the
+        answer.
+    name
+        Name of the flow.
+    composition
+        Composition of the alloy: Li3Mg7.
+    hosts
+        Host lattices: bcc, fcc, hcp.
+    max_atoms
+        Most atoms of a cell.
+    window
+        Orderings within this of the lowest are confirmed, eV/atom. (Universal potentials err by about 0.01 eV/atom
+        between hosts.)
+    keep
+        How many of the lowest are kept.
+    sqs_atoms
+        Atoms of the special quasi-random structure on the host of the lowest ordering; none: none is made.
+    campaign, system, reference
+        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, the
+        composition.
+    """
+
+    rank: Maker
+    confirm: Maker | None = None
+    name: str = "orderings"
+    composition: str = ""
+    hosts: tuple[str, ...] | list[str] = ("bcc", "fcc", "hcp")
+    max_atoms: int = 10
+    window: float = 0.015
+    keep: int = 3
+    sqs_atoms: int | None = None
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+
+    def make(self, references: Bulks, rank_references: Bulks | None = None) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        references
+            Element -> document (or a reference to it) of its relaxed bulk by the deciding backend.
+        rank_references
+            The same by the ranking backend; None where that decides.
+
+        Returns
+        -------
+        Flow
+            Output: OrderingsDoc.
+        """
+        system = self.system or self.composition
+        study = {
+            "campaign": self.campaign,
+            "system": system,
+            "reference": self.reference,
+            "formula": self.composition,
+            "hosts": list(self.hosts),
+            "max_atoms": self.max_atoms,
+            "window": self.window,
+            "keep": self.keep,
+            "sqs_atoms": self.sqs_atoms,
+        }
+        makers = {"rank": self.rank} | ({"confirm": self.confirm} if self.confirm is not None else {})
+        start = rank_all(makers, references, rank_references or references, study)
+        start.name = f"{system}: orderings of {self.composition}"
+        return Flow([start], output=start.output, name=f"{system}: {self.name}")
+
+
+@job
+def rank_all(
+    makers: dict[str, Maker],
+    references: dict[str, CalculationDoc],
+    rank_references: dict[str, CalculationDoc],
+    study: dict[str, Any],
+) -> Response:
+    """Enumerate the orderings and relax all of them with the ranking backend.
+
+    Raises
+    ------
+    InputError
+        If no cell holds the composition, a host is unknown, or the bulk of an element is missing.
+    """
+    composition = whole_formula(study["formula"])
+    check_references(composition, references)
+    check_references(composition, rank_references)
+    elements = [element.symbol for element in composition.elements]
+    volumes = {element: rank_references[element].structure.volume for element in elements}
+    volumes = {element: volume / len(rank_references[element].structure) for element, volume in volumes.items()}
+    orderings = enumerate_orderings(composition, study["hosts"], study["max_atoms"], volumes)
+    jobs = []
+    for ordering in orderings:
+        label = f"{study['system']}: ordering {ordering.index} on {ordering.host.lattice}"
+        jobs.append(named(makers["rank"].make(ordering.structure, label=label), label))
+    study = study | {"volumes": volumes, "enumerated": dict(Counter(each.host.lattice for each in orderings))}
+    bulks = {
+        who: {element: found[element] for element in elements}
+        for who, found in (("deciding", references), ("rank", rank_references))
+    }
+    choose = choose_orderings(makers, orderings, [ranked.output for ranked in jobs], bulks, study)
+    return replaced([*jobs, choose], choose, f"{study['system']}: ranking")
+
+
+@job
+def choose_orderings(
+    makers: dict[str, Maker],
+    orderings: list[Ordering],
+    results: list[CalculationDoc | None],
+    bulks: dict[str, dict[str, CalculationDoc]],
+    study: dict[str, Any],
+) -> Response | OrderingsDoc:
+    """Rank the relaxed orderings and confirm those close to the lowest; make the special quasi-random structure.
+
+    Raises
+    ------
+    CalculationError
+        If no ordering could be relaxed, or none kept its host.
+    """
+    confirm = makers.get("confirm")
+    search = rank_orderings(orderings, results, bulks["rank"], study, confirm is not None)
+    for host in known_hosts(study["hosts"]):
+        if not cell_sizes(study["formula"], host, study["max_atoms"]):
+            search.warnings.append(
+                f"no {host} cell of up to {study['max_atoms']} atoms holds {study['formula']}: one of "
+                f"{smallest_cell(study['formula'], host)} would"
+            )
+    jobs: list[Flow | Job] = []
+    confirmations = None
+    if confirm is not None:
+        confirmations = []
+        for ordering in search.chosen:
+            entry = search.entries[ordering.index]
+            label = f"{study['system']}: ordering {entry.index} ({entry.name}), confirmation"
+            assert entry.structure is not None
+            made = named(confirm.make(symmetrised(entry.structure), label=label), label)
+            jobs.append(made)
+            confirmations.append(made.output)
+    sqs, failures = _quasirandom(makers, search, study)
+    told = failure_jobs(failures)
+    if not jobs and sqs is None and not told:
+        return orderings_document(search, None, None, bulks["deciding"], study)
+    random = None if sqs is None else (sqs[0], sqs[1][-1].output)
+    collect = collect_orderings(search, confirmations, random, bulks["deciding"], study, [each.output for each in told])
+    jobs += [*(sqs[1] if sqs is not None else []), *told, collect]
+    return replaced(jobs, collect, f"{study['system']}: close orderings")
+
+
+@job(output_schema=OrderingsDoc)
+def collect_orderings(
+    search: OrderingSearch,
+    confirmations: list[CalculationDoc | None] | None,
+    sqs: tuple[Ordering, CalculationDoc | None] | None,
+    bulks: dict[str, CalculationDoc],
+    study: dict[str, Any],
+    failed: list[None],
+) -> OrderingsDoc:
+    """Put the document together; `failed`: outputs of jobs that only say what could not be done.
+
+    Raises
+    ------
+    CalculationError
+        If no ordering could be confirmed on its host.
+    """
+    return orderings_document(search, confirmations, sqs, bulks, study)
+
+
+def _quasirandom(
+    makers: dict[str, Maker], search: OrderingSearch, study: dict[str, Any]
+) -> tuple[tuple[Ordering, list[Job]] | None, dict[str, AnodeflowError]]:
+    """Return the special quasi-random structure with its relaxations, the deciding one last; and why there is none."""
+    if study["sqs_atoms"] is None:
+        return None, {}
+    host = search.chosen[0].host.lattice
+    label = f"{study['system']}: special quasi-random structure on {host}"
+    try:
+        ordering = special_quasirandom(study["formula"], host, study["sqs_atoms"], study["volumes"])
+    except InputError as error:
+        search.warnings.append(f"the special quasi-random structure is missing: {error}")
+        return None, {label: error}
+    jobs = [named(makers["rank"].make(ordering.structure, label=label), label)]
+    if "confirm" in makers:
+        label = f"{label}, confirmation"
+        jobs.append(named(makers["confirm"].make(jobs[0].output.structure, label=label), label))
+    return (ordering, jobs), {}

@@ -1,0 +1,1 @@
+"""Steps that several studies share."""

@@ -1,0 +1,76 @@
+"""Jobs that are made again get the uuid they had before, so that running a campaign twice stores it once."""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from jobflow import Flow, Job
+from monty.json import MontyDecoder, MontyEncoder
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.address import content_hash
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _plain(content: str) -> str:
+    """Leave out what does not change a result: where calculations run, that no potential guides them, where code lies.
+
+    So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, and
+    the same after a class has moved to another module.
+    """
+
+    def visit(node: Any) -> Any:
+        if isinstance(node, dict):
+            left_out = ("placement", "@module", "@version")
+            kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
+            return {key: visit(value) for key, value in kept.items()}
+        return [visit(item) for item in node] if isinstance(node, list) else node
+
+    return json.dumps(visit(json.loads(content)), sort_keys=True)
+
+
+def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
+    """Return a copy of `flow` whose uuids follow from `seed` and from what each job does.
+
+    Parameters
+    ----------
+    flow
+        Flow with random uuids; not changed.
+    seed
+        What tells flows apart that do the same: the campaign and backend, or the uuid of the job that makes it.
+    edition
+        What tells jobs apart that do the same in flows of one seed: jobs refer to each other, so what one does follows
+        from the whole campaign. The flow itself is the same in all editions, and takes its own place in a queue.
+
+    Returns
+    -------
+    Flow
+        The same flow. A job's uuid depends on `seed`, its name, its function and its arguments (but not on the
+        uuids that these refer to), and on how many like it came before.
+    """
+    of_job = f"{edition}/" if edition else ""
+    mapping: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+
+    def visit(node: Flow | Job) -> None:
+        if isinstance(node, Job):
+            content = json.dumps(
+                [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
+            )
+            key = content_hash(_UUID.sub("", _plain(content)))
+            # A calculation that refers to no other job (bulk, atom) is the same in all editions.
+            within = "" if node.output_schema is CalculationDoc and not _UUID.search(content) else of_job
+        else:
+            key, within = f"flow {node.name}", ""
+        seen[key] += 1
+        mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{within}{key}/{seen[key]}"))
+        if isinstance(node, Flow):
+            for child in node.jobs:
+                visit(child)
+
+    visit(flow)
+    text = _UUID.sub(lambda match: mapping.get(match[0], match[0]), json.dumps(flow, cls=MontyEncoder))
+    return json.loads(text, cls=MontyDecoder)

@@ -1,0 +1,57 @@
+"""Steps of studies that find out on the way what there is to compute."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobflow import CURRENT_JOB, Flow, Job, JobConfig, OnMissing, Response, job
+
+from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.studies.shared.identity import with_stable_uuids
+
+
+def named(made: Any, name: str) -> Job:
+    """Return the job that a Maker made, under a name."""
+    made.name = name
+    return made
+
+
+def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
+    """Return the response that puts `jobs` in place of the current one, the output being that of the last.
+
+    The last one runs although others failed: what they were for is missing from the document, which says so.
+    """
+    last.config = JobConfig(on_missing_references=OnMissing.NONE)
+    last.name = f"{name}: {last.function.__name__.replace('_', ' ')}"
+    flow = Flow(jobs, output=last.output, name=name)
+    return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
+
+
+@job
+def report_failure(message: str, of_input: bool) -> None:
+    """Fail with a message: a step that cannot be done is shown as failed, and the others go on.
+
+    Raises
+    ------
+    InputError
+        If the step was asked for wrongly.
+    CalculationError
+        If it went wrong.
+    """
+    raise InputError(message) if of_input else CalculationError(message)
+
+
+def failure_jobs(failures: Mapping[str, AnodeflowError]) -> list[Job]:
+    """Return one job for each step that cannot be done (label -> error); it fails with the step's message.
+
+    A label begins with the name of the system and a colon.
+    """
+    return [
+        named(report_failure(_sentence(label, error), isinstance(error, InputError)), label)
+        for label, error in failures.items()
+    ]
+
+
+def _sentence(label: str, error: AnodeflowError) -> str:
+    """Return the message with what it is about in front, once."""
+    system = label.split(":")[0]
+    return str(error) if str(error).startswith(f"{system}:") else f"{label}: {error}"

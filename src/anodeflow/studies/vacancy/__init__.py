@@ -1,0 +1,1 @@
+"""A vacancy made in the alloy, which moves into the metal."""

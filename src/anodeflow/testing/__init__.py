@@ -1,0 +1,1 @@
+"""Conformance of backends, for those who add one."""

@@ -1,1 +1,0 @@
-"""Workflows: one file a study. They name no code; they are given Makers."""
