@@ -290,12 +290,7 @@ def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monke
 def test_studies_share_one_adsorption(campaign_file):
     study = "adsorption: {adsorbate: Al, systems: [Al(001)]}"
     campaign = Campaign.from_file(campaign_file(study, study))
-    names = [
-        node.name
-        for node in campaign_jobs(
-            campaign._surfaces(), campaign._interfaces(), campaign.studies, {"campaign": "metals"}
-        )
-    ]
+    names = [node.name for node in campaign_jobs(campaign._world(), {"campaign": "metals"})]
     assert names == ["Al bulk", "Al(001): slab", "Al atom", "Al(001): adsorption"]
 
 

@@ -22,7 +22,7 @@ from anodeflow.database.query import result_rows, study_documents
 from anodeflow.database.store import ROWS_MARK, open_store
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
-from anodeflow.studies.registry import STUDIES
+from anodeflow.studies.registry import document_classes
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_rows_made_without_structures_are_those_of_the_documents():
             output = json.loads(json.dumps(jsanitize(study, strict=True)))
             light = type(study).model_validate(without_structures(output))
             assert light.rows() == study.rows()
-    assert {"AdsorptionDoc", "ChargeTransferDoc", "MigrationDoc"} <= kinds <= set(STUDIES)
+    assert {"AdsorptionDoc", "ChargeTransferDoc", "MigrationDoc"} <= kinds <= set(document_classes())
 
 
 def test_rows_that_need_a_structure_get_it(store, monkeypatch):

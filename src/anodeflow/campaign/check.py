@@ -1,32 +1,17 @@
 """Finds everything that is wrong with a campaign before anything runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from anodeflow.backends.base import Backend
-from anodeflow.campaign.alloy_input import (
-    ElectrochemistryStudy,
-    InterdiffusionStudy,
-    InterfaceStudy,
-    InterfaceSystem,
-    OrderingsStudy,
-    VacancyStudy,
-)
-from anodeflow.campaign.alloys import enumerated, of_binary, ranking_backend
-from anodeflow.campaign.interfaces import Interface, Interfaces
-from anodeflow.campaign.metal import own_metal
-from anodeflow.campaign.study import Study
-from anodeflow.campaign.surfaces import Surface, Surfaces
-from anodeflow.campaign.systems import (
-    AdsorptionStudy,
-    ChargeStudy,
-    DiffusionStudy,
-    SurfaceStudy,
-    System,
-)
+from anodeflow.campaign.entry import StudyEntry
 from anodeflow.core.errors import BackendUnavailableError, InputError
-from anodeflow.structures.bulk.magnetism import check_moments, is_magnetic, with_moments
-from anodeflow.studies.charge.bader_programs import choose_program
+from anodeflow.structures.bulk.magnetism import check_moments, is_magnetic
+from anodeflow.studies.base import Converged, Problem
+from anodeflow.studies.subjects.interfaces import Interface
+from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.subjects.systems import InterfaceSystem, System
+from anodeflow.studies.world import World, includes
 
 
 class CampaignCheck:
@@ -34,19 +19,19 @@ class CampaignCheck:
 
     Parameters
     ----------
-    surfaces, interfaces
-        Surfaces and interfaces of the campaign.
+    world
+        Surfaces, interfaces and studies of the campaign.
     where
         Function that says where in the file a key stands (keys and list indices).
     """
 
-    def __init__(self, surfaces: Surfaces, interfaces: Interfaces, where: Callable[..., str]) -> None:
-        self.surfaces, self.interfaces = surfaces, interfaces
-        self.backend, self.where = surfaces.backend, where
+    def __init__(self, world: World, where: Callable[..., str]) -> None:
+        self.world, self.surfaces, self.interfaces = world, world.surfaces, world.interfaces
+        self.backend, self.where = world.backend, where
         self.problems: list[str] = []
-        self.absent: set[str] = set()
+        self.absent = world.absent
 
-    def check(self, studies: Sequence[Study]) -> list[str]:
+    def check(self, entries: Sequence[StudyEntry]) -> list[str]:
         """Return the sentences; none if the campaign can run."""
         systems, prescreen = self.surfaces.systems, self.surfaces.prescreen
         self._available(("backend",), self.backend)
@@ -65,16 +50,9 @@ class CampaignCheck:
         self._results("interfaces", [(each.family, each.name) for each in contacts], self.interfaces.systems)
         for element in self.surfaces.references:
             self._reference(element)
-        for index, entry in enumerate(studies):
+        for index, entry in enumerate(entries):
             self._capabilities(index, entry)
-            if isinstance(entry.input, SurfaceStudy):
-                self._surface_study(index, entry.name, studies, entry.input, good, known)
-            elif isinstance(entry.input, InterfaceStudy):
-                self._interface_study(index, entry.name, entry.input, contacts)
-            elif isinstance(entry.input, OrderingsStudy):
-                self._orderings(index, entry.input)
-            elif isinstance(entry.input, ElectrochemistryStudy):
-                self._electrochemistry(index, entry.input, studies)
+            self._study(index, entry, good if entry.study.subject == "surface" else contacts, known)
         return list(dict.fromkeys(self.problems))
 
     def _attempt(self, location: tuple[Any, ...], action: Callable[..., Any], *arguments: Any) -> Any:
@@ -192,8 +170,8 @@ class CampaignCheck:
             return []
         return self._attempt(here, self.interfaces.terminations, system) or []
 
-    def _capabilities(self, index: int, entry: Study) -> None:
-        missing = entry.input.needs - self.backend.capabilities
+    def _capabilities(self, index: int, entry: StudyEntry) -> None:
+        missing = entry.study.needs - self.backend.capabilities
         if missing:
             self._tell(
                 f"{entry.name} needs {', '.join(sorted(missing))}, which backend {self.backend.name} "
@@ -201,116 +179,43 @@ class CampaignCheck:
                 f"{entry.name}).",
                 *("studies", index),
             )
-        if isinstance(entry.input, ChargeStudy):
-            self._attempt(("studies", index), choose_program)
 
-    def _surface_study(
-        self,
-        index: int,
-        name: str,
-        studies: Sequence[Study],
-        study: SurfaceStudy,
-        good: Sequence[Surface],
-        known: Sequence[str],
+    def _study(
+        self, index: int, entry: StudyEntry, good: Sequence[Surface | Interface], surfaces: Sequence[str]
     ) -> None:
-        here = ("studies", index, name)
-        if not self.surfaces.systems:
-            self._tell(f"{name} studies surfaces, and the campaign has none: list some under systems.", *here)
-        if study.systems != "all":
-            for place, wanted in enumerate(study.systems):
-                if wanted not in known:
-                    self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "systems", place)
-        if isinstance(study, DiffusionStudy) and study.prefactor == "vineyard":
-            self._vibrations(study, *here, "prefactor")
-        self._knows(here, self.backend, {study.adsorbate})
-        self._potential_knows(here, {study.adsorbate})
-        metal = self._attempt((*here, "adsorbate"), self.surfaces.metal, study.adsorbate)
-        if metal is None:
-            return
-        if "spin" in self.backend.capabilities:
-            self._attempt((*here, "adsorbate"), with_moments, self.surfaces.structure(metal))
-        if isinstance(study, AdsorptionStudy) and isinstance(study.sites, dict):
-            for wanted in study.sites:
-                if wanted not in known:
-                    self._tell(f"unknown system {wanted!r}; there is {', '.join(known)}.", *here, "sites", wanted)
-        if isinstance(study, AdsorptionStudy) and study.metal_system is not None:
-            self._attempt((*here, "metal_system"), own_metal, self.surfaces, studies, study)
-        for surface in good:
-            if study.systems == "all" or {surface.family, surface.system.name} & set(study.systems):
-                if isinstance(study, AdsorptionStudy):
-                    self._attempt((*here, "sites"), self.surfaces.choice, surface, study)
-                for parameter, values in study.convergence.items():
-                    self._attempt((*here, "convergence", parameter), self._vary, surface, parameter, values)
+        """Check what a study is told, as a whole and on each of the sound subjects that it chooses."""
+        here, study = ("studies", index, entry.name), entry.study
+        if study.subject in ("surface", "interface"):
+            self._subjects(entry, good, surfaces, *here)
+        self._say(study.entry_problems(entry.input, self.world), *here)
+        for subject in good if study.subject in ("surface", "interface") else []:
+            if includes(entry.input, subject):
+                self._say(study.problems(entry.input, subject, self.world), *here)
+                if isinstance(entry.input, Converged) and isinstance(subject, Surface):
+                    for parameter, values in entry.input.convergence.items():
+                        self._attempt((*here, "convergence", parameter), self._vary, subject, parameter, values)
 
-    def _vibrations(self, study: DiffusionStudy, *here: Any) -> None:
-        """Note that nothing computes vibrations, if so."""
-        prescreen = self.surfaces.prescreen
-        if not (self.backend if prescreen is None else prescreen.backend).cheap_forces:
-            self._tell(
-                "prefactor: vineyard takes all second derivatives of the energy, which only a potential computes "
-                "cheaply: add a prescreen, or give the prefactor in 1/s.",
-                *here,
-            )
-        elif not study.modes:
-            self._tell("prefactor: vineyard needs the order of every saddle: leave modes true.", *here)
-
-    def _interface_study(self, index: int, name: str, study: InterfaceStudy, good: Sequence[Interface]) -> None:
-        here = ("studies", index, name)
-        known = list(dict.fromkeys(name for each in good for name in (each.family, each.name)))
-        systems = [system.name for system in self.interfaces.systems]
+    def _subjects(
+        self, entry: StudyEntry, good: Sequence[Surface | Interface], surfaces: Sequence[str], *here: Any
+    ) -> None:
+        """Note names of subjects that the campaign does not have, and that it has none at all."""
+        kind, key = entry.study.subject, "systems" if entry.study.subject == "surface" else "interfaces"
+        systems: Sequence[System | InterfaceSystem] = self.surfaces.systems
+        known = list(surfaces)
+        if kind == "interface":
+            systems = self.interfaces.systems
+            known = [name for each in good for name in (each.family, each.system.name)]
+            known = list(dict.fromkeys([*known, *(system.name for system in systems)]))
         if not systems:
-            self._tell(f"{name} studies interfaces, and the campaign has none: list some under interfaces.", *here)
-        for place, wanted in enumerate([] if study.interfaces == "all" else study.interfaces):
-            if wanted not in known + systems:
-                there = ", ".join(dict.fromkeys(known + systems))
-                self._tell(f"unknown interface {wanted!r}; there is {there}.", *here, "interfaces", place)
-        needed = {"element": getattr(study, "element", None), "helper": getattr(study, "helper", None)}
-        if isinstance(study, VacancyStudy) and "II" not in study.paths:
-            needed["helper"] = None
-        for each in good:
-            if study.interfaces != "all" and not {each.family, each.name} & set(study.interfaces):
-                continue
-            elements = {site.specie.symbol for site in self.surfaces.structure(each.system.alloy)}
-            for key, element in needed.items():
-                if element is not None and element not in elements:
-                    self._tell(
-                        f"{each.name}: its alloy {each.system.alloy} has no {element}, only "
-                        f"{', '.join(sorted(elements))}: name another {key}.",
-                        *(*here, key),
-                    )
-            layers = each.system.metal_layers
-            held = each.system.fixed_layers if each.system.fixed_side == "metal" else 0
-            if isinstance(study, InterdiffusionStudy) and study.depth > layers - held:
-                but = f", {held} of them held fixed" if held else ""
-                self._tell(
-                    f"{each.name}: its metal has {layers} layers{but}, so nothing goes to depth {study.depth}: lower "
-                    "depth or raise metal_layers.",
-                    *(*here, "depth"),
-                )
+            self._tell(f"{entry.name} studies {kind}s, and the campaign has none: list some under {key}.", *here)
+        for place, wanted in enumerate([] if entry.input.wanted == "all" else entry.input.wanted):
+            if wanted not in known:
+                what = "system" if kind == "surface" else kind
+                self._tell(f"unknown {what} {wanted!r}; there is {', '.join(known)}.", *here, key, place)
 
-    def _orderings(self, index: int, study: OrderingsStudy) -> None:
-        from pymatgen.core import Composition
-
-        here = ("studies", index, "orderings")
-        rank = self._attempt((*here, "rank_with"), ranking_backend, study, self.backend)
-        elements = {element.symbol for element in Composition(study.composition).elements}
-        for backend in [self.backend] if rank is None or rank is self.backend else [self.backend, rank]:
-            if backend.name not in self.absent:
-                self._available((*here, "rank_with"), backend)
-            self._knows((*here, "composition"), backend, elements)
-        self._not_magnetic((*here, "composition"), elements)
-        self._attempt((*here, "composition"), enumerated, study, self.surfaces)
-
-    def _electrochemistry(self, index: int, study: ElectrochemistryStudy, studies: Sequence[Study]) -> None:
-        here = ("studies", index, "electrochemistry")
-        for key in ("ion", "partner"):
-            self._attempt((*here, key), self.surfaces.metal, getattr(study, key))
-        if not of_binary(study, studies):
-            self._tell(
-                f"electrochemistry of {study.ion}-{study.partner} needs orderings of at least one of their alloys: add "
-                "an orderings study.",
-                *here,
-            )
+    def _say(self, problems: Iterable[Problem], *here: Any) -> None:
+        for problem in problems:
+            self._tell(problem.text, *here, *problem.at)
 
     def _vary(self, surface: Surface, parameter: str, values: Sequence[float]) -> None:
         """Raise InputError if a surface cannot be studied with a parameter at one of the values."""

@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.kpoints import kpoint_grid
-from anodeflow.campaign.alloy_input import InterfaceStudy
-from anodeflow.campaign.interfaces import Interfaces
-from anodeflow.campaign.study import Study
-from anodeflow.campaign.surfaces import Surfaces
-from anodeflow.campaign.systems import SurfaceStudy
 from anodeflow.structures.notes import (
     label_note,
     moment_note,
@@ -20,6 +16,9 @@ from anodeflow.structures.notes import (
     slab_notes,
     summarise,
 )
+from anodeflow.studies.subjects.interfaces import Interfaces
+from anodeflow.studies.subjects.surfaces import Surfaces
+from anodeflow.studies.world import World, includes
 
 
 @dataclass(frozen=True)
@@ -31,39 +30,33 @@ class Described:
     notes: list[str] = field(default_factory=list)
 
 
-def describe(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study]) -> list[Described]:
+def describe(world: World) -> list[Described]:
     """Describe every crystal that the campaign names or needs, its slabs and its interfaces, each once."""
-    described = {each.name: each for each in _crystals(surfaces, interfaces, studies)}
-    for each in [*_slabs(surfaces), *_interfaces(interfaces)]:
+    described = {each.name: each for each in _crystals(world)}
+    for each in [*_slabs(world.surfaces), *_interfaces(world.interfaces)]:
         described.setdefault(f"{each.name} ", each)
     return list(described.values())
 
 
-def unused(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study]) -> list[str]:
+def unused(world: World) -> list[str]:
     """Return a sentence for each system, interface or reference that no study uses."""
     notes = []
-    inputs = [study.input for study in studies]
-    wanted = [study.systems for study in inputs if isinstance(study, SurfaceStudy)]
-    for system in surfaces.systems:
-        names = {system.name} | {each.system.name for each in surfaces.terminations(system)}
-        if not any(names_of == "all" or names & set(names_of) for names_of in wanted):
-            notes.append(f"No study uses the system {system.name}.")
-    wanted = [study.interfaces for study in inputs if isinstance(study, InterfaceStudy)]
-    for interface in interfaces.systems:
-        names = {interface.name} | {each.name for each in interfaces.terminations(interface)}
-        if not any(names_of == "all" or names & set(names_of) for names_of in wanted):
-            notes.append(f"No study uses the interface {interface.name}.")
-    needed = _adsorbates(studies)
-    notes += [f"No study uses the reference of {name}." for name in surfaces.references if name not in needed]
+    surfaces, interfaces = world.surfaces, world.interfaces
+    found: list[tuple[str, str, str, Sequence[Any]]]
+    found = [("surface", "system", each.name, surfaces.terminations(each)) for each in surfaces.systems]
+    found += [("interface", "interface", each.name, interfaces.terminations(each)) for each in interfaces.systems]
+    for kind, what, name, subjects in found:
+        inputs = [entry.input for entry in world.entries if world.studies[entry.name].subject == kind]
+        if not any(includes(input, each) for input in inputs for each in subjects):
+            notes.append(f"No study uses the {what} {name}.")
+    needed = _metals(world)
+    notes += [f"No study uses the reference of {name}." for name in world.surfaces.references if name not in needed]
     return notes
 
 
-def _adsorbates(studies: Sequence[Study]) -> list[str]:
+def _metals(world: World) -> list[str]:
     """Return the elements whose bulk a study needs."""
-    found = []
-    for study in studies:
-        found += [getattr(study.input, key) for key in ("adsorbate", "ion", "partner") if hasattr(study.input, key)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(m for entry in world.entries for m in world.studies[entry.name].metals(entry.input)))
 
 
 def _grid(structure: Structure, backend: Backend) -> str:
@@ -71,10 +64,11 @@ def _grid(structure: Structure, backend: Backend) -> str:
     return f", k-points {'x'.join(map(str, kpoint_grid(structure, spacing)))}" if spacing else ""
 
 
-def _crystals(surfaces: Surfaces, interfaces: Interfaces, studies: Sequence[Study]) -> Iterator[Described]:
+def _crystals(world: World) -> Iterator[Described]:
+    surfaces, interfaces = world.surfaces, world.interfaces
     named = [(name, surface.backend) for surface in surfaces.of("all") for name in surface.system.structures]
     named += [(name, each.backend) for each in interfaces.of("all") for name in (each.system.alloy, each.system.metal)]
-    named += [(surfaces.metal(element), surfaces.backend) for element in _adsorbates(studies)]
+    named += [(surfaces.metal(element), surfaces.backend) for element in _metals(world)]
     seen = set()
     for name, backend in named:
         if name in seen:

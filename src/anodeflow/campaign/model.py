@@ -1,8 +1,8 @@
 """A campaign: a YAML file, validated, becomes one flow of jobs.
 
 The file says which surfaces, interfaces and alloys are studied, how, and with which backend; docs/campaigns.md lists
-every key. What it may say stands in `campaign_input` and `campaign_alloy_input`; how a study becomes jobs and a plan,
-in `campaign_studies` and `campaign_alloys`.
+every key. What it may say of surfaces and interfaces stands in `studies/subjects/systems.py`; what of a study, and how
+that becomes jobs and a plan, in the folder of the study.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from anodeflow.campaign.alloy_input import InterfaceSystem
+from anodeflow.campaign.entry import StudyEntry, entry_model
 from anodeflow.campaign.overrides import (
     changed,
     with_prescreen,
@@ -19,23 +19,27 @@ from anodeflow.campaign.overrides import (
     without_own_prescreen,
     without_studies,
 )
-from anodeflow.campaign.study import Study
-from anodeflow.campaign.systems import LONGEST_NAME, System, known_element
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
+from anodeflow.studies.base import known_element
+from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, System
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
     from anodeflow.backends.base import Backend
     from anodeflow.campaign.describe import Described
-    from anodeflow.campaign.interfaces import Interfaces
-    from anodeflow.campaign.plan import Plan, PlannedCalculation
-    from anodeflow.campaign.surfaces import Surfaces
     from anodeflow.execution.local import RunReport
+    from anodeflow.studies.plan import Plan, PlannedCalculation
+    from anodeflow.studies.subjects.surfaces import Surfaces
+    from anodeflow.studies.world import World
+
+    Entry = StudyEntry
+else:
+    Entry = entry_model()
 
 
 class Campaign(BaseModel):
@@ -64,7 +68,7 @@ class Campaign(BaseModel):
     )
     systems: list[System] = Field(default=[], description="Surfaces.")
     interfaces: list[InterfaceSystem] = Field(default=[], description="Interfaces of an alloy and a metal.")
-    studies: list[Study] = Field(min_length=1, description="Studies.")
+    studies: list[Entry] = Field(min_length=1, description="Studies.")
 
     _file: YamlFile | None = PrivateAttr(default=None)
     _built: dict[tuple[Any, ...], Any] = PrivateAttr(default_factory=dict)
@@ -184,11 +188,11 @@ class Campaign(BaseModel):
         from anodeflow.campaign.check import CampaignCheck
         from anodeflow.campaign.plan import plan_campaign
 
-        surfaces, interfaces = self._surfaces(), self._interfaces()
-        problems = CampaignCheck(surfaces, interfaces, self._where).check(self.studies)
+        world = self._world()
+        problems = CampaignCheck(world, self._where).check(self.studies)
         if problems:
             raise InputError("\n".join(problems))
-        return plan_campaign(surfaces, interfaces, self.studies)
+        return plan_campaign(world)
 
     def described(self) -> "list[Described]":
         """Return a line on every crystal, slab and interface of the campaign, with notes on what looks odd.
@@ -200,13 +204,13 @@ class Campaign(BaseModel):
         """
         from anodeflow.campaign.describe import describe
 
-        return describe(self._surfaces(), self._interfaces(), self.studies)
+        return describe(self._world())
 
     def unused(self) -> list[str]:
         """Return a sentence for each system, interface or reference that no study uses."""
         from anodeflow.campaign.describe import unused
 
-        return unused(self._surfaces(), self._interfaces(), self.studies)
+        return unused(self._world())
 
     def flow(self) -> "Flow":
         """Return the flow of the whole campaign; steps that studies share are one job in it.
@@ -218,10 +222,9 @@ class Campaign(BaseModel):
         from anodeflow.campaign.flow import campaign_jobs
         from anodeflow.studies.shared.identity import with_stable_uuids
 
-        surfaces = self._surfaces()
-        backend = surfaces.backend
-        labels = {"campaign": self.name, "reference": self.reference}
-        jobs = campaign_jobs(surfaces, self._interfaces(), self.studies, labels)
+        world = self._world()
+        surfaces, backend = world.surfaces, world.backend
+        jobs = campaign_jobs(world, {"campaign": self.name, "reference": self.reference})
         flow = Flow(jobs, name=self.name)
         edition = self.edition()
         flow.update_metadata({"campaign": self.name, "backend": backend.name, "edition": edition})
@@ -254,17 +257,20 @@ class Campaign(BaseModel):
 
         return run_campaign(self, listener)
 
+    def _world(self) -> "World":
+        from anodeflow.studies.registry import studies
+        from anodeflow.studies.subjects.interfaces import Interfaces
+        from anodeflow.studies.world import World
+
+        surfaces = self._surfaces()
+        return World(surfaces, Interfaces(self.interfaces, surfaces), self.studies, studies())
+
     def _surfaces(self) -> "Surfaces":
-        from anodeflow.campaign.surfaces import Surfaces
+        from anodeflow.studies.subjects.surfaces import Surfaces
 
         return Surfaces(
             self.systems, self.load_backend(), self._structure, self._built, self.load_prescreen(), self.references
         )
-
-    def _interfaces(self) -> "Interfaces":
-        from anodeflow.campaign.interfaces import Interfaces
-
-        return Interfaces(self.interfaces, self._surfaces())
 
     def _beside(self, name: str) -> str:
         """Return a path relative to the campaign file as one that can be opened; a catalogue name as it is."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.campaign.systems import SurfaceStudy
 from anodeflow.core.errors import InputError
 from anodeflow.screening.campaign import NONE, PrescreenInput
+from anodeflow.studies.base import Converged
 
 if TYPE_CHECKING:
     from anodeflow.backends.base import Backend
@@ -46,7 +46,7 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
 
     A campaign file gives its systems settings for the backend that it names; on another code they mean nothing.
     """
-    from anodeflow.campaign.surfaces import declarations
+    from anodeflow.studies.subjects.surfaces import declarations
 
     known = set(type(backend.settings).model_fields)
     notes: list[str] = []
@@ -65,7 +65,7 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
             changes[key].append(system.model_copy(update={"settings": own}))
     studies = []
     for study in campaign.studies:
-        if not isinstance(study.input, SurfaceStudy):
+        if not isinstance(study.input, Converged):
             studies.append(study)
             continue
         varied = study.input.convergence

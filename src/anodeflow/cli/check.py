@@ -9,7 +9,7 @@ import typer
 from anodeflow.cli import app
 
 if TYPE_CHECKING:
-    from anodeflow.campaign.plan import PlannedCalculation
+    from anodeflow.studies.plan import PlannedCalculation
 
 
 _MANY, _SHOWN = 30, 3  # of more calculations alike than this, only the first few are printed

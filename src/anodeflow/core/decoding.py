@@ -8,6 +8,8 @@ decoded.
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +124,15 @@ def dictionaries(value: Any) -> Iterator[dict[Any, Any]]:
 def _is_known(module: str, jobs: bool) -> bool:
     if any(part.startswith("__") or not part.isidentifier() for part in module.split(".")):
         return False
-    if _OURS.fullmatch(module):
+    if _OURS.fullmatch(module) or module in _of_plugins():
         return True
     known = _PACKAGES + (_PROGRAMS if jobs else ())
     return module in _BUILT_IN or any(module == name or module.startswith(f"{name}.") for name in known)
+
+
+@cache
+def _of_plugins() -> frozenset[str]:
+    """Return the modules of the documents of installed studies: what is installed runs anyway."""
+    modules = {point.module for point in entry_points(group="anodeflow.studies")}
+    packages = {module.rpartition(".")[0] or module for module in modules if not module.startswith("anodeflow.")}
+    return frozenset(modules | packages | {f"{package}.document" for package in packages})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.query import ALL_EDITIONS, chosen_editions, study_documents
-from anodeflow.studies.registry import STUDIES
+from anodeflow.studies.registry import document_classes
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -53,7 +53,9 @@ def delete_campaign(store: "JobStore", campaign: str, editions: Sequence[Mapping
         of_jobs = {"metadata.campaign": campaign, "metadata.backend": entry["backend"], "metadata.edition": known}
         # Those that were imported are of no job, and say their edition themselves.
         imported = {"output.campaign": campaign, "output.backend": entry["backend"], "metadata.edition": None}
-        imported |= {"output.@class": {"$in": sorted(STUDIES)}} | ({"output.edition": known} if known else {})
+        imported |= {"output.@class": {"$in": sorted(document_classes())}} | (
+            {"output.edition": known} if known else {}
+        )
         criteria: list[dict[str, Any]] = [of_jobs, imported]
         for each in ({**found, "output.id": needed} for found in criteria):
             number += outputs.count_documents(each)

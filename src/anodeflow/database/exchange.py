@@ -14,14 +14,13 @@ from uuid import NAMESPACE_URL, uuid5
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.database.documents import FIELDS, LARGE, age, completed, edition, without_structures
-from anodeflow.studies.registry import CALCULATIONS, STUDIES
+from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 if TYPE_CHECKING:
     from jobflow import JobStore
 
 FORMAT = "anodeflow documents"
 VERSION = 1
-_KINDS: dict[str, Any] = CALCULATIONS | STUDIES
 _KEYS = ("id", "campaign", "document_id")
 _BATCH = 50
 
@@ -73,7 +72,7 @@ def exported(
     dict
         ``@class``, ``completed_at``, ``document``.
     """
-    latest = _latest(store, STUDIES, campaign)
+    latest = _latest(store, document_classes(), campaign)
     needed = None if campaign is None else _calculations_of(store, latest)
     chosen = [*_latest(store, CALCULATIONS, None, needed), *latest]
     outputs = store.docs_store._collection
@@ -85,7 +84,7 @@ def exported(
                 continue
             entry = found[identifier]
             kind = entry["output"]["@class"]
-            if kind in STUDIES and (known := edition(entry)):
+            if kind in document_classes() and (known := edition(entry)):
                 entry["output"] |= {"edition": known}
             try:
                 document = completed(store, entry["output"])
@@ -125,6 +124,7 @@ def import_lines(
     InputError
         If a line is no document. What was read before is kept: the same import again goes on behind it.
     """
+    kinds: dict[str, Any] = {**CALCULATIONS, **document_classes()}
     summary = Exchanged()
     told = time.monotonic()
     number = 0
@@ -136,7 +136,7 @@ def import_lines(
                 continue
             kind = entry["@class"]
             refuse_foreign(entry, f"{source}, line {number},")
-            _KINDS[kind].model_validate(without_structures(entry["document"]))
+            kinds[kind].model_validate(without_structures(entry["document"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
             reason = str(error).splitlines()[0]
             raise InputError(
@@ -197,7 +197,7 @@ def uses(store: "JobStore", campaign: str | None = None) -> dict[str, dict[str, 
     names = ("campaign", "system", "study")
     fields = dict.fromkeys((*(f"output.{name}" for name in names), "output.calculation_ids"), 1)
     found: dict[str, dict[str, str]] = {}
-    identifiers = _latest(store, STUDIES, campaign)
+    identifiers = _latest(store, document_classes(), campaign)
     for start in range(0, len(identifiers), _BATCH):
         criteria = {"_id": {"$in": identifiers[start : start + _BATCH]}}
         for entry in store.docs_store._collection.find(criteria, fields):

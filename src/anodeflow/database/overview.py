@@ -11,7 +11,7 @@ from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
 from anodeflow.database.service import User, users
 from anodeflow.database.store import Place, open_place
-from anodeflow.studies.registry import CALCULATIONS, STUDIES
+from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 
 class Overview(BaseModel):
@@ -59,7 +59,7 @@ def overview(place: Place) -> Overview:
             kept=folder.service().kept if place.kind == "secantusd" else False,
             size=_stored(database) if place.kind == "mongodb" else _on_disk(place.folder),
             collections={name: database[name].count_documents({}) for name in names},
-            studies=sum(outputs.count_documents({"output.@class": name}) for name in STUDIES),
+            studies=sum(outputs.count_documents({"output.@class": name}) for name in document_classes()),
             calculations=sum(outputs.count_documents({"output.@class": name}) for name in CALCULATIONS),
             users=[str(program) for program in programs],
         )

@@ -16,7 +16,7 @@ from anodeflow.database.documents import age, completed, edition, stored
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.store import open_store
 from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.registry import CALCULATIONS, STUDIES
+from anodeflow.studies.registry import CALCULATIONS, document_classes
 from anodeflow.studies.rows import ResultRow
 
 if TYPE_CHECKING:
@@ -208,7 +208,9 @@ def study_documents(
         As of :func:`query`.
     """
     criteria = {} if campaign is None else {"output.campaign": campaign}
-    documents: list[StudyDoc] = _latest(STUDIES, criteria, lambda output: place(output, output["edition"]), store)
+    documents: list[StudyDoc] = _latest(
+        document_classes(), criteria, lambda output: place(output, output["edition"]), store
+    )
     return of_edition(documents, edition)
 
 

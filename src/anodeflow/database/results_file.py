@@ -23,7 +23,7 @@ from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.studies.charge.document import CompactGrid
 from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.registry import CALCULATIONS, STUDIES
+from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 FORMAT = "anodeflow results"
 VERSION = 1
@@ -177,7 +177,7 @@ def _structure(structure: Structure) -> dict[str, Any]:
 
 
 def _unpacked(entry: dict[str, Any], base: type) -> Any:
-    kind = (STUDIES | CALCULATIONS).get(entry["@class"])
+    kind = ({**document_classes(), **CALCULATIONS}).get(entry["@class"])
     if not (isinstance(kind, type) and issubclass(kind, base)):
         raise TypeError(f"no document of the kind {entry['@class']}")
     return kind.model_validate({name: value for name, value in entry.items() if not name.startswith("@")})

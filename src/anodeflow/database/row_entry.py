@@ -12,7 +12,7 @@ from anodeflow import __version__
 from anodeflow.core.version import SCHEMA_VERSION
 from anodeflow.database.documents import MissingPartError, UnreadStructureError, completed, edition, without_structures
 from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.registry import STUDIES
+from anodeflow.studies.registry import document_classes
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -39,7 +39,7 @@ def place(output: Mapping[str, Any], edition: str = "") -> str:
 
 def is_study(output: Mapping[str, Any]) -> bool:
     """Return whether an output is a study document of ours."""
-    return isinstance(output["output"], dict) and output["output"].get("@class") in STUDIES
+    return isinstance(output["output"], dict) and output["output"].get("@class") in document_classes()
 
 
 def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
     parts of it are missing.
     """
     output = stored_output["output"] | {"edition": edition(stored_output)}
-    kind = STUDIES[output["@class"]]
+    kind = document_classes()[output["@class"]]
     made: dict[str, Any] = {
         "_id": f"{stored_output['uuid']}/{stored_output.get('index')}",
         "output_id": stored_output["_id"],

@@ -1,35 +1,68 @@
-"""The documents that studies and calculations make, by the names of their classes."""
+"""All studies that are installed: ours and those of other packages, by the entry points ``anodeflow.studies``."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.charge.document import ChargeTransferDoc
-from anodeflow.studies.convergence.document import ConvergenceDoc
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.core.errors import InputError
+from anodeflow.studies.base import Study
 from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
-from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
-from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.metal_reference.document import MetalReferenceDoc
-from anodeflow.studies.orderings.document import OrderingsDoc
-from anodeflow.studies.vacancy.document import VacancyDoc
 
-STUDIES: dict[str, type[StudyDoc]] = {
-    kind.__name__: kind
-    for kind in (
-        AdsorptionDoc,
-        ChargeTransferDoc,
-        ConvergenceDoc,
-        ElectrochemistryDoc,
-        InterdiffusionDoc,
-        InterfaceDoc,
-        MetalReferenceDoc,
-        MigrationDoc,
-        OrderingsDoc,
-        VacancyDoc,
-    )
-}
-"""Class name -> class of every study document."""
-CALCULATIONS: dict[str, type[CalculationDoc]] = {kind.__name__: kind for kind in (CalculationDoc, ModesDoc, NebDoc)}
+ENTRY_POINTS = "anodeflow.studies"
+"""Group under which a package registers its Study classes, each under the study's name."""
+CALCULATIONS: Mapping[str, type[CalculationDoc]] = MappingProxyType(
+    {kind.__name__: kind for kind in (CalculationDoc, ModesDoc, NebDoc)}
+)
 """Class name -> class of every calculation document."""
+
+
+@cache
+def studies() -> Mapping[str, Study[Any, Any]]:
+    """Return name -> study of every study that is installed, in the order of a report.
+
+    Raises
+    ------
+    InputError
+        If a package registers something that is no study, or two have one name or one class of document.
+    """
+    found: dict[str, Study[Any, Any]] = {}
+    documents: dict[str, str] = {}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
+        try:
+            kind = point.load()
+        except Exception as error:
+            raise InputError(
+                f"the study {point.name} of {_package(point)} cannot be loaded ({type(error).__name__}: {error}): mend "
+                "or remove that package."
+            ) from error
+        if not (isinstance(kind, type) and issubclass(kind, Study)) or kind.name != point.name:
+            raise InputError(
+                f"the entry point {point.name} of {_package(point)} is no Study of that name: mend or remove that "
+                "package."
+            )
+        study = kind()
+        document = study.Document.__name__
+        if point.name in found or document in documents:
+            other = point.name if point.name in found else documents[document]
+            raise InputError(
+                f"{_package(point)} registers a study {point.name} with documents {document}, which {other} has "
+                "already: remove one of the packages."
+            )
+        found[point.name], documents[document] = study, point.name
+    ordered = sorted(found.values(), key=lambda each: (each.place, each.name))
+    return MappingProxyType({study.name: study for study in ordered})
+
+
+@cache
+def document_classes() -> Mapping[str, type[StudyDoc]]:
+    """Return class name -> class of every study document."""
+    return MappingProxyType({study.Document.__name__: study.Document for study in studies().values()})
+
+
+def _package(point: Any) -> str:
+    return point.dist.name if point.dist is not None else point.value

@@ -10,18 +10,16 @@ from pydantic.fields import FieldInfo
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
-from anodeflow.campaign.systems import AdsorptionStudy, System
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
 from anodeflow.screening.campaign import CampaignPrescreen
 from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_crystal
 from anodeflow.structures.bulk.host import HostLattice
-from anodeflow.structures.sites.site_choice import SiteChoice, choose_sites, same_sites
-from anodeflow.structures.sites.sites import AdsorptionSite, adsorption_sites
 from anodeflow.structures.slab.slabs import SlabCell, build_slab, build_slabs
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, variant_label
+from anodeflow.studies.subjects.systems import System
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,8 @@ class Surface:
         sample the Brillouin zone of another cell.
     variant
         Parameters that a convergence test changed -> their values; empty: as asked for.
+    origin
+        The surface as asked for, of a variant.
     """
 
     system: System
@@ -48,6 +48,12 @@ class Surface:
     backend: Backend
     references: Backend
     variant: dict[str, float] = field(default_factory=dict)
+    origin: "Surface | None" = None
+
+    @property
+    def base(self) -> "Surface":
+        """The surface as asked for."""
+        return self.origin or self
 
     @property
     def name(self) -> str:
@@ -82,7 +88,7 @@ class Surface:
         references = self.references
         if backend is not self.backend and parameter not in backend.sampling_settings:
             references = references.with_settings({parameter: value})
-        return Surface(system, self.family, backend, references, self.variant | {parameter: value})
+        return Surface(system, self.family, backend, references, self.variant | {parameter: value}, self.base)
 
 
 class Surfaces:
@@ -185,29 +191,6 @@ class Surfaces:
     def slab(self, surface: Surface) -> SlabCell:
         """Return the ideal slab, cut from the bulk of the catalogue."""
         return self._slabs(surface.structure, surface.system.slab_spec())[0]
-
-    def sites(self, surface: Surface, adsorbate: str) -> list[AdsorptionSite]:
-        """Return all sites of the ideal slab."""
-        key = ("sites", surface.structure, surface.system.slab_spec(), adsorbate)
-        return self.once(key, lambda: adsorption_sites(self.slab(surface).structure, adsorbate))
-
-    def choice(self, surface: Surface, study: AdsorptionStudy) -> SiteChoice | None:
-        """Return the sites that a study chooses on a surface (that of no variant); none: all.
-
-        Raises
-        ------
-        InputError
-            If the choice is empty or names sites that there are not.
-        """
-        wish = study.sites_of(surface.system.name, surface.family)
-        if wish == "all":
-            return None
-        return choose_sites(self.slab(surface), self.sites(surface, study.adsorbate), wish, surface.name)
-
-    def chosen(self, surface: Surface, adsorbate: str, choice: SiteChoice | None) -> list[AdsorptionSite]:
-        """Return those sites of the ideal slab that are in the choice."""
-        sites, cell = self.sites(surface, adsorbate), self.slab(surface)
-        return sites if choice is None else same_sites(choice, cell.structure, sites)
 
     def parameters(
         self, surface: Surface, convergence: Mapping[str, Sequence[float]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anodeflow.backends.base import Backend
-from anodeflow.campaign.alloy_input import InterfaceSystem
-from anodeflow.campaign.surfaces import Surfaces
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface, enumerate_interfaces
+from anodeflow.studies.subjects.surfaces import Surfaces
+from anodeflow.studies.subjects.systems import InterfaceSystem
 
 
 @dataclass(frozen=True)

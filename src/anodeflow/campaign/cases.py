@@ -1,0 +1,75 @@
+"""One study on one subject, and the variants of the subject on which a convergence test repeats it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from anodeflow.studies.base import Converged, Study, Subject
+from anodeflow.studies.convergence.analysis import ConvergenceParameter, joint_values
+from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.world import World
+
+
+@dataclass(frozen=True)
+class Case:
+    """One study on one subject.
+
+    Attributes
+    ----------
+    study
+        The study.
+    input
+        What it is told.
+    subject
+        The subject as asked for; none: the study has none.
+    parameters, variants
+        What a convergence test varies, and for each of them the subjects at its values.
+    joint
+        The subject with all of them at their finest together; none where fewer than two have a finer value.
+    """
+
+    study: Study[Any, Any]
+    input: Any
+    subject: Subject
+    parameters: list[ConvergenceParameter] = field(default_factory=list)
+    variants: list[list[Surface]] = field(default_factory=list)
+    joint: Surface | None = None
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """All of them, the study's own first."""
+        joint = [] if self.joint is None else [self.joint]
+        return [self.subject, *(subject for row in self.variants for subject in row), *joint]
+
+
+def cases(world: World) -> Iterator[Case]:
+    """Yield every study of a campaign on each of its subjects; those of interfaces and alloys after all of surfaces.
+
+    Raises
+    ------
+    InputError
+        If a slab or an interface cannot be built, or a choice or a value is not possible.
+    """
+    order = ("surface", "interface", "alloy", "campaign")
+    of_campaign = [(study, None) for study in world.studies.values() if study.Input is None]
+    entries = [(world.studies[entry.name], entry.input) for entry in world.entries]
+    for study, input in sorted([*entries, *of_campaign], key=lambda each: order.index(each[0].subject)):
+        for subject in world.subjects(study.subject, input):
+            yield _case(world, study, input, subject)
+
+
+def _case(world: World, study: Any, input: Any, subject: Subject) -> Case:
+    varied = input.convergence if isinstance(input, Converged) else {}
+    if not (varied and isinstance(subject, Surface)):
+        return Case(study, input, subject)
+    parameters = list(world.surfaces.parameters(subject, varied))
+    variants = [[subject.varied(each.name, value) for value in each.values] for each in parameters]
+    return Case(study, input, subject, parameters, variants, _joint(subject, parameters))
+
+
+def _joint(surface: Surface, parameters: Sequence[ConvergenceParameter]) -> Surface | None:
+    """Return the surface with all parameters at their finest together, if two or more have a finer value."""
+    values = joint_values(parameters)
+    for name, value in values.items():
+        surface = surface.varied(name, value)
+    return surface if values else None

@@ -1,0 +1,115 @@
+"""The study of adsorption: how it becomes jobs, a plan and a section of a report."""
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anodeflow.core.address import content_hash
+from anodeflow.studies.adsorption.choice import chosen_sites, site_choice
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.input import AdsorptionInput
+from anodeflow.studies.adsorption.own_metal import own_metal
+from anodeflow.studies.base import AdatomStudy, Problem, attempted
+from anodeflow.studies.plan import SHARED, Plan, PlannedCalculation
+from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.world import World
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.studies.steps import Steps
+
+
+class AdsorptionStudy(AdatomStudy[AdsorptionInput, AdsorptionDoc]):
+    """Binding of an adatom on the distinct sites of a surface."""
+
+    name = "adsorption"
+    summary = "Binding of an adatom."
+    Input = AdsorptionInput
+    Document = AdsorptionDoc
+    place = 10
+    quantities: ClassVar[dict[str, str]] = {"binding_energy": "binding energy of the most stable site"}
+
+    def flow(self, input: AdsorptionInput, subject: Surface, steps: "Steps") -> "Flow":
+        """Return the flow on one surface; output: AdsorptionDoc."""
+        from anodeflow.structures.bulk.magnetism import is_magnetic
+        from anodeflow.studies.adsorption.flow import AdsorptionMaker
+
+        system, backend, surfaces = subject.system, subject.backend, steps.surfaces
+        metal = surfaces.metal(input.adsorbate)
+        slab = steps.slab(subject)
+        atom = steps.atom(input.adsorbate, input.atom_box, subject.references)
+        bulk = steps.bulk(metal, subject.references)
+        maker = AdsorptionMaker(
+            relax=backend.relax(),
+            relax_cell=backend.relax(cell=True),
+            static=backend.static(),
+            adsorbate=input.adsorbate,
+            slab=system.slab_spec(),
+            # A magnetic atom has its moment wherever it sits.
+            spin_polarized=system.spin_polarized or ("spin" in backend.capabilities and is_magnetic([input.adsorbate])),
+            atom_box=input.atom_box,
+            atom_reference_reliable=backend.atom_reference_reliable,
+            choice=site_choice(surfaces, subject, input),
+            prescreen=steps.prescreen,
+            system=subject.name,
+            variant=subject.variant,
+            **steps.labels,
+        )
+        return maker.make(
+            surfaces.structure(subject.structure),
+            surfaces.structure(metal),
+            surfaces.host(subject.structure),
+            slab=slab,
+            atom=atom,
+            bulk=bulk,
+        )
+
+    def key(self, input: AdsorptionInput, subject: Any, world: World) -> Hashable:
+        """Return what is equal for studies of the same sites of one surface."""
+        choice = site_choice(world.surfaces, subject, input)
+        return input.adsorbate, input.atom_box, content_hash(choice and choice.numbers)
+
+    def plan(self, input: AdsorptionInput, subject: Surface, plan: Plan) -> list[str]:
+        """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
+        surfaces, adsorbate = plan.surfaces, input.adsorbate
+        plan.bulk(subject.structure, subject.backend)
+        plan.bulk(surfaces.metal(adsorbate), subject.references)
+        atom = surfaces.atom_name(adsorbate, input.atom_box, subject.references)
+        plan.add(PlannedCalculation(f"{atom} atom", "static", 1))
+        slab = plan.slab(subject)
+        sites = chosen_sites(surfaces, subject, input)
+        labels = [f"{subject.name}: {adsorbate} at site {site.index} ({site.label})" for site in sites]
+        atoms, potential = plan.atoms(subject) + 1, surfaces.prescreen
+        if potential is None:
+            return [plan.calculation(label, "relax", atoms, [slab], subject) for label in labels]
+        crystal = len(surfaces.structure(surfaces.metal(adsorbate)))
+        plan.before(f"{adsorbate} atom", "static", 1, [slab], SHARED)
+        plan.before(f"{adsorbate} bulk", "relax_cell", crystal, [slab], SHARED)
+        ranked = [name for label in labels for name in plan.before(label, "relax", atoms, [slab], subject.name)]
+        most = min(potential.input.keep, len(labels))
+        label = f"{subject.name}: {adsorbate} at the best sites, at most {most}"
+        return [plan.calculation(label, "relax", atoms, ranked, subject, number=None)]
+
+    def entry_problems(self, input: AdsorptionInput, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the adatom, and names of systems that the campaign does not have."""
+        yield from super().entry_problems(input, world)
+        if isinstance(input.sites, dict):
+            known = world.surfaces.known()
+            for wanted in input.sites:
+                if wanted not in known:
+                    yield Problem(f"unknown system {wanted!r}; there is {', '.join(known)}.", ("sites", wanted))
+        if input.metal_system is not None:
+            yield from attempted(("metal_system",), own_metal, world, input)
+
+    def problems(self, input: AdsorptionInput, subject: Surface, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the choice of sites."""
+        yield from attempted(("sites",), site_choice, world.surfaces, subject, input)
+
+    def section(self, documents: list[AdsorptionDoc], context: Any) -> Any:
+        """Return the section of a report."""
+        from anodeflow.studies.adsorption.report import adsorption_section
+
+        return adsorption_section(documents, context)
+
+
+ADSORPTION = AdsorptionStudy()

@@ -1,0 +1,230 @@
+"""A study as one object: what it is told, what it needs, how it becomes jobs, a plan, and a section of a report.
+
+A new study is a class of this kind in a folder of its own, and an entry point of the group ``anodeflow.studies``
+(docs/studies.md). Nothing else names it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.plan import Plan
+from anodeflow.studies.subjects.interfaces import Interface
+from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.world import World
+
+if TYPE_CHECKING:
+    from jobflow import Flow, Job
+
+    from anodeflow.studies.steps import Steps
+
+Subject = Surface | Interface | None
+"""What a study is made on; none: on an alloy, or on the campaign as a whole."""
+Kind = Literal["surface", "interface", "alloy", "campaign"]
+I = TypeVar("I", bound="StudyInput")  # noqa: E741
+D = TypeVar("D", bound=StudyDoc)
+
+
+class StudyInput(BaseModel):
+    """What every study may be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    choosing: ClassVar[frozenset[str]] = frozenset()
+    """Fields that choose subjects, and change nothing of what is done on one of them."""
+
+    def options(self) -> dict[str, Any]:
+        """Return what it says of the study itself, without the choice of subjects."""
+        return self.model_dump(exclude=set(self.choosing))
+
+
+def known_element(symbol: str) -> str:
+    """Return the symbol of an element; a validator of fields.
+
+    Raises
+    ------
+    ValueError
+        If there is no such element.
+    """
+    from ase.data import atomic_numbers
+
+    if symbol not in atomic_numbers or symbol == "X":
+        raise ValueError(f"{symbol!r} is no chemical element")
+    return symbol
+
+
+class Converged(StudyInput):
+    """What a study may be told that can be repeated with finer parameters."""
+
+    convergence: dict[str, list[float]] = Field(
+        default_factory=dict,
+        description="Parameter (layers, vacuum, min_width, or a number among the backend's settings) -> values at "
+        "which the study is repeated, one parameter at a time.",
+    )
+
+    @field_validator("convergence")
+    @classmethod
+    def _some_values(cls, convergence: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name, values in convergence.items():
+            if not values:
+                raise ValueError(f"{name} has no values: give some, or leave it out")
+        return convergence
+
+
+class SurfaceInput(Converged):
+    """What a study of surfaces may be told."""
+
+    choosing: ClassVar[frozenset[str]] = frozenset({"systems", "convergence"})
+
+    systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
+
+    @property
+    def wanted(self) -> list[str] | Literal["all"]:
+        """Names of the subjects that it chooses, or all."""
+        return self.systems
+
+
+class AdatomInput(SurfaceInput):
+    """What a study of one adatom on some surfaces may be told."""
+
+    adsorbate: str = Field(default="Li", description="Element of the adatom.")
+
+    _element = field_validator("adsorbate")(known_element)
+
+
+class InterfaceInput(StudyInput):
+    """What a study of interfaces may be told."""
+
+    choosing: ClassVar[frozenset[str]] = frozenset({"interfaces"})
+
+    interfaces: list[str] | Literal["all"] = Field(default="all", description="Names of interfaces, or all.")
+
+    @property
+    def wanted(self) -> list[str] | Literal["all"]:
+        """Names of the subjects that it chooses, or all."""
+        return self.interfaces
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with what a study is told.
+
+    Attributes
+    ----------
+    text
+        A sentence: what, and what to do.
+    at
+        Keys and indices that lead to it below the study's name in the campaign file.
+    """
+
+    text: str
+    at: tuple[str | int, ...] = ()
+
+
+def attempted(at: tuple[str | int, ...], action: Callable[..., Any], *arguments: Any) -> Iterator[Problem]:
+    """Yield the problem that an action raises as InputError or BackendUnavailableError; nothing if it does not."""
+    try:
+        action(*arguments)
+    except (InputError, BackendUnavailableError) as error:
+        yield Problem(str(error), at)
+
+
+class Study(ABC, Generic[I, D]):
+    """One kind of study.
+
+    Class attributes
+    ----------------
+    name
+        Its name in campaign files, results and on the command line.
+    summary
+        What it finds out, in a few words.
+    subject
+        What it is made on: surface, interface, alloy (of its own), or the campaign as a whole. One of a whole campaign
+        that has no `Input` belongs to every campaign.
+    Input
+        What a campaign file may tell it, its options with defaults, units and descriptions; none: it has no entry in
+        campaign files.
+    Document
+        What it stores.
+    needs
+        Capabilities of the backend without which it is refused.
+    starts_from
+        Name of the study of the same adatom on the same surface whose document it begins with.
+    place
+        Where it stands in a report: lower numbers first, then by name.
+    quantities
+        Properties that stand in the table of a publication -> what they are called there.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    subject: ClassVar[Kind]
+    Input: ClassVar[type[StudyInput] | None] = None
+    Document: ClassVar[type[StudyDoc]]
+    needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress"})
+    starts_from: ClassVar[str | None] = None
+    place: ClassVar[int] = 100
+    quantities: ClassVar[dict[str, str]] = {}
+
+    @abstractmethod
+    def flow(self, input: I, subject: Any, steps: "Steps") -> "Flow | Job | None":
+        """Return the flow of the study on one subject; its output is the document.
+
+        None, of a study of the whole campaign, where there is nothing to do.
+        """
+
+    def plan(self, input: I, subject: Any, plan: Plan) -> list[str]:
+        """Plan its calculations on one subject; return the labels of those that its document waits for.
+
+        By default the flow is run dry (:mod:`anodeflow.studies.dry`).
+        """
+        from anodeflow.studies.dry import planned_by_flow
+
+        return planned_by_flow(self, input, subject, plan)
+
+    def problems(self, input: I, subject: Any, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the study on one of its subjects."""
+        yield from ()
+
+    def entry_problems(self, input: I, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with what it is told, whatever the subject."""
+        yield from ()
+
+    def key(self, input: I, subject: Subject, world: World) -> Hashable:
+        """Return what is equal for entries of a campaign that ask for the same study on one subject."""
+        return "" if self.Input is None else input.model_dump_json(exclude=set(input.choosing))
+
+    def metals(self, input: I) -> Sequence[str]:
+        """Return the elements whose bulk it takes from the references or the catalogue."""
+        return ()
+
+    def section(self, documents: list[D], context: Any) -> Any:
+        """Return the section of a report about its documents; none: they stand in the main table alone."""
+        return None
+
+
+class AdatomStudy(Study[I, D]):
+    """A study of one adatom on surfaces."""
+
+    subject = "surface"
+
+    def entry_problems(self, input: I, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the adatom: the codes do not know it, or its bulk is unknown."""
+        from anodeflow.structures.bulk.magnetism import with_moments
+
+        adsorbate = getattr(input, "adsorbate")  # noqa: B009 (an AdatomInput)
+        yield from attempted((), world.check_elements, world.backend, {adsorbate})
+        yield from attempted((), world.check_potential, {adsorbate})
+        found = list(attempted(("adsorbate",), world.surfaces.metal, adsorbate))
+        yield from found
+        if not found and "spin" in world.backend.capabilities:
+            crystal = world.surfaces.structure(world.surfaces.metal(adsorbate))
+            yield from attempted(("adsorbate",), with_moments, crystal)
+
+    def metals(self, input: I) -> Sequence[str]:
+        """Return the adatom."""
+        return (getattr(input, "adsorbate"),)  # noqa: B009

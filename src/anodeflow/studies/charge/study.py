@@ -1,0 +1,64 @@
+"""The study of charge: how it becomes jobs, a plan and a section of a report."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anodeflow.studies.base import AdatomStudy, Problem, attempted
+from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.input import ChargeInput
+from anodeflow.studies.plan import Plan
+from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.world import World
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.studies.steps import Steps
+
+
+class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
+    """Bader charge and charge-density difference of the most stable adatom on a surface."""
+
+    name = "charge"
+    summary = "Bader charge of the adatom."
+    Input = ChargeInput
+    Document = ChargeTransferDoc
+    needs = frozenset({"relax", "stress", "charge_density"})
+    starts_from = "adsorption"
+    place = 30
+    quantities: ClassVar[dict[str, str]] = {"charge_donated": "electrons donated by the adatom (Bader)"}
+
+    def flow(self, input: ChargeInput, subject: Surface, steps: "Steps") -> "Flow":
+        """Return the flow on one surface; output: ChargeTransferDoc."""
+        from anodeflow.studies.charge.flow import ChargeMaker
+
+        maker = ChargeMaker(
+            density=subject.backend.static(charge_density=True, grid_spacing=input.grid_spacing),
+            adsorbate=input.adsorbate,
+            system=subject.name,
+            variant=subject.variant,
+            **steps.labels,
+        )
+        return maker.make(steps.start(self, input, subject).output)
+
+    def plan(self, input: ChargeInput, subject: Surface, plan: Plan) -> list[str]:
+        """Plan the three densities."""
+        sites = plan.start(self, input, subject)
+        atoms, adsorbate = plan.atoms(subject), input.adsorbate
+        return [
+            plan.calculation(f"{subject.name}: density of {what}", "density", number, sites, subject)
+            for what, number in ((f"{adsorbate} on slab", atoms + 1), ("slab alone", atoms), (f"{adsorbate} alone", 1))
+        ]
+
+    def entry_problems(self, input: ChargeInput, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the adatom, and that no program of a Bader analysis is there."""
+        from anodeflow.studies.charge.bader_programs import choose_program
+
+        yield from attempted((), choose_program)
+        yield from super().entry_problems(input, world)
+
+    def section(self, documents: list[ChargeTransferDoc], context: Any) -> Any:
+        """Return the section of a report."""
+        from anodeflow.studies.charge.report import charge_section
+
+        return charge_section(documents, context)

@@ -1,0 +1,20 @@
+"""What a campaign file may tell a study of electrochemistry."""
+
+from pydantic import Field, field_validator, model_validator
+
+from anodeflow.studies.base import StudyInput, known_element
+
+
+class ElectrochemistryInput(StudyInput):
+    """Convex hull, voltages and capacities of a binary alloy, from all orderings studies of the campaign on it."""
+
+    ion: str = Field(default="Li", description="Element that carries the charge.")
+    partner: str = Field(default="Mg", description="The other element.")
+
+    _element = field_validator("ion", "partner")(known_element)
+
+    @model_validator(mode="after")
+    def _two(self) -> "ElectrochemistryInput":
+        if self.ion == self.partner:
+            raise ValueError("ion and partner are two elements")
+        return self

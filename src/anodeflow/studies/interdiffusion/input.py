@@ -1,0 +1,28 @@
+"""What a campaign file may tell a study of interdiffusion."""
+
+from pydantic import Field, field_validator
+
+from anodeflow.studies.base import InterfaceInput, known_element
+
+
+class InterdiffusionInput(InterfaceInput):
+    """Energy of the interface with one atom of the alloy exchanged with one of the metal, at rising depth."""
+
+    element: str = Field(default="Mg", description="Element of the alloy whose atom goes into the metal.")
+    depth: int = Field(default=5, ge=1, le=100, description="Planes of the metal that it goes into: 1 to depth.")
+    samples: int = Field(
+        default=3, ge=1, le=100, description="Pairs of atoms that are exchanged at each depth; median and range count."
+    )
+    dilute_width: float | None = Field(
+        default=10.0,
+        gt=0,
+        le=100,
+        description="Least distance, Å, of an atom to its image in the supercells of the dilute limit; none: it is not "
+        "computed.",
+    )
+    there_and_back: bool = Field(
+        default=False,
+        description="Whether every exchange is undone and relaxed again, which must give the first energy.",
+    )
+
+    _element = field_validator("element")(known_element)

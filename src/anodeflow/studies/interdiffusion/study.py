@@ -1,0 +1,101 @@
+"""The study of interdiffusion: how it becomes jobs, a plan and a section of a report."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.studies.base import Problem, Study
+from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
+from anodeflow.studies.interdiffusion.input import InterdiffusionInput
+from anodeflow.studies.interface.study import planned_interface, relaxed_interface
+from anodeflow.studies.plan import Plan
+from anodeflow.studies.shared.elements import missing_elements
+from anodeflow.studies.subjects.interfaces import Interface
+from anodeflow.studies.world import World
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.studies.steps import Steps
+
+
+class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
+    """Atoms of the alloy exchanged with atoms of the metal, plane after plane."""
+
+    name = "interdiffusion"
+    summary = "Exchange across an interface."
+    subject = "interface"
+    Input = InterdiffusionInput
+    Document = InterdiffusionDoc
+    place = 60
+
+    def flow(self, input: InterdiffusionInput, subject: Interface, steps: "Steps") -> "Flow":
+        """Return the flow on one interface; output: InterdiffusionDoc."""
+        from anodeflow.studies.interdiffusion.dilute_flow import DiluteLimitMaker
+        from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
+
+        start, backend, system = relaxed_interface(subject, steps), subject.backend, subject.system
+        options = input.model_dump(exclude={"interfaces", "dilute_width"}) | {"prescreen": steps.prescreen}
+        maker = InterdiffusionMaker(relax=backend.relax(), system=subject.name, **options, **steps.labels)
+        dilute = None
+        if input.dilute_width is not None:
+            far = DiluteLimitMaker(
+                relax=steps.relax(backend),
+                static=backend.static(),
+                element=input.element,
+                width=input.dilute_width,
+                system=subject.family,
+            )
+            alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)
+            where = ("dilute", subject.family, input.element, input.dilute_width)
+            dilute = steps.once(where, lambda: far.make(alloy.output, metal.output)).output
+        return maker.make(start.output, dilute)
+
+    def plan(self, input: InterdiffusionInput, subject: Interface, plan: Plan) -> list[str]:
+        """Plan the exchanges, of which the run finds how many there are, and the dilute limit."""
+        atoms, last = planned_interface(subject, plan)
+        label = f"{subject.name}: {input.element} exchanged"
+        there = plan.relaxation(label, atoms, [last], subject.name, several=True)
+        if input.there_and_back:
+            there = plan.relaxation(f"{label} and back", atoms, [there], subject.name, several=True)
+        if input.dilute_width is not None:
+            _plan_dilute(input.element, input.dilute_width, subject, plan)
+        return [there]
+
+    def problems(self, input: InterdiffusionInput, subject: Interface, world: World) -> Iterator[Problem]:
+        """Yield that the alloy lacks the element, or the metal a plane."""
+        yield from missing_elements(subject, world, {"element": input.element})
+        layers = subject.system.metal_layers
+        held = subject.system.fixed_layers if subject.system.fixed_side == "metal" else 0
+        if input.depth > layers - held:
+            but = f", {held} of them held fixed" if held else ""
+            yield Problem(
+                f"{subject.name}: its metal has {layers} layers{but}, so nothing goes to depth {input.depth}: lower "
+                "depth or raise metal_layers.",
+                ("depth",),
+            )
+
+    def section(self, documents: list[InterdiffusionDoc], context: Any) -> Any:
+        """Return the section of a report."""
+        from anodeflow.studies.interdiffusion.report import interdiffusion_section
+
+        return interdiffusion_section(documents, context)
+
+
+def _plan_dilute(element: str, width: float, interface: Interface, plan: Plan) -> None:
+    """Plan the bulk supercells of the dilute limit, counted on the crystals of the catalogue."""
+    from anodeflow.structures.bulk.dilute import equivalent_sites, wide_cell
+
+    system, group = interface.system, interface.family
+    alloy, metal = (plan.surfaces.structure(name) for name in (system.alloy, system.metal))
+    bulks = [plan.bulk(name, interface.backend) for name in (system.metal, system.alloy)]
+    host, large = len(wide_cell(metal, width)[0]), len(wide_cell(alloy, width)[0])
+    other = metal[0].specie.symbol
+    for label, atoms, bulk in (
+        (f"{group}: supercell of bulk {other}", host, bulks[0]),
+        (f"{group}: supercell of the bulk alloy", large, bulks[1]),
+    ):
+        plan.single(label, "static", atoms, [bulk], group)
+    plan.relaxation(f"{group}: {element} in bulk {other}", host, [bulks[0]], group)
+    for sites in equivalent_sites(alloy, element):
+        label = f"{group}: {other} on {element} site {sites[0]} of the bulk alloy"
+        plan.relaxation(label, large, [bulks[1]], group)

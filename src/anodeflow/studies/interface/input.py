@@ -1,0 +1,7 @@
+"""What a campaign file may tell a study of interfaces."""
+
+from anodeflow.studies.base import InterfaceInput
+
+
+class RelaxedInterfaceInput(InterfaceInput):
+    """Interfaces relaxed, and no more."""

@@ -1,0 +1,140 @@
+"""The study of orderings: how it becomes jobs, a plan and a section of a report."""
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from anodeflow.backends.base import Backend
+from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.input import OrderingsInput
+from anodeflow.studies.plan import Plan
+from anodeflow.studies.subjects.surfaces import Surfaces
+from anodeflow.studies.world import World
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from anodeflow.structures.ordering.orderings import Ordering
+    from anodeflow.studies.steps import Steps
+
+
+class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
+    """Lowest orderings of an alloy."""
+
+    name = "orderings"
+    summary = "Lowest orderings of an alloy."
+    subject = "alloy"
+    Input = OrderingsInput
+    Document = OrderingsDoc
+    place = 80
+
+    def flow(self, input: OrderingsInput, subject: None, steps: "Steps") -> "Flow":
+        """Return the flow of one composition; output: OrderingsDoc."""
+        from anodeflow.studies.orderings.flow import OrderingsMaker
+
+        backend = steps.surfaces.backend
+        rank = ranking_backend(input, backend)
+        maker = OrderingsMaker(
+            rank=rank.relax(cell=True),
+            confirm=None if rank is backend else backend.relax(cell=True),
+            system=input.composition,
+            **input.model_dump(exclude={"rank_with"}),
+            **steps.labels,
+        )
+
+        def bulks(by: Backend) -> dict[str, Any]:
+            return {element: steps.bulk(steps.surfaces.metal(element), by).output for element in _elements(input)}
+
+        return maker.make(bulks(backend), None if rank is backend else bulks(rank))
+
+    def plan(self, input: OrderingsInput, subject: None, plan: Plan) -> list[str]:
+        """Plan all orderings, and the confirmation of some."""
+        surfaces, group = plan.surfaces, input.composition
+        rank = ranking_backend(input, surfaces.backend)
+        backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
+        bulks = [plan.bulk(surfaces.metal(element), by) for element in _elements(input) for by in backends]
+        ranked = [
+            plan.single(
+                f"{group}: ordering {each.index} on {each.host.lattice}",
+                *("relax_cell", len(each.structure), bulks, group),
+            )
+            for each in enumerated(input, surfaces)
+        ]
+        last = ranked
+        if rank is not surfaces.backend:
+            label = f"{group}: confirmation of the lowest"
+            last = [plan.several(label, "relax_cell", input.max_atoms, ranked, group)]
+        if input.sqs_atoms is not None:
+            label = f"{group}: special quasi-random structure"
+            last = [*last, plan.several(label, "relax_cell", input.sqs_atoms, ranked, group)]
+        return last
+
+    def entry_problems(self, input: OrderingsInput, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the composition and with the backend that ranks."""
+        from anodeflow.structures.bulk.magnetism import is_magnetic
+
+        try:
+            rank = ranking_backend(input, world.backend)
+        except (InputError, BackendUnavailableError) as error:
+            yield Problem(str(error), ("rank_with",))
+            rank = world.backend
+        elements = set(_elements(input))
+        for backend in [world.backend] if rank is world.backend else [world.backend, rank]:
+            if backend.name not in world.absent:
+                found = list(attempted(("rank_with",), backend.check_available))
+                yield from found
+                if found:
+                    world.absent.add(backend.name)
+            yield from attempted(("composition",), world.check_elements, backend, elements)
+        if "spin" in world.backend.capabilities and is_magnetic(elements):
+            yield Problem(
+                "magnetic metals start with moments in surfaces alone, and without them these energies would be wrong: "
+                "take other elements, or a backend without spin (mlip).",
+                ("composition",),
+            )
+        yield from attempted(("composition",), enumerated, input, world.surfaces)
+
+    def key(self, input: OrderingsInput, subject: Any, world: World) -> Hashable:
+        """Return what is equal for the same search."""
+        return input.model_dump_json()
+
+    def section(self, documents: list[OrderingsDoc], context: Any) -> Any:
+        """Return the section of a report."""
+        from anodeflow.studies.orderings.report import orderings_section
+
+        return orderings_section(documents, context)
+
+
+ORDERINGS = OrderingsStudy()
+
+
+def ranking_backend(input: OrderingsInput, backend: Backend) -> Backend:
+    """Return the backend that relaxes all orderings; the campaign's own where the two have one name."""
+    from anodeflow.backends.registry import load_backend
+
+    return backend if input.rank_with == backend.name else load_backend(input.rank_with)
+
+
+def enumerated(input: OrderingsInput, surfaces: Surfaces) -> "list[Ordering]":
+    """Return the orderings of a study, with the volumes of the catalogue's bulks.
+
+    Raises
+    ------
+    InputError
+        If no cell within the limit holds the composition, or the catalogue lacks the bulk of an element.
+    """
+    from anodeflow.structures.ordering.orderings import enumerate_orderings
+
+    crystals = {symbol: surfaces.structure(surfaces.metal(symbol)) for symbol in _elements(input)}
+    volumes = {symbol: crystal.volume / len(crystal) for symbol, crystal in crystals.items()}
+    return surfaces.once(
+        ("orderings", input.composition, tuple(input.hosts), input.max_atoms),
+        lambda: enumerate_orderings(input.composition, input.hosts, input.max_atoms, volumes),
+    )
+
+
+def _elements(input: OrderingsInput) -> list[str]:
+    from pymatgen.core import Composition
+
+    return [element.symbol for element in Composition(input.composition).elements]

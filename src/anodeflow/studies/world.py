@@ -1,0 +1,104 @@
+"""What a study may ask of the campaign that it belongs to."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from anodeflow.backends.base import Backend
+from anodeflow.studies.subjects.interfaces import Interface, Interfaces
+from anodeflow.studies.subjects.surfaces import Surface, Surfaces
+
+
+class StudyLike(Protocol):
+    """What of a :class:`anodeflow.studies.base.Study` its neighbours use."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def Input(self) -> Any: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def starts_from(self) -> str | None: ...
+
+    @property
+    def flow(self) -> Callable[..., Any]: ...
+    @property
+    def plan(self) -> Callable[..., list[str]]: ...
+    @property
+    def key(self) -> Callable[..., Hashable]: ...
+    @property
+    def metals(self) -> Callable[..., Sequence[str]]: ...
+
+
+class Entry(Protocol):
+    """One entry of a campaign's `studies`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def input(self) -> Any: ...
+
+
+@dataclass
+class World:
+    """The surfaces, interfaces and studies of a campaign.
+
+    Attributes
+    ----------
+    surfaces, interfaces
+        Its surfaces and interfaces, which know the backends.
+    entries
+        Entries of its `studies`.
+    studies
+        Name -> study, of all that are installed.
+    absent
+        Names of backends that do not work here; what they cannot say of elements is no news then.
+    """
+
+    surfaces: Surfaces
+    interfaces: Interfaces
+    entries: Sequence[Entry]
+    studies: Mapping[str, StudyLike]
+    absent: set[str] = field(default_factory=set)
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of the campaign."""
+        return self.surfaces.backend
+
+    def inputs(self, name: str) -> list[Any]:
+        """Return what the campaign tells the study called so, one an entry."""
+        return [entry.input for entry in self.entries if entry.name == name]
+
+    def subjects(self, kind: str, input: Any) -> Sequence[Surface | Interface | None]:
+        """Return the subjects of a kind that an input chooses; one that is none where there is nothing to choose."""
+        if kind == "surface":
+            return self.surfaces.of(input.wanted)
+        return self.interfaces.of(input.wanted) if kind == "interface" else (None,)
+
+    def start(self, study: StudyLike, input: Any, surface: Surface) -> tuple[StudyLike, Any, bool]:
+        """Return the study that another one starts from on a surface, what it is told, and whether the campaign does.
+
+        The campaign's own study of the same adatom if it has one there, else one with defaults.
+        """
+        first = self.studies[study.starts_from or ""]
+        for other in self.inputs(first.name):
+            if other.adsorbate == input.adsorbate and includes(other, surface):
+                return first, other, True
+        return first, first.Input(adsorbate=input.adsorbate), False
+
+    def check_elements(self, backend: Backend, elements: set[str]) -> None:
+        """Raise InputError for elements that a backend does not know, if it works here."""
+        if backend.name not in self.absent:
+            backend.check_elements(elements)
+
+    def check_potential(self, elements: set[str]) -> None:
+        """Raise InputError for elements that the prescreen does not know, if there is one that works."""
+        if self.surfaces.prescreen is not None:
+            self.surfaces.prescreen.check_elements(elements)
+
+
+def includes(input: Any, subject: Surface | Interface) -> bool:
+    """Whether an input chooses a surface or interface, by the name of its system or of its termination."""
+    return input.wanted == "all" or bool({subject.family, subject.system.name} & set(input.wanted))
