@@ -5,47 +5,131 @@ import resource
 import subprocess
 import sys
 import zipfile
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
-# package -> what it must not import
-FORBIDDEN = {
-    "structures": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.backends", "anodeflow.workflows"),
-    "analysis": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.backends", "anodeflow.workflows"),
-    "schemas": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma", "anodeflow.structures", "anodeflow.backends"),
-    "backends": ("anodeflow.workflows", "anodeflow.campaign.model", "anodeflow.execution", "anodeflow.report"),
-    "workflows": ("gpaw", "sevenn", "anodeflow.backends", "anodeflow.campaign.model", "anodeflow.execution"),
-    "execution": ("gpaw", "sevenn", "anodeflow.structures", "anodeflow.workflows", "anodeflow.report"),
-    "database": ("gpaw", "sevenn", "anodeflow.structures", "anodeflow.workflows", "anodeflow.report"),
-    "report": ("gpaw", "sevenn", "anodeflow.workflows", "anodeflow.cli"),
+# From the ground up: nothing imports from a floor above its own, be it in a function or for type checkers alone.
+FLOORS = (
+    ("core",),
+    ("structures",),
+    ("calculation documents",),
+    ("backends",),
+    ("calculations",),
+    ("screening",),
+    ("studies",),
+    ("campaign",),
+    ("database", "execution"),
+    ("report",),
+    ("study objects", "testing"),
+    ("cli",),
+)
+# What describes, finds and records a calculation lies below the codes; what makes jobs of it, above.
+DOCUMENTS = {
+    *("document", "neb_document", "modes_document", "screening_document", "request", "folder", "steps", "progress"),
+    *("finished", "vibrations", "placement"),
+}
+# What a study joins by, and what it draws: with the tools of reports, which name no study.
+DRAWING = {"study", "report", "figures", "levels", "profiles", "paths", "path_view", "view", "stops_table"}
+PROGRAMS = {  # room -> packages that it must not import
+    "structures": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma"),
+    "studies": ("gpaw", "sevenn"),
+    "execution": ("gpaw", "sevenn"),
+    "database": ("gpaw", "sevenn"),
+    "report": ("gpaw", "sevenn"),
+}
+
+# What still does; to be mended, and nothing added.
+STILL: dict[str, set[str]] = {
+    "anodeflow.report.scenes": {"anodeflow.studies.charge.figures", "anodeflow.studies.diffusion.paths"},
+    "anodeflow.backends": {"anodeflow.calculations.makers", "anodeflow.calculations.neb_maker"},
+    "anodeflow.backends.base": {
+        "anodeflow.calculations.makers",
+        "anodeflow.calculations.modes",
+        "anodeflow.calculations.neb_maker",
+    },
+    "anodeflow.backends.external.backend": {"anodeflow.calculations.neb_maker"},
+    "anodeflow.backends.gpaw.backend": {"anodeflow.calculations.makers"},
+    "anodeflow.backends.inprocess": {"anodeflow.calculations.neb_maker"},
+    "anodeflow.backends.vasp.band": {"anodeflow.calculations.makers"},
+    "anodeflow.backends.vasp.density": {"anodeflow.calculations.makers"},
+    "anodeflow.backends.vasp.outputs": {"anodeflow.calculations.makers"},
+    "anodeflow.backends.vasp.runs": {"anodeflow.calculations.makers"},
+    "anodeflow.calculations.finished": {"anodeflow.backends.drivers.driver"},
+    "anodeflow.campaign.model": {"anodeflow.execution.local"},
+    "anodeflow.screening.makers": {"anodeflow.studies.shared.steps"},
+    "anodeflow.screening.path": {"anodeflow.studies.diffusion.analysis", "anodeflow.studies.vacancy.geometry"},
+    "anodeflow.screening.shortlist": {
+        "anodeflow.studies.diffusion.document",
+        "anodeflow.studies.document",
+        "anodeflow.studies.vacancy.document",
+    },
+    "anodeflow.structures.bulk.crystal_files": {"anodeflow.studies.orderings.document"},
+    "anodeflow.structures.geometry.symmetrise": {"anodeflow.studies.vacancy.geometry"},
+    "anodeflow.structures.geometry.transfer": {"anodeflow.studies.vacancy.geometry"},
+    "anodeflow.structures.interface.interfaces": {"anodeflow.studies.interface.document"},
+    "anodeflow.structures.sites.adatom": {"anodeflow.studies.adsorption.document"},
+    "anodeflow.structures.sites.minima": {"anodeflow.studies.adsorption.document"},
+    "anodeflow.structures.sites.path": {"anodeflow.calculations.neb_document"},
 }
 
 
-def imports(file: Path) -> set[str]:
-    """Modules that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+def _modules() -> dict[str, Path]:
+    found = {}
+    for file in sorted(SOURCE.rglob("*.py")):
+        parts = ("anodeflow", *file.relative_to(SOURCE).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_packages_import_only_what_is_below_them(package):
-    files = sorted((SOURCE / package).glob("*.py"))
-    assert files
-    wrong = [
-        f"{file.name} imports {module}"
-        for file in files
-        for module in sorted(imports(file))
-        for banned in FORBIDDEN[package]
-        if module == banned or module.startswith(f"{banned}.")
-    ]
-    assert wrong == []
+MODULES = _modules()
+
+
+def imports(module: str) -> set[str]:
+    """Modules that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inside & set(MODULES)) or {node.module}
+    return found - {module}
+
+
+def floor(module: str) -> int | None:
+    """Number of the floor on which a module lies; none: it is the package itself or its door (__main__)."""
+    _, *parts = module.split(".")
+    if not parts or parts[0] == "__main__":
+        return None
+    room, last = parts[0], parts[-1]
+    if room == "calculations" and last in DOCUMENTS:
+        room = "calculation documents"
+    elif room in ("studies", "screening") and last in DRAWING:
+        room = "study objects"
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_nothing_imports_from_above(module):
+    mine = floor(module)
+    ours = {name for name in imports(module) if name in MODULES and floor(name) is not None}
+    above = set() if mine is None else {name for name in ours if floor(name) > mine}
+    assert above - STILL.get(module, set()) == set()
+    banned = PROGRAMS.get(module.split(".")[1] if "." in module else "", ())
+    assert not [name for name in imports(module) if name.split(".")[0] in banned]
+
+
+@pytest.mark.xfail(strict=True, reason="a few are left")
+def test_there_is_no_circle():
+    # The package itself is imported with whatever lies in it.
+    graph = {module: {name for name in imports(module) & set(MODULES) if name != "anodeflow"} for module in MODULES}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_help_answers_at_once():

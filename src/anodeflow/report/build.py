@@ -20,54 +20,22 @@ from anodeflow.report.page import (
 )
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
-from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.charge.document import ChargeTransferDoc
-from anodeflow.studies.convergence.document import ConvergenceDoc
-from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
-from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
-from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.metal_reference.document import MetalReferenceDoc
-from anodeflow.studies.orderings.document import OrderingsDoc
-from anodeflow.studies.vacancy.document import VacancyDoc
+from anodeflow.studies.registry import studies
 
 
 def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
-    """Return one section for every kind of study among `documents`.
+    """Return one section for every kind of study among `documents` that has one.
 
-    A new kind of study joins the report by a line in this function's table; until then its properties stand in the
-    main table only.
+    Properties of a study without a section stand in the main table only.
     """
-    from anodeflow.studies.adsorption.report import adsorption_section
-    from anodeflow.studies.charge.report import charge_section
-    from anodeflow.studies.convergence.report import convergence_section
-    from anodeflow.studies.diffusion.report import diffusion_section
-    from anodeflow.studies.electrochemistry.report import electrochemistry_section
-    from anodeflow.studies.interdiffusion.report import interdiffusion_section
-    from anodeflow.studies.interface.report import interfaces_section
-    from anodeflow.studies.metal_reference.report import metal_reference_section
-    from anodeflow.studies.orderings.report import orderings_section
-    from anodeflow.studies.vacancy.report import vacancy_section
-
-    builders: dict[type[StudyDoc], Callable[[list[Any], Context], Section]] = {
-        AdsorptionDoc: adsorption_section,
-        MetalReferenceDoc: metal_reference_section,
-        ChargeTransferDoc: charge_section,
-        MigrationDoc: diffusion_section,
-        InterfaceDoc: interfaces_section,
-        InterdiffusionDoc: interdiffusion_section,
-        VacancyDoc: vacancy_section,
-        OrderingsDoc: orderings_section,
-        ElectrochemistryDoc: electrochemistry_section,
-        ConvergenceDoc: convergence_section,
-    }
     found = []
-    for kind, build in builders.items():
+    for study in studies().values():
         # Variants stand in the section on convergence only.
-        mine = [document for document in documents if isinstance(document, kind) and not document.variant]
-        if mine:
-            found.append(build(mine, context))
+        mine = [each for each in documents if isinstance(each, study.Document) and not each.variant]
+        section = study.section(mine, context) if mine else None
+        if section is not None:
+            found.append(section)
     return found
 
 
@@ -114,11 +82,11 @@ def write_report(
     _require("jinja2", "matplotlib", "plotly", "skimage")
     references = [reference] if reference else _references(documents)
     context = Context.of(documents, references, tell)
-    studies = base_studies(documents)
-    main = comparison.main_table(studies, references, context.errors, context.error_text)
-    papers = paper_tables(studies, context)
+    asked = base_studies(documents)
+    main = comparison.main_table(asked, references, context.errors, context.error_text)
+    papers = paper_tables(asked, context)
     parts = sections(documents, context)
-    settings = provenance.settings_tables(studies or documents)
+    settings = provenance.settings_tables(asked or documents)
     steps = provenance.calculations_table(documents, calculations)
     tables: list[Table | PaperTable] = [
         *papers,
@@ -138,8 +106,8 @@ def write_report(
         "sections": parts,
         "results": main,
         "papers": papers,
-        "references": _used(studies, references),
-        "notes": comparison.notes(studies, references),
+        "references": _used(asked, references),
+        "notes": comparison.notes(asked, references),
         "warnings": provenance.warnings(documents, calculations),
         "settings": settings,
         "settings_anchors": sorted({d.settings_hash for d in documents}),

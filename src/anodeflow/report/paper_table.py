@@ -9,14 +9,7 @@ from anodeflow.report.context import Context
 from anodeflow.report.page import Link, number
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
 from anodeflow.studies.document import StudyDoc
-
-_QUANTITIES = {
-    "binding_energy": "binding energy of the most stable site",
-    "binding_energy_vs_metal": "binding energy less that on the adatom's own metal",
-    "charge_donated": "electrons donated by the adatom (Bader)",
-    "barrier_forward": "barrier of surface diffusion",
-}
-"""Properties that are shown, and what they are called."""
+from anodeflow.studies.registry import studies
 
 
 @dataclass(frozen=True)
@@ -117,14 +110,15 @@ def paper_tables(documents: list[StudyDoc], context: Context) -> list[PaperTable
     context
         Publications and remaining errors.
     """
+    quantities = {name: title for study in studies().values() for name, title in study.quantities.items()}
     tables = []
     for reference in context.references:
-        entries = [entry for entry in reference.values if entry.property in _QUANTITIES]
+        entries = [entry for entry in reference.values if entry.property in quantities]
         systems = list(dict.fromkeys(entry.system for entry in entries))
         for backend in dict.fromkeys(document.backend for document in documents):
             mine = [document for document in documents if document.backend == backend]
             rows = []
-            for name, title in _QUANTITIES.items():
+            for name, title in quantities.items():
                 cells = [_cell(mine, name, system, entries, reference, context) for system in systems]
                 unit = next((entry.unit for entry in entries if entry.property == name), "")
                 rows.append((name, f"{title} ({unit})", cells))
