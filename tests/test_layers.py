@@ -29,7 +29,7 @@ FLOORS = (
 # What describes, finds and records a calculation lies below the codes; what makes jobs of it, above.
 DOCUMENTS = {
     *("document", "neb_document", "modes_document", "screening_document", "request", "folder", "steps", "progress"),
-    *("finished", "vibrations", "placement"),
+    *("finished", "vibrations", "placement", "rehearsal"),
 }
 # What a study joins by, and what it draws: with the tools of reports, which name no study.
 DRAWING = {"study", "report", "figures", "levels", "profiles", "paths", "path_view", "view", "stops_table"}

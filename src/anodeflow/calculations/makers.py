@@ -5,7 +5,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jobflow import Maker
 from monty.json import MontyEncoder
@@ -19,6 +19,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import prepare_hessian
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
+from anodeflow.calculations.rehearsal import rehearse
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import CalculationError
@@ -139,6 +140,8 @@ def compute(
     CalculationError
         If the code fails; the message names its log.
     """
+    if (rehearsed := rehearse(backend, request, label)) is not None:
+        return cast(Document, rehearsed)
     address = backend.address(request)
     folder = CalculationFolder(get_settings().prepare().calculations / address[:2] / address)
     began = time.monotonic()
