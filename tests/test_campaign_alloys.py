@@ -135,3 +135,20 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     assert len(files) == 3
     assert (tmp_path / "found" / "AgAl.yaml").is_file()
     assert load_structure(str(files[0])).composition.reduced_formula == "AlAg"
+
+
+def test_a_study_of_interfaces_is_repeated_with_finer_parameters(anodeflow, campaign_file):
+    study = "interdiffusion: {element: Ag, depth: 2, samples: 1, dilute_width: null, convergence: {vacuum: [10, 14]}}"
+    file = campaign_file(study)
+    planned = [each.label for each in Campaign.from_file(file).check() if each.number]
+    assert any("[vacuum 14]" in label for label in planned)
+    ended = anodeflow("run", file, "--quiet")
+    assert ended.status == 0, ended.err
+    (test,) = [each for each in study_documents("contacts") if each.study == "convergence"]
+    rows = {row.label: row.value for row in test.rows()}
+    # Atoms of EMT do not see each other across 10 Å of vacuum.
+    assert rows
+    assert all(abs(value) < 2e-3 for value in rows.values())
+    refused = anodeflow("check", campaign_file(study.replace("vacuum: [10, 14]", "layers: [10]")))
+    assert refused.status == 2
+    assert "neither an interface nor backend emt has a number 'layers' to vary" in refused.err

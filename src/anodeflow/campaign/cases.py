@@ -6,8 +6,11 @@ from typing import Any
 
 from anodeflow.studies.base import Converged, Study, Subject
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, joint_values
+from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
+
+Varied = Surface | Interface
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Case:
     input: Any
     subject: Subject
     parameters: list[ConvergenceParameter] = field(default_factory=list)
-    variants: list[list[Surface]] = field(default_factory=list)
-    joint: Surface | None = None
+    variants: list[list[Varied]] = field(default_factory=list)
+    joint: Varied | None = None
 
     @property
     def subjects(self) -> list[Subject]:
@@ -60,16 +63,16 @@ def cases(world: World) -> Iterator[Case]:
 
 def _case(world: World, study: Any, input: Any, subject: Subject) -> Case:
     varied = input.convergence if isinstance(input, Converged) else {}
-    if not (varied and isinstance(subject, Surface)):
+    if not varied or subject is None:
         return Case(study, input, subject)
-    parameters = list(world.surfaces.parameters(subject, varied))
+    parameters = world.parameters(subject, varied)
     variants = [[subject.varied(each.name, value) for value in each.values] for each in parameters]
     return Case(study, input, subject, parameters, variants, _joint(subject, parameters))
 
 
-def _joint(surface: Surface, parameters: Sequence[ConvergenceParameter]) -> Surface | None:
-    """Return the surface with all parameters at their finest together, if two or more have a finer value."""
+def _joint(subject: Varied, parameters: Sequence[ConvergenceParameter]) -> Varied | None:
+    """Return the subject with all parameters at their finest together, if two or more have a finer value."""
     values = joint_values(parameters)
     for name, value in values.items():
-        surface = surface.varied(name, value)
-    return surface if values else None
+        subject = subject.varied(name, value)
+    return subject if values else None

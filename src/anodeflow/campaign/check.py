@@ -191,7 +191,7 @@ class CampaignCheck:
         for subject in good if study.subject in ("surface", "interface") else []:
             if includes(entry.input, subject):
                 self._say(study.problems(entry.input, subject, self.world), *here)
-                if isinstance(entry.input, Converged) and isinstance(subject, Surface):
+                if isinstance(entry.input, Converged):
                     for parameter, values in entry.input.convergence.items():
                         self._attempt((*here, "convergence", parameter), self._vary, subject, parameter, values)
 
@@ -217,8 +217,8 @@ class CampaignCheck:
         for problem in problems:
             self._tell(problem.text, *here, *problem.at)
 
-    def _vary(self, surface: Surface, parameter: str, values: Sequence[float]) -> None:
-        """Raise InputError if a surface cannot be studied with a parameter at one of the values."""
-        for each in self.surfaces.parameters(surface, {parameter: values}):
+    def _vary(self, subject: Surface | Interface, parameter: str, values: Sequence[float]) -> None:
+        """Raise InputError if a subject cannot be studied with a parameter at one of the values."""
+        for each in self.world.parameters(subject, {parameter: values}):
             for value in each.values:
-                self.surfaces.slab(surface.varied(parameter, value))
+                self.world.check_geometry(subject.varied(parameter, value))

@@ -4,10 +4,9 @@ from typing import Any
 
 from jobflow import Flow, Job
 
-from anodeflow.campaign.cases import Case, cases
+from anodeflow.campaign.cases import Case, Varied, cases
 from anodeflow.studies.convergence.flow import ConvergenceMaker
 from anodeflow.studies.steps import Steps
-from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
 
@@ -29,22 +28,22 @@ def campaign_jobs(world: World, labels: dict[str, Any]) -> list[Flow | Job]:
             after += [] if made is None else [made]
             continue
         steps.study(case.study, case.input, case.subject)
-        if case.variants and isinstance(case.subject, Surface):
+        if case.variants and case.subject is not None:
             after.append(_convergence(case, case.subject, steps))
     return [*steps.made.values(), *after]
 
 
-def _convergence(case: Case, subject: Surface, steps: Steps) -> Job:
+def _convergence(case: Case, subject: Varied, steps: Steps) -> Job:
     """Return the job that compares a study with its variants."""
 
-    def output(each: Surface) -> Any:
+    def output(each: Varied) -> Any:
         return steps.study(case.study, case.input, each).output
 
     maker = ConvergenceMaker(
         of=case.study.name,
         system=subject.name,
         parameters=case.parameters,
-        not_varied=steps.surfaces.not_varied(subject, [each.name for each in case.parameters]),
+        not_varied=steps.world.not_varied(subject, [each.name for each in case.parameters]),
     )
     joint = None if case.joint is None else output(case.joint)
     return maker.make(output(subject), [[output(variant) for variant in row] for row in case.variants], joint)

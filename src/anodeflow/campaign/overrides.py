@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.core.errors import InputError
 from anodeflow.screening.campaign import NONE, PrescreenInput
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.base import Converged
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
 
     A campaign file gives its systems settings for the backend that it names; on another code they mean nothing.
     """
-    from anodeflow.studies.subjects.surfaces import declarations
+    from anodeflow.studies.subjects.varying import declarations
 
     known = set(type(backend.settings).model_fields)
     notes: list[str] = []
@@ -69,7 +71,8 @@ def without_foreign_settings(campaign: "Campaign", backend: "Backend") -> tuple[
             studies.append(study)
             continue
         varied = study.input.convergence
-        foreign = [key for key in varied if key not in declarations(backend)]
+        spec = InterfaceSpec if study.study.subject == "interface" else SlabSpec
+        foreign = [key for key in varied if key not in declarations(spec, backend)]
         if foreign:
             drop(f"convergence of {study.name}", foreign)
         kept = {key: values for key, values in varied.items() if key not in foreign}

@@ -62,8 +62,8 @@ class Converged(StudyInput):
 
     convergence: dict[str, list[float]] = Field(
         default_factory=dict,
-        description="Parameter (layers, vacuum, min_width, or a number among the backend's settings) -> values at "
-        "which the study is repeated, one parameter at a time.",
+        description="Parameter (a number of the slab or interface: layers, vacuum, min_width ..., or of the backend's "
+        "settings) -> values at which the study is repeated, one parameter at a time.",
     )
 
     @field_validator("convergence")
@@ -96,10 +96,10 @@ class AdatomInput(SurfaceInput):
     _element = field_validator("adsorbate")(known_element)
 
 
-class InterfaceInput(StudyInput):
+class InterfaceInput(Converged):
     """What a study of interfaces may be told."""
 
-    choosing: ClassVar[frozenset[str]] = frozenset({"interfaces"})
+    choosing: ClassVar[frozenset[str]] = frozenset({"interfaces", "convergence"})
 
     interfaces: list[str] | Literal["all"] = Field(default="all", description="Names of interfaces, or all.")
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from anodeflow.backends.base import Backend
+from anodeflow.studies.convergence.analysis import ConvergenceParameter
 from anodeflow.studies.subjects.interfaces import Interface, Interfaces
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces
+from anodeflow.studies.subjects.varying import parameters_not_varied, varied_parameters
 
 
 class StudyLike(Protocol):
@@ -87,6 +89,27 @@ class World:
             if other.adsorbate == input.adsorbate and includes(other, surface):
                 return first, other, True
         return first, first.Input(adsorbate=input.adsorbate), False
+
+    def parameters(self, subject: Surface | Interface, convergence: Mapping[str, Any]) -> list[ConvergenceParameter]:
+        """Return what a convergence test varies, without the values that the study itself uses.
+
+        Raises
+        ------
+        InputError
+            For a parameter that neither the geometry nor the backend has, or that the subject does not use.
+        """
+        return list(varied_parameters(self._owner(subject), subject, convergence))
+
+    def not_varied(self, subject: Surface | Interface, varied: Sequence[str]) -> list[str]:
+        """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
+        return parameters_not_varied(self._owner(subject), subject, varied)
+
+    def check_geometry(self, subject: Surface | Interface) -> None:
+        """Raise InputError if the slab or the interface cannot be built."""
+        _ = self.surfaces.slab(subject) if isinstance(subject, Surface) else self.interfaces.cell(subject)
+
+    def _owner(self, subject: Surface | Interface) -> Surfaces | Interfaces:
+        return self.surfaces if isinstance(subject, Surface) else self.interfaces
 
     def check_elements(self, backend: Backend, elements: set[str]) -> None:
         """Raise InputError for elements that a backend does not know, if it works here."""

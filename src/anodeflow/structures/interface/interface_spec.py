@@ -19,12 +19,19 @@ class InterfaceSpec(BaseModel):
         description="Which axes the Miller indices of both refer to: those of the host lattice on which an ordered "
         "alloy stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
-    alloy_layers: int = Field(default=4, ge=1, le=200, description="Atomic planes of the alloy.")
+    alloy_layers: int = Field(
+        default=4,
+        ge=1,
+        le=200,
+        description="Atomic planes of the alloy.",
+        json_schema_extra={"finer": "larger", "unit": ""},
+    )
     metal_layers: int = Field(
         default=8,
         ge=1,
         le=200,
         description="Atomic planes of the metal; an atom sees the free surface from two planes below it.",
+        json_schema_extra={"finer": "larger", "unit": ""},
     )
     max_atoms: int = Field(default=150, ge=2, le=2000, description="Most atoms of the cell.")
     max_strain: float = Field(default=0.05, gt=0, lt=0.5, description="Largest von Mises strain, 0.05 is 5 %.")
@@ -34,11 +41,18 @@ class InterfaceSpec(BaseModel):
         le=1000,
         description="Least distance between an atom and its image in the plane, Å: an exchanged atom should not see "
         "its own images.",
+        json_schema_extra={"finer": "larger", "unit": "Å"},
     )
     strained: Literal["metal", "alloy", "shared"] = Field(
         default="metal", description="Which side takes the strain of the common cell; shared: half of it each."
     )
-    vacuum: float = Field(default=12.0, gt=0, le=200, description="Vacuum between the two free faces, Å.")
+    vacuum: float = Field(
+        default=12.0,
+        gt=0,
+        le=200,
+        description="Vacuum between the two free faces, Å.",
+        json_schema_extra={"finer": "larger", "unit": "Å"},
+    )
     gap: float | None = Field(
         default=None,
         gt=0,

@@ -34,8 +34,9 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
         from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
 
         start, backend, system = relaxed_interface(subject, steps), subject.backend, subject.system
-        options = input.model_dump(exclude={"interfaces", "dilute_width"}) | {"prescreen": steps.prescreen}
-        maker = InterdiffusionMaker(relax=backend.relax(), system=subject.name, **options, **steps.labels)
+        options = input.model_dump(exclude={*input.choosing, "dilute_width"}) | {"prescreen": steps.prescreen}
+        named = {"system": subject.name, "variant": subject.variant} | steps.labels
+        maker = InterdiffusionMaker(relax=backend.relax(), **named, **options)
         dilute = None
         if input.dilute_width is not None:
             far = DiluteLimitMaker(
@@ -43,10 +44,10 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
                 static=backend.static(),
                 element=input.element,
                 width=input.dilute_width,
-                system=subject.family,
+                system=subject.group,
             )
             alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)
-            where = ("dilute", subject.family, input.element, input.dilute_width)
+            where = ("dilute", subject.group, input.element, input.dilute_width)
             dilute = steps.once(where, lambda: far.make(alloy.output, metal.output)).output
         return maker.make(start.output, dilute)
 
@@ -85,7 +86,7 @@ def _plan_dilute(element: str, width: float, interface: Interface, plan: Plan) -
     """Plan the bulk supercells of the dilute limit, counted on the crystals of the catalogue."""
     from anodeflow.structures.bulk.dilute import equivalent_sites, wide_cell
 
-    system, group = interface.system, interface.family
+    system, group = interface.system, interface.group
     alloy, metal = (plan.surfaces.structure(name) for name in (system.alloy, system.metal))
     bulks = [plan.bulk(name, interface.backend) for name in (system.metal, system.alloy)]
     host, large = len(wide_cell(metal, width)[0]), len(wide_cell(alloy, width)[0])

@@ -37,6 +37,7 @@ class InterfaceStudy(Study[RelaxedInterfaceInput, InterfaceDoc]):
             metal=system.metal,
             prescreen=steps.prescreen,
             system=subject.name,
+            variant=subject.variant,
             **steps.labels,
         )
         alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)

@@ -1,13 +1,16 @@
 """The interfaces of a campaign: one a termination, with settings of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from anodeflow.backends.base import Backend
+from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface, enumerate_interfaces
+from anodeflow.studies.convergence.analysis import variant_label
 from anodeflow.studies.subjects.surfaces import Surfaces
 from anodeflow.studies.subjects.systems import InterfaceSystem
+from anodeflow.studies.subjects.varying import changed_model
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,52 @@ class Interface:
         Name of the interface in the campaign file, without the termination.
     backend
         Backend of the interface and of the bulks that it is built from.
+    variant
+        Parameters that a convergence test changed -> their values; empty: as asked for.
+    origin
+        The interface as asked for, of a variant.
     """
 
     system: InterfaceSystem
     family: str
     backend: Backend
+    variant: dict[str, float] = field(default_factory=dict)
+    origin: "Interface | None" = None
+    spec: ClassVar[type[InterfaceSpec]] = InterfaceSpec
+
+    @property
+    def base(self) -> "Interface":
+        """The interface as asked for."""
+        return self.origin or self
 
     @property
     def name(self) -> str:
-        """Name in results: Li3Mg7/Li, or Li3Mg7/Li:1."""
-        return self.system.name
+        """Name in results: Li3Mg7/Li, or Li3Mg7/Li:1, or Li3Mg7/Li [vacuum 15]."""
+        return self.system.name + self._varied
+
+    @property
+    def group(self) -> str:
+        """Name of what all terminations share: Li3Mg7/Li, or Li3Mg7/Li [kpoint_spacing 0.2]."""
+        return self.family + self._varied
+
+    @property
+    def _varied(self) -> str:
+        return f" [{variant_label(self.variant)}]" if self.variant else ""
+
+    def varied(self, parameter: str, value: float) -> "Interface":
+        """Return the interface with one parameter changed.
+
+        Raises
+        ------
+        InputError
+            If the interface or the backend does not allow the value.
+        """
+        system, backend = self.system, self.backend
+        if parameter in InterfaceSpec.model_fields:
+            system = changed_model(system, parameter, value)
+        else:
+            backend = backend.with_settings({parameter: value})
+        return Interface(system, self.family, backend, self.variant | {parameter: value}, self.base)
 
 
 class Interfaces:
@@ -110,3 +149,8 @@ class Interfaces:
     def cell(self, interface: Interface) -> InterfaceCell:
         """Return the ideal interface, from the bulks of the catalogue."""
         return self.cells(interface.system)[0]
+
+    def own_value(self, subject: Interface, parameter: str) -> float | None:
+        """Return the value that an interface has of a parameter."""
+        holder = subject.system if parameter in InterfaceSpec.model_fields else subject.backend.settings
+        return getattr(holder, parameter)

@@ -1,25 +1,23 @@
 """The surfaces of a campaign: one a termination, with settings of its own, as asked for or in a convergence test."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.core.address import content_hash
-from anodeflow.core.errors import InputError
 from anodeflow.screening.campaign import CampaignPrescreen
 from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_crystal
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import SlabCell, build_slab, build_slabs
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.convergence.analysis import ConvergenceParameter, variant_label
+from anodeflow.studies.convergence.analysis import variant_label
 from anodeflow.studies.subjects.systems import System
+from anodeflow.studies.subjects.varying import changed_model
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Surface:
     references: Backend
     variant: dict[str, float] = field(default_factory=dict)
     origin: "Surface | None" = None
+    spec: ClassVar[type[SlabSpec]] = SlabSpec
 
     @property
     def base(self) -> "Surface":
@@ -76,13 +75,8 @@ class Surface:
         """
         system, backend = self.system, self.backend
         if parameter in SlabSpec.model_fields:
-            changes: dict[str, Any] = {parameter: value}
-            if parameter in ("layers", "thickness"):
-                changes = {"layers": None, "thickness": None} | changes
-            try:
-                system = System.model_validate(self.system.model_dump() | changes)
-            except ValidationError as error:
-                raise InputError(f"{parameter} {value:g}: {error.errors()[0]['msg']}.") from error
+            drop = ("layers", "thickness") if parameter in ("layers", "thickness") else ()
+            system = changed_model(system, parameter, value, drop)
         else:
             backend = backend.with_settings({parameter: value})
         references = self.references
@@ -192,36 +186,6 @@ class Surfaces:
         """Return the ideal slab, cut from the bulk of the catalogue."""
         return self._slabs(surface.structure, surface.system.slab_spec())[0]
 
-    def parameters(
-        self, surface: Surface, convergence: Mapping[str, Sequence[float]]
-    ) -> Iterator[ConvergenceParameter]:
-        """Yield what a convergence test varies, without the values that the study itself uses.
-
-        Raises
-        ------
-        InputError
-            For a parameter that neither the slab nor the backend has, or that the surface does not use.
-        """
-        for name, values in convergence.items():
-            declared = declaration(surface.backend, name)
-            own = self._own(surface, name)
-            if own is None:
-                raise InputError(f"{surface.name} does not give a {name}: vary what it gives, or give it one.")
-            others = [value for value in dict.fromkeys(values) if value != own]
-            if others:
-                yield ConvergenceParameter(name=name, own=own, values=others, **declared)
-
-    def not_varied(self, surface: Surface, varied: Sequence[str]) -> list[str]:
-        """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
-        return [
-            name
-            for name in declarations(surface.backend)
-            if name not in (*varied, "fixed_layers")
-            and "tolerance" not in name
-            and self._own(surface, name) is not None
-            and not (name == "layers" and surface.system.thickness is not None)
-        ]
-
     def bulk_name(self, structure: str, backend: Backend) -> str:
         """Return the name of a bulk, with the settings in which its backend differs from that of the campaign."""
         return Path(structure).stem + self._changes(backend)
@@ -238,10 +202,11 @@ class Surfaces:
         words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual[name]]
         return f" [{', '.join(words)}]" if words else ""
 
-    def _own(self, surface: Surface, parameter: str) -> float | None:
+    def own_value(self, subject: Surface, parameter: str) -> float | None:
+        """Return the value that a surface has of a parameter; none: it does not use it."""
         if parameter in ("layers", "fixed_layers"):
-            return getattr(self.slab(surface), parameter)
-        holder = surface.system if parameter in SlabSpec.model_fields else surface.backend.settings
+            return getattr(self.slab(subject), parameter)
+        holder = subject.system if parameter in SlabSpec.model_fields else subject.backend.settings
         return getattr(holder, parameter)
 
     def _slabs(self, structure: str, spec: SlabSpec) -> list[SlabCell]:
@@ -263,31 +228,3 @@ class Surfaces:
 def backend_key(backend: Backend) -> str:
     """Return what is equal for backends that compute the same."""
     return content_hash(backend.recipe())
-
-
-def declarations(backend: Backend) -> dict[str, dict[str, Any]]:
-    """Return the parameters that a convergence test may vary, with `finer` and `unit` of each."""
-    fields: dict[str, FieldInfo] = {**SlabSpec.model_fields, **type(backend.settings).model_fields}
-    return {
-        name: {"finer": found.json_schema_extra["finer"], "unit": found.json_schema_extra["unit"]}
-        for name, found in fields.items()
-        if isinstance(found.json_schema_extra, dict) and "finer" in found.json_schema_extra
-    }
-
-
-def declaration(backend: Backend, parameter: str) -> dict[str, Any]:
-    """Return `finer` and `unit` of a parameter of a convergence test.
-
-    Raises
-    ------
-    InputError
-        If neither the slab nor the backend has it.
-    """
-    from difflib import get_close_matches
-
-    known = declarations(backend)
-    if parameter not in known:
-        close = get_close_matches(parameter, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}."
-        raise InputError(f"neither a slab nor backend {backend.name} has a number {parameter!r} to vary; {hint}")
-    return known[parameter]

@@ -41,12 +41,19 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
         bulk, face = steps.bulk(metal, backend), None
         if input.start == "surface":
             spec = _metal_face(input, subject, steps.surfaces)
-            own = MetalFaceMaker(relax=steps.relax(backend), slab=spec, metal=input.element, system=subject.family)
+            own = MetalFaceMaker(relax=steps.relax(backend), slab=spec, metal=input.element, system=subject.group)
             host = steps.surfaces.host(metal)
-            where = ("metal's own surface", subject.family, input.element)
+            where = ("metal's own surface", subject.group, input.element)
             face = steps.once(where, lambda: own.make(bulk.output, host)).output
         options = input.options() | {"prescreen": steps.prescreen}
-        maker = VacancyMaker(relax=backend.relax(), neb=backend.neb(), system=subject.name, **options, **steps.labels)
+        maker = VacancyMaker(
+            relax=backend.relax(),
+            neb=backend.neb(),
+            system=subject.name,
+            variant=subject.variant,
+            **options,
+            **steps.labels,
+        )
         return maker.make(start.output, bulk.output, face)
 
     def plan(self, input: VacancyInput, subject: Interface, plan: Plan) -> list[str]:
@@ -61,9 +68,9 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
 
             spec = _metal_face(input, subject, plan.surfaces)
             size = len(build_slab(plan.surfaces.structure(metal), spec, plan.surfaces.host(metal)).structure)
-            label = f"{subject.family}: {input.element}({' '.join(map(str, spec.miller))}) alone"
-            clean = plan.relaxation(label, size, [bulk], subject.family)
-            plan.relaxation(f"{label}, without an atom", size - 1, [clean], subject.family)
+            label = f"{subject.group}: {input.element}({' '.join(map(str, spec.miller))}) alone"
+            clean = plan.relaxation(label, size, [bulk], subject.group)
+            plan.relaxation(f"{label}, without an atom", size - 1, [clean], subject.group)
         if not (input.barriers and input.steps):
             return [stops]
         label = f"{name}, its hops"

@@ -1,0 +1,106 @@
+"""What a convergence test may vary of a surface or an interface: numbers of its geometry and of the backend."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from anodeflow.backends.base import Backend
+from anodeflow.core.errors import InputError
+from anodeflow.studies.convergence.analysis import ConvergenceParameter
+
+
+class Subject(Protocol):
+    """A surface or an interface, with the model of its geometry and the value that it has of a parameter."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def backend(self) -> Backend: ...
+    @property
+    def spec(self) -> type[BaseModel]: ...
+
+
+class Owner(Protocol):
+    """Those who know what value a subject has of a parameter."""
+
+    def own_value(self, subject: Any, parameter: str) -> float | None: ...
+
+
+def declarations(spec: type[BaseModel], backend: Backend) -> dict[str, dict[str, Any]]:
+    """Return the parameters that a convergence test may vary, with `finer` and `unit` of each."""
+    fields: dict[str, FieldInfo] = {**spec.model_fields, **type(backend.settings).model_fields}
+    return {
+        name: {"finer": found.json_schema_extra["finer"], "unit": found.json_schema_extra["unit"]}
+        for name, found in fields.items()
+        if isinstance(found.json_schema_extra, dict) and "finer" in found.json_schema_extra
+    }
+
+
+def declaration(subject: Subject, parameter: str) -> dict[str, Any]:
+    """Return `finer` and `unit` of a parameter of a convergence test.
+
+    Raises
+    ------
+    InputError
+        If neither the geometry nor the backend has it.
+    """
+    known = declarations(subject.spec, subject.backend)
+    if parameter not in known:
+        close = get_close_matches(parameter, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}."
+        what = subject.spec.__name__.removesuffix("Spec").lower()
+        article = "an" if what[0] in "aeiou" else "a"
+        raise InputError(
+            f"neither {article} {what} nor backend {subject.backend.name} has a number {parameter!r} to vary; {hint}"
+        )
+    return known[parameter]
+
+
+def varied_parameters(
+    owner: Owner, subject: Subject, convergence: Mapping[str, Sequence[float]]
+) -> Iterator[ConvergenceParameter]:
+    """Yield what a convergence test varies, without the values that the study itself uses.
+
+    Raises
+    ------
+    InputError
+        For a parameter that neither the geometry nor the backend has, or that the subject does not use.
+    """
+    for name, values in convergence.items():
+        declared = declaration(subject, name)
+        own = owner.own_value(subject, name)
+        if own is None:
+            raise InputError(f"{subject.name} does not give a {name}: vary what it gives, or give it one.")
+        others = [value for value in dict.fromkeys(values) if value != own]
+        if others:
+            yield ConvergenceParameter(name=name, own=own, values=others, **declared)
+
+
+def parameters_not_varied(owner: Owner, subject: Subject, varied: Sequence[str]) -> list[str]:
+    """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
+    known = declarations(subject.spec, subject.backend)
+    fixed = ["fixed_layers"]
+    if "thickness" in known and owner.own_value(subject, "thickness") is not None:
+        fixed.append("layers")  # they follow from the thickness
+    return [
+        name
+        for name in known
+        if name not in (*varied, *fixed) and "tolerance" not in name and owner.own_value(subject, name) is not None
+    ]
+
+
+def changed_model(model: Any, parameter: str, value: float, drop: Sequence[str] = ()) -> Any:
+    """Return a model with one field changed, and those of `drop` unset.
+
+    Raises
+    ------
+    InputError
+        If the model does not allow the value.
+    """
+    try:
+        return type(model).model_validate(model.model_dump() | dict.fromkeys(drop) | {parameter: value})
+    except ValidationError as error:
+        raise InputError(f"{parameter} {value:g}: {error.errors()[0]['msg']}.") from error
