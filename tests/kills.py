@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,8 @@ def forked(
         try:
             run(file, home, kind)
             status = 0
+        except Exception:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             os._exit(status)
@@ -122,7 +125,7 @@ def _kill_server(home: Path) -> None:
 
 
 def remains(home: Path, kind: str) -> dict[str, Any]:
-    """Return what the database of a home holds, as plain data: read in a fork, since clients of servers stay out of it."""
+    """Return what the database of a home holds, as plain data: read in a fork, which may connect to servers."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -130,6 +133,8 @@ def remains(home: Path, kind: str) -> dict[str, Any]:
         try:
             with os.fdopen(writer, "w") as stream:
                 json.dump(_remains(home), stream)
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writer)
@@ -140,9 +145,10 @@ def remains(home: Path, kind: str) -> dict[str, Any]:
 
 
 def _remains(home: Path) -> dict[str, Any]:
-    from anodeflow.database.documents import CALCULATIONS, completed
+    from anodeflow.database.documents import completed
     from anodeflow.database.query import result_rows, study_documents
     from anodeflow.database.store import open_store
+    from anodeflow.studies.registry import CALCULATIONS
 
     with open_store() as store:
         rows = [row.model_dump(mode="json") for row in result_rows({}, store)]

@@ -93,7 +93,7 @@ def test_half_a_line_at_the_end_is_no_damage(tmp_path):
 
 def test_lines_of_an_older_anodeflow_have_no_checksum(tmp_path):
     file = tmp_path / "steps.jsonl"
-    file.write_text('{"energy": -1.0}\n')
+    file.write_text('{"energy": -1.0, "positions": [[0, 0, 0]], "forces": [[0, 0, 0]]}\n')
     append_step(file, {"energy": -2.0})
     assert [step["energy"] for step in read_steps(file)] == [-1.0, -2.0]
     assert '"crc"' not in json.dumps(read_steps(file))
