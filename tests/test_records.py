@@ -235,8 +235,9 @@ def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
 
 def test_what_an_older_anodeflow_recorded_as_nan_is_no_step(tmp_path):
     file = tmp_path / "steps.jsonl"
-    file.write_text('{"energy": -1.0}\n{"energy": NaN}\n{"energy": -2.0}\n')
-    assert read_steps(file) == [{"energy": -1.0}]
+    old = '{"energy": %s, "positions": [[0, 0, 0]], "forces": [[0, 0, 0]]}\n'
+    file.write_text("".join(old % energy for energy in ("-1.0", "NaN", "-2.0")))
+    assert [step["energy"] for step in read_steps(file)] == [-1.0]
     assert "after step 1" in cut_damage(file)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atom
 from ase.build import bcc100
+from factories import adsorption_document
 from lxml import html
 from matplotlib.image import imread
 from pymatgen.core import Lattice, Structure

@@ -85,7 +85,6 @@ def write_report(
     asked = base_studies(documents)
     main = comparison.main_table(asked, references, context.errors, context.error_text)
     papers = paper_tables(asked, context)
-    tell("the tables")
     parts = limited(sections(documents, context), pictures)
     with _writing(output):
         for folder in (output / "figures", output / "tables"):
