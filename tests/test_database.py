@@ -27,7 +27,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from anodeflow.database.store import open_store
-from anodeflow.settings import Settings
+from anodeflow.core.settings import Settings
 
 with open_store(Settings(home=Path(sys.argv[1]), embedded=sys.argv[2])) as store:
     for n in range(25):
@@ -38,7 +38,7 @@ TELLING_WRITER = """
 import sys
 from pathlib import Path
 from anodeflow.database.store import open_store
-from anodeflow.settings import Settings
+from anodeflow.core.settings import Settings
 
 with open_store(Settings(home=Path(sys.argv[1]), embedded="secantusd")) as store:
     for n in range(40):
