@@ -453,7 +453,11 @@ def laughs(levels: int) -> str:
     ("text", "message"),
     [
         (laughs(40), "nested more than 20 levels"),
-        (laughs(18), "its aliases .* make more than 100,000 values"),
+        (laughs(18), r"it has \d[\d,]+ values, aliases \(\*name\) written out, and 100,000 are read"),
+        (
+            "a:\n" + "  - [" + "x, " * 999 + "x]\n" + ("  - [" + "x, " * 999 + "x]\n") * 100,
+            "values, and 100,000 are read: div",
+        ),
         ("a: &a [*a]\n", "line 1: a value holds itself"),
         ("a: &a {b: *a}\n", "line 1: a value holds itself"),
         ("a: " + "[" * 40 + "]" * 40 + "\n", "nested more than 20 levels"),

@@ -27,7 +27,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from anodeflow.database.store import open_store
-from anodeflow.settings import Settings
+from anodeflow.core.settings import Settings
 
 with open_store(Settings(home=Path(sys.argv[1]), embedded=sys.argv[2])) as store:
     for n in range(25):
@@ -38,7 +38,7 @@ TELLING_WRITER = """
 import sys
 from pathlib import Path
 from anodeflow.database.store import open_store
-from anodeflow.settings import Settings
+from anodeflow.core.settings import Settings
 
 with open_store(Settings(home=Path(sys.argv[1]), embedded="secantusd")) as store:
     for n in range(40):
@@ -414,3 +414,21 @@ def test_errors_of_others_pass_unchanged(settings):
         _ = 1 / 0
     with pytest.raises(PyMongoError, match="mine"), open_store(settings):
         raise PyMongoError("mine")
+
+
+@every_kind
+def test_large_parts_of_a_job_that_is_run_again_are_stored_once(settings):
+    """jobflow names them anew each time; those that no output refers to go, and all go with the output."""
+    with open_store(settings) as store:
+        for number in range(3):
+            for job_uuid in "ab":
+                output = {"number": number, "large": [number] * 10, "larger": [number] * 20}
+                record = {"uuid": job_uuid, "index": 1, "output": output}
+                store.update(record, save={"data": [["output", "large"], ["output", "larger"]]})
+        blobs = store.additional_stores["data"]
+        assert blobs.count() == 4
+        for job_uuid in "ab":
+            assert store.get_output(job_uuid, load=True) == {"number": 2, "large": [2] * 10, "larger": [2] * 20}
+        store.remove_docs({"uuid": "a"})
+        assert blobs.count() == 2
+        assert store.get_output("b", load=True)["large"] == [2] * 10

@@ -93,7 +93,7 @@ def test_half_a_line_at_the_end_is_no_damage(tmp_path):
 
 def test_lines_of_an_older_anodeflow_have_no_checksum(tmp_path):
     file = tmp_path / "steps.jsonl"
-    file.write_text('{"energy": -1.0}\n')
+    file.write_text('{"energy": -1.0, "positions": [[0, 0, 0]], "forces": [[0, 0, 0]]}\n')
     append_step(file, {"energy": -2.0})
     assert [step["energy"] for step in read_steps(file)] == [-1.0, -2.0]
     assert '"crc"' not in json.dumps(read_steps(file))
@@ -235,6 +235,46 @@ def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
 
 def test_what_an_older_anodeflow_recorded_as_nan_is_no_step(tmp_path):
     file = tmp_path / "steps.jsonl"
-    file.write_text('{"energy": -1.0}\n{"energy": NaN}\n{"energy": -2.0}\n')
-    assert read_steps(file) == [{"energy": -1.0}]
+    old = '{"energy": %s, "positions": [[0, 0, 0]], "forces": [[0, 0, 0]]}\n'
+    file.write_text("".join(old % energy for energy in ("-1.0", "NaN", "-2.0")))
+    assert [step["energy"] for step in read_steps(file)] == [-1.0]
     assert "after step 1" in cut_damage(file)
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"{}", b'{"energy": -1.0}', b'{"energy": NaN}', b"\xff\xfe", b"null"])
+def test_a_line_that_is_no_step_ends_the_record(line, tmp_path):
+    file = tmp_path / "steps.jsonl"
+    append_step(file, {"energy": -1.0})
+    whole = file.read_bytes()
+    file.write_bytes(whole + line + b"\n" + whole)
+    assert [step["energy"] for step in read_steps(file)] == [-1.0]
+
+
+def changed(text: str, keys: list[str | int], value: object) -> str:
+    content = json.loads(text)
+    inner = content
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "[" * 100_000,
+        lambda text: changed(text, ["settings", "relaxation", "force_threshold"], "small"),
+        lambda text: changed(text, ["forces"], [[0.0, 0.0, 0.0]]),
+        lambda text: changed(text, ["structure", "sites"], []),
+        lambda text: changed(text, ["structure", "lattice"], {"@module": "numpy", "@class": "nothing"}),
+        lambda text: changed(text, ["energy"], {"@module": "ase.atoms", "@class": "Atoms", "version": []}),
+        lambda text: changed(text, ["density_file"], "\0"),
+    ],
+)
+def test_damaged_document_is_made_again_whatever_the_damage(damage, adatom):
+    maker = load_backend("emt").relax()
+    first = maker.calculate(adatom)
+    file = Path(first.directory) / "calculation.json"
+    file.write_text(damage(file.read_text()))
+    again = maker.calculate(adatom)
+    assert (again.energy, again.ionic_steps) == (first.energy, first.ionic_steps)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atom
 from ase.build import bcc100
+from factories import adsorption_document
 from lxml import html
 from matplotlib.image import imread
 from pymatgen.core import Lattice, Structure
@@ -18,6 +19,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.cli.report import report
 from anodeflow.core.errors import InputError
 from anodeflow.report.build import write_report
+from anodeflow.report.drawing import limited
+from anodeflow.report.page import Part, Scene, Section
 from anodeflow.report.reference import load_reference, shipped_references
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 
@@ -431,3 +434,24 @@ def test_command_lists_campaigns(database, tmp_path):
     database.clear()
     with pytest.raises(InputError, match="no campaign; it holds none yet"):
         report(output=tmp_path)
+
+
+def test_a_large_report_draws_some_of_its_pictures_and_says_so(tmp_path):
+    documents = [adsorption_document(document_id=f"document-{n}", system=f"Li(001) {n}") for n in range(50)]
+    told: list[str] = []
+    index = write_report("many", documents, {}, tmp_path, tell=told.append, pictures=2)
+    text = index.read_text(encoding="utf-8")
+    assert "Pictures are shown of the first 2 of 50 studies here: anodeflow report --pictures 50 draws all." in text
+    assert {name.partition(" (")[2] for name in told if name.startswith("Adsorption: ")} == {"1 of 2)", "2 of 2)"}
+    drawn = {path.stem.partition("-Li-001-")[2].partition("-")[0] for path in (tmp_path / "figures").glob("levels-*")}
+    assert len(list((tmp_path / "figures").glob("levels-*.svg"))) == 2, drawn
+    assert all(f'id="study-document-{n}"' in text for n in range(50)), "tables of all of them"
+    assert len(list((tmp_path / "tables").glob("sites-*.csv"))) == 50
+
+
+@pytest.mark.parametrize(("studies", "asked", "shown"), [(40, None, 40), (41, None, 10), (41, 41, 41), (3, 0, 0)])
+def test_how_many_pictures_a_report_shows(studies, asked, shown):
+    parts = [Part(f"study-{n}", f"system {n}", "", scenes=[Scene("scene", "", "", {})]) for n in range(studies)]
+    (section,) = limited([Section("Adsorption", [], "How to read it.", parts)], asked)
+    assert sum(len(part.scenes) for part in section.parts) == shown
+    assert ("Pictures are shown" in section.explanation) == (shown < studies)

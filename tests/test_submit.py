@@ -134,6 +134,18 @@ def test_a_placed_maker_places_the_jobs_it_makes():
     # Nor does it matter that makers know of guides: without one it is the job that it was before they did.
     assert '"guide"' not in _plain(json.dumps({"maker": {"guide": {}, "task": "static"}}))
     assert '"guide"' in _plain(json.dumps({"maker": {"guide": {"code": "emt"}}}))
+    # Nor when and in how many goes a calculation was done that a job is handed.
+    handed = {
+        "id": "calc",
+        "energy": -1.0,
+        "finished_at": "2026-01-01",
+        "wall_time": 1.0,
+        "restarts": 0,
+        "directory": "a",
+    }
+    again = handed | {"finished_at": "2026-01-02", "wall_time": 2.0, "restarts": 1, "directory": "b"}
+    assert _plain(json.dumps([handed])) == _plain(json.dumps([again]))
+    assert _plain(json.dumps([handed])) != _plain(json.dumps([handed | {"energy": -2.0}]))
     # It still runs, and finds what was computed without a place.
     plain = CalculationMaker(task="static", backend=load_backend("emt").recipe())
     assert maker.calculate(COPPER).id == plain.calculate(COPPER).id

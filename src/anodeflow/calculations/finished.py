@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from monty.json import MontyDecoder
-from pydantic import ValidationError
 from pymatgen.core import Structure
 
 from anodeflow.backends.drivers.driver import largest_force
@@ -45,13 +44,13 @@ def finished_document(folder: CalculationFolder, request: Request, kind: type[Do
         )
     try:
         document = kind.model_validate(MontyDecoder().process_decoded(stored))
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    for file in (document.density_file, document.coarse_density_file):
-        if file is not None and not (folder.path / file).is_file():
+        for file in (document.density_file, document.coarse_density_file):
+            if file is not None and not (folder.path / file).is_file():
+                return None
+        if not (document.converged and _is_of(document, folder, request) and _is_calm(document)):
             return None
-    if not (document.converged and _is_of(document, folder, request) and _is_calm(document)):
-        return None
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        return None  # damaged; pydantic's error is a ValueError
     # The folder may have been moved with its ANODEFLOW_HOME.
     return document.model_copy(update={"directory": os.fspath(folder.path)})
 

@@ -73,7 +73,7 @@ class CalculationFolder:
         """Return the JSON of one of the files; none if it is missing or damaged."""
         try:
             return json.loads(file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
 
     def write(self, file: Path, content: str) -> None:
@@ -85,8 +85,12 @@ class CalculationFolder:
 def write_atomically(file: Path, content: str) -> None:
     """Write `content` beside `file`, flush it to the disk, then put it in its place."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("w") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("w") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError:  # a full disk: what is half there would fill it further
+        temporary.unlink(missing_ok=True)
+        raise

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 _SUM = ', "crc": "'
+_NEEDED = {"energy", "positions", "forces"}
 
 
 def check_finite(step: dict[str, Any]) -> None:
@@ -124,6 +125,8 @@ def _step(line: bytes) -> dict[str, Any] | None:
             if given != f'{zlib.crc32(text.encode()):08x}"}}':
                 return None
         step = json.loads(text, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return step if isinstance(step, dict) else None
+    if not isinstance(step, dict) or (begin < 0 and not step.keys() >= _NEEDED):
+        return None
+    return step

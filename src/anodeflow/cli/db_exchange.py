@@ -2,6 +2,7 @@
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,7 +131,9 @@ def _reading(file: Path) -> Iterator[IO[str]]:
         yield sys.stdin
         return
     try:
+        if file.exists() and not file.is_file():
+            raise InputError(f"{file} is no regular file: give a file, or - for what comes through a pipe.")
         with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
             yield lines
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"cannot read {file} ({error}): write it with anodeflow db export.") from error

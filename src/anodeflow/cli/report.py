@@ -38,6 +38,15 @@ def report(
         typer.Option(metavar="FILE", help="Take the results from a file that anodeflow export wrote."),
     ] = None,
     edition: Annotated[str | None, typer.Option("--edition", metavar="HASH", help=EDITION_HELP)] = None,
+    pictures: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=0,
+            help="Studies of each kind whose pictures are drawn. Default: all of a report of at most 40 studies, 10 of "
+            "each kind of a larger one, whose drawing would take long.",
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a campaign: index.html, figures/ (PNG, SVG) and tables/ (CSV).
 
@@ -54,7 +63,7 @@ def report(
     chosen = load_reference(reference) if reference else None
     name, documents, calculations = campaign_documents(campaign, results, edition)
     with _Progress() as tell:
-        index = write_report(name, documents, calculations, output, chosen, tell)
+        index = write_report(name, documents, calculations, output, chosen, tell, pictures)
     typer.echo(f"The report of {name} is {index.resolve()}")
 
 

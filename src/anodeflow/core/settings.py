@@ -4,6 +4,7 @@ Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_
 """
 
 import errno
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's business, unless the user opens it
             for folder in (self.home, self.calculations, self.campaigns):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.home / ".write-test"
+            probe = self.home / f".write-test-{os.getpid()}"  # others may be trying, too
             probe.touch()
             probe.unlink()
         except OSError as error:

@@ -3,7 +3,9 @@
 import bz2
 import gzip
 import lzma
+import math
 import stat
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,17 @@ _UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
+def read_bytes(path: Path, largest: int = LARGEST_FILE, unpack: Callable[..., Any] | None = None) -> bytes:
     """Read a file, unpacked if its name ends in .gz, .bz2 or .xz.
+
+    Parameters
+    ----------
+    path
+        The file.
+    largest
+        Most bytes that it may have, unpacked.
+    unpack
+        How to open it whatever its name: ``gzip.open``.
 
     Raises
     ------
@@ -29,19 +40,19 @@ def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
         if not stat.S_ISREG(kind):
             what = "a folder" if stat.S_ISDIR(kind) else "no regular file but a pipe, a socket or a device"
             raise InputError(f"{path} is {what}: give a file.")
-        unpack = _UNPACK.get(path.suffix.lower(), open)
-        with unpack(path, "rb") as stream:
+        opened = unpack or _UNPACK.get(path.suffix.lower(), open)
+        with opened(path, "rb") as stream:
             content: bytes = stream.read(largest + 1)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}.") from None
     except PermissionError:
         raise InputError(f"may not read {path}: check its permissions.") from None
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError, ValueError) as error:
+    except (EOFError, lzma.LZMAError, zlib.error, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         shown = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}..."
         raise InputError(f"cannot read {shown} ({reason}): check the file and its name.") from error
     if len(content) > largest:
-        packed = ", once unpacked," if path.suffix.lower() in _UNPACK else ""
+        packed = ", once unpacked," if opened is not open else ""
         raise InputError(
             f"{path} has{packed} more than {largest / 1e6:g} MB, the most that is read: give a smaller file."
         )
@@ -83,3 +94,17 @@ def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
         If it cannot be read, or is no text.
     """
     return decoded(read_bytes(path, largest), path)
+
+
+def finite(text: str) -> float:
+    """Return a number of a JSON text; for ``parse_float`` and ``parse_constant``.
+
+    Raises
+    ------
+    ValueError
+        If it is not finite: a NaN would be the best of all sites.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number")
+    return number

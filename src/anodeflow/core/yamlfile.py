@@ -67,7 +67,7 @@ class YamlFile:
         except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"{path}: not valid YAML ({reason}).") from error
-        _check_extent(content, path)
+        _check_extent(content, path, aliased="*" in text)
         if not isinstance(content, dict):
             raise InputError(f"{path}: expected keys and values (key: value), found none.")
         return cls(path, content)
@@ -162,7 +162,7 @@ def _check_aliases(text: str, path: Path) -> None:
             anchors.pop()
 
 
-def _check_extent(content: Any, path: Path) -> None:
+def _check_extent(content: Any, path: Path, aliased: bool) -> None:
     """Refuse values that hold themselves, are nested too deep, or become too many once aliases are written out."""
     sizes: dict[int, tuple[int, int]] = {}
     open_: set[int] = set()
@@ -187,7 +187,10 @@ def _check_extent(content: Any, path: Path) -> None:
     if levels > DEEPEST:
         raise InputError(f"{path}: its values are nested more than {DEEPEST} levels deep: make it flatter.")
     if values > MOST_VALUES:
-        raise InputError(f"{path}: its aliases (*name) make more than {MOST_VALUES:,} values: write less.")
+        aliases = ", aliases (*name) written out" if aliased else ""
+        raise InputError(
+            f"{path}: it has {values:,} values{aliases}, and {MOST_VALUES:,} are read: divide it into several files."
+        )
 
 
 def _plain(node: Any) -> Any:

@@ -28,6 +28,7 @@ from anodeflow.database.backup import (
 
 _BATCH = 4_000_000  # bytes of documents that are handed on at once
 _LARGEST = 2**29  # bytes of a document; servers take 16 MB, SQLite more
+_LARGEST_MANIFEST = 10_000_000  # bytes; it says some hundred for each collection
 _QUEUE = "queue_"  # how the collections of jobflow-remote's queues begin
 _UNREADABLE = (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
@@ -95,7 +96,8 @@ def read_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
         If it is missing, damaged, of another program or version, or names what must not be written.
     """
     try:
-        content = json.loads(archive.read(MANIFEST))
+        large = archive.getinfo(MANIFEST).file_size > _LARGEST_MANIFEST
+        content = None if large else json.loads(archive.read(MANIFEST))
     except (*_UNREADABLE, RuntimeError):  # RuntimeError: encrypted, or nested without end
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT:

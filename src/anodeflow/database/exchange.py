@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import InputError
+from anodeflow.core.textfile import finite
 from anodeflow.database.documents import FIELDS, LARGE, age, completed, edition, without_structures
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
@@ -130,15 +131,15 @@ def import_lines(
     number = 0
     for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
+            entry = json.loads(line, parse_constant=finite, parse_float=finite)
             if number == 1:
                 _check_head(entry, source)
                 continue
             kind = entry["@class"]
             refuse_foreign(entry, f"{source}, line {number},")
             kinds[kind].model_validate(without_structures(entry["document"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
-            reason = str(error).splitlines()[0]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # pydantic's is a ValueError
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
                 f"{source}, line {number}, is no document of this anodeflow ({reason}): export it anew; what stands "
                 "before it has been imported."

@@ -6,9 +6,7 @@ forces, the images that bands began with, folders, paths of cube files.
 
 import gzip
 import json
-import math
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,15 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
+from anodeflow.core.textfile import finite, read_bytes
 from anodeflow.studies.charge.document import CompactGrid
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 FORMAT = "anodeflow results"
 VERSION = 1
+LARGEST_RESULTS = 400_000_000
+"""Most bytes of a results file, unpacked: about a thousand surfaces with their charge densities."""
 _DIGITS = 6
 """Digits after the decimal point of coordinates: 1e-6 of a cell vector is far below what a relaxation settles."""
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/]+/)+")
@@ -89,11 +90,8 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         If the file cannot be read, is damaged, or is of another format or a newer version.
     """
     try:
-        text = gzip.decompress(file.read_bytes())
-        content = json.loads(text, parse_constant=_finite, parse_float=_finite)
-    except FileNotFoundError:
-        raise InputError(f"there is no results file {file}: write one with anodeflow export.") from None
-    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
+        content = json.loads(read_bytes(file, LARGEST_RESULTS, gzip.open), parse_constant=finite, parse_float=finite)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
@@ -112,14 +110,6 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         reason = str(error).splitlines()[0]
         raise InputError(f"{file} holds a document that cannot be read ({reason}): write it anew.") from error
     return studies, {calculation.id: calculation for calculation in calculations}
-
-
-def _finite(text: str) -> float:
-    """A number; what is none would make the best site of a NaN."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no number")
-    return number
 
 
 def _is_flat(entry: dict[str, Any]) -> bool:

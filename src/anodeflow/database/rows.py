@@ -47,6 +47,13 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
     list of dict
         Entries that were not stored: large parts of the document are missing, or the user may only read.
     """
+    from anodeflow.database.files import alone  # half a second of imports
+
+    with alone(store):
+        return _refreshed(store, again)
+
+
+def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     generation = _generation(store, again)
     unfinished: dict[Any, dict[str, Any]] = {}
     try:

@@ -66,8 +66,10 @@ def read_secret(file: Path) -> Secret | None:
     """Return what stands in the file; none: there is no file, or a damaged one."""
     try:
         content = json.loads(file.read_text())
+        if not isinstance(content["password"], str) or not content["password"]:
+            return None
         return Secret(content["password"], Identity(**content["folder"]), content["made"] is True)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

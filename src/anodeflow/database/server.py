@@ -161,14 +161,14 @@ class ServerFolder:
         """Return what the user asked of the server."""
         try:
             return Service(**json.loads(self.service_file.read_text()))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return Service()
 
     def recorded(self) -> Server | None:
         """Return the server on record, which may be gone; none: there is no readable record."""
         try:
             return replace(Server(**json.loads(self.state.read_text())), password=self.password)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
 

@@ -165,13 +165,16 @@ def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] 
     """Stores of documents and of large objects on the server at `uri`, connected (which pymongo does lazily)."""
     from maggma.stores import MongoStore
 
-    from anodeflow.database.blobs import BlobStore
+    from anodeflow.database.blobs import OF_JOB, BlobStore
 
     # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
     options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
     options |= login or {}
     docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
-    blobs = BlobStore.from_uri(uri, _BLOBS, name, mongoclient_kwargs=options, compression=True)
+    of_job = list(OF_JOB)
+    blobs = BlobStore.from_uri(
+        uri, _BLOBS, name, mongoclient_kwargs=options, compression=True, searchable_fields=of_job
+    )
     docs.connect()
     blobs.connect()
     return docs, blobs
@@ -183,7 +186,7 @@ def _index(store: "JobStore") -> None:
     fields = ("output.@class", "output.id", "output.document_id", "output.campaign")
     for collection, keys in (
         (outputs, [("uuid", "index"), (ROWS_MARK, "output.study"), *((name,) for name in fields)]),
-        (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",)]),
+        (outputs.database[f"{_BLOBS}.files"], [("metadata.blob_uuid",), ("metadata.job_uuid",)]),
     ):
         known = {tuple(field for field, _ in index["key"]) for index in collection.index_information().values()}
         for key in keys:
@@ -293,9 +296,11 @@ def sqlite_lock(folder: Path) -> Path:
 
 
 def _opened_sqlite(path: Path, explain: Callable[[Exception], str]) -> "Iterator[JobStore]":
-    from maggma.stores import MontyStore
+    from anodeflow.database.blobs import BlobFiles
+    from anodeflow.database.files import Files
 
-    stores = [MontyStore(name, str(path), database_name=_EMBEDDED_NAME) for name in (_DOCUMENTS, _BLOBS)]
+    kinds = {_DOCUMENTS: Files, _BLOBS: BlobFiles}
+    stores = [kind(name, str(path), database_name=_EMBEDDED_NAME) for name, kind in kinds.items()]
     # MontyDB writes its settings file on each connection, and two processes that both create a collection lose
     # documents: hence the lock, and the collections made here.
     with file_lock(path / "open.lock"):

@@ -1,6 +1,7 @@
 """Writes the report of a campaign: one HTML page that needs no other file, its figures, and its tables as CSV."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -12,12 +13,8 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies
-from anodeflow.report.page import (
-    Picture,
-    Section,
-    Table,
-    plain,
-)
+from anodeflow.report.drawing import drawn, limited
+from anodeflow.report.page import Section, Table, plain
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
 from anodeflow.studies.document import StudyDoc
@@ -46,6 +43,7 @@ def write_report(
     output: Path,
     reference: Reference | None = None,
     tell: Callable[[str], None] = lambda words: None,
+    pictures: int | None = None,
 ) -> Path:
     """Write the report of one campaign.
 
@@ -64,6 +62,8 @@ def write_report(
         Publication whose values stand beside ours; None: every shipped one is searched for the systems' names.
     tell
         Called with a few words before each study is drawn.
+    pictures
+        Studies a section whose pictures are drawn; None: see :func:`anodeflow.report.drawing.limited`.
 
     Returns
     -------
@@ -85,7 +85,11 @@ def write_report(
     asked = base_studies(documents)
     main = comparison.main_table(asked, references, context.errors, context.error_text)
     papers = paper_tables(asked, context)
-    parts = sections(documents, context)
+    parts = limited(sections(documents, context), pictures)
+    with _writing(output):
+        for folder in (output / "figures", output / "tables"):
+            folder.mkdir(parents=True, exist_ok=True)
+        parts = drawn(parts, output / "figures", tell)
     settings = provenance.settings_tables(asked or documents)
     steps = provenance.calculations_table(documents, calculations)
     tables: list[Table | PaperTable] = [
@@ -96,7 +100,7 @@ def write_report(
         *settings,
         steps,
     ]
-    pictures = [
+    figures = [
         *(f for s in parts for f in s.pictures),
         *(f for s in parts for p in s.parts for f in p.pictures + p.gallery),
     ]
@@ -113,12 +117,18 @@ def write_report(
         "settings_anchors": sorted({d.settings_hash for d in documents}),
         "calculations": steps,
         "tables": tables,
-        "pictures": pictures,
+        "pictures": figures,
         "scripts": _scripts() if any(p.scenes for s in parts for p in s.parts) else [],
         "version": anodeflow.__version__,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    return _write(output, _render(page), tables, pictures)
+    index = output / "index.html"
+    with _writing(output):
+        for table in tables:
+            (output / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+        with index.open("w", encoding="utf-8") as stream:
+            stream.writelines(_rendered(page))
+    return index
 
 
 def _scripts() -> list[str]:
@@ -150,7 +160,8 @@ def _used(documents: list[StudyDoc], references: list[Reference]) -> list[Refere
     return [reference for reference in references if reference.doi in dois]
 
 
-def _render(context: dict[str, Any]) -> str:
+def _rendered(context: dict[str, Any]) -> Iterator[str]:
+    """The page, piece by piece."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -161,22 +172,14 @@ def _render(context: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
-    return environment.get_template("index.html.j2").render(context)
+    return environment.get_template("index.html.j2").generate(context)
 
 
-def _write(output: Path, page: str, tables: list[Table | PaperTable], pictures: list[Picture]) -> Path:
-    index = output / "index.html"
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
     try:
-        for folder in (output / "figures", output / "tables"):
-            folder.mkdir(parents=True, exist_ok=True)
-        for table in tables:
-            (output / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
-        for picture in pictures:
-            (output / "figures" / f"{picture.name}.png").write_bytes(picture.png)
-            (output / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
-        index.write_text(page, encoding="utf-8")
+        yield
     except OSError as error:
         raise InputError(
             f"cannot write the report to {output} ({error.strerror}): give another folder with -o."
         ) from error
-    return index

@@ -3,8 +3,9 @@
 import csv
 import json
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 
@@ -84,23 +85,37 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, drawn once, as PNG and as SVG."""
+    """A figure, drawn once, as PNG and as SVG.
+
+    `source` is the picture on the page; it is made by :meth:`written`, which drops the other two.
+    """
 
     name: str
     caption: str
     png: bytes
     svg: bytes
     width: int
+    source: str = ""
 
-    @property
-    def source(self) -> str:
-        """The PNG as a data URI, so that the page needs no other file; in 256 colours, a third of the size."""
-        from PIL import Image
+    def drawn(self) -> "Picture":
+        """Return the picture itself; those that are drawn later (anodeflow.report.later) are drawn by it."""
+        return self
 
-        small = BytesIO()
-        with Image.open(BytesIO(self.png)) as picture:
-            picture.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(small, format="png")
-        return "data:image/png;base64," + b64encode(small.getvalue()).decode("ascii")
+    def written(self, folder: Path) -> "Picture":
+        """Write ``NAME.png`` and ``NAME.svg``; return the picture as the page holds it: small, without the two."""
+        (folder / f"{self.name}.png").write_bytes(self.png)
+        (folder / f"{self.name}.svg").write_bytes(self.svg)
+        return replace(self, png=b"", svg=b"", source=_data_uri(self.png))
+
+
+def _data_uri(png: bytes) -> str:
+    """Return a PNG as a data URI, so that the page needs no other file; in 256 colours, a third of the size."""
+    from PIL import Image
+
+    small = BytesIO()
+    with Image.open(BytesIO(png)) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(small, format="png")
+    return "data:image/png;base64," + b64encode(small.getvalue()).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,10 @@ class Scene:
     title: str
     caption: str
     data: dict[str, Any]
+
+    def drawn(self) -> "Scene":
+        """Return the scene itself; those that are drawn later (anodeflow.report.later) are drawn by it."""
+        return self
 
     @property
     def json(self) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import colour, radius
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene, number
 from anodeflow.report.view3d.fields import Mesh
 from anodeflow.report.view3d.neighbourhood import around_adatom
@@ -32,6 +33,7 @@ from anodeflow.studies.diffusion.document import Hop, MigrationDoc
 from anodeflow.studies.diffusion.paths import path_positions
 
 
+@drawn_later
 def configurations_scene(document: AdsorptionDoc, name: str) -> Scene:
     """Return all configurations of an adsorption study, the most stable one first on show."""
     frames = []
@@ -47,6 +49,7 @@ def configurations_scene(document: AdsorptionDoc, name: str) -> Scene:
     )
 
 
+@drawn_later
 def difference_scene(document: ChargeTransferDoc, name: str) -> Scene:
     """Return the isosurfaces of a charge-density difference with the atoms and the non-nuclear maxima."""
     surfaces = [_surface(title, shade, mesh) for title, shade, mesh in difference_surfaces(document)]
@@ -67,6 +70,7 @@ def difference_scene(document: ChargeTransferDoc, name: str) -> Scene:
     )
 
 
+@drawn_later
 def path_scene(document: MigrationDoc, hop: Hop, name: str) -> Scene:
     """Return the images of a hop, with the adatom of every image as a ghost."""
     middle = (hop.images[0].cart_coords[-1] + path_positions(hop.images)[-1]) / 2

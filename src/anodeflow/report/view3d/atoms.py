@@ -17,6 +17,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
 
 _MARGIN = 1.2
@@ -74,6 +75,7 @@ class SlabView:
         return np.pad(np.atleast_2d(moves), ((0, 0), (0, 1))) @ self._axes.T[:, :2]
 
 
+@drawn_later
 def configuration(structure: Structure, name: str, title: str, caption: str) -> Picture:
     """Draw a slab with an adatom, its last atom, from above and from the side.
 
@@ -93,6 +95,7 @@ def configuration(structure: Structure, name: str, title: str, caption: str) -> 
     return save(figure, name, caption)
 
 
+@drawn_later
 def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list[int], name: str) -> Picture:
     """Draw the clean slab from above, with the number of every site where its adatom started and came to rest.
 

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifBlock, CifFile, CifParser
 
 from anodeflow.structures.bulk.cif_symmetry import operations, settings_of
-from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
+from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell, check_size
 from anodeflow.structures.bulk.symbols import ELEMENTS, element, element_of_label
 
 FULL = 0.005
@@ -137,6 +137,7 @@ def read_cif(text: str) -> tuple[Structure, list[str]]:
     ValueError
         What is wrong, with its line where it can be had.
     """
+    check_size(text)
     content = CifContent(text)
     cell = []
     for key in _CELL:

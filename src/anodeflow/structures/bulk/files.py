@@ -19,7 +19,7 @@ from anodeflow.core.decoding import refuse_foreign_text
 from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import decoded, read_bytes
 from anodeflow.structures.bulk.cif_file import read_cif
-from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
+from anodeflow.structures.bulk.limits import check_cell, check_count, check_size
 from anodeflow.structures.bulk.poscar_file import read_poscar
 from anodeflow.structures.bulk.symbols import ELEMENTS, element
 
@@ -67,9 +67,11 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
         If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
     """
     content = read_bytes(path)
-    if any(kind in path.name.lower() for kind in (".json", ".mson", ".yaml", ".yml")):
-        refuse_foreign_text(decoded(content, path), path)
     try:
+        if any(kind in path.name.lower() for kind in (".json", ".mson", ".yaml", ".yml")):
+            text = decoded(content, path)
+            check_size(text)
+            refuse_foreign_text(text, path)
         structure, notes = _read(path, content)
         structure = _plain(structure)
     except InputError:
@@ -143,6 +145,8 @@ def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, lis
             return Structure.from_str(decoded(content, path), fmt=kind), []  # type: ignore[arg-type]
     if any(fnmatch(name, pattern) for pattern in _BY_PATH):
         return Structure.from_file(path), []
+    if fnmatch(name.lower(), "*.*xyz") and (count := content[:40].split(b"\n")[0].strip()).isdigit():
+        check_count(int(count))
     from ase.io import read  # half a second of imports that most files do not need
     from ase.io.formats import UnknownFileTypeError
 
@@ -181,8 +185,7 @@ def _plain(structure: Structure) -> Structure:
     ValueError
         If it is no crystal, or too large or too flat for one.
     """
-    if not 0 < len(structure) <= MOST_ATOMS:
-        raise ValueError(f"it has {len(structure)} atoms: 1 to {MOST_ATOMS} are read")
+    check_count(len(structure))
     lattice = structure.lattice
     numbers = np.concatenate([lattice.matrix.ravel(), structure.frac_coords.ravel()])
     if not np.isfinite(numbers).all():

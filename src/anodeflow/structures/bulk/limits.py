@@ -6,11 +6,40 @@ import numpy as np
 
 MOST_ATOMS = 2000
 """Most atoms of a cell."""
+LARGEST_CRYSTAL = 5_000_000
+"""Most characters of a file that is read whole before its atoms can be counted: 2000 atoms need a tenth of it."""
 SHORTEST_EDGE, LONGEST_EDGE = 1.0, 500.0
 """Edges of a cell are between these, Å."""
 SMALLEST_ANGLE = 10.0
 """Angles of a cell are at least this, and at most 180 less this, degrees."""
 _FLATTEST = 0.05  # least height of a cell over the length of the edge that rises to it
+
+
+def check_count(atoms: int) -> None:
+    """Refuse a number of atoms that no calculation could treat.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or too many.
+    """
+    if not 0 < atoms <= MOST_ATOMS:
+        raise ValueError(f"it has {atoms} atoms: 1 to {MOST_ATOMS} are read")
+
+
+def check_size(text: str) -> None:
+    """Refuse a text that takes minutes and gigabytes to take apart, and cannot be one crystal's.
+
+    Raises
+    ------
+    ValueError
+        If it is longer than LARGEST_CRYSTAL.
+    """
+    if len(text) > LARGEST_CRYSTAL:
+        raise ValueError(
+            f"it has {len(text) / 1e6:.1f} MB, and {LARGEST_CRYSTAL / 1e6:g} MB are read: leave out what is no part of "
+            f"the crystal, such as reflections, or give one of at most {MOST_ATOMS} atoms"
+        )
 
 
 def check_cell(lengths: Sequence[float], angles: Sequence[float]) -> None:

@@ -8,12 +8,15 @@ from pymatgen.core import Composition, Lattice, Structure
 from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
 from anodeflow.structures.bulk.symbols import element
 
+_MOST_LINES = 4 * MOST_ATOMS
+"""Lines that are looked at: names and numbers of species over several lines, and atoms; a density may follow."""
+
 
 class _Lines:
     """Lines of the file one after the other, with their numbers for the reader."""
 
     def __init__(self, text: str) -> None:
-        self.lines = text.split("\n")
+        self.lines = text.split("\n", _MOST_LINES)
         self.number = 0
 
     def next(self, what: str) -> list[str]:

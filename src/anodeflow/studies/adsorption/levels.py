@@ -13,6 +13,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
@@ -21,6 +22,7 @@ _PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
 _COLOURS = [OURS, "#0f766e", "#7c3aed", "#a16207"]
 
 
+@drawn_later
 def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> Picture:
     """Draw the binding energy of every site as a level, with the published value as a line.
 

@@ -15,6 +15,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number, scientific
 from anodeflow.report.view3d.fields import (
     ACCUMULATION,
@@ -42,6 +43,7 @@ def difference_surfaces(document: ChargeTransferDoc) -> list[tuple[str, str, Mes
     return found
 
 
+@drawn_later
 def isosurface_picture(document: ChargeTransferDoc, name: str) -> Picture:
     """Paint the isosurfaces with the atoms below them, from the side and from above."""
     atoms = around_adatom(document.structure)
@@ -78,6 +80,7 @@ def isosurface_picture(document: ChargeTransferDoc, name: str) -> Picture:
     )
 
 
+@drawn_later
 def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
     """Draw the planar average of the difference along z, with the heights of the atoms."""
     z, average = np.array(document.difference.z), np.array(document.difference.planar_average)

@@ -17,6 +17,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.report.view3d.atoms import (
     SlabView,
@@ -32,6 +33,7 @@ _HEAT = "YlOrRd"
 _GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.0}
 
 
+@drawn_later
 def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
     """Draw the adatom of every image of a hop on the surface, from above and from the side, coloured by energy."""
     slab = without_adatom(hop.images[0])
@@ -75,6 +77,7 @@ def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
                 "red rim. The slab is that of the first image.")  # fmt: skip
 
 
+@drawn_later
 def hop_graph(document: MigrationDoc, name: str) -> Picture:
     """Draw minima, with copies in neighbouring cells, and one copy of each hop with its barrier on the surface."""
     view = SlabView(document.slab)

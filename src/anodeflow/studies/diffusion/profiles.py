@@ -15,6 +15,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number, scientific
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.paths import Stretch, stretch, stretches
@@ -24,6 +25,7 @@ _STYLES: list[Any] = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5))]
 _GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
 
 
+@drawn_later
 def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> Picture:
     """Draw the energy along the cheapest path from cell to cell: minima, saddles, barriers forward and back."""
     assert document.path is not None
@@ -69,6 +71,7 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
                 f"their energies with their slopes from the forces.{_with_potential([document])}")  # fmt: skip
 
 
+@drawn_later
 def hop_profiles(document: MigrationDoc, name: str) -> Picture:
     """Draw the profiles of all finished hops of one surface, energies over its lowest minimum."""
     hops = [hop for hop in document.hops if hop.profile]

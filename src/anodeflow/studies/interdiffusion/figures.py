@@ -11,6 +11,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 
@@ -21,6 +22,7 @@ _BAR = 0.32
 _LINE: dict[str, Any] = {"lw": 1.0, "ls": (0, (3, 2)), "zorder": 2}
 
 
+@drawn_later
 def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
     """Draw the pristine interface and the median at every depth as levels, and each pair of atoms as a thin one."""
     levels = document.levels

@@ -12,6 +12,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import (
     Column,
     Link,
@@ -154,6 +155,7 @@ def _tables(document: InterfaceDoc, name: str) -> list[Table]:
     ]
 
 
+@drawn_later
 def registry_map(document: InterfaceDoc, name: str) -> Picture:
     """Draw the energies of the lateral shifts of the metal, in the cell of the shifts that differ."""
     plane = document.structure.lattice.matrix[:2, :2]

@@ -24,6 +24,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, Scene
 from anodeflow.report.view3d.painter import Camera, Painting
 
@@ -62,6 +63,7 @@ def shade(element: str, in_metal: bool) -> NDArray:
     return (1 - _PALE) * colour(element) + _PALE if in_metal else colour(element)
 
 
+@drawn_later
 def side_views(views: Sequence[View], name: str, title: str, caption: str) -> Picture:
     """Paint interfaces from the side, next to each other; the moved atom has a ring, the place that it left another."""
     scenes = [_painting(view) for view in views]
@@ -91,6 +93,7 @@ def side_views(views: Sequence[View], name: str, title: str, caption: str) -> Pi
     return save(figure, name, caption)
 
 
+@drawn_later
 def turning_scene(views: Sequence[View], name: str, title: str, caption: str) -> Scene:
     """Return interfaces as a scene in three dimensions, with a slider if there are several."""
     frames = [_frame(view) for view in views]

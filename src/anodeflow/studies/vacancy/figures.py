@@ -15,6 +15,7 @@ from anodeflow.report.figures import (
     new_figure,
     save,
 )
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.studies.diffusion.paths import potential_curve
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyHop, VacancyPath
@@ -28,6 +29,7 @@ _SHIFTS = (9.0, -9.0, 19.0, -19.0, 29.0, -29.0)
 """How far above its point a label may stand, points."""
 
 
+@drawn_later
 def energy_diagram(document: VacancyDoc, name: str) -> Picture:
     """Draw the levels of all stops of both paths, and between them the energy along the hops with their barriers."""
     places = {path.name: stop_places(document, path) for path in document.paths}

@@ -1,0 +1,43 @@
+"""A campaign killed (SIGKILL) at random moments and run again gives what an undisturbed one gives, once."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+CAMPAIGN = """
+name: killed
+backend: emt
+systems:
+  - {name: Al(001), structure: Al, miller: [0, 0, 1], layers: 2, fixed_layers: 1, vacuum: 6, min_width: 5}
+studies:
+  - adsorption: {adsorbate: Al, systems: [Al(001)]}
+  - diffusion: {adsorbate: Al, systems: [Al(001)], images: 3}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "moments", "seed"), [("sqlite", 5, 1), ("secantusd", 5, 2)])
+def test_nothing_is_lost_or_doubled_by_kills(kind, moments, seed, tmp_path):
+    """Relaxations, a hop with the modes of its saddle, studies; half of the kills take the embedded server along."""
+    if kind == "secantusd":
+        pytest.importorskip("secantus")
+    (tmp_path / "killed.yaml").write_text(CAMPAIGN)
+    command = [sys.executable, Path(__file__).with_name("kills.py"), "killed.yaml", "homes", kind, moments, seed]
+    done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    whole = found["whole"]
+    assert found["kills"] >= moments
+    assert {row["property"] for row in whole["rows"]} >= {"binding_energy", "barrier_forward"}
+    assert all(number == 1 for number in Counter(map(tuple, whole["jobs"])).values())
+    for killed in found["killed"]:
+        for part in ("rows", "studies", "calculations", "jobs", "counts"):
+            assert killed[part] == whole[part], part
+        # A geometry is computed again only where a kill came between its evaluation and its record.
+        again = Counter(killed["evaluations"]) - Counter(whole["evaluations"])
+        assert again.total() <= killed["kills"]
+        assert set(killed["evaluations"]) == set(whole["evaluations"])
