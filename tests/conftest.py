@@ -59,6 +59,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def adatom() -> Any:
+    """Al beside the bridge of Al(001), with room to relax."""
+    from relaxations import bridge
+
+    return bridge().copy()
+
+
 @dataclass
 class Outcome:
     """What a command printed, and how it ended."""

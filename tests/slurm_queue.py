@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymongo import MongoClient
 from ruamel.yaml import YAML
-from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs, wait_until
+from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs
 
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.execution.job import PROGRESS_FILE

@@ -87,7 +87,6 @@ def test_all_terminations_become_systems(campaign_file):
     file = campaign_file(
         ("backend: emt", "backend: mlip"),
         ("Al(001), structure: Al", "X, structure: Li3Mg7, termination: all"),
-        ("layers: 4", "layers: 6"),
         ("adsorbate: Al, systems: [Al(001)]", "adsorbate: Li"),
     )
     labels = [calculation.label for calculation in Campaign.from_file(file).check()]

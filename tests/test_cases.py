@@ -648,7 +648,7 @@ def test_interfaces_do_not_start_with_atoms_on_top_of_each_other():
     from anodeflow.structures.interface.registry import CLOSEST_START, shift_metal
 
     crystals = load_structure("Al"), load_structure("Cu")
-    spec = InterfaceSpec(max_atoms=200, max_strain=0.12, min_width=0, alloy_layers=3, metal_layers=3)
+    spec = InterfaceSpec(max_atoms=40, max_strain=0.12, min_width=0, alloy_layers=3, metal_layers=3)
     cell = build_interface(*crystals, spec)
     nearest = [crystal.get_neighbor_list(3.0)[3].min() for crystal in crystals]
     for shift in ([0, 0], [0.7, 0.1], [1.4, 1.4]):

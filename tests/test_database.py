@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from jobflow import Flow, JobStore, Response, job, run_locally
 from processes import parent_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from servers import free_port, mongodb_server
 
 from anodeflow.core.errors import DatabaseError, InputError
 from anodeflow.core.settings import Settings
@@ -46,33 +45,6 @@ with open_store(Settings(home=Path(sys.argv[1]), embedded="secantusd")) as store
         store.update(record, save={"data": ["large"]})
         print(n, flush=True)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def mongodb_server(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A server that speaks MongoDB's protocol and is none of anodeflow's business: its address and process."""
-    pytest.importorskip("secantus")
-    port = free_port()
-    (folder / "server.toml").touch()
-    command = [sys.executable, "-m", "secantus", "--config", "server.toml", "--port", str(port), *options]
-    process = subprocess.Popen([*command, "--host", "127.0.0.1", "--storage-path", "storage"], cwd=folder)
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"127.0.0.1:{port}", process
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from ase.db import connect
 from factories import adsorption_document, calculation_document, li_slab
 from jobflow import Flow, Job, job, run_locally
 from monty.json import jsanitize
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymongo import MongoClient
-from test_database import free_port, mongodb_server
-from test_embedded import wait_until
+from servers import free_port, mongodb_server
 
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.database.documents import LARGE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prescreen_factories import CostlyBackend, register
-from test_resume import limited
+from relaxations import limited
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.calculations.folder import read_steps

@@ -14,7 +14,7 @@ import pytest
 from factories import adsorbed_site, adsorption_document, calculation_document
 from jobflow import Flow, Job, JobStore, Response, job, run_locally
 from monty.json import jsanitize
-from test_database import mongodb_server
+from servers import mongodb_server
 from typer.testing import CliRunner
 
 import anodeflow

@@ -13,7 +13,7 @@ from factories import adsorption_document, li_slab
 from jobflow import Job, JobStore, job, run_locally
 from monty.json import jsanitize
 from pymongo.errors import OperationFailure
-from test_database import mongodb_server
+from servers import mongodb_server
 
 from anodeflow.core.settings import Settings
 from anodeflow.database import rows

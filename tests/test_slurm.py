@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import processes_naming
-from slurm_cluster import PARTITION, wait_until
+from processes import processes_naming, wait_until
+from slurm_cluster import PARTITION
 from slurm_queue import PROJECT, WORKER, Queue
 
 pytestmark = pytest.mark.slurm
