@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 from processes import wait_until
 
+EVERY_KIND = [
+    pytest.param("secantusd", marks=pytest.mark.slow),
+    "sqlite",
+    pytest.param("mongodb", marks=pytest.mark.slow),
+]
+"""Databases, as parameters of tests: only that without a server is in the quick lane."""
+
 
 def free_port() -> int:
     """A port that nobody listened on a moment ago."""

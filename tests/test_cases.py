@@ -449,6 +449,7 @@ def laughs(levels: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -586,6 +587,7 @@ def test_names_are_not_formulas_of_tex():
     assert save(figure, "odd", "a figure").png.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_output_on_a_terminal_without_unicode():
     """``LANG=C`` and Latin-1: Å is written all the same, and nothing fails."""
     import subprocess
@@ -642,6 +644,7 @@ def test_names_stay_text_in_the_database_of_ase(tmp_path, suffix, name):
     assert found.data["folder"] == "x"
 
 
+@pytest.mark.slow
 def test_interfaces_do_not_start_with_atoms_on_top_of_each_other():
     from anodeflow.structures.interface.interface_spec import InterfaceSpec
     from anodeflow.structures.interface.interfaces import build_interface

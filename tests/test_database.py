@@ -14,7 +14,7 @@ from jobflow import Flow, JobStore, Response, job, run_locally
 from processes import parent_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from servers import free_port, mongodb_server
+from servers import EVERY_KIND, free_port, mongodb_server
 
 from anodeflow.core.errors import DatabaseError, InputError
 from anodeflow.core.settings import Settings
@@ -73,7 +73,7 @@ def settings(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert not record.state.exists(), "the server stays behind"
 
 
-every_kind = pytest.mark.parametrize("settings", ["secantusd", "sqlite", "mongodb"], indirect=True)
+every_kind = pytest.mark.parametrize("settings", EVERY_KIND, indirect=True)
 
 
 @job
@@ -135,7 +135,8 @@ def test_running_a_job_again_replaces_its_document(settings):
         assert [entry["output"]["energy"] for entry in store.query({"uuid": first.uuid})] == [-2.0]
 
 
-@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", EVERY_KIND[:2], indirect=True)
 def test_two_processes_write_at_once(settings):
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(settings.home), settings.embedded, name]) for name in "ab"
@@ -146,6 +147,7 @@ def test_two_processes_write_at_once(settings):
     assert found == {f"{name}-{n}" for name in "ab" for n in range(25)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_under_two_writers(settings):
     """Both go on when it is back; what they were told is stored can be read, large parts included."""
@@ -195,7 +197,8 @@ def test_secantusd_asked_for_but_not_installed(settings, monkeypatch):
         assert store.docs_store.name.startswith("monty:")
 
 
-@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", EVERY_KIND[:2], indirect=True)
 def test_relative_home(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with open_store(settings.model_copy(update={"home": Path()})) as store:
@@ -267,6 +270,7 @@ def test_malformed_uri(tmp_path, uri):
     assert "cret" not in message
 
 
+@pytest.mark.slow
 def test_access_refused(tmp_path):
     with mongodb_server(tmp_path) as (address, process):
         with MongoClient(f"mongodb://{address}/?directConnection=true") as client:
@@ -288,6 +292,7 @@ def use(settings: Settings, action: Callable[[JobStore], object]) -> None:
         action(store)
 
 
+@pytest.mark.slow
 def test_server_lost_in_the_middle(tmp_path, monkeypatch):
     monkeypatch.setattr("anodeflow.database.store._SERVER_PATIENCE", 500)
     with mongodb_server(tmp_path) as (address, process):
@@ -301,6 +306,7 @@ def test_server_lost_in_the_middle(tmp_path, monkeypatch):
             use(Settings(home=tmp_path, database=f"mongodb://{address}/?directConnection=true"), lose_it)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_embedded_server_lost_in_the_middle(settings, monkeypatch):
     monkeypatch.setattr("anodeflow.database.store._EMBEDDED_PATIENCE", 2000)
@@ -339,6 +345,7 @@ def test_damaged_sqlite_file(settings, name, how):
     assert str(file.parent.parent) in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 @pytest.mark.parametrize("file", ["WiredTiger.wt", "secantus_collections.wt"])  # found at the start, at the first use
 def test_damaged_server_storage(settings, file):
@@ -357,7 +364,7 @@ def test_damaged_server_storage(settings, file):
     assert "WiredTiger" in folder.log.read_text(errors="replace")
 
 
-@pytest.mark.parametrize("kind", ["secantusd", "sqlite"])
+@pytest.mark.parametrize("kind", EVERY_KIND[:2])
 def test_folder_not_writable(tmp_path, kind):
     if kind == "secantusd":
         pytest.importorskip("secantus")
@@ -381,6 +388,7 @@ def test_unknown_kind_of_embedded_database(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_errors_of_others_pass_unchanged(settings):
     with pytest.raises(ZeroDivisionError), open_store(settings):
         _ = 1 / 0

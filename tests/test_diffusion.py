@@ -127,6 +127,7 @@ def plain_neb(initial, final) -> float:
     return max(image.get_potential_energy() for image in images) - ends[0].get_potential_energy()
 
 
+@pytest.mark.slow
 def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
     document = adsorption("Al(001)")
     result = diffuse(document, campaign="test", temperatures=(300.0, 400.0))
@@ -181,6 +182,7 @@ def test_half_of_the_images_gives_the_same_barrier(adsorption):
     assert half.energy == pytest.approx(whole.energy, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption):
     document = adsorption("Cu(111)")
     result = diffuse(document)
@@ -196,6 +198,7 @@ def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption):
     assert result.path.barrier == pytest.approx(hop.barrier_forward)
 
 
+@pytest.mark.slow
 def test_hop_over_an_unknown_minimum_is_split(adsorption):
     """Only the fcc hollow is known: the path from one to the next runs through the hcp hollow."""
     document = adsorption("Cu(111)")
@@ -212,6 +215,7 @@ def test_hop_over_an_unknown_minimum_is_split(adsorption):
     assert {"hop 0", "hop 1", "minimum on hop 0"} <= set(result.calculation_ids)
 
 
+@pytest.mark.slow
 def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monkeypatch):
     """Bridges taken for minima, on a supercell that does not map those along x on those along y."""
     spec = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=10, min_width=5)
@@ -252,6 +256,7 @@ def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monk
     assert result.path.start == 0
 
 
+@pytest.mark.slow
 def test_one_hop_that_fails_does_not_take_the_others_with_it(adsorption, monkeypatch):
     execute = EmtBackend.execute
 
@@ -287,6 +292,7 @@ studies:
 """
 
 
+@pytest.mark.slow
 def test_slab_one_hop_wide_fails_in_a_sentence_and_the_campaign_goes_on(anodeflow, tmp_path):
     file = tmp_path / "narrow.yaml"
     file.write_text(CAMPAIGN)

@@ -84,6 +84,7 @@ def test_all_works_after_the_setup(doctor_process):
             assert least < float(checks[name]["detail"].split("bcc Li ")[1].split()[0]) < most
 
 
+@pytest.mark.slow
 def test_without_gpaw_the_potential_is_left(doctor_process):
     status, checks = doctor_process(missing=("gpaw", "jobflow_remote", "matplotlib", "baderkit"))
     assert status == 0
@@ -103,6 +104,7 @@ def test_without_a_backend_for_metals_nothing_works(doctor):
     assert "✗  GPAW" in table
 
 
+@pytest.mark.slow
 def test_an_extension_that_crashes_takes_nothing_with_it(doctor, tmp_path):
     tmp_path.joinpath("broken").mkdir()
     tmp_path.joinpath("broken", "_gpaw.py").write_text("import os\nos.abort()\n")
@@ -112,6 +114,7 @@ def test_an_extension_that_crashes_takes_nothing_with_it(doctor, tmp_path):
     assert checks["database"]["works"]
 
 
+@pytest.mark.slow
 def test_an_mpiexec_that_fails_is_found_out(doctor, tmp_path):
     import _gpaw
 

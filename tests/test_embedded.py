@@ -26,6 +26,8 @@ from pathlib import Path
 from pymongo import MongoClient
 from anodeflow.database.embedded import embedded_server
 
+pytestmark = pytest.mark.slow
+
 with embedded_server(Path(sys.argv[1])) as server, MongoClient(server.uri) as client:
     for n in range(int(sys.argv[2])):
         client.test.documents.insert_one({"_id": f"{sys.argv[3]}-{n}"})

@@ -199,6 +199,7 @@ load_backend("emt").neb().calculate(request["images"], request["energies"])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_band_computes_no_image_again(home, tmp_path):
     from monty.serialization import dumpfn
 
@@ -239,6 +240,7 @@ def test_neb_document_is_found_again(home):
     assert again.structure == again.images[again.climbing_image]
 
 
+@pytest.mark.slow
 def test_a_band_whose_steps_are_too_long_goes_back_and_on_with_fire(home):
     """With a curvature far below the metal's BFGS throws the atoms about; the answer is the same."""
     size = (2, 2, 3)  # FIRE takes hundreds of steps

@@ -36,6 +36,8 @@ with file_lock(Path(sys.argv[1])):
     time.sleep(60)
 """
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

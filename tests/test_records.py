@@ -174,6 +174,7 @@ def test_results_of_an_older_anodeflow_are_read(old_home):
     assert {row["schema_version"] for row in found} == {schema.SCHEMA_VERSION}
 
 
+@pytest.mark.slow
 def test_calculations_of_an_older_anodeflow_are_found_again(old_home, tmp_path, anodeflow):
     shutil.copy(OLD / "emt-old.yaml", tmp_path)
     outcome = anodeflow("run", tmp_path / "emt-old.yaml")
