@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.gpaw, pytest.mark.slow]
 BACKEND = """\
 code: gpaw
 description: tiny
-settings: {cutoff: 200, kpoint_spacing: 0.7, smearing_width: 0.1}
+settings: {cutoff: 250, kpoint_spacing: 0.6, smearing_width: 0.1}
 relaxation: {force_threshold: 0.02, stress_threshold: 0.0003}
 """
 CAMPAIGN = """\
@@ -29,7 +29,7 @@ backend: tiny-gpaw.yaml
 systems:
   - {name: Li(001), structure: Li, layers: 3, fixed_layers: 1, vacuum: 8, min_width: 0}
 studies:
-  - adsorption: {adsorbate: Li, atom_box: [6.0, 6.5, 7.0], sites: [2]}
+  - adsorption: {adsorbate: Li, atom_box: [7.0, 7.5, 8.0]}
 """
 RUN = [sys.executable, "-m", "anodeflow", "run"]
 
@@ -128,7 +128,7 @@ def test_nothing_finished_ran_again_and_nothing_is_lost_or_doubled(finished):
     before, after = finished["before"]["documents"], documents(finished["home"])
     assert len(before) >= 3
     assert all(after[file] == written for file, written in before.items())
-    assert len(after) == 4
+    assert len(after) == 6
     assert len(study_documents("tiny")) == 1
     rows = query(campaign="tiny")
     assert sorted(rows.property) == ["binding_energy", "binding_energy_bulk"]
@@ -146,7 +146,7 @@ def test_numbers_are_those_of_plain_ase_and_gpaw(finished):
     def calculator(kpts, **more):
         occupations = {"name": "fermi-dirac", "width": 0.1} | more.pop("occupations", {})
         return GPAW(
-            mode={"name": "pw", "ecut": 200},
+            mode={"name": "pw", "ecut": 250},
             xc="PBE",
             kpts={"size": kpts, "gamma": True},
             occupations=occupations,
@@ -155,7 +155,7 @@ def test_numbers_are_those_of_plain_ase_and_gpaw(finished):
         )
 
     crystal = bulk("Li", "bcc", a=3.44, cubic=True)
-    crystal.calc = calculator((3, 3, 3))
+    crystal.calc = calculator((4, 4, 4))
     BFGS(FrechetCellFilter(crystal), logfile=None).run(fmax=3e-4 * crystal.get_volume(), steps=30)
     slab = bcc100("Li", (1, 1, 3), a=np.mean(crystal.cell.lengths()), vacuum=4)
     slab.pbc = (True, True, False)
@@ -165,10 +165,10 @@ def test_numbers_are_those_of_plain_ase_and_gpaw(finished):
     adsorbed.positions[-1] = [*(slab[-1].position[:2] + slab.cell.lengths()[:2] / 2), slab[-1].z + 1.6]
     energies = []
     for atoms in (slab, adsorbed):
-        atoms.calc = calculator((3, 3, 1), poissonsolver={"dipolelayer": "xy"})
+        atoms.calc = calculator((4, 4, 1), poissonsolver={"dipolelayer": "xy"})
         BFGS(atoms, logfile=None, alpha=5).run(fmax=0.02, steps=60)
         energies.append(atoms.get_potential_energy())
-    atom = Atoms("Li", cell=(6.0, 6.5, 7.0), magmoms=[1])
+    atom = Atoms("Li", cell=(7.0, 7.5, 8.0), magmoms=[1])
     atom.center()
     atom.calc = calculator((1, 1, 1), occupations={"fixmagmom": True})
     binding = energies[1] - energies[0]
