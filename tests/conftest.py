@@ -14,7 +14,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Ranks that wait for each other give the core to the tests beside them (pytest -n 2).
 os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
 
-_LONG = ("slurm", "gpaw", "slow", "mlip")
+# About what a test takes, s, by its marks: enough to let the longest files begin first.
+_SECONDS = {"slurm": 30, "gpaw": 15, "mlip": 5, "slow": 4}
 
 
 def _group(file: str) -> str:
@@ -24,16 +25,16 @@ def _group(file: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the groups with the longest tests first, so that the last ones are short."""
+    """Put the groups that take longest first, so that the last ones are short; before all Slurm, which mostly waits."""
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(_group(item.path.name), []).append(item)
 
-    def place(group: list[pytest.Item]) -> int:
-        marks = {mark.name for item in group for mark in item.iter_markers()}
-        return next((number for number, name in enumerate(_LONG) if name in marks), len(_LONG))
+    def seconds(item: pytest.Item) -> float:
+        return max((_SECONDS.get(mark.name, 0.1) for mark in item.iter_markers()), default=0.1)
 
-    items[:] = [item for group in sorted(groups.values(), key=place) for item in group]
+    longest = sorted(groups, key=lambda name: (name == "test_slurm", sum(map(seconds, groups[name]))), reverse=True)
+    items[:] = [item for name in longest for item in groups[name]]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,6 +58,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ANODEFLOW_HOME", str(folder))
     monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
     return folder
+
+
+@pytest.fixture
+def adatom() -> Any:
+    """Al beside the bridge of Al(001), with room to relax."""
+    from relaxations import bridge
+
+    return bridge().copy()
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Which processes there are, without the programs ps and pgrep, which a small machine lacks."""
+"""Which processes there are, without the programs ps and pgrep, which a small machine lacks; and waiting for them."""
+
+import time
+from collections.abc import Callable
 
 import psutil
 
@@ -16,3 +19,13 @@ def processes_naming(text: object) -> list[psutil.Process]:
 def parent_of(pid: int) -> int:
     """Process id of the parent."""
     return psutil.Process(pid).ppid()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0, every: float = 0.05) -> bool:
+    """Wait until the condition holds; return whether it does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(every)
+    return bool(condition())

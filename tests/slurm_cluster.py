@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from processes import wait_until
 
 APT = "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
@@ -61,16 +60,6 @@ PartitionName=debug Nodes=n1,n2 Default=YES MaxTime=60 State=UP
 def missing_programs() -> list[str]:
     """Programs of Slurm that are not installed; daemons often lie in /usr/sbin alone."""
     return [name for name in PROGRAMS if _which(name) is None]
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60.0, every: float = 0.2) -> bool:
-    """Wait until the condition holds; return whether it does."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(every)
-    return bool(condition())
 
 
 def _which(name: str) -> str | None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shlex
 import shutil
 import sys
 import zlib
@@ -13,10 +14,10 @@ from typing import Any
 
 import psutil
 import pytest
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymongo import MongoClient
 from ruamel.yaml import YAML
-from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs, wait_until
+from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs
 
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.execution.job import PROGRESS_FILE
@@ -55,6 +56,7 @@ class Queue:
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-emt\nVersion: 1\n")
         shutil.copy(_TESTS / "slurm_slow_emt.py", self.plugin)
         sys.path.insert(0, str(self.plugin))  # whoever submits has the plug-in installed, too
+        path = [str(self.plugin), os.environ.get("PYTHONPATH")]  # jobs run the anodeflow that is tested
         file = write_project(
             ClusterInput(
                 project=PROJECT,
@@ -64,7 +66,7 @@ class Queue:
                 partition=PARTITION,
                 time="00:10:00",
                 poll=1,
-                setup=[f"export PYTHONPATH={self.plugin}"],
+                setup=[f"export PYTHONPATH={shlex.quote(os.pathsep.join(filter(None, path)))}"],
             )
         )
         yaml = YAML()

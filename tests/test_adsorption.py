@@ -108,6 +108,7 @@ def test_second_run_computes_nothing_and_doubles_nothing(campaign):
     assert len(query(campaign="aluminium")) == 2
 
 
+@pytest.mark.slow
 def test_other_campaign_with_the_same_surface_computes_nothing(campaign, tmp_path):
     campaign.run()
     file = tmp_path / "other.yaml"
@@ -117,6 +118,7 @@ def test_other_campaign_with_the_same_surface_computes_nothing(campaign, tmp_pat
     assert len(query()) == 4
 
 
+@pytest.mark.slow
 def test_same_settings_under_another_name_are_found_and_named_anew(campaign, tmp_path):
     campaign.run()
     (tmp_path / "mine.yaml").write_text((data_folder("configs") / "backends" / "emt.yaml").read_text())

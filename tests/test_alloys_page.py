@@ -55,6 +55,7 @@ def number(text: str) -> object:
     return pytest.approx(float(text.replace("−", "-")), abs=0.5 * 10**-digits + 1e-9)
 
 
+@pytest.mark.slow
 def test_exchange_energies():
     energies = values(CAMPAIGN, "interdiffusion", "exchange_energy")
     forces = values(CAMPAIGN, "interdiffusion", "driving_force")
@@ -91,6 +92,7 @@ def test_formation_energies():
         assert [value * 1000 for value in dft[system].values()] == [number(row[2]) for row in mine]
 
 
+@pytest.mark.slow
 def test_range_over_orderings_and_faces():
     found = values("li3mg7-orderings-mlip", "adsorption", "binding_energy_bulk")
     rows = printed("Li3Mg7 is a solid solution: the range")

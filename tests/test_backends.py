@@ -3,7 +3,7 @@
 import pytest
 
 from anodeflow.backends.base import RelaxationSettings
-from anodeflow.backends.gpaw.backend import GpawBackend, GpawSettings
+from anodeflow.backends.gpaw.backend import GpawBackend, GpawParallel, GpawSettings
 from anodeflow.backends.mlip.backend import MlipBackend, MlipSettings
 from anodeflow.testing.backend_conformance import BackendConformance
 
@@ -43,4 +43,5 @@ class TestGpaw(BackendConformance):
             name="gpaw-test",
             settings=GpawSettings(cutoff=280, kpoint_spacing=0.5),
             relaxation=RelaxationSettings(force_threshold=0.05, stress_threshold=3e-4),
+            parallel=GpawParallel(ranks=1),  # cells of two atoms: other tests need the other cores more
         )

@@ -56,6 +56,7 @@ def by_hand(positions, electrons, vacuum=0.0) -> Basins:
     return Basins(np.array(positions, dtype=float), np.array(electrons, dtype=float), vacuum, "by hand", "eye")
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, phases=[Phase.generate])
 @given(st.tuples(*[st.floats(-4, 4)] * 3))
 def test_electrons_between_atoms_are_reported_apart_wherever_the_grid_stands(shift):
@@ -237,6 +238,7 @@ def program(tmp_path, monkeypatch):
     return install
 
 
+@pytest.mark.slow
 def test_files_of_the_henkelman_program_are_written_and_read(program):
     program(STAND_IN)
     found = henkelman_basins(lithium_pair())
@@ -249,6 +251,7 @@ def test_files_of_the_henkelman_program_are_written_and_read(program):
     assert [basin.electrons for basin in partition.non_nuclear] == pytest.approx([1.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -83,11 +83,11 @@ def test_shared_steps_are_one_job_and_uuids_are_stable(campaign_file):
     assert 0 < len(kept) < len(changed), "bulk and atom stay the same jobs, the slab becomes another"
 
 
+@pytest.mark.slow
 def test_all_terminations_become_systems(campaign_file):
     file = campaign_file(
         ("backend: emt", "backend: mlip"),
         ("Al(001), structure: Al", "X, structure: Li3Mg7, termination: all"),
-        ("layers: 4", "layers: 6"),
         ("adsorbate: Al, systems: [Al(001)]", "adsorbate: Li"),
     )
     labels = [calculation.label for calculation in Campaign.from_file(file).check()]
@@ -215,6 +215,7 @@ def test_gpaw_not_installed(anodeflow, campaign_file, monkeypatch):
     assert ended.err.count("\n") == 1, "that GPAW then has no PAW datasets is no second error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", sorted(Path(__file__).parents[1].joinpath("workflows").glob("[!z]*.yaml")))
 def test_shipped_campaigns_are_valid(file):
     if not file.name.endswith("reference.yaml"):

@@ -100,6 +100,7 @@ def test_interface_without_a_match_or_of_an_unknown_alloy(campaign_file):
         campaign.check()
 
 
+@pytest.mark.slow
 def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file, anodeflow, tmp_path, home):
     from anodeflow.core.settings import get_settings
     from anodeflow.execution.state import read_status

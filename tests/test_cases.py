@@ -449,6 +449,7 @@ def laughs(levels: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -590,6 +591,7 @@ def test_names_are_not_formulas_of_tex():
     assert save(figure, "odd", "a figure").png.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_output_on_a_terminal_without_unicode():
     """``LANG=C`` and Latin-1: Å is written all the same, and nothing fails."""
     import subprocess
@@ -646,13 +648,14 @@ def test_names_stay_text_in_the_database_of_ase(tmp_path, suffix, name):
     assert found.data["folder"] == "x"
 
 
+@pytest.mark.slow
 def test_interfaces_do_not_start_with_atoms_on_top_of_each_other():
     from anodeflow.structures.interface.interface_spec import InterfaceSpec
     from anodeflow.structures.interface.interfaces import build_interface
     from anodeflow.structures.interface.registry import CLOSEST_START, shift_metal
 
     crystals = load_structure("Al"), load_structure("Cu")
-    spec = InterfaceSpec(max_atoms=200, max_strain=0.12, min_width=0, alloy_layers=3, metal_layers=3)
+    spec = InterfaceSpec(max_atoms=40, max_strain=0.12, min_width=0, alloy_layers=3, metal_layers=3)
     cell = build_interface(*crystals, spec)
     nearest = [crystal.get_neighbor_list(3.0)[3].min() for crystal in crystals]
     for shift in ([0, 0], [0.7, 0.1], [1.4, 1.4]):

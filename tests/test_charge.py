@@ -86,6 +86,7 @@ def test_the_difference_integrates_to_zero_and_shows_what_moved_where(three, tmp
     assert heights[average.argmax()] == pytest.approx(CLOUD[2], abs=step)
 
 
+@pytest.mark.slow
 def test_cube_file_holds_the_whole_grid_in_atomic_units(three, tmp_path):
     found = charge_difference(*three, tmp_path)
     with open(found.cube_file) as stream:
@@ -263,6 +264,7 @@ def test_study_from_adsorption_to_document(tmp_path):
     assert again.difference == document.difference
 
 
+@pytest.mark.slow
 def test_both_charges_are_given_where_a_shoulder_decides_the_sign(calculations):
     document = charge_document(adsorption(), *calculations, STUDY)
     doubtful = document.model_copy(update={"charge_donated": -1.4, "shoulder_electrons": 2.1})
@@ -323,6 +325,7 @@ def test_a_calculation_without_density_is_refused(calculations):
         charge_document(adsorption(), *calculations, STUDY)
 
 
+@pytest.mark.slow
 def test_a_coarse_grid_that_disagrees_or_fails_is_a_warning(calculations):
     coarse = Path(calculations[0].directory) / "coarse.npz"
     density = DensityGrid.load(coarse)

@@ -41,6 +41,7 @@ def test_systems_of_the_paper(anodeflow_build, tmp_path, name):
     assert 0 < len(atoms.constraints[0].index) < len(atoms)
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(tmp_path):
     file = str(tmp_path / "slab.cif")
     done = subprocess.run(

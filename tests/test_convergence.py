@@ -47,6 +47,7 @@ def bound_by(energy: float, **changes) -> AdsorptionDoc:
     return document.model_copy(update={"sites": [site]})
 
 
+@pytest.mark.slow
 def test_campaign_repeats_the_study_and_says_what_remains(campaign):
     report = campaign.run()
     assert report.succeeded, report.failures
@@ -85,6 +86,7 @@ def test_campaign_repeats_the_study_and_says_what_remains(campaign):
     assert len(calculation_documents(ids)) == 12
 
 
+@pytest.mark.slow
 def test_rows_of_the_remaining_error(campaign, anodeflow):
     campaign.run()
     rows = json.loads(anodeflow("query", "study=convergence", "--format", "json").out)
@@ -97,6 +99,7 @@ def test_rows_of_the_remaining_error(campaign, anodeflow):
     assert len(query(study="adsorption", system="Al(001) [[]layers 5]")) == 2
 
 
+@pytest.mark.slow
 def test_second_run_computes_nothing(campaign):
     campaign.run()
     again = campaign.run()
@@ -104,6 +107,7 @@ def test_second_run_computes_nothing(campaign):
     assert len(documents()) == len(study_documents("aluminium")) == 6
 
 
+@pytest.mark.slow
 def test_variant_that_fails_is_missing_and_told(campaign, monkeypatch):
     execute = EmtBackend.execute
 
@@ -132,6 +136,7 @@ def test_nothing_to_compare_where_the_study_itself_fails(campaign, monkeypatch):
     assert any("Al(001): adsorption failed, so there is nothing" in failure for failure in report.failures)
 
 
+@pytest.mark.slow
 def test_diffusion_is_repeated_from_adsorption_made_for_it(tmp_path):
     file = tmp_path / "aluminium.yaml"
     study = "diffusion: {adsorbate: Al, images: 3, convergence: {vacuum: [12]}}"
@@ -293,6 +298,7 @@ def numbers(monkeypatch, tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_settings_of_the_backend(numbers):
     campaign = numbers()
     planned = {calculation.label: calculation for calculation in campaign.check()}

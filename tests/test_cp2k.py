@@ -80,6 +80,7 @@ def asked_input(structure: Structure, tmp_path: Path, task: str = "static", rung
 
 
 @PROGRAM
+@pytest.mark.slow
 class TestConformance(BackendConformance):
     element, lattice, lattice_constant = "Li", "bcc", 3.44
     force_tolerance = 0.02
@@ -206,6 +207,7 @@ def test_names_in_data_files_are_found(tmp_path):
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_unknown_names_are_refused():
     standard = Cp2kSettings().model_dump()
     with pytest.raises(InputError, match=r"no basis set TZVP-NOT for Li in .*BASIS_MOLOPT: choose another"):
@@ -230,6 +232,7 @@ def test_missing_program_is_told_with_the_remedy(monkeypatch):
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_forces_on_a_polar_slab_belong_to_its_energy():
     """Three layers without mirror or inversion: the dipole correction changes the energy, and forces know of it."""
     slab = polar_slab()
@@ -243,6 +246,7 @@ def test_forces_on_a_polar_slab_belong_to_its_energy():
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_charge_study_is_refused_before_anything_runs(anodeflow, tmp_path):
     file = tmp_path / "charge.yaml"
     file.write_text(
@@ -256,6 +260,7 @@ def test_charge_study_is_refused_before_anything_runs(anodeflow, tmp_path):
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
         CalculationError, match=r"CP2K on Li: the SCF did not converge in \d+ cycles, after all of 3 remedies"
@@ -266,6 +271,7 @@ def test_hopeless_scf_is_an_error_that_names_the_log():
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_stop_of_the_code_gives_its_own_words():
     """Integrals cut off so early that the overlap matrix is none."""
     with pytest.raises(CalculationError, match=r"CP2K on Li ended with status 1: Cholesky decompose failed") as info:
@@ -274,6 +280,7 @@ def test_stop_of_the_code_gives_its_own_words():
 
 
 @PROGRAM
+@pytest.mark.slow
 def test_a_vacuum_too_thin_for_the_dipole_correction_is_told_at_once(tmp_path, monkeypatch):
     """A density converged without the correction is refused by it before its first cycle: no remedy helps."""
     program = tmp_path / "cp2k.psmp"
@@ -299,6 +306,7 @@ exit 1
 
 
 @PROGRAM
+@pytest.mark.slow
 @pytest.mark.parametrize("signal", ["KILL", "TERM"])
 def test_killed_code_is_told_as_such(tmp_path, monkeypatch, signal):
     program = tmp_path / "cp2k.psmp"

@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from jobflow import Flow, JobStore, Response, job, run_locally
 from processes import parent_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from servers import EVERY_KIND, free_port, mongodb_server
 
 from anodeflow.core.errors import DatabaseError, InputError
 from anodeflow.core.settings import Settings
@@ -48,33 +47,6 @@ with open_store(Settings(home=Path(sys.argv[1]), embedded="secantusd")) as store
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def mongodb_server(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A server that speaks MongoDB's protocol and is none of anodeflow's business: its address and process."""
-    pytest.importorskip("secantus")
-    port = free_port()
-    (folder / "server.toml").touch()
-    command = [sys.executable, "-m", "secantus", "--config", "server.toml", "--port", str(port), *options]
-    process = subprocess.Popen([*command, "--host", "127.0.0.1", "--storage-path", "storage"], cwd=folder)
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"127.0.0.1:{port}", process
-    finally:
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mongodb_server(tmp_path_factory.mktemp("mongodb")) as (address, _):
@@ -101,7 +73,7 @@ def settings(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert not record.state.exists(), "the server stays behind"
 
 
-every_kind = pytest.mark.parametrize("settings", ["secantusd", "sqlite", "mongodb"], indirect=True)
+every_kind = pytest.mark.parametrize("settings", EVERY_KIND, indirect=True)
 
 
 @job
@@ -163,7 +135,8 @@ def test_running_a_job_again_replaces_its_document(settings):
         assert [entry["output"]["energy"] for entry in store.query({"uuid": first.uuid})] == [-2.0]
 
 
-@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", EVERY_KIND[:2], indirect=True)
 def test_two_processes_write_at_once(settings):
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(settings.home), settings.embedded, name]) for name in "ab"
@@ -174,6 +147,7 @@ def test_two_processes_write_at_once(settings):
     assert found == {f"{name}-{n}" for name in "ab" for n in range(25)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_under_two_writers(settings):
     """Both go on when it is back; what they were told is stored can be read, large parts included."""
@@ -223,7 +197,8 @@ def test_secantusd_asked_for_but_not_installed(settings, monkeypatch):
         assert store.docs_store.name.startswith("monty:")
 
 
-@pytest.mark.parametrize("settings", ["secantusd", "sqlite"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", EVERY_KIND[:2], indirect=True)
 def test_relative_home(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with open_store(settings.model_copy(update={"home": Path()})) as store:
@@ -295,6 +270,7 @@ def test_malformed_uri(tmp_path, uri):
     assert "cret" not in message
 
 
+@pytest.mark.slow
 def test_access_refused(tmp_path):
     with mongodb_server(tmp_path) as (address, process):
         with MongoClient(f"mongodb://{address}/?directConnection=true") as client:
@@ -316,6 +292,7 @@ def use(settings: Settings, action: Callable[[JobStore], object]) -> None:
         action(store)
 
 
+@pytest.mark.slow
 def test_server_lost_in_the_middle(tmp_path, monkeypatch):
     monkeypatch.setattr("anodeflow.database.store._SERVER_PATIENCE", 500)
     with mongodb_server(tmp_path) as (address, process):
@@ -329,6 +306,7 @@ def test_server_lost_in_the_middle(tmp_path, monkeypatch):
             use(Settings(home=tmp_path, database=f"mongodb://{address}/?directConnection=true"), lose_it)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_embedded_server_lost_in_the_middle(settings, monkeypatch):
     monkeypatch.setattr("anodeflow.database.store._EMBEDDED_PATIENCE", 2000)
@@ -367,6 +345,7 @@ def test_damaged_sqlite_file(settings, name, how):
     assert str(file.parent.parent) in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 @pytest.mark.parametrize("file", ["WiredTiger.wt", "secantus_collections.wt"])  # found at the start, at the first use
 def test_damaged_server_storage(settings, file):
@@ -385,7 +364,7 @@ def test_damaged_server_storage(settings, file):
     assert "WiredTiger" in folder.log.read_text(errors="replace")
 
 
-@pytest.mark.parametrize("kind", ["secantusd", "sqlite"])
+@pytest.mark.parametrize("kind", EVERY_KIND[:2])
 def test_folder_not_writable(tmp_path, kind):
     if kind == "secantusd":
         pytest.importorskip("secantus")
@@ -409,6 +388,7 @@ def test_unknown_kind_of_embedded_database(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_errors_of_others_pass_unchanged(settings):
     with pytest.raises(ZeroDivisionError), open_store(settings):
         _ = 1 / 0

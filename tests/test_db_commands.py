@@ -16,10 +16,9 @@ from ase.db import connect
 from factories import adsorption_document, calculation_document, li_slab
 from jobflow import Flow, Job, job, run_locally
 from monty.json import jsanitize
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymongo import MongoClient
-from test_database import free_port, mongodb_server
-from test_embedded import wait_until
+from servers import EVERY_KIND, free_port, mongodb_server
 
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.database.documents import LARGE
@@ -67,6 +66,7 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch, anodeflow) -> Iterator[S
 # --- start and stop ---
 
 
+@pytest.mark.slow
 def test_started_server_outlives_its_clients_and_kills_until_it_is_stopped(server, anodeflow):
     port = free_port()
     started = anodeflow("db", "start", "--port", port)
@@ -91,6 +91,7 @@ def test_started_server_outlives_its_clients_and_kills_until_it_is_stopped(serve
     assert wait_until(lambda: not server.state.exists()), "it runs on although it was stopped"
 
 
+@pytest.mark.slow
 def test_server_without_its_supervisor_is_replaced_on_the_port_asked_for(server, anodeflow):
     port = free_port()
     anodeflow("db", "start", "--port", port)
@@ -101,6 +102,7 @@ def test_server_without_its_supervisor_is_replaced_on_the_port_asked_for(server,
     assert server.recorded().pid != orphan.pid
 
 
+@pytest.mark.slow
 def test_port_that_a_killed_server_has_not_closed_yet_is_waited_for(server, anodeflow):
     """A process that was killed keeps its port open for some milliseconds, and answers no more."""
     anodeflow("db", "start", "--port", free_port())
@@ -113,6 +115,7 @@ def test_port_that_a_killed_server_has_not_closed_yet_is_waited_for(server, anod
         assert json.loads(anodeflow("db", "start", "--format", "json").out)["port"] == killed.port
 
 
+@pytest.mark.slow
 def test_server_in_use_is_not_stopped_unless_forced(server, anodeflow):
     uri = anodeflow("db", "start").out.strip()
     user = subprocess.Popen([sys.executable, "-c", USER, uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -131,6 +134,7 @@ def test_server_in_use_is_not_stopped_unless_forced(server, anodeflow):
         user.wait()
 
 
+@pytest.mark.slow
 def test_port_of_another_program_is_refused(server, anodeflow, tmp_path):
     with mongodb_server(tmp_path) as (address, _):
         port = address.split(":")[1]
@@ -198,7 +202,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["secantusd", "sqlite", "mongodb"])
+@pytest.fixture(params=EVERY_KIND)
 def database(request, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty database of each kind, set in the environment."""
     if request.param == "mongodb":
@@ -219,6 +223,7 @@ def everything() -> tuple:
     )
 
 
+@pytest.mark.slow
 def test_status_backup_and_restore(database, anodeflow, tmp_path):
     fill()
     before = everything()
@@ -256,7 +261,7 @@ def test_status_backup_and_restore(database, anodeflow, tmp_path):
     assert everything() == before
 
 
-@pytest.mark.parametrize("database", ["sqlite", "mongodb"], indirect=True)
+@pytest.mark.parametrize("database", EVERY_KIND[1:], indirect=True)
 def test_restore_keeps_the_old_database_when_the_backup_is_damaged(database, anodeflow, tmp_path, home):
     fill()
     before = everything()
@@ -284,6 +289,7 @@ def test_restore_keeps_the_old_database_when_the_backup_is_damaged(database, ano
     assert not list(home.glob("database/*.restoring"))
 
 
+@pytest.mark.slow
 def test_backup_holds_what_its_documents_refer_to_while_others_write(server, anodeflow, tmp_path, monkeypatch):
     """A process stores bands, image by image, all the time; in the copy every band has its images."""
     fill()
@@ -310,7 +316,7 @@ def test_backup_holds_what_its_documents_refer_to_while_others_write(server, ano
 # --- export and import ---
 
 
-@pytest.mark.parametrize("database", ["sqlite", "mongodb"], indirect=True)
+@pytest.mark.parametrize("database", EVERY_KIND[1:], indirect=True)
 def test_documents_travel_as_json_lines(database, anodeflow, tmp_path, monkeypatch):
     fill(calculation(id="calc-0", label="site"))  # stored twice
     before = everything()
@@ -377,6 +383,7 @@ def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, t
     assert (missing.status, "cannot read" in missing.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_calculations_as_an_ase_database(anodeflow, tmp_path):
     fill(adsorption(campaign="2026", document_id="document-3", calculation_ids={"slab": "calc-neb"}))
     file = tmp_path / "results.db"
@@ -407,6 +414,7 @@ def test_calculations_as_an_ase_database(anodeflow, tmp_path):
     assert anodeflow("db", "export").status == 2
 
 
+@pytest.mark.slow
 def test_export_leaves_out_what_is_damaged_and_says_so(anodeflow, tmp_path):
     fill()
     with open_store() as store:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,17 @@ def adsorption(tmp_path_factory):
     return of
 
 
+@pytest.fixture(scope="module")
+def _folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture
+def shared_home(_folder, home, monkeypatch) -> None:
+    """One home for tests of the same studies, whose calculations are done once; no test that changes a code uses it."""
+    monkeypatch.setenv("ANODEFLOW_HOME", str(_folder))
+
+
 def maker(element: str, **fields) -> DiffusionMaker:
     backend = load_backend("emt")
     makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb(), "modes": backend.modes()}
@@ -127,7 +139,8 @@ def plain_neb(initial, final) -> float:
     return max(image.get_potential_energy() for image in images) - ends[0].get_potential_energy()
 
 
-def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption):
+@pytest.mark.slow
+def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption, shared_home):
     document = adsorption("Al(001)")
     result = diffuse(document, campaign="test", temperatures=(300.0, 400.0))
     (hop,) = result.hops
@@ -181,7 +194,8 @@ def test_half_of_the_images_gives_the_same_barrier(adsorption):
     assert half.energy == pytest.approx(whole.energy, abs=1e-3)
 
 
-def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption):
+@pytest.mark.slow
+def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption, shared_home):
     document = adsorption("Cu(111)")
     result = diffuse(document)
     assert [minimum.label for minimum in result.minima] == ["threefold hollow"] * 2
@@ -196,7 +210,8 @@ def test_two_kinds_of_hollows_are_one_hop_and_a_path_of_two(adsorption):
     assert result.path.barrier == pytest.approx(hop.barrier_forward)
 
 
-def test_hop_over_an_unknown_minimum_is_split(adsorption):
+@pytest.mark.slow
+def test_hop_over_an_unknown_minimum_is_split(adsorption, shared_home):
     """Only the fcc hollow is known: the path from one to the next runs through the hcp hollow."""
     document = adsorption("Cu(111)")
     lowest = document.sites[document.most_stable].site
@@ -212,6 +227,7 @@ def test_hop_over_an_unknown_minimum_is_split(adsorption):
     assert {"hop 0", "hop 1", "minimum on hop 0"} <= set(result.calculation_ids)
 
 
+@pytest.mark.slow
 def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monkeypatch):
     """Bridges taken for minima, on a supercell that does not map those along x on those along y."""
     spec = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=10, min_width=5)
@@ -252,6 +268,7 @@ def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monk
     assert result.path.start == 0
 
 
+@pytest.mark.slow
 def test_one_hop_that_fails_does_not_take_the_others_with_it(adsorption, monkeypatch):
     execute = EmtBackend.execute
 
@@ -287,6 +304,7 @@ studies:
 """
 
 
+@pytest.mark.slow
 def test_slab_one_hop_wide_fails_in_a_sentence_and_the_campaign_goes_on(anodeflow, tmp_path):
     file = tmp_path / "narrow.yaml"
     file.write_text(CAMPAIGN)
@@ -376,14 +394,15 @@ def test_dips_are_seen_by_their_depth():
     assert deepest_dip(np.array([0.0, 0.1, 0.2]), 0.01) is None
 
 
-def test_running_again_computes_nothing(adsorption, monkeypatch):
-    first = diffuse(adsorption("Cu(110)"))
+@pytest.mark.slow
+def test_running_again_computes_nothing(adsorption, shared_home, monkeypatch):
+    first = diffuse(adsorption("Cu(111)"))
 
     def refuse(self, request, folder, lock, tell):
         raise AssertionError(f"{request.task} was computed again")
 
     monkeypatch.setattr(EmtBackend, "execute", refuse)
-    again = diffuse(adsorption("Cu(110)"))
+    again = diffuse(adsorption("Cu(111)"))
     assert again.document_id == first.document_id
     assert again.calculation_ids == first.calculation_ids
 
@@ -448,6 +467,7 @@ def test_saddle_below_all_minima_is_warned_of(adsorption):
     assert len(told) == len(search.rejected)
 
 
+@pytest.mark.slow
 def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
     """The bridge along the rows of Al(110) bends upwards as long as the atoms around are held: EMT."""
     document = adsorption("Al(110)")
@@ -564,6 +584,7 @@ def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorptio
     assert {row.label for row in document.rows()} == {"hop 0: minimum 0 to 0, second order"}
 
 
+@pytest.mark.slow
 def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
     search = with_band(adsorption("Al(001)"))
     review_modes(search, {"0": saddle_modes(search, [0.1, 0.3], np.eye(3)[:2].tolist())})
@@ -575,6 +596,7 @@ def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
     assert any("could not be computed" in warning for warning in unknown.warnings)
 
 
+@pytest.mark.slow
 def test_pushed_path_is_computed_without_symmetry(adsorption):
     search = with_band(adsorption("Al(001)"))
     step = np.array([*search.hops[0].displacement, 0.0])
@@ -589,7 +611,8 @@ def test_pushed_path_is_computed_without_symmetry(adsorption):
     assert search.hops[0].barrier_forward == pytest.approx(0.22, abs=0.02)
 
 
-def test_vineyards_prefactor_is_that_of_plain_ase(adsorption, tmp_path):
+@pytest.mark.slow
+def test_vineyards_prefactor_is_that_of_plain_ase(adsorption, shared_home, tmp_path):
     result = diffuse(adsorption("Al(001)"), prefactor="vineyard")
     (hop,) = result.hops
     assert (hop.prefactor_source, hop.negative_modes) == ("vineyard", 1)

@@ -4,17 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from ase.build import fcc111
-from ase.calculators.emt import EMT
-from ase.constraints import FixAtoms
 from ase.optimize import BFGS
+from relaxations import relax_copper
 
 from anodeflow.backends.drivers import driver
-from anodeflow.calculations.folder import read_steps
-
-RELAXATION = {
-    "force_threshold": 0.01, "stress_threshold": 1e-4, "max_steps": 60, "curvature": 5.0, "max_displacement": 0.2,
-}  # fmt: skip
 
 
 class Spoilt(BFGS):
@@ -29,46 +22,33 @@ class Spoilt(BFGS):
             self.state.hessian = self.state.hessian * 1e6
 
 
-def slab():
-    atoms = fcc111("Cu", (2, 2, 3), a=3.7, vacuum=6)
-    atoms.set_constraint(FixAtoms(atoms.positions[:, 2] < 7))
-    atoms.rattle(0.1, seed=1)
-    return atoms
-
-
-def relaxed(file, **changes):
-    atoms = slab()
-    done = driver.run_task(atoms, EMT(), "relax", RELAXATION | changes, file, attempt=len(read_steps(file)))
-    return done, read_steps(file)
-
-
 @pytest.fixture
 def plain(tmp_path):
-    done, steps = relaxed(tmp_path / "plain.jsonl")
+    done, steps = relax_copper(tmp_path / "plain.jsonl")
     assert done
     return steps
 
 
 def test_absurd_hessian_costs_a_few_steps_only(monkeypatch, tmp_path, plain):
     monkeypatch.setattr(driver, "BFGS", Spoilt)
-    done, steps = relaxed(tmp_path / "spoilt.jsonl")
+    done, steps = relax_copper(tmp_path / "spoilt.jsonl")
     assert done
     assert steps[-1]["energy"] == pytest.approx(plain[-1]["energy"], abs=1e-3)
     assert len(steps) < len(plain) + 12
     moves = [np.abs(np.subtract(b["positions"], a["positions"])).max() for a, b in pairwise(steps)]
     assert min(moves[:5]) < 1e-5, "the Hessian was absurd"
     monkeypatch.setattr(driver, "_stuck", lambda *_: False)
-    done, steps = relaxed(tmp_path / "stuck.jsonl")
+    done, steps = relax_copper(tmp_path / "stuck.jsonl")
     assert not done, "without a new Hessian it does not end"
 
 
 def test_relaxation_that_was_cut_off_begins_its_hessian_anew_at_the_same_place(monkeypatch, tmp_path, plain):
     monkeypatch.setattr(driver, "BFGS", Spoilt)
-    _, whole = relaxed(tmp_path / "whole.jsonl")
+    _, whole = relax_copper(tmp_path / "whole.jsonl")
     for cut in (5, 6):
         file = tmp_path / f"cut{cut}.jsonl"
-        done, steps = relaxed(file, max_steps=cut - 1)
+        done, steps = relax_copper(file, max_steps=cut - 1)
         assert (done, len(steps)) == (False, cut)
-        done, steps = relaxed(file)
+        done, steps = relax_copper(file)
         assert done
         assert np.array(steps[-1]["positions"]) == pytest.approx(np.array(whole[-1]["positions"]), abs=1e-6)

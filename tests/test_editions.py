@@ -57,6 +57,7 @@ def test_jobs_of_one_edition_keep_their_uuids_and_those_of_others_have_other_one
     assert write(file, layers=4).flow().uuid == flow.uuid, "of a queue there is one place for a campaign"
 
 
+@pytest.mark.slow
 def test_three_editions_each_whole_each_alone(tmp_path, anodeflow):
     file = tmp_path / "edited.yaml"
     editions, calculations = [], []

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from processes import parent_of, processes_naming
+from processes import parent_of, processes_naming, wait_until
 from pymongo import MongoClient
 
 from anodeflow.core.errors import DatabaseError
@@ -26,21 +26,14 @@ from pathlib import Path
 from pymongo import MongoClient
 from anodeflow.database.embedded import embedded_server
 
+pytestmark = pytest.mark.slow
+
 with embedded_server(Path(sys.argv[1])) as server, MongoClient(server.uri) as client:
     for n in range(int(sys.argv[2])):
         client.test.documents.insert_one({"_id": f"{sys.argv[3]}-{n}"})
     print(server.pid, flush=True)
     time.sleep(float(sys.argv[4]))
 """
-
-
-def wait_until(condition, seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def client_process(folder: Path, documents: int, name: str, stay: float = 0.0) -> subprocess.Popen:

@@ -67,6 +67,7 @@ def asked_input(structure: Structure, tmp_path: Path, task: str = "static", **se
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 class TestConformance(BackendConformance):
     element, lattice, lattice_constant = "Li", "bcc", 3.40
     force_tolerance = 0.02
@@ -145,6 +146,7 @@ def test_output_without_a_result_is_an_error():
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 def test_extrapolated_energy_depends_little_on_smearing():
     """The free energy falls with the square of the width, the extrapolated one with a higher power."""
     narrow, wide = (
@@ -165,6 +167,7 @@ def test_words_of_the_code_are_found():
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 def test_forces_on_a_polar_slab_belong_to_its_energy():
     """Three layers without mirror or inversion: the dipole correction changes the energy, and forces know of it."""
     lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 12]], pbc=(True, True, False))
@@ -181,6 +184,7 @@ def test_forces_on_a_polar_slab_belong_to_its_energy():
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
     easy = backend(scf_tolerance=1e-6).static().calculate(LITHIUM)
     assert easy.remedies == []
@@ -193,6 +197,7 @@ def test_remedies_are_recorded_and_do_not_change_the_energy():
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
         CalculationError, match=r"the SCF did not converge in \d+ cycles, after all of 3 remedies"
@@ -204,6 +209,7 @@ def test_hopeless_scf_is_an_error_that_names_the_log():
 
 @DATA
 @PROGRAM
+@pytest.mark.slow
 def test_stop_of_the_code_gives_its_own_words(tmp_path):
     tmp_path.joinpath("Li.UPF").write_text("no pseudopotential\n")
     broken = backend(pseudopotential_folder=tmp_path, pseudopotentials={"Li": "Li.UPF"})

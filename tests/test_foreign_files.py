@@ -15,9 +15,8 @@ import bson
 import pytest
 from factories import adsorption_document, calculation_document, li_bulk
 from monty.json import MontyDecoder, jsanitize
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymatgen.core import Structure
-from test_embedded import wait_until
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.document import CalculationDoc

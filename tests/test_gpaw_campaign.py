@@ -64,15 +64,19 @@ def killed_and_finished(tmp_path_factory):
     home = folder / "home"
     environment = os.environ | {"ANODEFLOW_HOME": str(home), "ANODEFLOW_EMBEDDED": "sqlite", "OMP_NUM_THREADS": "1"}
     command = [*RUN, str(folder / "tiny.yaml")]
-    with (folder / "first.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 400
-        while (step := running_step(home)) is None:
-            assert process.poll() is None, (folder / "first.log").read_text()
-            assert time.monotonic() < deadline, (folder / "first.log").read_text()
-            time.sleep(0.1)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+    with (
+        (folder / "first.log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as run,
+    ):
+        try:
+            deadline = time.monotonic() + 400
+            while (step := running_step(home)) is None:
+                assert run.poll() is None, (folder / "first.log").read_text()
+                assert time.monotonic() < deadline, (folder / "first.log").read_text()
+                time.sleep(0.1)
+        finally:  # or it would stay behind a test that failed
+            run.kill()
+    assert run.returncode == -signal.SIGKILL
     identifier = step["calculation_id"]
     broken_off = home / "calculations" / identifier[:2] / identifier
     time.sleep(2)

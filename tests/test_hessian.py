@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.build import fcc111
 from ase.calculators.emt import EMT
-from ase.constraints import FixAtoms
 from pymatgen.io.ase import AseAtomsAdaptor
+from relaxations import copper_slab, relax_copper
 
-from anodeflow.backends.drivers import driver
 from anodeflow.backends.drivers.hessian import (
     finite_difference_hessian,
     first_hessian,
@@ -18,35 +16,18 @@ from anodeflow.backends.drivers.hessian import (
     positive,
 )
 from anodeflow.backends.registry import load_backend
-from anodeflow.calculations.folder import CalculationFolder, read_steps
+from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import prepare_hessian
 from anodeflow.calculations.request import Request
-
-RELAXATION = {
-    "force_threshold": 0.01, "stress_threshold": 1e-4, "max_steps": 60, "curvature": 5.0, "max_displacement": 0.2,
-}  # fmt: skip
-
-
-def slab():
-    atoms = fcc111("Cu", (2, 2, 3), a=3.7, vacuum=6)
-    atoms.set_constraint(FixAtoms(atoms.positions[:, 2] < 7))
-    atoms.rattle(0.1, seed=1)
-    return atoms
-
-
-def relaxed(file, **changes):
-    atoms = slab()
-    done = driver.run_task(atoms, EMT(), "relax", RELAXATION | changes, file, attempt=len(read_steps(file)))
-    return done, read_steps(file)
 
 
 def with_hessian(file):
     with hessian_file(file).open("wb") as stream:
-        np.save(stream, 1.3 * finite_difference_hessian(slab(), EMT()))  # a potential that is not quite right
+        np.save(stream, 1.3 * finite_difference_hessian(copper_slab(), EMT()))  # a potential that is not quite right
 
 
 def test_it_tells_how_forces_change():
-    atoms = slab()
+    atoms = copper_slab()
     hessian = finite_difference_hessian(atoms, EMT())
     assert hessian == pytest.approx(hessian.T)
     fixed = np.repeat(atoms.positions[:, 2] < 7, 3)
@@ -69,12 +50,12 @@ def test_no_direction_is_softer_than_the_floor():
 
 
 def test_fewer_steps_to_the_same_minimum(tmp_path):
-    done, plain = relaxed(tmp_path / "steps.jsonl")
+    done, plain = relax_copper(tmp_path / "steps.jsonl")
     assert done
     (tmp_path / "guided").mkdir()
     file = tmp_path / "guided" / "steps.jsonl"
     with_hessian(file)
-    done, guided = relaxed(file)
+    done, guided = relax_copper(file)
     assert done
     assert len(guided) <= len(plain) - 2
     assert guided[-1]["energy"] == pytest.approx(plain[-1]["energy"], abs=1e-3)
@@ -84,10 +65,10 @@ def test_cut_off_it_goes_on_as_if_nothing_had_been(tmp_path):
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
         with_hessian(tmp_path / name / "steps.jsonl")
-    _, whole = relaxed(tmp_path / "whole" / "steps.jsonl")
-    done, _ = relaxed(tmp_path / "cut" / "steps.jsonl", max_steps=2)
+    _, whole = relax_copper(tmp_path / "whole" / "steps.jsonl")
+    done, _ = relax_copper(tmp_path / "cut" / "steps.jsonl", max_steps=2)
     assert not done
-    done, cut = relaxed(tmp_path / "cut" / "steps.jsonl")
+    done, cut = relax_copper(tmp_path / "cut" / "steps.jsonl")
     assert done
     assert len(cut) == len(whole)
     assert np.abs(np.subtract(cut[-1]["positions"], whole[-1]["positions"])).max() < 1e-8
@@ -105,7 +86,7 @@ def test_one_that_does_not_fit_or_is_damaged_is_left_alone(tmp_path):
 
 def test_a_guide_changes_the_way_not_the_address(tmp_path, monkeypatch):
     """Al with EMT, guided by EMT itself: the folder is the same, the Hessian lies in it, the steps are fewer."""
-    structure = AseAtomsAdaptor.get_structure(slab())
+    structure = AseAtomsAdaptor.get_structure(copper_slab())
     relax = replace(load_backend("emt").relax(), guide=load_backend("emt").recipe())
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "plain"))
     plain = relax.calculate(structure, "plain")
@@ -124,7 +105,7 @@ def test_a_guide_changes_the_way_not_the_address(tmp_path, monkeypatch):
 def test_a_guide_that_cannot_help_is_done_without(tmp_path, guide, element):
     recipes = {None: {}, "nowhere": {"name": "nowhere", "code": "no such code"}}
     recipe = recipes[guide] if guide in recipes else load_backend(guide).recipe()
-    atoms = slab()
+    atoms = copper_slab()
     atoms.symbols[:] = element
     folder = CalculationFolder(tmp_path)
     messages = []

@@ -132,6 +132,7 @@ def test_there_is_no_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+@pytest.mark.slow
 def test_help_answers_at_once():
     seconds = []
     for _ in range(3):
@@ -150,6 +151,7 @@ def test_help_answers_at_once():
     assert min(seconds) < 2.0  # of the processor, for the machine may be busy: 0.3 s
 
 
+@pytest.mark.slow
 def test_wheel_holds_code_and_data(tmp_path):
     root = SOURCE.parents[1]
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=root, check=True)

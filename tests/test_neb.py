@@ -25,10 +25,13 @@ from anodeflow.calculations.makers import placed
 from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
 from anodeflow.core.errors import CalculationError, InputError
 
+SIZE = (3, 3, 4)
+"""Cells along both edges, and layers, of the slabs."""
 
-def adatom(metal: str = "Al") -> Structure:
-    """A metal adatom in the hollow of its own (001), relaxed by EMT; two of four layers are fixed."""
-    atoms = fcc100(metal, (3, 3, 4), vacuum=6.0)
+
+def adatom(metal: str = "Al", size: tuple[int, int, int] = SIZE) -> Structure:
+    """A metal adatom in the hollow of its own (001), relaxed by EMT; the two uppermost layers are free."""
+    atoms = fcc100(metal, size, vacuum=6.0)
     add_adsorbate(atoms, metal, 1.7, "hollow")
     atoms.info.clear()
     slab = AseAtomsAdaptor.get_structure(atoms)
@@ -37,17 +40,19 @@ def adatom(metal: str = "Al") -> Structure:
         slab.species,
         slab.cart_coords,
         coords_are_cartesian=True,
-        site_properties={"selective_dynamics": [[index >= 18] * 3 for index in range(len(slab))]},
+        site_properties={
+            "selective_dynamics": [[index >= size[0] * size[1] * (size[2] - 2)] * 3 for index in range(len(slab))]
+        },
     )
     return load_backend("emt").relax().calculate(slab).structure
 
 
-def mirror(start: Structure) -> PathSymmetry:
+def mirror(start: Structure, size: tuple[int, int, int] = SIZE) -> PathSymmetry:
     """The reflection at the bridge beside the adatom, as an operation that turns the path round."""
-    edge = start.lattice.a / 3
+    edge = start.lattice.a / size[0]
     rotation = np.diag([-1.0, 1.0, 1.0])
     translation = np.array([2 * start[-1].coords[0] + edge, 0, 0])
-    slab = fcc100(start[0].specie.symbol, (3, 3, 4), vacuum=6.0)  # where the atoms would be without the adatom
+    slab = fcc100(start[0].specie.symbol, size, vacuum=6.0)  # where the atoms would be without the adatom
     moved = slab.positions @ rotation.T + translation
     apart = start.lattice.get_all_distances(
         start.lattice.get_fractional_coords(slab.positions), start.lattice.get_fractional_coords(moved)
@@ -194,6 +199,7 @@ load_backend("emt").neb().calculate(request["images"], request["energies"])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_band_computes_no_image_again(home, tmp_path):
     from monty.serialization import dumpfn
 
@@ -234,13 +240,15 @@ def test_neb_document_is_found_again(home):
     assert again.structure == again.images[again.climbing_image]
 
 
+@pytest.mark.slow
 def test_a_band_whose_steps_are_too_long_goes_back_and_on_with_fire(home):
     """With a curvature far below the metal's BFGS throws the atoms about; the answer is the same."""
-    start = adatom("Cu")
-    images = path(start, mirror(start))
+    size = (2, 2, 3)  # FIRE takes hundreds of steps
+    start = adatom("Cu", size)
+    images = path(start, mirror(start, size), 5)
     backend = load_backend("emt")
     energy = backend.static().calculate(start).energy
-    easily = backend.path.model_copy(update={"force_threshold": 0.1})  # enough for 5 meV, and a third of the steps
+    easily = backend.path.model_copy(update={"force_threshold": 0.05})  # enough for 5 meV
     reference = backend.model_copy(update={"path": easily}).neb().calculate(images, (energy, energy))
     wild = backend.model_copy(update={"path": easily.model_copy(update={"curvature": 0.2, "max_displacement": 0.6})})
     document = wild.neb().calculate(images, (energy, energy))

@@ -196,6 +196,7 @@ def test_symmetry_is_made_exact_again():
     assert exact.species == blurred.species
 
 
+@pytest.mark.slow
 def test_quasirandom_structure_has_the_pairs_of_a_random_alloy():
     found = special_quasirandom("CuAu", "fcc", 8, {"Cu": 12.0, "Au": 17.0})
     assert found == special_quasirandom("CuAu", "fcc", 8, {"Cu": 12.0, "Au": 17.0})
@@ -250,6 +251,7 @@ def test_lines_are_named_by_the_host_whatever_the_cell():
         assert found[plane] == pytest.approx(angle, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_formation_energy_is_that_of_plain_ase(gold):
     def energy(atoms) -> float:
         atoms.calc = EMT()
@@ -290,6 +292,7 @@ def test_rows_lead_to_the_calculations(gold):
     assert rows[0].calculation_ids == [ids[f"ordering {gold.kept[0].index}"], ids["bulk Cu"], ids["bulk Au"]]
 
 
+@pytest.mark.slow
 def test_confirmation_decides_and_a_failure_stops_nothing(monkeypatch):
     references = bulks("emt", "Cu", "Au")
     backend = load_backend("emt")
@@ -323,6 +326,7 @@ def test_confirmation_decides_and_a_failure_stops_nothing(monkeypatch):
     assert all(entry.rank_formation_energy > lowest + 0.02 for entry in above)
 
 
+@pytest.mark.slow
 def test_quasirandom_structure_has_its_row():
     document = run(maker(composition="CuAu", hosts=["fcc"], max_atoms=2, sqs_atoms=8).make(bulks("emt", "Cu", "Au")))
     assert document.sqs.name == "fcc SQS 8 atoms"
@@ -335,6 +339,7 @@ def test_quasirandom_structure_has_its_row():
     assert any("no fcc cell of 7 atoms holds" in warning for warning in odd.warnings)
 
 
+@pytest.mark.slow
 def test_host_without_a_cell_is_told():
     document = run(maker(composition="Cu2Au", hosts=["fcc", "hcp"], max_atoms=3).make(bulks("emt", "Cu", "Au")))
     assert document.enumerated == {"fcc": 3}

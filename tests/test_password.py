@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import processes_naming
+from processes import processes_naming, wait_until
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure
-from test_database import free_port, mongodb_server
-from test_embedded import wait_until
+from servers import free_port, mongodb_server
 
 from anodeflow.core.errors import DatabaseError
 from anodeflow.core.settings import get_settings
@@ -36,6 +35,8 @@ with file_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

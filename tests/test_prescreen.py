@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prescreen_factories import CostlyBackend, register
-from test_resume import limited
+from relaxations import limited
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.calculations.folder import read_steps
@@ -209,6 +209,7 @@ def test_the_report_shows_both(done, tmp_path):
     assert any("barrier_forward" in table for table in tables)
 
 
+@pytest.mark.slow
 def test_shifts_and_exchanges_of_an_interface(done):
     plain, screened = done(INTERFACE.replace("prescreen: emt\n", "")), done(INTERFACE)
     assert screened.evaluations["costly"] < 0.7 * plain.evaluations["costly"]
@@ -260,6 +261,7 @@ def test_chosen_sites_that_the_potential_leaves_out_are_not_called_missing(costl
     assert any("left out by the campaign: site 3" in warning for warning in document.warnings)
 
 
+@pytest.mark.slow
 def test_one_shift_alone_is_evaluated_by_the_costly_code_where_the_potential_fails(costly, monkeypatch):
     execute = EmtBackend.execute
 

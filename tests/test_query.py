@@ -14,7 +14,7 @@ import pytest
 from factories import adsorbed_site, adsorption_document, calculation_document
 from jobflow import Flow, Job, JobStore, Response, job, run_locally
 from monty.json import jsanitize
-from test_database import mongodb_server
+from servers import EVERY_KIND, mongodb_server
 from typer.testing import CliRunner
 
 import anodeflow
@@ -81,7 +81,7 @@ def again(first, later):
     return later
 
 
-@pytest.fixture(scope="module", params=["secantusd", "sqlite", "mongodb"])
+@pytest.fixture(scope="module", params=EVERY_KIND)
 def filled(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     """A database of each kind, filled by real jobs: the environment variables that name it."""
     folder = tmp_path_factory.mktemp(request.param)

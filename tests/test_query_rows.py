@@ -13,7 +13,7 @@ from factories import adsorption_document, li_slab
 from jobflow import Job, JobStore, job, run_locally
 from monty.json import jsanitize
 from pymongo.errors import OperationFailure
-from test_database import mongodb_server
+from servers import mongodb_server
 
 from anodeflow.core.settings import Settings
 from anodeflow.database import rows
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["server", "sqlite"])
+@pytest.fixture(params=[pytest.param("server", marks=pytest.mark.slow), "sqlite"])
 def store(request, tmp_path: Path) -> Iterator[JobStore]:
     """An empty database on a server, or in SQLite."""
     settings = Settings(home=tmp_path, embedded="sqlite", database=None)
@@ -295,6 +295,7 @@ def test_rows_that_need_a_structure_get_it(store, monkeypatch):
 # --- found by index ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "field"),
     [
@@ -316,11 +317,13 @@ def test_server_is_asked_by_the_most_selective_index(server_store, filters, fiel
     assert f"{field}_1" in json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
 
 
+@pytest.mark.slow
 def test_looking_for_new_documents_reads_no_other_outputs(server_store):
     plan = server_store.docs_store._collection.find({ROWS_MARK: None, "output.study": {"$gt": ""}}).explain()
     assert f"{ROWS_MARK}_1_output.study_1" in json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
 
 
+@pytest.mark.slow
 def test_benchmark_prints_what_it_measured():
     pytest.importorskip("secantus")
     script = Path(__file__).parents[1] / "benchmarks" / "database.py"

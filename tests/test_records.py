@@ -10,41 +10,20 @@ import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 from pydantic import ValidationError
+from relaxations import computed
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.progress import listen
 from anodeflow.calculations.steps import append_step, cut_damage, read_steps
 from anodeflow.core import version as schema
 from anodeflow.core.errors import CalculationError
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.results_file import read_results
-from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slab.slabs import build_slab
-from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.rows import ResultRow
 
 OLD = Path(__file__).parent / "data" / "anodeflow-0.1.0"
-
-
-@pytest.fixture(scope="module")
-def adatom():
-    slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
-    structure = add_adsorbate(slab, site, "Al")
-    structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
-    return structure
-
-
-def computed(structure):
-    """Relax with EMT; return the document, and what was told on the way."""
-    messages = []
-    with listen(messages.append):
-        document = load_backend("emt").relax().calculate(structure)
-    return document, messages
 
 
 def garble(line: bytes) -> bytes:
@@ -195,6 +174,7 @@ def test_results_of_an_older_anodeflow_are_read(old_home):
     assert {row["schema_version"] for row in found} == {schema.SCHEMA_VERSION}
 
 
+@pytest.mark.slow
 def test_calculations_of_an_older_anodeflow_are_found_again(old_home, tmp_path, anodeflow):
     shutil.copy(OLD / "emt-old.yaml", tmp_path)
     outcome = anodeflow("run", tmp_path / "emt-old.yaml")

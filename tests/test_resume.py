@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from relaxations import limited
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
@@ -13,45 +14,6 @@ from anodeflow.calculations.folder import CalculationFolder, append_step, read_s
 from anodeflow.calculations.progress import listen
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError
-from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
-from anodeflow.structures.slab.slabs import build_slab
-from anodeflow.structures.slab.spec import SlabSpec
-
-
-@pytest.fixture(scope="module")
-def adatom():
-    """Al on the bridge of Al(001), with room to relax."""
-    slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
-    structure = add_adsorbate(slab, site, "Al")
-    structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
-    return structure
-
-
-class LimitedCalls(Exception):
-    """The power went off."""
-
-
-def limited(backend_class, calls, monkeypatch):
-    """Let the calculator answer `calls` times, then fail as if the process had gone."""
-    make = backend_class.calculator
-
-    def calculator(self):
-        inner = make(self)
-        calculate = inner.calculate
-        left = [calls]
-
-        def count(*args, **kwargs):
-            if left[0] == 0:
-                raise LimitedCalls
-            left[0] -= 1
-            return calculate(*args, **kwargs)
-
-        inner.calculate = count
-        return inner
-
-    monkeypatch.setattr(backend_class, "calculator", calculator)
 
 
 def steps_of(document) -> list[dict]:

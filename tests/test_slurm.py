@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import processes_naming
-from slurm_cluster import PARTITION, wait_until
-from slurm_queue import PROJECT, WORKER, Queue
+from processes import processes_naming, wait_until
+from slurm_cluster import PARTITION
+from slurm_queue import PROJECT, WORKER, Queue, set_environment
 
 pytestmark = pytest.mark.slurm
 
@@ -22,6 +22,27 @@ studies:
 """
 
 
+@pytest.fixture(scope="module")
+def screened(slurm_session: Queue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a prescreened campaign, which runs while the other test waits for its own."""
+    from anodeflow.campaign.model import Campaign
+    from anodeflow.execution.submit import submit_campaign
+
+    folder = tmp_path_factory.mktemp("screened")
+    (folder / "rough.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.04}\n")
+    (folder / "fine.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.002}\n")
+    file = folder / "screened.yaml"
+    file.write_text(
+        "name: screened\nbackend: fine.yaml\nprescreen: {backend: rough.yaml, keep: 1}\n"
+        "systems:\n  - {name: Cu(001), structure: Cu, layers: 3, fixed_layers: 1, vacuum: 8, min_width: 5}\n"
+        "studies:\n  - adsorption: {adsorbate: Cu}\n"
+    )
+    with set_environment(slurm_session.environment):
+        submit_campaign(Campaign.from_file(file), PROJECT, WORKER)
+    return file
+
+
+@pytest.mark.usefixtures("screened")
 def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anodeflow) -> None:
     backend = tmp_path / "emt-here.yaml"
     backend.write_text("code: emt\nresources: {cores: 1, time: '00:05:00', memory: 100M, queue: debug}\n")
@@ -62,18 +83,8 @@ def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anode
     assert {row["property"]: row["value"] for row in again} == values
 
 
-def test_a_prescreened_campaign(queue: Queue, tmp_path: Path, anodeflow) -> None:
+def test_a_prescreened_campaign(queue: Queue, screened: Path, anodeflow) -> None:
     """The potential's file is this user's own: its jobs and its Hessian find it on the cluster, too."""
-    (tmp_path / "rough.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.04}\n")
-    (tmp_path / "fine.yaml").write_text("code: emt\nrelaxation: {force_threshold: 0.002}\n")
-    file = tmp_path / "screened.yaml"
-    file.write_text(
-        "name: screened\nbackend: fine.yaml\nprescreen: {backend: rough.yaml, keep: 1}\n"
-        "systems:\n  - {name: Cu(001), structure: Cu, layers: 3, fixed_layers: 1, vacuum: 8, min_width: 5}\n"
-        "studies:\n  - adsorption: {adsorbate: Cu}\n"
-    )
-    submitted = anodeflow("submit", file, "--project", PROJECT, "--worker", WORKER)
-    assert submitted.status == 0, submitted.err
     queue.wait("screened", seconds=300)
     (status,) = json.loads(anodeflow("status", "screened", "--format", "json").out)
     assert status["state"] == "finished", status["failures"]
@@ -89,7 +100,7 @@ def test_a_prescreened_campaign(queue: Queue, tmp_path: Path, anodeflow) -> None
     assert began_with == {"Cu(001): clean slab", "Cu(001): Cu at site 2 (fourfold hollow)"}
 
     cluster = json.loads(anodeflow("query", "campaign=screened", "--format", "json").out)
-    local = anodeflow("run", file, "--quiet")
+    local = anodeflow("run", screened, "--quiet")
     assert local.status == 0, local.err
     assert " 0 calculations done" in f" {local.out.splitlines()[-1]}", local.out
     again = json.loads(anodeflow("query", "campaign=screened", "--format", "json").out)

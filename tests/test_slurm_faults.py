@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from slurm_cluster import wait_until
+from processes import wait_until
 from slurm_queue import PROJECT, SMALL, Queue, set_environment
 
 from anodeflow.calculations.placement import Resources

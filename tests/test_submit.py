@@ -235,6 +235,7 @@ def server(monkeypatch, home, tmp_path_factory):
     stop_service(home / "database" / "secantusd", force=True)
 
 
+@pytest.mark.slow
 def test_projects_of_all_kinds(server, home, anodeflow):
     from anodeflow.execution.project import load_project
 
@@ -270,6 +271,7 @@ def test_projects_of_all_kinds(server, home, anodeflow):
     assert load_project("far").workers["main"].execution_cmd == "/v/bin/python -m anodeflow.execution.job {}"
 
 
+@pytest.mark.slow
 def test_a_campaign_in_the_queue(server, home, tmp_path, anodeflow):
     anodeflow("cluster", "init", "--project", "here")
     file = tmp_path / "copper.yaml"

@@ -553,6 +553,7 @@ def test_start_that_rearranged_in_its_layer_counts_if_it_is_the_lowest():
     assert empty_place(places) == 3
 
 
+@pytest.mark.slow
 def test_old_documents_are_still_read(computed):
     document, _ = computed
     dumped = document.model_dump(exclude={"extractions"})
@@ -659,6 +660,7 @@ def test_vacancy_between_equal_layers_has_one_energy():
     assert document.formation_energy is None
 
 
+@pytest.mark.slow
 def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeypatch):
     """The first hop has a dip of 9 meV beside its end, where atoms around the vacancy rest in another way."""
     monkeypatch.setattr(vacancy, "DIP", 0.005)
@@ -679,6 +681,7 @@ def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeyp
     assert "path I stop on hop 1" in document.calculation_ids
 
 
+@pytest.mark.slow
 def test_fixed_surface_is_freed_and_one_failure_does_not_take_the_rest_with_it(monkeypatch):
     execute = EmtBackend.execute
 
