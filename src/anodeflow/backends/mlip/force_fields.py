@@ -32,6 +32,8 @@ class Package:
         Arguments that atomate2's own Makers give where the user does not; no files: those are named by who has them.
     clash
         What installing it does to other potentials; empty: nothing.
+    text
+        Whether its model files are text that it parses; else they may be pickles, which run when they are loaded.
     """
 
     distribution: str
@@ -40,6 +42,7 @@ class Package:
     own: frozenset[str] = frozenset()
     defaults: tuple[tuple[str, Any], ...] = ()
     clash: str = ""
+    text: bool = False
 
     @property
     def installed(self) -> bool:
@@ -111,12 +114,13 @@ FORCE_FIELDS: dict[str, tuple[Package, ...]] = {
             "quippy",
             ("quippy.potential:Potential",),
             defaults=(("args_str", "IP GAP"),),
+            text=True,
         ),
     ),
     "M3GNet": (_matgl(),),
     # Without chgnet atomate2 takes another potential of this name, from matgl: the version in the address tells.
     "CHGNet": (Package("chgnet", "chgnet", ("chgnet.model.dynamics:CHGNetCalculator",)), _matgl()),
-    "NEP": (Package("calorine", "calorine", ("calorine.calculators:CPUNEP",)),),
+    "NEP": (Package("calorine", "calorine", ("calorine.calculators:CPUNEP",), text=True),),
     "Nequip": (_NEQUIP,),
     "Allegro": (_NEQUIP,),
     "SevenNet": (
