@@ -127,7 +127,8 @@ def test_nothing_unpickles_a_model_before_it_is_trusted(command, malicious, tmp_
     if command == "prescreen":
         text += f"prescreen: {malicious}\n"
     if command == "ranking":
-        text = f"name: rank\nbackend: mlip\nstudies: [orderings: {{composition: Li3Mg, max_atoms: 4, rank_with: {malicious}}}]\n"
+        wanted = f"{{composition: Li3Mg, max_atoms: 4, rank_with: {malicious}}}"
+        text = f"name: rank\nbackend: mlip\nstudies: [orderings: {wanted}]\n"
     file = tmp_path / "campaign.yaml"
     file.write_text(text.replace("Li", "Cu") if command == "prescreen" else text)
     if command == "job":
@@ -157,7 +158,7 @@ def test_a_trusted_model_is_loaded(what, malicious, tmp_path, anodeflow):
 @pytest.mark.mlip
 def test_every_model_that_is_named_counts(tmp_path):
     """Lists and mappings of files are looked through; an address is no file."""
-    from anodeflow.backends.model_files import beside, model_files, without_folders
+    from anodeflow.backends.mlip.model_files import beside, model_files, without_folders
 
     arguments = {"model_paths": ["a.model", "b.model"], "inner": {"file": "./c"}, "device": "cpu"}
     found = beside(arguments, tmp_path)

@@ -178,6 +178,9 @@ def _untouched(kind: type[Backend]) -> type[Backend]:
         def check_elements(self, elements: Iterable[str]) -> None:
             pass
 
+        def open_questions(self) -> list[str]:
+            return []
+
         def version(self) -> str:
             return "not looked at"
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
@@ -19,12 +19,11 @@ from anodeflow.backends.mlip.force_fields import FORCE_FIELDS, Package, force_fi
 from anodeflow.backends.mlip.model_files import beside, files_hash, looks_like_file, model_files, texts, without_folders
 from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.inputs import InputModel
 
 
-class MlipSettings(BaseModel):
+class MlipSettings(InputModel):
     """Which potential, in atomate2's words."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     force_field_name: str = Field(default="SevenNet", description="Name in atomate2.forcefields (MLFF).")
     calculator_kwargs: dict[str, Any] = Field(
@@ -148,6 +147,15 @@ class MlipBackend(InProcessBackend):
                     f"backend {self.name}: {self.settings.force_field_name} was not trained on {element}: "
                     "choose another backend."
                 )
+
+    def open_questions(self) -> list[str]:
+        """Say that the potential does not tell its elements, if so: then it takes any, known or not."""
+        if known_elements(self._loaded()) is not None:
+            return []
+        return [
+            f"Backend {self.name}: {self.settings.force_field_name} does not tell on which elements it was trained, so "
+            "none was checked: see in its publication that those of the campaign are among them."
+        ]
 
     def calculator(self) -> Any:
         """Return an ASE calculator of the potential; the model is loaded once a process."""

@@ -12,6 +12,7 @@ from pymatgen.core import Structure
 from anodeflow.backends.base import Backend
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import said
 from anodeflow.screening.campaign import CampaignPrescreen
 from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_crystal
@@ -76,13 +77,14 @@ class Surface:
         """
         system, backend = self.system, self.backend
         if parameter in SlabSpec.model_fields:
-            changes: dict[str, Any] = {parameter: value}
+            whole = parameter in ("layers", "fixed_layers") and value.is_integer()
+            changes: dict[str, Any] = {parameter: int(value) if whole else value}
             if parameter in ("layers", "thickness"):
                 changes = {"layers": None, "thickness": None} | changes
             try:
                 system = System.model_validate(self.system.model_dump() | changes)
             except ValidationError as error:
-                raise InputError(f"{parameter} {value:g}: {error.errors()[0]['msg']}.") from error
+                raise InputError(f"{parameter} {value:g}: {said(error.errors()[0])}.") from error
         else:
             backend = backend.with_settings({parameter: value})
         references = self.references
@@ -133,6 +135,10 @@ class Surfaces:
 
     def _crystal(self, name: str) -> tuple[Structure, list[str]]:
         return self.once(("structure", name), lambda: load_crystal(self._beside(name)))
+
+    def backend_file(self, name: str) -> str:
+        """Return the name of a backend, or the path of its file as it can be opened."""
+        return self._beside(name) if Path(name).suffix in (".yaml", ".yml") else name
 
     def same_file(self, one: str, other: str) -> bool:
         """Whether two names of bulks mean the same file or the same crystal of the catalogue."""
