@@ -43,12 +43,19 @@ ELEMENTS = {
     "Pb": ("fcc", 4.95, None, ASE),
 }
 # Elements on no simple host: space group, cell, positions, where the numbers come from.
-BARRETT = "experiment, C. S. Barrett, P. Cucka, K. Haefner, Acta Cryst. 16, 451 (1963), rounded"
+BARRETT = (
+    "experiment at room temperature, as compilations give it, not compared with the refinement of C. S. Barrett, "
+    "P. Cucka, K. Haefner, Acta Cryst. 16, 451 (1963); type A7, AFLOW prototype A_hR2_166_c"
+)
 CUCKA = "experiment, P. Cucka, C. S. Barrett, Acta Cryst. 15, 865 (1962), rounded"
-SHARMA = "experiment, B. D. Sharma, J. Donohue, Z. Kristallogr. 117, 293 (1962), rounded"
+SHARMA = (
+    "experiment, B. D. Sharma, J. Donohue, Z. Kristallogr. 117, 293 (1962), rounded; within 0.004 Å and 0.001 of y of "
+    "AFLOW prototype A_oC8_64_f"
+)
 OBERTEUFFER = (
-    "experiment, J. A. Oberteuffer, J. A. Ibers, Acta Cryst. B 26, 1499 (1970), rounded; alpha phase, whose moments "
-    "are antiferromagnetic and not collinear below 95 K"
+    "experiment, J. A. Oberteuffer, J. A. Ibers, Acta Cryst. B 26, 1499 (1970), rounded; within 0.0005 of each "
+    "coordinate of AFLOW prototype A_cI58_217_ac2g; alpha phase, whose moments are antiferromagnetic and not collinear "
+    "below 95 K"
 )
 ALPHA_MN = [[0, 0, 0], [0.318, 0.318, 0.318], [0.357, 0.357, 0.035], [0.090, 0.090, 0.282]]
 OTHERS = {

@@ -59,7 +59,7 @@ def test_check_counts_interfaces_and_orderings(anodeflow, campaign_file):
         ("interdiffusion: {element: Ag, depth: 9}", 6, "its metal has 3 layers, so nothing goes to depth 9"),
         ("interdiffusion: {element: Ag, interfaces: [Ag/Cu]}", 6, "unknown interface 'Ag/Cu'; there is Ag/Al."),
         ("vacancy: {element: Ag, helper: Mg}", 6, "its alloy Ag has no Mg, only Ag: name another helper."),
-        ("vacancy: {element: Ag, helper: Ag, start: outside}", 6, "start: Input should be 'surface' or 'interface'"),
+        ("vacancy: {element: Ag, helper: Ag, start: outside}", 6, "start: expected 'surface' or 'interface'"),
         ("orderings: {composition: Ag3Al, max_atoms: 3, rank_with: emt}", 6, "no cell of up to 3 atoms holds AlAg3"),
         ("orderings: {composition: AgFe, max_atoms: 2, rank_with: emt}", 6, "EMT has no parameters for Fe"),
         ("orderings: {composition: AgAl, max_atoms: 2, rank_with: sevennet}", 6, "unknown backend 'sevennet'"),

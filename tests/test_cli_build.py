@@ -113,8 +113,8 @@ def test_catalogue_is_listed(anodeflow_build):
     ("arguments", "message"),
     [
         (["Li", "--miller", "0", "0", "0"], "--miller: Miller indices (0, 0, 0) name no plane"),
-        (["Li", "--vacuum", "-3"], "--vacuum: input should be greater than 0, not -3.0"),
-        (["Li", "--layers", "0"], "--layers: input should be greater than or equal to 1, not 0"),
+        (["Li", "--vacuum", "-3"], "--vacuum: expected a number above 0 (given: -3.0)"),
+        (["Li", "--layers", "0"], "--layers: expected a number of at least 1 (given: 0)"),
         (["Li", "--layers", "4", "--thickness", "8"], "either layers or thickness"),
         (["Li", "--min-width", "500"], "ask for a smaller min_width"),
         (["Li", "--fixed-layers", "9"], "cannot fix 9 layers of a slab that has 6"),
@@ -194,7 +194,7 @@ def test_interfaces_are_listed_and_written(anodeflow_build, tmp_path):
     ("arguments", "words"),
     [
         (("--max-atoms", "40"), "the smallest that would has 140 atoms and a strain of 3.7 %"),
-        (("--max-strain", "2"), "--max-strain: input should be less than 0.5, not 2.0."),
+        (("--max-strain", "2"), "--max-strain: expected a number below 0.5 (given: 2.0)."),
         (("--alloy-miller", "0", "0", "0"), "name no plane"),
         (("--termination", "7"), "there are 2 (0: Li2Mg3/Li, 1: LiMg4/Li)"),
     ],

@@ -364,6 +364,8 @@ def test_import_takes_a_newer_version_and_leaves_an_older_one(anodeflow, tmp_pat
         (["HEAD", "LINE", '{"@class": "AdsorptionDoc", "document": {}}'], "line 3"),
         (["HEAD", "LINE", '{"@class": "Unknown", "document": {}}'], "line 3"),
         (["HEAD", "LINE", "half a li"], "line 3"),
+        (["HEAD", "LINE", "NAN"], "line 3, is no document of this anodeflow (NaN is no number)"),
+        (["HEAD", "LINE", "BEYOND"], "line 3, is no document of this anodeflow (1e999 is no number)"),
     ],
 )
 def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, tmp_path, lines, words):
@@ -372,7 +374,11 @@ def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, t
         "completed_at": "2026",
         "document": jsanitize(calculation_document(), strict=True),
     }
-    known = {"HEAD": '{"format": "anodeflow documents", "version": 1}', "LINE": json.dumps(entry)}
+    text = json.dumps(entry)
+    energy = f'"energy": {entry["document"]["energy"]}'
+    assert energy in text
+    known = {"HEAD": '{"format": "anodeflow documents", "version": 1}', "LINE": text}
+    known |= {"NAN": text.replace(energy, '"energy": NaN'), "BEYOND": text.replace(energy, '"energy": 1e999')}
     file = tmp_path / "wrong.jsonl"
     file.write_text("".join(known.get(line, line) + "\n" for line in lines))
     refused = anodeflow("db", "import", file)
@@ -381,6 +387,27 @@ def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, t
     assert bool(calculation_documents(["calc-slab"])) == ("LINE" in lines)
     missing = anodeflow("db", "import", tmp_path / "missing.jsonl")
     assert (missing.status, "cannot read" in missing.err) == (2, True)
+
+
+def test_import_tells_what_contradicts_the_database_and_what_is_lacking(anodeflow, tmp_path):
+    fill()
+    file = tmp_path / "all.jsonl"
+    anodeflow("db", "export", file)
+    head, *lines = file.read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    calculation = next(entry for entry in entries if entry["@class"] == "CalculationDoc")
+    other = calculation | {"document": calculation["document"] | {"energy": -99.0}}
+    file.write_text("\n".join([head, json.dumps(other)]) + "\n")
+    told = anodeflow("db", "import", file)
+    assert told.status == 1
+    assert f"{calculation['document']['id']} is in the database with another energy" in told.err
+    assert calculation_documents([calculation["document"]["id"]])[calculation["document"]["id"]].energy != -99.0
+
+    study = next(entry for entry in entries if entry["@class"] == "AdsorptionDoc")
+    alone = study | {"document": study["document"] | {"campaign": "alone", "calculation_ids": {"slab": "nowhere"}}}
+    file.write_text("\n".join([head, json.dumps(alone)]) + "\n")
+    told = anodeflow("db", "import", file)
+    assert (told.status, "rests on calculations that neither" in told.err) == (1, True)
 
 
 @pytest.mark.slow

@@ -114,6 +114,29 @@ def test_an_extension_that_crashes_takes_nothing_with_it(doctor, tmp_path):
     assert checks["database"]["works"]
 
 
+@pytest.mark.mlip
+def test_every_force_field_that_is_installed_is_named(doctor):
+    """With its version and its weights, and without importing it."""
+    pytest.importorskip("chgnet")
+    _, checks, _ = doctor("--format", "json", missing=("torch", "gpaw", *SLOW))
+    assert checks["CHGNet"]["detail"].startswith(f"chgnet {version('chgnet')}, installed; ")
+    assert checks["CHGNet"]["detail"].endswith(" files of weights")
+    assert {"MACE", "MatterSim", "UPET"}.isdisjoint(checks)
+
+
+def test_weights_are_looked_for_where_a_package_keeps_them(tmp_path, monkeypatch):
+    from anodeflow.backends.mlip.force_fields import FORCE_FIELDS
+    from anodeflow.cli.doctor import _weights
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (mace,) = FORCE_FIELDS["MACE"]
+    assert _weights(mace) == "no weights yet in ~/.cache/mace/: it downloads them when a model is first used"
+    (tmp_path / ".cache" / "mace").mkdir(parents=True)
+    (tmp_path / ".cache" / "mace" / "model").touch()
+    assert _weights(mace) == "1 file of weights"
+    assert "files of your own" in _weights(FORCE_FIELDS["NEP"][0])
+
+
 @pytest.mark.slow
 def test_an_mpiexec_that_fails_is_found_out(doctor, tmp_path):
     import _gpaw

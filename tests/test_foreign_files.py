@@ -89,10 +89,15 @@ def test_structure_file(trap, tmp_path, name, write: Callable[[Path, Any], None]
         read_structure(tmp_path / name)
 
 
+def whole_results(file: Path) -> Path:
+    """A results file of one study and all calculations that it rests on."""
+    study = adsorption_document()
+    ids = sorted(set(study.calculation_ids.values()))
+    return write_results([study], {name: calculation_document(id=name) for name in ids}, file)
+
+
 def test_results_file(trap, tmp_path):
-    file = write_results(
-        [adsorption_document()], {"calc-slab": calculation_document(id="calc-slab")}, tmp_path / "r.gz"
-    )
+    file = whole_results(tmp_path / "r.gz")
     assert read_results(file)[0]
     content = json.loads(gzip.decompress(file.read_bytes()))
     content["studies"][0]["slab"] = with_trap(li_bulk(), trap)
@@ -103,9 +108,7 @@ def test_results_file(trap, tmp_path):
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "0.0"])
 def test_results_file_with_impossible_numbers(number, tmp_path):
-    file = write_results(
-        [adsorption_document()], {"calc-slab": calculation_document(id="calc-slab")}, tmp_path / "r.gz"
-    )
+    file = whole_results(tmp_path / "r.gz")
     content = json.loads(gzip.decompress(file.read_bytes()))
     content["studies"][0]["slab"]["lattice"]["matrix"][0] = ["here", 0, 0]
     file.write_bytes(gzip.compress(json.dumps(content).replace('"here"', number).encode()))

@@ -152,6 +152,28 @@ def test_chgnet_is_itself(tmp_path):
 
 
 @pytest.mark.mlip
+def test_a_potential_that_does_not_tell_its_elements_says_so(tmp_path, anodeflow, monkeypatch):
+    """Neither a model without a table of elements nor one with an empty one passes for one that knows them all."""
+    from types import SimpleNamespace
+
+    for calculator in (
+        SimpleNamespace(),
+        SimpleNamespace(z_table=SimpleNamespace(zs=[])),
+        SimpleNamespace(type_dict={}),
+    ):
+        assert known_elements(calculator) is None
+    assert known_elements(SimpleNamespace(z_table=SimpleNamespace(zs=[3, 12]))) == {3, 12}
+    assert load_backend("mlip").open_questions() == []
+    monkeypatch.setattr("anodeflow.backends.mlip.backend.known_elements", lambda calculator: None)
+    file = tmp_path / "campaign.yaml"
+    file.write_text(SLAB.format(backend="mlip", prescreen="emt").replace("prescreen: emt\n", ""))
+    outcome = anodeflow("check", file)
+    assert outcome.status == 0
+    told = " ".join(outcome.out.split())
+    assert told.count("SevenNet does not tell on which elements it was trained, so none was checked") == 1
+
+
+@pytest.mark.mlip
 def test_two_kinds_in_one_campaign(tmp_path, anodeflow):
     pytest.importorskip("chgnet")
     backend(tmp_path, "CHGNet", file="chgnet.yaml")

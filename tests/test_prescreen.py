@@ -306,7 +306,7 @@ def test_files_that_are_wrong(costly):
     assert "line 3: unknown backend 'emu'" in problem(prescreen="{keep: 2, backend: emu}")
     assert "line 3: prescreen costly is the campaign's own backend" in problem(prescreen="costly.yaml")
     assert "line 3: unknown key 'widow'; did you mean window?" in problem(prescreen="{backend: emt, widow: 1}")
-    assert "greater than or equal to 1" in problem(prescreen="{backend: emt, keep: 0}")
+    assert "a number of at least 1" in problem(prescreen="{backend: emt, keep: 0}")
     assert "'saddle' or 'band'" in problem(prescreen="{backend: emt, paths: saddles}")
     file = write(costly, SURFACE.replace("structure: Cu", "structure: Li").replace("adsorbate: Cu", "adsorbate: Li"))
     with pytest.raises(InputError, match="line 5: backend emt: EMT has no parameters for Li"):

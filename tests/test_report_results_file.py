@@ -107,6 +107,58 @@ def test_other_files_are_refused_in_a_sentence(content, tmp_path):
             read_results(file)
 
 
+def stored(file):
+    """Content of a results file."""
+    return json.loads(gzip.decompress(file.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda content: content["calculations"].pop(0),
+            r"lacks the calculation \S+ \(.+\), on which its \S+ of .+ rests",
+        ),
+        (
+            lambda content: content["calculations"].append(content["calculations"][0] | {"energy": -99.0}),
+            "has calculation .+ twice, with other content",
+        ),
+        (
+            lambda content: content["studies"].append(content["studies"][0] | {"slab_energy": -99.0}),
+            r"has adsorption of .+ in .+ twice, with other content",
+        ),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(change, words, content, tmp_path, anodeflow):
+    file = write_results(*content, tmp_path / "r.json.gz")
+    found = stored(file)
+    change(found)
+    file.write_bytes(gzip.compress(json.dumps(found).encode()))
+    with pytest.raises(InputError, match=words):
+        read_results(file)
+    refused = anodeflow("compare", "--results", file)
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+
+
+def test_the_same_document_twice_is_one(content, tmp_path):
+    file = write_results(*content, tmp_path / "r.json.gz")
+    found = stored(file)
+    found["calculations"].append(found["calculations"][0])
+    file.write_bytes(gzip.compress(json.dumps(found).encode()))
+    assert len(read_results(file)[1]) == len(content[1])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_numbers_that_are_none_are_refused_where_they_are_read(number, content, tmp_path, anodeflow):
+    file = write_results(*content, tmp_path / "r.json.gz")
+    found = stored(file)
+    found["calculations"][0]["energy"] = "here"
+    file.write_bytes(gzip.compress(json.dumps(found).replace('"here"', number).encode()))
+    for command in ("compare", "report"):
+        refused = anodeflow(command, "--results", file)
+        assert (refused.status, "is no number" in refused.err) == (2, True)
+
+
 def test_a_report_from_a_file(content, tmp_path, anodeflow):
     studies, calculations = content
     file = write_results(studies[:1], calculations, tmp_path / "r.json.gz")

@@ -108,3 +108,68 @@ def test_what_names_nothing_is_looked_at_as_ever(tmp_path):
 def test_trust_of_a_missing_file(tmp_path, anodeflow):
     refused = anodeflow("trust", tmp_path / "none.yaml")
     assert (refused.status, "there is no backend file" in refused.err) == (2, True)
+
+
+@pytest.fixture
+def malicious(tmp_path: Path) -> Path:
+    """A backend file whose model, a pickle within a file of torch, leaves a file where it is loaded."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("sevenn")
+    torch.save({"config": Sprung(tmp_path / "sprung")}, tmp_path / "model.pth")
+    (tmp_path / "mine.yaml").write_text("code: mlip\nsettings: {calculator_kwargs: {model: model.pth}}\n")
+    return tmp_path / "mine.yaml"
+
+
+@pytest.mark.mlip
+@pytest.mark.parametrize("command", ["run", "check", "prescreen", "ranking", "job"])
+def test_nothing_unpickles_a_model_before_it_is_trusted(command, malicious, tmp_path, anodeflow):
+    text = CAMPAIGN.format(backend=malicious if command in ("run", "check") else "emt")
+    if command == "prescreen":
+        text += f"prescreen: {malicious}\n"
+    if command == "ranking":
+        wanted = f"{{composition: Li3Mg, max_atoms: 4, rank_with: {malicious}}}"
+        text = f"name: rank\nbackend: mlip\nstudies: [orderings: {wanted}]\n"
+    file = tmp_path / "campaign.yaml"
+    file.write_text(text.replace("Li", "Cu") if command == "prescreen" else text)
+    if command == "job":
+        with pytest.raises(InputError, match="anodeflow trust"):
+            load_backend(malicious).calculator()
+    elif command == "check":  # once a backend file is trusted, a model that took the place of another one is not
+        anodeflow("trust", malicious)
+        (tmp_path / "model.pth").write_bytes(pickle.dumps(Sprung(tmp_path / "sprung")))
+        assert anodeflow("check", file).status == 0
+    else:
+        outcome = anodeflow("run", file)
+        assert outcome.status == 2
+        assert "model.pth holds more than numbers" in outcome.err
+        assert f"anodeflow trust {tmp_path / 'model.pth'}" in outcome.err
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.mlip
+@pytest.mark.parametrize("what", ["mine.yaml", "model.pth"])
+def test_a_trusted_model_is_loaded(what, malicious, tmp_path, anodeflow):
+    assert anodeflow("trust", tmp_path / what).status == 0
+    with pytest.raises(InputError, match="cannot be loaded"):  # it is no model of SevenNet, but its turn has come
+        load_backend(malicious).check_available()
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.mlip
+def test_every_model_that_is_named_counts(tmp_path):
+    """Lists and mappings of files are looked through; an address is no file."""
+    from anodeflow.backends.mlip.model_files import beside, model_files, without_folders
+
+    arguments = {"model_paths": ["a.model", "b.model"], "inner": {"file": "./c"}, "device": "cpu"}
+    found = beside(arguments, tmp_path)
+    assert sorted(model_files(found)) == [tmp_path / name for name in ("a.model", "b.model", "c")]
+    assert without_folders(found) == arguments | {"inner": {"file": "c"}}
+    (tmp_path / "mine.yaml").write_text("code: mlip\nsettings: {calculator_kwargs: {model: 'https://there/is'}}\n")
+    with pytest.raises(InputError, match="is an address"):
+        load_backend(tmp_path / "mine.yaml").check_available()
+
+
+def test_only_files_of_models_and_backends_are_trusted(tmp_path, anodeflow):
+    (tmp_path / "notes").write_text("nothing")
+    refused = anodeflow("trust", tmp_path / "notes")
+    assert (refused.status, "no model of a potential by its suffix" in refused.err) == (2, True)

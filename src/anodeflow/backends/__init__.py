@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from anodeflow.calculations.neb_maker import NebMaker
 
 _PUBLIC = {
-    "Availability": "base",
-    "Backend": "base",
-    "CalculationMaker": "calculation",
-    "NebMaker": "neb",
-    "available": "load",
-    "load_backend": "load",
+    "Availability": "backends.base",
+    "Backend": "backends.base",
+    "CalculationMaker": "calculations.makers",
+    "NebMaker": "calculations.neb_maker",
+    "available": "backends.registry",
+    "load_backend": "backends.registry",
 }
 __all__ = ["Availability", "Backend", "CalculationMaker", "NebMaker", "available", "load_backend"]
 
@@ -24,5 +24,5 @@ def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         from importlib import import_module
 
-        return getattr(import_module(f"anodeflow.backends.{_PUBLIC[name]}"), name)
+        return getattr(import_module(f"anodeflow.{_PUBLIC[name]}"), name)
     raise AttributeError(f"module 'anodeflow.backends' has no attribute {name!r}")

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from anodeflow.calculations.document import Task
 from anodeflow.calculations.folder import CalculationFolder
@@ -22,6 +15,7 @@ from anodeflow.calculations.placement import Resources
 from anodeflow.calculations.request import Request
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.inputs import InputModel, said
 
 if TYPE_CHECKING:
     from anodeflow.calculations.makers import CalculationMaker
@@ -41,38 +35,42 @@ class Availability:
     remedy: str = ""
 
 
-class RelaxationSettings(BaseModel):
+class RelaxationSettings(InputModel):
     """When a relaxation ends, and how it steps (BFGS, ASE)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    force_threshold: float = Field(
+        default=0.01, gt=0, le=2, description="Largest force on a free atom at the end, eV/Å."
+    )
+    stress_threshold: float = Field(
+        default=2e-4, gt=0, le=0.1, description="Largest stress component at the end, eV/Å³."
+    )
+    max_steps: int = Field(default=200, ge=1, le=100_000, description="Most ionic steps of one attempt.")
+    curvature: float = Field(default=5.0, ge=0.1, le=1000, description="Initial curvature of the BFGS Hessian, eV/Å².")
+    max_displacement: float = Field(default=0.2, gt=0, le=2, description="Longest step of one atom, Å.")
 
-    force_threshold: float = Field(default=0.01, gt=0, description="Largest force on a free atom at the end, eV/Å.")
-    stress_threshold: float = Field(default=2e-4, gt=0, description="Largest stress component at the end, eV/Å³.")
-    max_steps: int = Field(default=200, ge=1, description="Most ionic steps of one attempt.")
-    curvature: float = Field(default=5.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
-    max_displacement: float = Field(default=0.2, gt=0, description="Longest step of one atom, Å.")
 
-
-class NebSettings(BaseModel):
+class NebSettings(InputModel):
     """When a path is relaxed, and how it steps (ASE's NEB, improved tangent, BFGS)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    force_threshold: float = Field(default=0.05, gt=0, le=2, description="Largest force on the band at the end, eV/Å.")
+    climb_below: float = Field(default=0.5, gt=0, le=100, description="Force on the band below which it climbs, eV/Å.")
+    spring_constant: float = Field(default=0.1, gt=0, le=100, description="Of the springs between images, eV/Å².")
+    max_steps: int = Field(default=200, ge=1, le=100_000, description="Most iterations of the band in one attempt.")
+    curvature: float = Field(default=5.0, ge=0.1, le=1000, description="Initial curvature of the BFGS Hessian, eV/Å².")
+    max_displacement: float = Field(default=0.2, gt=0, le=2, description="Longest step of one atom, Å.")
 
-    force_threshold: float = Field(default=0.05, gt=0, description="Largest force on the band at the end, eV/Å.")
-    climb_below: float = Field(default=0.5, gt=0, description="Force on the band below which it climbs, eV/Å.")
-    spring_constant: float = Field(default=0.1, gt=0, description="Of the springs between images, eV/Å².")
-    max_steps: int = Field(default=200, ge=1, description="Most iterations of the band in one attempt.")
-    curvature: float = Field(default=5.0, gt=0, description="Initial curvature of the BFGS Hessian, eV/Å².")
-    max_displacement: float = Field(default=0.2, gt=0, description="Longest step of one atom, Å.")
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        if self.climb_below < self.force_threshold:
+            raise ValueError("climb_below is at least force_threshold, or the band ends before it climbs")
+        return self
 
 
-class CodeSettings(BaseModel):
+class CodeSettings(InputModel):
     """Settings of a code that takes keywords of its own (`extra`) besides those that have a name here.
 
     Empty, `extra` is in no dump, so that addresses and uuids are those of before there was one.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     extra: dict[str, Any] = Field(
         default_factory=dict,
@@ -84,14 +82,12 @@ class CodeSettings(BaseModel):
         return {key: value for key, value in handler(self).items() if key != "extra" or value}
 
 
-class Backend(BaseModel, ABC):
+class Backend(InputModel, ABC):
     """A code with its settings: what a file in configs/backends describes.
 
     A new code is one subclass, one YAML file and a green conformance suite
     (:mod:`anodeflow.testing.backend_conformance`).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
     atom_reference_reliable: ClassVar[bool] = True
@@ -105,7 +101,9 @@ class Backend(BaseModel, ABC):
     sampling_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that fit one cell, not all that are compared with each other (k-points): references keep their own."""
 
-    name: str = Field(description="Name of the backend file.")
+    name: str = Field(
+        min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$", description="Name of the backend file."
+    )
     code: str = Field(description="Name of the code.")
     description: str = Field(default="", description="What the accuracy is good for.")
     settings: BaseModel = Field(description="Settings that decide the numbers.")
@@ -150,6 +148,10 @@ class Backend(BaseModel, ABC):
         if not found.works:
             raise BackendUnavailableError(f"backend {self.name}: {found.detail}; {found.remedy}.")
 
+    def open_questions(self) -> list[str]:
+        """Return a sentence for each thing that cannot be checked before it runs."""
+        return []
+
     def resolved(self, folder: Path) -> Self:
         """Return the backend with the files that it names sought in `folder`, that of the backend file."""
         return self
@@ -172,7 +174,7 @@ class Backend(BaseModel, ABC):
             settings = type(self.settings).model_validate(self.settings.model_dump() | changes)
         except ValidationError as error:
             first = error.errors()[0]
-            raise InputError(f"{self.code}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+            raise InputError(f"{self.code}: {'.'.join(map(str, first['loc']))}: {said(first)}.") from error
         return self.model_copy(update={"settings": settings})
 
     def relax(self, cell: bool = False) -> "CalculationMaker":

@@ -4,19 +4,18 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import InputModel
 
 _ELEMENTS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt", "H", "C", "N", "O")
 
 
-class EmtSettings(BaseModel):
+class EmtSettings(InputModel):
     """EMT has nothing to set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class EmtBackend(InProcessBackend):

@@ -82,8 +82,13 @@ def load_backend(name_or_path: str | Path) -> Backend:
             )
     file = YamlFile.read(path)
     code = file.content.get("code")
-    if code not in codes():
+    if not isinstance(code, str) or code not in codes():
         raise InputError(f"{file.where('code')}: code is {code!r}; it must be one of {', '.join(sorted(codes()))}.")
+    if "placement" in file.content:
+        raise InputError(
+            f"{file.where('placement')}: placement is what anodeflow submit sets: take it out, and say under resources "
+            "what a calculation asks of a queue."
+        )
     backend = file.validate(backend_class(code), name=path.stem)
     kind = looked_at(backend, path)
     if kind is not None:

@@ -4,7 +4,8 @@ A backend file is a program: it names the commands that are run and the models t
 submits a campaign has decided to run it. ``anodeflow check`` is for files that one has not decided about yet, so
 there (:func:`only_looking`) what a file names is touched only if the file comes with anodeflow, names nothing, or was
 trusted before (``anodeflow trust FILE``): its content, and that of the models that it names, is remembered in
-``ANODEFLOW_HOME/trusted.json``.
+``ANODEFLOW_HOME/trusted.json``. A model that holds more than numbers is loaded by nobody, ``run`` included, before it
+was trusted, itself or with a backend file.
 """
 
 import json
@@ -14,13 +15,14 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.mlip.model_files import looks_like_file
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import get_settings
@@ -75,19 +77,34 @@ def is_trusted(path: Path) -> bool:
     return _digest(path) in _known()
 
 
+def is_trusted_model(path: Path) -> bool:
+    """Return whether a file of a potential was trusted as it is now, itself or with a backend file that names it."""
+    known = _known()
+    return bool(known) and path.is_file() and _content(path) in known
+
+
 def trust(path: Path) -> list[str]:
-    """Remember that the user trusts a backend file as it is now; return what it names.
+    """Remember that the user trusts a backend file as it is now, or a model; return what it names.
 
     Raises
     ------
     InputError
-        If it is no backend file, or ANODEFLOW_HOME cannot be written.
+        If it is neither, or ANODEFLOW_HOME cannot be written.
     """
     from anodeflow.backends.registry import load_backend
 
-    names = named(load_backend(path), path)
+    path = path.resolve()
+    names, files = [], [path]
+    if path.suffix in (".yaml", ".yml"):
+        backend = load_backend(path)
+        names, files = named(backend, path), _files_in(backend.model_dump(mode="json"), path)
+    elif not looks_like_file(path.name):
+        raise InputError(f"{path} is no backend file (.yaml), and no model of a potential by its suffix: give one.")
     file = get_settings().prepare().home / "trusted.json"
-    known = _known() | {_digest(path.resolve()): {"file": str(path.resolve()), "at": datetime.now(UTC).isoformat()}}
+    at = datetime.now(UTC).isoformat()
+    known = _known() | {_content(each): {"file": str(each), "at": at} for each in files}
+    if path not in files:
+        known[_digest(path)] = {"file": str(path), "at": at}
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
@@ -116,6 +133,12 @@ def _digest(path: Path) -> str:
                 total.update(block)
         total.update(b"|")
     return total.hexdigest()
+
+
+def _content(file: Path) -> str:
+    """Hash of what one file holds."""
+    with file.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
 
 
 def _files_in(content: Any, path: Path) -> list[Path]:
@@ -154,6 +177,9 @@ def _untouched(kind: type[Backend]) -> type[Backend]:
 
         def check_elements(self, elements: Iterable[str]) -> None:
             pass
+
+        def open_questions(self) -> list[str]:
+            return []
 
         def version(self) -> str:
             return "not looked at"

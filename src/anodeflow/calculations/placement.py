@@ -6,41 +6,69 @@ from functools import wraps
 from typing import Any
 
 from jobflow import Job, job
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator, model_validator
+
+from anodeflow.core.inputs import InputModel
 
 _TIME = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d):([0-5]\d)")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])B?", re.IGNORECASE)
 _MEGABYTES = {"M": 1, "G": 1024, "T": 1024**2}
 
 
-class Resources(BaseModel):
+def wall_time(time: str | None) -> str | None:
+    """Return a wall time, H:MM:SS or D-HH:MM:SS; a validator of fields.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise, or nothing.
+    """
+    if time is None:
+        return None
+    found = _TIME.fullmatch(time)
+    if not found:
+        raise ValueError(f"write the time as H:MM:SS or D-HH:MM:SS, such as 12:00:00, not {time!r}")
+    if not any(int(part or 0) for part in found.groups()):
+        raise ValueError("a wall time of nothing lets no job end: give more")
+    return time
+
+
+class Resources(InputModel):
     """What a calculation asks of the queue of a cluster; it does not change the numbers, so it is not hashed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cores: int | None = Field(default=None, ge=1, description="MPI ranks, one core each (of all nodes together).")
-    nodes: int | None = Field(default=None, ge=1, description="Nodes over which the cores are spread evenly.")
+    cores: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="MPI ranks, one core each (of all nodes together)."
+    )
+    nodes: int | None = Field(
+        default=None, ge=1, le=100_000, description="Nodes over which the cores are spread evenly."
+    )
     time: str | None = Field(default=None, description="Wall time, H:MM:SS or D-HH:MM:SS, in quotes.")
     memory: str | None = Field(default=None, description="Memory of each core: 2G, 500M.")
     queue: str | None = Field(default=None, description="Queue, or partition of Slurm; default: that of the worker.")
-    gpus: int | None = Field(default=None, ge=1, description="GPUs of the job.")
+    gpus: int | None = Field(default=None, ge=1, le=10_000, description="GPUs of the job.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="More of the scheduler's, in the words of qtoolkit: account, qos, constraint."
     )
 
-    @field_validator("time")
-    @classmethod
-    def _time(cls, time: str | None) -> str | None:
-        if time is not None and not _TIME.fullmatch(time):
-            raise ValueError(f"write the time as H:MM:SS or D-HH:MM:SS, such as 12:00:00, not {time!r}")
-        return time
+    _time = field_validator("time")(wall_time)
 
     @field_validator("memory")
     @classmethod
     def _memory(cls, memory: str | None) -> str | None:
-        if memory is not None and not _MEMORY.fullmatch(memory):
+        if memory is None:
+            return None
+        found = _MEMORY.fullmatch(memory)
+        if not found:
             raise ValueError(f"write the memory of a core with its unit, such as 2G or 500M, not {memory!r}")
+        if float(found[1]) == 0:
+            raise ValueError("no memory lets no job run: give more")
         return memory
+
+    @model_validator(mode="after")
+    def _a_core_each(self) -> "Resources":
+        if self.nodes is not None and self.cores is not None and self.nodes > self.cores:
+            raise ValueError(f"{self.cores} cores do not spread over {self.nodes} nodes: ask for more, or fewer nodes")
+        return self
 
     @property
     def seconds(self) -> int | None:

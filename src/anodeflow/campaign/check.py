@@ -74,6 +74,7 @@ class CampaignCheck:
         """Note elements that a backend does not know, if it works here."""
         if backend.name not in self.absent:
             self._attempt(location, backend.check_elements, elements)
+            self.world.ask(backend)
 
     def _tell(self, problem: str, *location: Any) -> None:
         self.problems.append(f"{self.where(*location)}: {problem}")
@@ -82,6 +83,7 @@ class CampaignCheck:
         """Note elements that the prescreen does not know, if there is one that works."""
         if self.surfaces.prescreen is not None:
             self._attempt(location, self.surfaces.prescreen.check_elements, elements)
+            self.world.ask(self.surfaces.prescreen.backend)
 
     def _not_magnetic(self, location: tuple[Any, ...], elements: set[str]) -> None:
         """Note elements that would need moments in a structure that starts without."""

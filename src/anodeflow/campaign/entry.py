@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
+from anodeflow.core.inputs import InputModel
 from anodeflow.studies.base import Study, StudyInput
 from anodeflow.studies.registry import studies
 
 
-class StudyEntry(BaseModel):
+class StudyEntry(InputModel):
     """One entry of `studies`: the name of the study, and what it is told. :func:`entry_model` adds the studies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="after")
     def _one(self) -> "StudyEntry":

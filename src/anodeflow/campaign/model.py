@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
 from anodeflow.campaign.overrides import (
@@ -22,9 +22,9 @@ from anodeflow.campaign.overrides import (
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import InputModel, by_element
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
-from anodeflow.studies.base import known_element
 from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, System
 
 if TYPE_CHECKING:
@@ -42,13 +42,11 @@ else:
     Entry = entry_model()
 
 
-class Campaign(BaseModel):
+class Campaign(InputModel):
     """Surfaces, interfaces, studies and a backend, under one name.
 
     >>> Campaign.from_file("workflows/quickstart.yaml").run()   # doctest: +SKIP
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
@@ -80,12 +78,7 @@ class Campaign(BaseModel):
     def _by_name(cls, prescreen: Any) -> Any:
         return {"backend": prescreen} if isinstance(prescreen, str) else prescreen
 
-    @field_validator("references")
-    @classmethod
-    def _of_elements(cls, references: dict[str, str]) -> dict[str, str]:
-        for symbol in references:
-            known_element(symbol)
-        return references
+    _elements = field_validator("references")(by_element)
 
     @classmethod
     def from_file(
@@ -120,6 +113,7 @@ class Campaign(BaseModel):
         file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
         campaign = file.validate(cls)
         campaign._file = file
+        backend, prescreen = (_of_the_caller(name) for name in (backend, prescreen))
         if without:
             kept, notes = without_studies(campaign, without)
             campaign = changed(campaign, {"studies": [campaign.studies[index] for index in kept]}, notes)
@@ -135,7 +129,7 @@ class Campaign(BaseModel):
 
     @property
     def notes(self) -> list[str]:
-        """What was left out of the file, one sentence each."""
+        """What was left out of the file, and what :meth:`check` could not check, one sentence each."""
         return list(self._notes)
 
     @property
@@ -189,9 +183,9 @@ class Campaign(BaseModel):
         from anodeflow.campaign.plan import plan_campaign
 
         world = self._world()
-        problems = CampaignCheck(world, self._where).check(self.studies)
-        if problems:
+        if problems := CampaignCheck(world, self._where).check(self.studies):
             raise InputError("\n".join(problems))
+        self._notes += [question for question in world.open if question not in self._notes]
         return plan_campaign(world)
 
     def described(self) -> "list[Described]":
@@ -274,18 +268,22 @@ class Campaign(BaseModel):
 
     def _beside(self, name: str) -> str:
         """Return a path relative to the campaign file as one that can be opened; a catalogue name as it is."""
-        if self._file is not None and Path(name).suffix and not Path(name).is_absolute():
-            beside = self._file.path.parent / name
-            if beside.exists():
-                return str(beside)
-        return name
+        path = Path(name).expanduser()
+        if self._file is None or path.suffix not in (".yaml", ".yml") or path.is_absolute():
+            return name
+        return str(self._file.path.parent / path)
 
     def _structure(self, name: str) -> str:
         """Return a catalogue name as it is; any other name is the file of that name beside the campaign file."""
         from anodeflow.structures.bulk.catalogue import catalogue
 
         path = Path(name).expanduser()
-        if self._file is None or name in catalogue() or path.is_absolute():
+        if self._file is None or path.is_absolute():
+            return name
+        if name in catalogue():
+            if (self._file.path.parent / name).is_file():
+                note = f"Structure {name} is the catalogue's: the file {name} beside the campaign is called ./{name}."
+                self._notes += [note] * (note not in self._notes)
             return name
         return str(self._file.path.parent / path)
 
@@ -295,3 +293,10 @@ class Campaign(BaseModel):
         if self._kept is not None and location[0] == "studies":
             location = ("studies", self._kept[location[1]], *location[2:])
         return self._file.where(*location)
+
+
+def _of_the_caller(name: str | None) -> str | None:
+    """Return a backend file that the command line names as it can be found from everywhere; other names as they are."""
+    if name and Path(name).suffix in (".yaml", ".yml") and Path(name).is_file():
+        return str(Path(name).absolute())
+    return name

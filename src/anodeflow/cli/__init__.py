@@ -37,14 +37,10 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence on stderr and its exit status."""
-    import warnings
-
     from anodeflow.cli import commands  # noqa: F401  (registers the commands)
+    from anodeflow.core.library_warnings import tell_warnings
 
-    if not sys.warnoptions:
-        # Deprecations and hints of the libraries below are nothing that a user of the command line can act on.
-        warnings.simplefilter("ignore")
-
+    tell_warnings()
     _write_unicode()
     try:
         app()

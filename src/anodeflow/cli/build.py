@@ -149,19 +149,18 @@ def print_crystals(summaries) -> None:
             typer.echo(f"anodeflow: note: {summary.name}: {note}.", err=True)
 
 
-def checked_spec(kind, **values):
-    """Make a SlabSpec or an InterfaceSpec; what is wrong with it becomes one sentence."""
+def checked_spec(kind, /, **values):
+    """Make a model of what the command line was told; what is wrong with it becomes one sentence."""
     from pydantic import ValidationError
+
+    from anodeflow.core.inputs import said
 
     try:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
-        message = first["msg"].removeprefix("Value error, ")
-        if message == first["msg"]:  # pydantic's own message does not tell what was given
-            message = f"{message[:1].lower()}{message[1:]}, not {first['input']}"
-        raise InputError(f"{option}{message}.") from None
+        raise InputError(f"{option}{said(first)}.") from None
 
 
 def termination_number(termination: str) -> int:

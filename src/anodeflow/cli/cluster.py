@@ -57,11 +57,13 @@ def init(
     Examples: [bold]anodeflow cluster init -k slurm -p hpc --partition normal --setup 'module load openmpi'[/bold],
     [bold]anodeflow cluster init -k local -p here[/bold]
     """
+    from anodeflow.cli.build import checked_spec
     from anodeflow.execution.cluster import ClusterInput, write_project
     from anodeflow.execution.cluster_check import check_project
 
     file = write_project(
-        ClusterInput(
+        checked_spec(
+            ClusterInput,
             project=project,
             kind=kind,
             worker=worker,

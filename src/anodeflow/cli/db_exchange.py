@@ -90,6 +90,20 @@ def import_documents(
         f"imported {summary.studies} studies and {summary.calculations} calculations; "
         f"{summary.known} documents were there already."
     )
+    if summary.other:
+        raise AnodeflowError(
+            f"{_some(summary.other)} is in the database with another energy, and stays there as it is: one of the two "
+            "is damaged, or was computed by something else than its id says."
+        )
+    if summary.lacking:
+        raise AnodeflowError(
+            f"{_some(summary.lacking)} rests on calculations that neither {file} nor the database holds: export it "
+            "anew from where they are."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return f"{names[0]} (and {len(names) - 1} more)" if len(names) > 1 else names[0]
 
 
 def _calculations(entries: "Iterable[dict[str, Any]]", summary: "Exchanged") -> "Iterator[CalculationDoc]":

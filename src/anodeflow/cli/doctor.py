@@ -12,13 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from anodeflow.cli import app
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.install import install_command, pip
+
+if TYPE_CHECKING:
+    from anodeflow.backends.mlip.force_fields import Package
 
 _PATIENCE = 120  # s that one trial may take
 _OTHERS = (
@@ -121,7 +124,8 @@ def _checks() -> list[Check]:
         ]
         machine = [_tried("Python", _python), _tried("home", _home)]
         here = [_tried("EMT", _emt), *_codes(), _tried("database", _database)]
-        return [*machine, gpaw.result(), *here, *(package.result() for package in packages)]
+        sevennet, *others = (package.result() for package in packages)
+        return [*machine, gpaw.result(), *here, _with_weights(sevennet), *_potentials(), *others]
 
 
 def _core_works(checks: list[Check]) -> bool:
@@ -208,6 +212,39 @@ def _imports(distribution: str, *modules: str) -> Callable[[], str]:
     return trial
 
 
+def _with_weights(check: Check) -> Check:
+    """Add to SevenNet's check what weights are here."""
+    from anodeflow.backends.mlip.force_fields import provider
+
+    return replace(check, detail=f"{check.detail}, {_weights(provider('SevenNet'))}") if check.works else check
+
+
+def _potentials() -> list[Check]:
+    """Name every other force field of atomate2 that is installed here; none is imported, and no model loaded."""
+    from anodeflow.backends.mlip.force_fields import installed
+
+    return [
+        Check(
+            names[0],
+            True,
+            f"{package.version}, installed; {_weights(package)}"
+            + (f"; also as {', '.join(names[1:])}" if len(names) > 1 else ""),
+        )
+        for package, names in installed().items()
+        if "SevenNet" not in names
+    ]
+
+
+def _weights(package: "Package") -> str:
+    """Say whether weights of a package's own models are on this machine."""
+    number = package.found_weights()
+    if number is None:
+        return "its models are files of your own, or where it keeps them is not known"
+    if number:
+        return f"{number} file{'' if number == 1 else 's'} of weights"
+    return f"no weights yet in {package.weights.partition('*')[0]}: it downloads them when a model is first used"
+
+
 def _emt() -> str:
     return f"for tests; {_energy('emt', 'Cu', 2.55)}"
 
@@ -251,8 +288,6 @@ def _computed(check: Check) -> Check:
 
 def _energy(backend: str, element: str, distance: float, **settings: float) -> str:
     """Compute a bcc cell of one atom, `distance` (Å) from its neighbours, where nothing is found finished."""
-    import warnings
-
     from pymatgen.core import Lattice, Structure
 
     from anodeflow.backends.registry import load_backend
@@ -260,7 +295,7 @@ def _energy(backend: str, element: str, distance: float, **settings: float) -> s
     a = distance / 3**0.5
     cell = Structure(Lattice([[-a, a, a], [a, -a, a], [a, a, -a]]), [element], [[0, 0, 0]])
     began = time.monotonic()
-    with _scratch_home(), warnings.catch_warnings(action="ignore"):
+    with _scratch_home():
         document = load_backend(backend).with_settings(settings).static().calculate(cell)
     return f"bcc {element} {document.energy:.3f} eV in {time.monotonic() - began:.1f} s"
 

@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,12 +11,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import said
 from anodeflow.core.textfile import read_text
 
 LARGEST_YAML = 2_000_000
 """Most bytes of a YAML file."""
 DEEPEST, MOST_VALUES = 20, 100_000
 """Most levels and values of a YAML file, aliases (*name) written out."""
+_OLD = re.compile(r"(#[^\n]*\n|\s)*%YAML\s+1\.1\b")
 LARGEST_NUMBER = 1e20
 """No number of a YAML file is larger: none of its keys means one."""
 
@@ -52,6 +55,10 @@ class YamlFile:
         path = Path(path)
         try:
             text = read_text(path, LARGEST_YAML)
+            if _OLD.match(text):
+                raise InputError(
+                    f"{path}, line 1: %YAML 1.1 makes yes a true and 010 an 8: take the line out, write what is meant."
+                )
             if "&" in text and "*" in text:
                 _check_aliases(text, path)
             content = YAML(typ="rt").load(text)
@@ -111,7 +118,7 @@ class YamlFile:
         try:
             return model.model_validate({**extra, **_plain(self.content)})
         except ValidationError as error:
-            raise InputError("\n".join(self._sentence(item, model) for item in error.errors())) from error
+            raise InputError("\n".join(self._sentences(error.errors(), model))) from error
 
     def _numbers(self, node: Any, location: tuple[Any, ...]) -> Iterator[str]:
         """Yield a sentence for each number that is not finite, or larger than any key means."""
@@ -123,27 +130,45 @@ class YamlFile:
             shown = f"{float(node):g}" if abs(node) < 1e300 or not isinstance(node, int) else "an integer"
             yield f"{self.where(*location)}: {key}: expected a number of at most {LARGEST_NUMBER:g} (given: {shown})."
 
+    def _sentences(self, items: Sequence[Any], model: type[BaseModel]) -> Iterator[str]:
+        """Yield a sentence for each value that is wrong; what each alternative of a union says of it stands in one."""
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for item in items:
+            own = item["type"] in ("missing", "extra_forbidden")
+            groups.setdefault(item["loc"] if own else self._there(item["loc"]) or item["loc"], []).append(item)
+        for location, group in groups.items():
+            if len(group) == 1 or any(len(self._there(item["loc"])) == len(item["loc"]) for item in group):
+                yield from (self._sentence(item, model) for item in group)
+            else:
+                said_of = dict.fromkeys(said(item).partition(" (given")[0].removeprefix("expected ") for item in group)
+                given = said(group[0]).partition(" (given")[2]
+                key = ".".join(str(part) for part in location)
+                yield f"{self.where(*location)}: {key}: expected {', or '.join(said_of)}{given and f' (given{given}'}."
+
+    def _there(self, location: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the parts of a location that the file has; pydantic names the alternatives of a union in between."""
+        node, found = self.content, []
+        for part in location:
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                continue
+            found.append(part)
+        return tuple(found)
+
     def _sentence(self, item: Any, model: type[BaseModel]) -> str:
         location = item["loc"]
-        key = ".".join(str(part) for part in location) or "the file"
+        key = ".".join(str(part) for part in self._there(location) or location) or "the file"
         if item["type"] == "extra_forbidden":
             known = _keys(model, location[:-1])
             close = difflib.get_close_matches(str(location[-1]), known, n=1)
             hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}." if known else "."
             return f"{self.where(*location)}: unknown key {location[-1]!r}{hint}"
         if item["type"] == "missing":
+            key = ".".join(str(part) for part in location)
             return f"{self.where(*location[:-1])}: the key {key!r} is missing."
-        message = item["msg"].removeprefix("Value error, ")
-        given = item["input"]
-        shown = f" (given: {_short(given)})" if isinstance(given, str | int | float | bool | list) else ""
-        if item["type"] == "string_type" and isinstance(given, int | float):
-            shown += ", put it in quotes if it is a name"
-        return f"{self.where(*location)}: {key}: {message}{shown}."
-
-
-def _short(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+        words = said(item)
+        return f"{self.where(*location)}: {key}: {words}{'' if words.endswith('?') else '.'}"
 
 
 def _check_aliases(text: str, path: Path) -> None:
@@ -194,11 +219,18 @@ def _check_extent(content: Any, path: Path, aliased: bool) -> None:
 
 
 def _plain(node: Any) -> Any:
-    """Return ruamel's nodes as plain dictionaries and lists."""
+    """Return ruamel's nodes as plain dictionaries, lists and values."""
+    from ruamel.yaml.scalarbool import ScalarBoolean
+
     if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
+        return {_plain(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
+    if isinstance(node, bool | ScalarBoolean):  # an anchored one (&name true) is an integer of ruamel's
+        return bool(node)
+    for kind in (str, int, float):  # ruamel's remember how they were written
+        if isinstance(node, kind):
+            return kind(node)
     return node
 
 

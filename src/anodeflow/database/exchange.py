@@ -7,7 +7,7 @@ Calculations come before the studies that rest on them.
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -40,6 +40,10 @@ class Exchanged:
     """Documents that the database had already."""
     damaged: int = 0
     """Documents that could not be read, left out."""
+    other: list[str] = field(default_factory=list)
+    """Documents that the database has under the same id with another energy, left out."""
+    lacking: list[str] = field(default_factory=list)
+    """Studies that rest on calculations which neither the file nor the database holds."""
 
     def count(self, kind: str) -> None:
         """Count a document that was written."""
@@ -129,6 +133,7 @@ def import_lines(
     summary = Exchanged()
     told = time.monotonic()
     number = 0
+    rest: dict[str, set[str]] = {}
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line, parse_constant=finite, parse_float=finite)
@@ -144,8 +149,12 @@ def import_lines(
                 f"{source}, line {number}, is no document of this anodeflow ({reason}): export it anew; what stands "
                 "before it has been imported."
             ) from error
-        if _is_known(store, entry):
+        if kind not in CALCULATIONS:
+            rest[_named(entry)] = set(entry["document"].get("calculation_ids", {}).values())
+        if there := _known(store, entry):
             summary.known += 1
+            if _differ(there, entry):
+                summary.other.append(_named(entry))
         else:
             _write(store, entry)
             summary.count(kind)
@@ -154,6 +163,7 @@ def import_lines(
             tell("importing", number - 1)
     if number == 0:
         raise InputError(f"{source} is empty: write it with anodeflow db export.")
+    summary.lacking = _lacking(store, rest)
     return summary
 
 
@@ -214,13 +224,44 @@ def _calculations_of(store: "JobStore", studies: list[Any]) -> set[str]:
     return {identifier for entry in found for identifier in entry["output"].get("calculation_ids", {}).values()}
 
 
-def _is_known(store: "JobStore", entry: Mapping[str, Any]) -> bool:
-    """Return whether the database has this version of the document, or a newer one."""
+def _known(store: "JobStore", entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the document of the database if it has this version of it, or a newer one."""
     document = entry["document"]
     names = ("id",) if entry["@class"] in CALCULATIONS else ("document_id", "campaign")
     criteria = {f"output.{name}": document[name] for name in names} | {"output.@class": entry["@class"]}
-    there = store.docs_store._collection.find(criteria, {"completed_at": 1})
-    return any(str(other.get("completed_at") or "") >= str(entry.get("completed_at") or "") for other in there)
+    fields = {"completed_at": 1, "output.energy": 1, "output.formula": 1}
+    for other in store.docs_store._collection.find(criteria, fields):
+        if str(other.get("completed_at") or "") >= str(entry.get("completed_at") or ""):
+            return other["output"]
+    return None
+
+
+_SAME = 1e-3  # eV; what two machines may make of one calculation
+
+
+def _differ(there: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Return whether the database has another result of a calculation, beyond what two machines make of it."""
+    if entry["@class"] not in CALCULATIONS:
+        return False
+    mine = entry["document"]
+    return there.get("formula") != mine.get("formula") or abs(there["energy"] - mine["energy"]) > _SAME
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    return " ".join(str(part) for part in _key({**entry["document"], "@class": entry["@class"]}))
+
+
+def _lacking(store: "JobStore", studies: Mapping[str, set[str]]) -> list[str]:
+    """Return the studies, name -> ids of their calculations, of which the database lacks a calculation."""
+    wanted = sorted(set().union(*studies.values()))
+    there: set[str] = set()
+    for start in range(0, len(wanted), _BATCH):
+        criteria = {
+            "output.id": {"$in": wanted[start : start + _BATCH]},
+            "output.@class": {"$in": sorted(CALCULATIONS)},
+        }
+        there |= {found["output"]["id"] for found in store.docs_store._collection.find(criteria, {"output.id": 1})}
+    return [name for name, ids in studies.items() if not ids <= there]
 
 
 def _write(store: "JobStore", entry: Mapping[str, Any]) -> None:

@@ -87,7 +87,8 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
     Raises
     ------
     InputError
-        If the file cannot be read, is damaged, or is of another format or a newer version.
+        If the file cannot be read, is damaged, or is of another format or a newer version; if it has a document twice
+        with other content, or lacks a calculation that a study rests on.
     """
     try:
         content = json.loads(read_bytes(file, LARGEST_RESULTS, gzip.open), parse_constant=finite, parse_float=finite)
@@ -109,7 +110,27 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{file} holds a document that cannot be read ({reason}): write it anew.") from error
-    return studies, {calculation.id: calculation for calculation in calculations}
+    _check_once(file, [(f"calculation {each.id}", each) for each in calculations])
+    _check_once(
+        file, [(f"{each.study} of {each.system} in {each.campaign}, {each.document_id}", each) for each in studies]
+    )
+    found = {calculation.id: calculation for calculation in calculations}
+    for study in studies:
+        for step, identifier in study.calculation_ids.items():
+            if identifier not in found:
+                raise InputError(
+                    f"{file} lacks the calculation {identifier} ({step}), on which its {study.study} of {study.system} "
+                    "rests: write it anew with anodeflow export."
+                )
+    return studies, found
+
+
+def _check_once(file: Path, documents: list[tuple[str, BaseModel]]) -> None:
+    """Raise InputError if two documents have one name and other content: nobody knows which is the right one."""
+    first: dict[str, BaseModel] = {}
+    for name, document in documents:
+        if first.setdefault(name, document) != document:
+            raise InputError(f"{file} has {name} twice, with other content: write it anew with anodeflow export.")
 
 
 def _is_flat(entry: dict[str, Any]) -> bool:

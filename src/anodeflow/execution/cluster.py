@@ -8,10 +8,12 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field, field_validator
 
+from anodeflow.calculations.placement import wall_time
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import InputModel
 from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.secret import write_private
 from anodeflow.database.store import find_database, open_store
@@ -20,7 +22,7 @@ from anodeflow.execution.project import projects_folder
 Kind = Literal["local", "slurm", "slurm-ssh"]
 
 
-class ClusterInput(BaseModel):
+class ClusterInput(InputModel):
     """What the user says of a cluster."""
 
     project: str = Field(description="Name of the project: of its file, and of its queue in the database.")
@@ -31,13 +33,17 @@ class ClusterInput(BaseModel):
     python: str | None = Field(default=None, description="Python of the jobs; default: the one that runs this.")
     partition: str | None = Field(default=None, description="Slurm's partition.")
     time: str = Field(default="01:00:00", description="Wall time of small steps.")
-    max_jobs: int | None = Field(default=None, description="Most jobs in the queue at once.")
+    max_jobs: int | None = Field(default=None, ge=1, le=100_000, description="Most jobs in the queue at once.")
     setup: list[str] = Field(default=[], description="Shell lines before each job: module load openmpi.")
-    poll: float | None = Field(default=None, gt=0, description="Seconds between two looks at queue and database.")
+    poll: float | None = Field(
+        default=None, ge=0.1, le=86_400, description="Seconds between two looks at queue and database."
+    )
     host: str | None = Field(default=None, description="Machine that is reached by ssh.")
-    port: int = Field(default=22, description="Its ssh port.")
+    port: int = Field(default=22, ge=1, le=65_535, description="Its ssh port.")
     user: str | None = Field(default=None, description="Login there.")
     key_file: str | None = Field(default=None, description="Private key for it.")
+
+    _time = field_validator("time")(wall_time)
 
 
 class _AtTemplate(Template):

@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 import time
-import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from anodeflow.core.library_warnings import tell_warnings
 
 PROGRESS_FILE = "anodeflow_progress.json"
 _EVERY = 1.0  # s between two writes while nothing but a number changes
@@ -47,8 +48,7 @@ class ProgressFile:
 
 def main(folder: Path) -> int:
     """Run the job in `folder`; return 1 if it failed."""
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # hints of the libraries, for their developers
+    tell_warnings()
     from jobflow_remote.jobs.data import OUT_FILENAME
     from jobflow_remote.jobs.run import run_remote_job
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.screening_document import PathMode
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import InputModel
 
 if TYPE_CHECKING:
     from jobflow import Maker
@@ -21,15 +22,18 @@ NEEDS = frozenset({"relax", "stress", "neb"})
 """Capabilities that a potential must have."""
 
 
-class PrescreenInput(BaseModel):
+class PrescreenInput(InputModel):
     """`prescreen: mlip`, or `prescreen: {backend: mlip, keep: 3, window: 0.15, paths: saddle}`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     backend: str = Field(default="mlip", description="Name of a file in configs/backends, or path of one.")
-    keep: int = Field(default=3, ge=1, description="Most sites or lateral shifts that are handed on to the backend.")
+    keep: int = Field(
+        default=3, ge=1, le=1000, description="Most sites or lateral shifts that are handed on to the backend."
+    )
     window: float = Field(
-        default=0.15, ge=0, description="Energy above the lowest up to which they are handed on, eV (by the potential)."
+        default=0.15,
+        ge=0,
+        le=10,
+        description="Energy above the lowest up to which they are handed on, eV (by the potential).",
     )
     paths: PathMode = Field(
         default="saddle",

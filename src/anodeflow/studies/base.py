@@ -7,11 +7,12 @@ A new study is a class of this kind in a folder of its own, and an entry point o
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.inputs import InputModel, each_once, known_element
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.interfaces import Interface
@@ -30,31 +31,15 @@ I = TypeVar("I", bound="StudyInput")  # noqa: E741
 D = TypeVar("D", bound=StudyDoc)
 
 
-class StudyInput(BaseModel):
+class StudyInput(InputModel):
     """What every study may be told."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     choosing: ClassVar[frozenset[str]] = frozenset()
     """Fields that choose subjects, and change nothing of what is done on one of them."""
 
     def options(self) -> dict[str, Any]:
         """Return what it says of the study itself, without the choice of subjects."""
         return self.model_dump(exclude=set(self.choosing))
-
-
-def known_element(symbol: str) -> str:
-    """Return the symbol of an element; a validator of fields.
-
-    Raises
-    ------
-    ValueError
-        If there is no such element.
-    """
-    from ase.data import atomic_numbers
-
-    if symbol not in atomic_numbers or symbol == "X":
-        raise ValueError(f"{symbol!r} is no chemical element")
-    return symbol
 
 
 class Converged(StudyInput):
@@ -80,7 +65,11 @@ class SurfaceInput(Converged):
 
     choosing: ClassVar[frozenset[str]] = frozenset({"systems", "convergence"})
 
-    systems: list[str] | Literal["all"] = Field(default="all", description="Names of systems, or all.")
+    systems: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
+        default="all", description="Names of systems, or all."
+    )
+
+    _distinct = field_validator("systems")(each_once)
 
     @property
     def wanted(self) -> list[str] | Literal["all"]:
@@ -101,7 +90,11 @@ class InterfaceInput(Converged):
 
     choosing: ClassVar[frozenset[str]] = frozenset({"interfaces", "convergence"})
 
-    interfaces: list[str] | Literal["all"] = Field(default="all", description="Names of interfaces, or all.")
+    interfaces: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
+        default="all", description="Names of interfaces, or all."
+    )
+
+    _distinct = field_validator("interfaces")(each_once)
 
     @property
     def wanted(self) -> list[str] | Literal["all"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from anodeflow.backends.base import Backend
+from anodeflow.core.errors import InputError
 from anodeflow.studies.convergence.analysis import ConvergenceParameter
 from anodeflow.studies.subjects.interfaces import Interface, Interfaces
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces
@@ -56,6 +57,8 @@ class World:
         Name -> study, of all that are installed.
     absent
         Names of backends that do not work here; what they cannot say of elements is no news then.
+    open
+        What cannot be checked before it runs, a sentence each.
     """
 
     surfaces: Surfaces
@@ -63,6 +66,7 @@ class World:
     entries: Sequence[Entry]
     studies: Mapping[str, StudyLike]
     absent: set[str] = field(default_factory=set)
+    open: list[str] = field(default_factory=list)
 
     @property
     def backend(self) -> Backend:
@@ -90,6 +94,14 @@ class World:
                 return first, other, True
         return first, first.Input(adsorbate=input.adsorbate), False
 
+    def ask(self, backend: Backend) -> None:
+        """Keep what a backend that works here leaves open."""
+        try:
+            questions = backend.open_questions()
+        except InputError:  # a problem, and told as one
+            return
+        self.open += [question for question in questions if question not in self.open]
+
     def parameters(self, subject: Surface | Interface, convergence: Mapping[str, Any]) -> list[ConvergenceParameter]:
         """Return what a convergence test varies, without the values that the study itself uses.
 
@@ -115,11 +127,13 @@ class World:
         """Raise InputError for elements that a backend does not know, if it works here."""
         if backend.name not in self.absent:
             backend.check_elements(elements)
+            self.ask(backend)
 
     def check_potential(self, elements: set[str]) -> None:
         """Raise InputError for elements that the prescreen does not know, if there is one that works."""
         if self.surfaces.prescreen is not None:
             self.surfaces.prescreen.check_elements(elements)
+            self.ask(self.surfaces.prescreen.backend)
 
 
 def includes(input: Any, subject: Surface | Interface) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Availability, Capability, CodeSettings
@@ -18,16 +18,12 @@ from anodeflow.backends.cp2k.data import (
     valence_electrons,
 )
 from anodeflow.backends.cp2k.extra import checked
-from anodeflow.backends.cp2k.input import (
-    abort_reason,
-    input_text,
-    results,
-    scf_cycles,
-)
+from anodeflow.backends.cp2k.input import abort_reason, input_text, results, scf_cycles
 from anodeflow.backends.drivers.kpoints import is_slab
 from anodeflow.backends.external.backend import ParallelSettings
 from anodeflow.backends.external.code import ExternalCode, Job, Remedy
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.inputs import by_element
 
 _CHARGE_IN_VACUUM = "Dipole correction needs more vacuum"
 
@@ -50,39 +46,52 @@ class Cp2kSettings(CodeSettings):
     cutoff: float = Field(
         default=5500.0,
         gt=500,
+        le=50_000,
         description="Plane-wave cutoff of the density on the finest grid, eV (5500 eV are 404 Ry).",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
     relative_cutoff: float = Field(
         default=680.0,
         gt=100,
+        le=10_000,
         description="Cutoff that decides on which grid a Gaussian goes, eV (680 eV are 50 Ry).",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
     kpoint_spacing: float = Field(
         default=0.20,
-        gt=0,
+        ge=0.01,
+        le=5,
         description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
         json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
     )
     smearing_width: float = Field(
         default=0.1,
         gt=0,
+        le=2,
         description="Width of the Fermi-Dirac smearing, eV.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
-    extra_bands: float = Field(default=0.5, gt=0, description="Empty bands, as a share of the occupied ones.")
+    extra_bands: float = Field(default=0.5, gt=0, le=10, description="Empty bands, as a share of the occupied ones.")
     dipole_correction: bool = Field(default=True, description="Surface dipole correction of slabs.")
     integral_tolerance: float = Field(
-        default=1e-12, gt=0, description="EPS_DEFAULT: what is left out of integrals and grids."
+        default=1e-12, gt=0, le=1e-4, description="EPS_DEFAULT: what is left out of integrals and grids."
     )
     scf_tolerance: float = Field(
         default=1e-6,
         gt=0,
+        le=0.1,
         description="EPS_SCF: largest change of the density at the end of the SCF.",
         json_schema_extra={"finer": "smaller", "unit": ""},
     )
-    max_scf_cycles: int = Field(default=60, ge=1, description="SCF cycles before a remedy is tried.")
+    max_scf_cycles: int = Field(default=60, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
+
+    @model_validator(mode="after")
+    def _finest_grid(self) -> "Cp2kSettings":
+        if self.relative_cutoff > self.cutoff:
+            raise ValueError("relative_cutoff is at most the cutoff of the finest grid")
+        return self
+
+    _elements = field_validator("basis_sets", "potentials")(by_element)
 
     @field_validator("extra")
     @classmethod

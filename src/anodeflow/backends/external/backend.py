@@ -12,20 +12,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.neb_maker import band_progress
 from anodeflow.calculations.request import Request
+from anodeflow.core.inputs import InputModel
 
+MOST_CORES = 1_000_000
 _FROM_OUTSIDE = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)
 
 
-class ParallelSettings(BaseModel):
+class ParallelSettings(InputModel):
     """How a code is started; it does not change the numbers, so it is not hashed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ranks: int | Literal["auto"] = Field(
         default="auto", description="MPI ranks; auto: SLURM_NTASKS in a Slurm job, else the cores (1 without MPI)."
@@ -35,9 +35,20 @@ class ParallelSettings(BaseModel):
     @field_validator("ranks")
     @classmethod
     def _positive(cls, ranks: int | str) -> int | str:
-        if isinstance(ranks, int) and ranks < 1:
-            raise ValueError("ranks must be 1 or more, or auto")
+        if isinstance(ranks, int) and not 1 <= ranks <= MOST_CORES:
+            raise ValueError(f"ranks are 1 to {MOST_CORES:,}, or auto")
         return ranks
+
+    @field_validator("launcher")
+    @classmethod
+    def _words(cls, launcher: str) -> str:
+        try:
+            shlex.split(launcher.format(ranks=2))
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            raise ValueError(
+                f"{launcher!r} is no command with the number of ranks as {{ranks}}: write mpiexec -n {{ranks}}"
+            ) from error
+        return launcher
 
     def launch(self, ranks: int) -> list[str]:
         """Return the words in front of the code's command: none for one rank."""

@@ -41,6 +41,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.makers import COARSE_DENSITY_FILE, DENSITY_FILE
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
+from anodeflow.core.inputs import by_element
 from anodeflow.core.install import install_command, pip
 
 _INSTALL = (
@@ -63,18 +64,21 @@ class GpawSettings(CodeSettings):
     cutoff: float = Field(
         default=350.0,
         gt=100,
+        le=5000,
         description="Plane-wave cutoff, eV.",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
     kpoint_spacing: float = Field(
         default=0.20,
-        gt=0,
+        ge=0.01,
+        le=5,
         description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
         json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
     )
     smearing_width: float = Field(
         default=0.1,
         gt=0,
+        le=2,
         description="Width of the Fermi-Dirac smearing, eV.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
@@ -85,29 +89,35 @@ class GpawSettings(CodeSettings):
     energy_tolerance: float = Field(
         default=5e-4,
         gt=0,
+        le=0.1,
         description="SCF: change of energy, eV/valence electron.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
     density_tolerance: float = Field(
         default=1e-4,
         gt=0,
+        le=0.1,
         description="SCF: change of density, e/valence electron.",
         json_schema_extra={"finer": "smaller", "unit": "e"},
     )
     eigenstate_tolerance: float = Field(
         default=1e-6,
         gt=0,
+        le=0.1,
         description="SCF: change of the wave functions, eV²/valence electron.",
         json_schema_extra={"finer": "smaller", "unit": "eV²"},
     )
     total_energy_tolerance: float = Field(
         default=2e-4,
         gt=0,
+        le=0.1,
         description="SCF: change of the total energy over three cycles, eV; beside `energy_tolerance`, which large "
         "cells meet too early.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
-    max_scf_cycles: int = Field(default=150, ge=1, description="SCF cycles before a remedy is tried.")
+    max_scf_cycles: int = Field(default=150, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
+
+    _elements = field_validator("setups")(by_element)
 
     @field_validator("extra")
     @classmethod

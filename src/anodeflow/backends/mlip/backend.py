@@ -3,37 +3,27 @@
 import contextlib
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.backends.mlip.force_fields import (
-    FORCE_FIELDS,
-    Package,
-    force_field,
-    known_elements,
-    provider,
-)
-from anodeflow.backends.mlip.model_files import (
-    beside,
-    files_hash,
-    looks_like_file,
-    model_files,
-    without_folders,
-)
+from anodeflow.backends.mlip.checkpoint import check_checkpoint
+from anodeflow.backends.mlip.force_fields import FORCE_FIELDS, Package, force_field, known_elements, provider
+from anodeflow.backends.mlip.model_files import beside, files_hash, looks_like_file, model_files, texts, without_folders
+from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.inputs import InputModel
 
 
-class MlipSettings(BaseModel):
+class MlipSettings(InputModel):
     """Which potential, in atomate2's words."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     force_field_name: str = Field(default="SevenNet", description="Name in atomate2.forcefields (MLFF).")
     calculator_kwargs: dict[str, Any] = Field(
@@ -124,18 +114,24 @@ class MlipBackend(InProcessBackend):
                 f"backend {self.name}: {package.version} cannot be imported ({_line(error)}): install it anew "
                 f"({package.remedy})."
             ) from error
-        for key, value in given.items():
+        for key, value in texts(given):
+            if "://" in value:
+                raise InputError(
+                    f"backend {self.name}: {key} {value!r} is an address, and whatever stands there would be loaded: "
+                    "download the model, and name its file."
+                )
+            if not looks_like_file(value) and os.path.exists(value):
+                raise InputError(
+                    f"backend {self.name}: {key} {value!r} is the name of a model, and there is a file of this name in "
+                    f"the working folder, which would be taken instead: write ./{value} for the file, or rename it."
+                )
+        for key in given:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}."
                 raise InputError(
                     f"backend {self.name}: the calculator of {self.settings.force_field_name} takes no argument "
                     f"{key!r} (calculator_kwargs): {hint}"
-                )
-            if isinstance(value, str) and not looks_like_file(value) and Path(value).is_file():
-                raise InputError(
-                    f"backend {self.name}: {key} {value!r} is the name of a model, and there is a file of this name in "
-                    f"the working folder, which would be taken instead: write ./{value} for the file, or rename it."
                 )
 
     def check_elements(self, elements: Iterable[str]) -> None:
@@ -152,6 +148,15 @@ class MlipBackend(InProcessBackend):
                     "choose another backend."
                 )
 
+    def open_questions(self) -> list[str]:
+        """Say that the potential does not tell its elements, if so: then it takes any, known or not."""
+        if known_elements(self._loaded()) is not None:
+            return []
+        return [
+            f"Backend {self.name}: {self.settings.force_field_name} does not tell on which elements it was trained, so "
+            "none was checked: see in its publication that those of the campaign are among them."
+        ]
+
     def calculator(self) -> Any:
         """Return an ASE calculator of the potential; the model is loaded once a process."""
         from copy import copy
@@ -167,6 +172,8 @@ class MlipBackend(InProcessBackend):
         arguments = dict(self.package.defaults) | settings.calculator_kwargs
         self._check_installed()
         version = self.version()  # says if its model file is not there
+        for file in [] if self.package.text else model_files(arguments):
+            check_checkpoint(file, is_trusted_model(file))
         try:
             return _load(name, json.dumps(arguments, sort_keys=True), version)
         except Exception as error:  # whatever a potential's package raises

@@ -5,6 +5,7 @@ alone (``weights_only``); what needs more has to be trusted by the user first.
 """
 
 from pathlib import Path
+from typing import Any
 
 from anodeflow.core.errors import InputError
 
@@ -17,19 +18,45 @@ def check_checkpoint(path: Path, trusted: bool) -> None:
     path
         File of the potential.
     trusted
-        Whether the user has said that it may run (:func:`anodeflow.backends.trust.is_trusted`, or `run` itself).
+        Whether the user has said that it may run (:func:`anodeflow.backends.trust.is_trusted_model`).
     """
     if trusted:
         return
     import torch
 
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_arrays()):
+            torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"there is no file {path} of a potential: correct its name in the backend file.") from None
     except Exception as error:  # torch's, pickle's and zipfile's, of many kinds
-        reason = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{path} holds more than numbers, and loading it runs whatever its author put in ({reason}): if you know "
-            "where it comes from, allow it with anodeflow trust and the backend file that names it."
+            f"{path} holds more than numbers{_what(path)}, and loading it runs whatever its author put in: if you know "
+            f"where it comes from, allow it with anodeflow trust {path}."
         ) from error
+
+
+def _arrays() -> list[Any]:
+    """What an array of numpy is unpickled by (checkpoints of SevenNet hold some): it makes arrays, and nothing else."""
+    import numpy as np
+    from numpy._core.multiarray import _reconstruct
+
+    kinds = {type(np.dtype(code)) for code in np.typecodes["All"]}
+    return [
+        *((_reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+        np.ndarray,
+        np.dtype,
+        *kinds,
+    ]
+
+
+def _what(path: Path) -> str:
+    """Say what a checkpoint names besides numbers, where torch can tell without loading it."""
+    import torch
+
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # no file of torch's at all
+        return ""
+    known = {name if isinstance(name, str) else f"{name.__module__}.{name.__qualname__}" for name in names}
+    return f" ({', '.join(sorted(known))[:120]})" if known else ""

@@ -32,6 +32,11 @@ class Package:
         Arguments that atomate2's own Makers give where the user does not; no files: those are named by who has them.
     clash
         What installing it does to other potentials; empty: nothing.
+    text
+        Whether its model files are text that it parses; else they may be pickles, which run when they are loaded.
+    weights
+        Where it keeps those of the models that it knows by name, as a pattern: in its own folder, or below the user's
+        (``~/``), where it puts what it downloads; empty: not known, or it knows none by name.
     """
 
     distribution: str
@@ -40,6 +45,8 @@ class Package:
     own: frozenset[str] = frozenset()
     defaults: tuple[tuple[str, Any], ...] = ()
     clash: str = ""
+    text: bool = False
+    weights: str = ""
 
     @property
     def installed(self) -> bool:
@@ -62,6 +69,16 @@ class Package:
         """How to install it."""
         return f"{pip()} {self.distribution}{self.clash and f' ({self.clash})'}"
 
+    def found_weights(self) -> int | None:
+        """Return how many files of weights are here, without opening one; none where it is not known where they are."""
+        if not self.weights:
+            return None
+        if self.weights.startswith("~/"):
+            return len(list(Path.home().glob(self.weights[2:])))
+        spec = find_spec(self.module)
+        folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+        return sum(len(list(folder.glob(self.weights))) for folder in folders)
+
     def arguments(self) -> list[str]:
         """Return the names of the arguments that it takes; those behind ``**kwargs`` are none: nobody reads them."""
         names = set(self.own)
@@ -83,11 +100,14 @@ _MACE = Package(
     "mace",
     ("mace.calculators:mace_mp", "mace.calculators:MACECalculator"),
     clash="it asks for e3nn 0.4.4, with which SevenNet does not work: install it into an environment of its own",
+    weights="~/.cache/mace/*",
 )
 
 
 def _matgl(*own: str, defaults: tuple[tuple[str, Any], ...] = ()) -> Package:
-    return Package("matgl", "matgl", _MATGL, frozenset({"path", *own}), (*_EV, *defaults))
+    return Package(
+        "matgl", "matgl", _MATGL, frozenset({"path", *own}), (*_EV, *defaults), weights="~/.cache/matgl/*/*.pt"
+    )
 
 
 def _mace(model: str) -> tuple[Package, ...]:
@@ -111,17 +131,25 @@ FORCE_FIELDS: dict[str, tuple[Package, ...]] = {
             "quippy",
             ("quippy.potential:Potential",),
             defaults=(("args_str", "IP GAP"),),
+            text=True,
         ),
     ),
     "M3GNet": (_matgl(),),
     # Without chgnet atomate2 takes another potential of this name, from matgl: the version in the address tells.
-    "CHGNet": (Package("chgnet", "chgnet", ("chgnet.model.dynamics:CHGNetCalculator",)), _matgl()),
-    "NEP": (Package("calorine", "calorine", ("calorine.calculators:CPUNEP",)),),
+    "CHGNet": (
+        Package("chgnet", "chgnet", ("chgnet.model.dynamics:CHGNetCalculator",), weights="pretrained/**/*.tar"),
+        _matgl(),
+    ),
+    "NEP": (Package("calorine", "calorine", ("calorine.calculators:CPUNEP",), text=True),),
     "Nequip": (_NEQUIP,),
     "Allegro": (_NEQUIP,),
     "SevenNet": (
         Package(
-            "sevenn", "sevenn", ("sevenn.sevennet_calculator:SevenNetCalculator",), defaults=(("model", "7net-0"),)
+            "sevenn",
+            "sevenn",
+            ("sevenn.sevennet_calculator:SevenNetCalculator",),
+            defaults=(("model", "7net-0"),),
+            weights="pretrained_potentials/**/*.pth",
         ),
     ),
     "MatPES-r2SCAN": _matpes(),
@@ -165,6 +193,19 @@ def provider(name: str) -> Package:
     """Return the package that provides a force field here; the one to install where none does."""
     packages = FORCE_FIELDS[force_field(name)]
     return next((package for package in packages if package.installed), packages[0])
+
+
+def installed() -> dict[Package, list[str]]:
+    """Return the packages of force fields that are installed here, and the names by which atomate2 has them.
+
+    Nothing is imported, and no model loaded.
+    """
+    found: dict[str, tuple[Package, list[str]]] = {}
+    for name in FORCE_FIELDS:
+        package = provider(name)
+        if package.installed:
+            found.setdefault(package.distribution, (package, []))[1].append(name)
+    return dict(found.values())
 
 
 _TRAJECTORIES = frozenset(range(1, 84)) | frozenset(range(89, 95))

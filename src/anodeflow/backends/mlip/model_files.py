@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,40 +27,40 @@ def looks_like_file(value: Any) -> bool:
 def beside(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return arguments in which files that are given relative to `folder` have absolute paths.
 
-    What names no file stays. Nested mappings are looked through.
+    What names no file stays. Nested mappings and lists are looked through.
     """
-    found: dict[str, Any] = {}
-    for name, value in arguments.items():
-        if isinstance(value, dict):
-            found[name] = beside(value, folder)
-        elif looks_like_file(value):
-            found[name] = os.path.abspath(folder / Path(value).expanduser())
-        else:
-            found[name] = value
-    return found
+    return _mapped(arguments, lambda file: os.path.abspath(folder / Path(file).expanduser()))
 
 
 def model_files(arguments: dict[str, Any]) -> list[Path]:
     """Return the files that arguments name, whether they are there or not."""
-    files: list[Path] = []
-    for _, value in sorted(arguments.items()):
-        if isinstance(value, dict):
-            files += model_files(value)
-        elif looks_like_file(value):
-            files.append(Path(value).expanduser())
-    return files
+    return [Path(text).expanduser() for _, text in texts(arguments) if looks_like_file(text)]
 
 
 def without_folders(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return arguments in which files are named without their folder, as content addresses have them."""
-    return {
-        name: without_folders(value)
-        if isinstance(value, dict)
-        else Path(value).name
-        if looks_like_file(value)
-        else value
-        for name, value in arguments.items()
-    }
+    return _mapped(arguments, lambda file: Path(file).name)
+
+
+def texts(arguments: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every argument that is text, with its name; nested mappings and lists are looked through."""
+    if isinstance(arguments, dict):
+        for key, value in sorted(arguments.items()):
+            yield from texts(value, str(key))
+    elif isinstance(arguments, list | tuple):
+        for value in arguments:
+            yield from texts(value, name)
+    elif isinstance(arguments, str):
+        yield name, arguments
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return arguments with every name of a file changed."""
+    if isinstance(value, dict):
+        return {key: _mapped(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(inner, change) for inner in value]
+    return change(value) if looks_like_file(value) else value
 
 
 def files_hash(files: list[Path], where: str) -> str:

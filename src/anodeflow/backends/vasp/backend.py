@@ -45,7 +45,9 @@ class VaspBackend(Backend):
 
     code: Literal["vasp"] = "vasp"
     release: str = Field(
-        default="6", description="Release of VASP that computes: 6, or 6.4; part of the name of every result."
+        default="6",
+        pattern=r"^\d+(\.\d+)*$",
+        description="Release of VASP that computes: 6, or 6.4; part of the name of every result.",
     )
     settings: VaspSettings = Field(default_factory=VaspSettings)
     parallel: VaspParallel = Field(default_factory=VaspParallel)

@@ -120,9 +120,7 @@ def _read(file: Path, frame: Frame) -> np.ndarray:
     from pymatgen.io.vasp import Chgcar
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = Chgcar.from_file(str(file))
+        found = Chgcar.from_file(str(file))
         values = np.array(found.data["total"]) / found.structure.volume
         wanted = [frame.structure[i].specie.symbol for i in frame.order]
         same = [site.specie.symbol for site in found.structure] == wanted

@@ -186,12 +186,15 @@ def write_inputs(folder: Path, structure: Structure, tags: dict[str, Any], setti
     from atomate2.vasp.files import write_vasp_input_set
     from atomate2.vasp.sets.base import VaspInputGenerator
     from pymatgen.io.vasp import Kpoints
+    from pymatgen.io.vasp.inputs import UnknownPotcarWarning
 
     elements = list(dict.fromkeys(site.specie.symbol for site in structure))
     a, b, c = kpoint_grid(structure, settings.kpoint_spacing)
     grid: Any = Kpoints.gamma_automatic((a, b, c))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on ISMEAR of metals, and POTCARs newer than pymatgen's list
+        # One smearing for metals, insulators and atoms is meant; and pymatgen's list of POTCARs lags behind VASP's.
+        warnings.filterwarnings("ignore", "Relaxation of likely metal with ISMEAR|ISMEAR = 0 with a small SIGMA")
+        warnings.simplefilter("ignore", UnknownPotcarWarning)
         generator = VaspInputGenerator(
             config_dict={
                 "INCAR": tags | ({"MAGMOM": {}} if "MAGMOM" in tags else {}),  # pymatgen takes it from the sites

@@ -203,7 +203,7 @@ def read_contcar(file: Path, frame: Frame) -> Structure | None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", "Ignoring selective dynamics tag")  # of cells where nothing is fixed
             found = Poscar.from_file(file, check_for_potcar=False).structure
         wanted = [frame.structure[i].specie.symbol for i in frame.order]
         if [site.specie.symbol for site in found] != wanted or not math.isfinite(found.volume):

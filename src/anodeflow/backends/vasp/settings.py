@@ -1,8 +1,13 @@
 """What decides VASP's numbers, and how VASP is run."""
 
+from difflib import get_close_matches
+from functools import cache
+from inspect import signature
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from anodeflow.core.inputs import InputModel, by_element
 
 Functional = Literal["PBE", "PBEsol", "RPBE", "revPBE"]
 Smearing = Literal["gaussian", "methfessel-paxton", "fermi-dirac"]
@@ -22,13 +27,19 @@ OWN_TAGS = frozenset({
 """INCAR tags that settings and tasks decide: `incar` must not name them."""
 
 
-class VaspSettings(BaseModel):
+@cache
+def _incar_tags() -> frozenset[str]:
+    """Return the tags that pymatgen knows; VASP and its patches have a few more."""
+    from pymatgen.io.vasp import Incar
+
+    return frozenset(Incar.INCAR_PARAMS)
+
+
+class VaspSettings(InputModel):
     """What decides VASP's numbers. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     functional: Functional = Field(default="PBE", description="Exchange-correlation (GGA tag).")
     potcar_functional: Literal["PBE", "PBE_52", "PBE_54", "PBE_64"] = Field(
@@ -41,12 +52,14 @@ class VaspSettings(BaseModel):
     cutoff: float = Field(
         default=520.0,
         gt=100,
+        le=5000,
         description="Plane-wave cutoff ENCUT, eV.",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
     kpoint_spacing: float = Field(
         default=0.20,
-        gt=0,
+        ge=0.01,
+        le=5,
         description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
         json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
     )
@@ -54,6 +67,7 @@ class VaspSettings(BaseModel):
     smearing_width: float = Field(
         default=0.05,
         gt=0,
+        le=2,
         description="SIGMA, eV.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
@@ -61,14 +75,19 @@ class VaspSettings(BaseModel):
     energy_tolerance: float = Field(
         default=1e-6,
         gt=0,
+        le=0.1,
         description="SCF: change of energy EDIFF, eV per cell.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
-    max_scf_cycles: int = Field(default=150, ge=1, description="NELM: SCF cycles before custodian's remedies.")
+    max_scf_cycles: int = Field(
+        default=150, ge=1, le=10_000, description="NELM: SCF cycles before custodian's remedies."
+    )
     algorithm: Literal["Normal", "Fast", "VeryFast", "All"] = Field(default="Normal", description="ALGO.")
     incar: dict[str, Any] = Field(
         default_factory=dict, description="INCAR tags besides those that settings and tasks decide: {IVDW: 12}."
     )
+
+    _elements = field_validator("potcars")(by_element)
 
     @field_validator("incar")
     @classmethod
@@ -76,18 +95,19 @@ class VaspSettings(BaseModel):
         tags = {tag.upper(): value for tag, value in tags.items()}
         if taken := sorted(tags.keys() & OWN_TAGS):
             raise ValueError(f"{', '.join(taken)} is decided by another setting or by the task")
+        for tag in tags:
+            if tag not in _incar_tags() and (close := get_close_matches(tag, _incar_tags(), n=1, cutoff=0.8)):
+                raise ValueError(f"VASP has no tag {tag}: did you mean {close[0]}?")
         if fast := sorted(tags.keys() & PERFORMANCE_TAGS):
             raise ValueError(f"{', '.join(fast)} belongs to parallel: incar, which is not hashed")
         return tags
 
 
-class VaspParallel(BaseModel):
+class VaspParallel(InputModel):
     """How VASP is run; it does not change the numbers, so it is not hashed.
 
     The command itself (``mpirun -n 16 vasp_std``) is atomate2's VASP_CMD.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     incar: dict[str, bool | int] = Field(
         default_factory=dict, description=f"{', '.join(sorted(PERFORMANCE_TAGS))}: {{NCORE: 4, KPAR: 2}}."
@@ -105,4 +125,24 @@ class VaspParallel(BaseModel):
         tags = {str(tag).upper(): value for tag, value in tags.items()}
         if others := sorted(tags.keys() - PERFORMANCE_TAGS):
             raise ValueError(f"{', '.join(others)} may change numbers: it belongs to settings: incar")
+        for tag, value in tags.items():
+            switch = tag.startswith("L")
+            if isinstance(value, bool) != switch or (not switch and not (isinstance(value, int) and value >= 1)):
+                raise ValueError(
+                    f"{tag} is {'true or false' if switch else 'a whole number of at least 1'}, not {value}"
+                )
         return tags
+
+    @field_validator("custodian")
+    @classmethod
+    def _arguments(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments:
+            from custodian import Custodian
+
+            known = signature(Custodian.__init__).parameters.keys() - {"self", "handlers", "jobs", "validators"}
+            for name, value in arguments.items():
+                if name not in known:
+                    raise ValueError(f"custodian has no argument {name!r}; there is {', '.join(sorted(known))}")
+                if not isinstance(value, bool) and value < 0:
+                    raise ValueError(f"{name} of custodian is not negative")
+        return arguments

@@ -8,9 +8,10 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifBlock, CifFile, CifParser
 
+from anodeflow.structures.bulk.cif_claims import refuse_what_no_cell_holds, tell_claims
 from anodeflow.structures.bulk.cif_symmetry import operations, settings_of
 from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell, check_size
-from anodeflow.structures.bulk.symbols import ELEMENTS, element, element_of_label
+from anodeflow.structures.bulk.symbols import ELEMENTS, element, element_of_label, taken_for
 
 FULL = 0.005
 """An occupancy this close to 1, or within two standard uncertainties of it, is full."""
@@ -139,6 +140,7 @@ def read_cif(text: str) -> tuple[Structure, list[str]]:
     """
     check_size(text)
     content = CifContent(text)
+    refuse_what_no_cell_holds(content)
     cell = []
     for key in _CELL:
         given = content.first(key)
@@ -152,6 +154,7 @@ def read_cif(text: str) -> tuple[Structure, list[str]]:
     if not magnetic:
         structure = _with_symmetry(content, data, cell, structure)
     _check_formula(content, structure)
+    tell_claims(content, structure)
     return structure, content.notes
 
 
@@ -176,6 +179,7 @@ def _atoms(content: CifContent) -> dict[str, Any]:
             symbols.append(element(kind) if types else element_of_label(label, expected))
         except ValueError as error:
             raise ValueError(f"{content.at(label)}atom {label}: {error}") from None
+    content.notes += taken_for(types or ())
     _check_flags(content, labels)
     coordinates = [_coordinates(content, key, labels) for key in _XYZ]
     occupancies = content.column("_atom_site_occupancy", count) or ["1"] * count

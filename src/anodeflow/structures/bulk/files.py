@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.core.decoding import refuse_foreign_text
@@ -20,6 +20,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import decoded, read_bytes
 from anodeflow.structures.bulk.cif_file import read_cif
 from anodeflow.structures.bulk.limits import check_cell, check_count, check_size
+from anodeflow.structures.bulk.other_formats import refuse_open_cells, refuse_unread, tell_far_coordinates
 from anodeflow.structures.bulk.poscar_file import read_poscar
 from anodeflow.structures.bulk.symbols import ELEMENTS, element
 
@@ -27,6 +28,7 @@ KEEPS_FIXED_ATOMS = {".vasp", ".poscar", ".json", ".extxyz", ".xyz", ".traj"}
 """Formats that keep which atoms are fixed; of these only json, xyz, extxyz and traj keep the open direction too."""
 _PYMATGEN = {"*.xsf": "xsf", "*.cssr": "cssr", "*.res": "res", "*.yaml": "yaml", "*.yml": "yaml"}
 _BY_PATH = ("*CHGCAR*", "*LOCPOT*", "vasprun*.xml*", "input*.xml")  # formats of pymatgen that are read from the path
+_OFF = 1e-2  # Å, degrees: by which two ways to say the same may differ
 _PACKED = (".gz", ".bz2", ".xz")
 
 
@@ -73,7 +75,9 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
             check_size(text)
             refuse_foreign_text(text, path)
         structure, notes = _read(path, content)
+        refuse_open_cells(structure.lattice.pbc)
         structure = _plain(structure)
+        notes = notes + tell_far_coordinates(structure.frac_coords)
     except InputError:
         raise
     except (MemoryError, RecursionError) as error:
@@ -100,6 +104,7 @@ def _read(path: Path, content: bytes) -> tuple[Structure, list[str]]:
         return _read_text(read_poscar, path, content)
     if fnmatch(kind, "*.json"):
         return _read_text(_from_json, path, content)
+    refuse_unread(name, content.decode("utf-8", errors="replace"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         structure, notes = _from_library(name, path, content)
@@ -122,20 +127,42 @@ def _read_text(
 
 def _from_json(text: str) -> tuple[Structure, list[str]]:
     """Read what pymatgen writes as JSON; names of other classes in it are not looked up."""
-    content = json.loads(text)
+    content = json.loads(text, object_pairs_hook=_each_key_once)
     if not isinstance(content, dict) or "lattice" not in content or "sites" not in content:
         raise ValueError("it is no structure of pymatgen")
     if str(content.get("@class", "Structure")) not in ("Structure", "IStructure"):
         raise ValueError(f"it holds a {str(content['@class'])[:60]}, no Structure")
+    given = content["lattice"]
+    lattice = np.array(given["matrix"], dtype=float)
+    refuse_open_cells(given.get("pbc", (True, True, True)))
+    lengths = Lattice(lattice).parameters
+    for key, length in zip(("a", "b", "c", "alpha", "beta", "gamma"), lengths, strict=True):
+        if abs(float(given.get(key, length)) - length) > _OFF:
+            raise ValueError(f"its lattice is two: {key} is {given[key]}, and {length:.6g} by its vectors")
     species, coordinates = [], []
+    notes = set()
     for number, site in enumerate(content["sites"], 1):
         kinds = [kind for kind in site["species"] if kind.get("occu", 1) != 0]
         if len(kinds) != 1 or kinds[0].get("occu", 1) != 1:
             raise ValueError(f"it has partly occupied sites (atom {number})")
         species.append(element(str(kinds[0]["element"])))
         coordinates.append(site["abc"])
-    lattice = np.array(content["lattice"]["matrix"], dtype=float)
-    return Structure(lattice, species, np.array(coordinates, dtype=float)), []
+        if "xyz" in site and np.abs(np.array(site["abc"], dtype=float) @ lattice - site["xyz"]).max() > _OFF:
+            raise ValueError(f"atom {number} has two places: abc and xyz differ")
+        if any((site.get("properties") or {}).get(key) for key in ("magmom", "final_magmom")):
+            notes.add("its magnetic moments are left out: surfaces get moments of their own")
+    if content.get("charge"):
+        notes.add(f"its charge ({content['charge']}) is left out: cells are neutral")
+    return Structure(lattice, species, np.array(coordinates, dtype=float)), sorted(notes)
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping of JSON's keys and values; a key that stands there twice would lose the first one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in names if names.count(key) > 1)!r} stands there twice")
+    return found
 
 
 def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, list[str]]:
@@ -164,6 +191,7 @@ def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, lis
     for key, values in [*atoms.arrays.items(), *atoms.info.items()]:
         if "occupanc" in str(key).lower() and not _all_ones(values):
             raise ValueError("it has partly occupied sites")
+    refuse_open_cells([bool(flag) for flag in atoms.pbc])
     several = [f"the file holds {len(images)} structures: the last one is taken"] if len(images) > 1 else []
     return AseAtomsAdaptor.get_structure(atoms), several
 

@@ -6,7 +6,9 @@ import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
 from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
-from anodeflow.structures.bulk.symbols import element
+from anodeflow.structures.bulk.symbols import element, taken_for
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")  # 0_5 is a number to Python, and 5
 
 _MOST_LINES = 4 * MOST_ATOMS
 """Lines that are looked at: names and numbers of species over several lines, and atoms; a density may follow."""
@@ -30,7 +32,7 @@ class _Lines:
 
     def numbers(self, words: list[str], least: int, what: str) -> list[float]:
         try:
-            values = [float(word) for word in words[:least]]
+            values = [float(word) for word in words[:least] if _is_number(word)]
         except ValueError:
             values = []
         if len(values) < least or not np.isfinite(values).all():
@@ -86,6 +88,9 @@ def read_poscar(text: str) -> tuple[Structure, list[str]]:
     for number in range(total):
         words = lines.next(f"the coordinates of atom {number + 1} of {total}")
         rows.append((words, lines.numbers(words, 3, "three coordinates")))
+    after = lines.peek()
+    if len(after) >= 3 and all(_is_number(word) for word in after[:3]):
+        raise ValueError(f"line {lines.number + 1}: coordinates of more atoms than the {total} that line 7 counts")
     coordinates = np.array([values for _, values in rows])
     if cartesian:
         coordinates = coordinates * factor
@@ -96,11 +101,7 @@ def read_poscar(text: str) -> tuple[Structure, list[str]]:
 
 
 def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return bool(_NUMBER.fullmatch(word))
 
 
 def _species(lines: _Lines) -> tuple[list[str], list[int]]:
@@ -129,7 +130,10 @@ def _named(names: list[str], numbers: list[int], comment: str, tails: list[str])
     notes: list[str] = []
     if names:
         # Li_sv/9c0ffee1 is the potential Li_sv with the hash of its file
-        kinds = [element(re.split(r"[/_.:]", name)[0]) for name in names]
+        written = [re.split(r"[/_.:]", name)[0] for name in names]
+        kinds = [element(name) for name in written]
+        notes += taken_for(written)
+        _same_behind([kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)], tails)
         return [kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)], notes
     if all(tails):
         notes.append("the file has no line of names: elements are those behind the coordinates")
@@ -146,6 +150,18 @@ def _named(names: list[str], numbers: list[int], comment: str, tails: list[str])
         )
     notes.append(f"the file has no line of names: elements {' '.join(kinds)} are those of its comment")
     return [kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)], notes
+
+
+def _same_behind(kinds: list[str], tails: list[str]) -> None:
+    """Refuse a file whose names, and those behind its coordinates, are two crystals."""
+    for number, (kind, tail) in enumerate(zip(kinds, tails, strict=True), 1):
+        name = re.split(r"[/_.:0-9#!]", tail)[0]
+        try:
+            behind = element(name) if name else kind
+        except ValueError:  # a remark
+            continue
+        if behind != kind:
+            raise ValueError(f"atom {number} is {kind} by the line of names, and {behind} behind its coordinates")
 
 
 def _comment_note(comment: str, structure: Structure) -> list[str]:

@@ -1,7 +1,7 @@
 """Chemical symbols as structure files write them; whatever is no element is refused."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ase.data import chemical_symbols
 
@@ -31,6 +31,17 @@ def element(symbol: str) -> str:
     if symbol.strip().lower() in _NO_ATOM:
         raise ValueError(f"{symbol!r} is no element: a vacancy or dummy is no atom, leave it out")
     raise ValueError(f"{symbol!r} is no element")
+
+
+def taken_for(written: Iterable[str]) -> list[str]:
+    """Return a note on symbols that are written otherwise than their elements (CO, D); nothing where there are none."""
+    others = {}
+    for symbol in written:
+        letters = re.match(r"[A-Za-z]+", symbol.strip())
+        if letters and letters[0] != (meant := element(symbol)):
+            others[letters[0]] = meant
+    verb = "stands for" if len(others) == 1 else "stand for"
+    return [f"{', '.join(others)} {verb} {', '.join(others.values())}"] if others else []
 
 
 def element_of_label(label: str, expected: Collection[str] = ()) -> str:

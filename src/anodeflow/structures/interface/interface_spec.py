@@ -1,19 +1,18 @@
 """What a user may say of an interface: the same words in a campaign file and on the command line."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from anodeflow.core.inputs import InputModel, listed
 from anodeflow.structures.slab.spec import HIGHEST_INDEX
 
 
-class InterfaceSpec(BaseModel):
+class InterfaceSpec(InputModel):
     """A coherent interface, alloy below and metal on top: planes, thickness, size of its cell, strain, registry."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    alloy_miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Plane of the alloy, in `setting`.")
-    metal_miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Plane of the metal, in `setting`.")
+    alloy_miller: tuple[int, int, int] = listed(default=(0, 0, 1), description="Plane of the alloy, in `setting`.")
+    metal_miller: tuple[int, int, int] = listed(default=(0, 0, 1), description="Plane of the metal, in `setting`.")
     setting: Literal["host", "conventional", "cell"] = Field(
         default="host",
         description="Which axes the Miller indices of both refer to: those of the host lattice on which an ordered "
@@ -60,17 +59,18 @@ class InterfaceSpec(BaseModel):
         description="Distance of the two planes at the interface before the relaxation, Å; default: the mean of the "
         "plane spacings of both crystals.",
     )
-    registry_grid: tuple[int, int] = Field(
+    registry_grid: tuple[int, int] = listed(
         default=(3, 3),
         description="Lateral shifts of the metal that are tried: points along the two vectors of the smallest cell "
         "of shifts that differ, fewer where they would lie closer than 0.5 Å.",
     )
-    termination: int | Literal["all"] = Field(
+    termination: Annotated[int, Field(ge=0, le=10_000)] | Literal["all"] = Field(
         default=0, description="Number of the termination, as `anodeflow build interface --list` numbers them, or all."
     )
     fixed_layers: int = Field(
         default=1,
         ge=0,
+        le=200,
         description="Planes held fixed at the free face of one side, so that nothing drifts. The other side is always "
         "free: were both held, neither gap nor registry could relax.",
     )

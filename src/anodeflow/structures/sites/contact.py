@@ -26,7 +26,7 @@ _MERGE = 0.12  # contact points closer than this, in touching distances, are one
 def free_radius(element: str) -> float:
     """Return the radius of an adsorbate, Å: metallic (12 neighbours) for metals, covalent for the others."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pymatgen warns of every element that has no metallic radius
+        warnings.filterwarnings("ignore", "No data available for metallic_radius")  # then it has a covalent one
         metallic = Element(element).metallic_radius
     return float(metallic or covalent_radii[atomic_numbers[element]])
 

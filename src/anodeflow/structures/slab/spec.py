@@ -1,22 +1,22 @@
 """What a user may say of a slab: the same words in a campaign file and on the command line."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from anodeflow.core.inputs import InputModel, listed
 
 HIGHEST_INDEX = 20
 """Largest Miller index of a plane."""
 
 
-class SlabSpec(BaseModel):
+class SlabSpec(InputModel):
     """A surface slab: which plane, how thick, how much vacuum, how wide, what is held fixed.
 
     The numbers among its fields say in which direction they are `finer`: a convergence test varies them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    miller: tuple[int, int, int] = Field(default=(0, 0, 1), description="Miller indices in `setting`.")
+    miller: tuple[int, int, int] = listed(default=(0, 0, 1), description="Miller indices in `setting`.")
     setting: Literal["host", "conventional", "cell"] = Field(
         default="host",
         description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
@@ -53,10 +53,11 @@ class SlabSpec(BaseModel):
     fixed_layers: int | None = Field(
         default=None,
         ge=0,
+        le=200,
         description="Bottom layers held fixed; default: half of the layers, rounded down.",
         json_schema_extra={"finer": "smaller", "unit": ""},
     )
-    termination: int | Literal["all"] = Field(
+    termination: Annotated[int, Field(ge=0, le=10_000)] | Literal["all"] = Field(
         default=0,
         description="Number of the termination, as `anodeflow build slab --list` numbers them, or all.",
     )

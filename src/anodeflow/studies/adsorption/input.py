@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from anodeflow.core.inputs import listed
 from anodeflow.structures.bulk.atom import BOX
 from anodeflow.studies.base import AdatomInput
 
@@ -16,7 +17,7 @@ class AdsorptionInput(AdatomInput):
 
     choosing: ClassVar[frozenset[str]] = AdatomInput.choosing | {"sites", "metal_system"}
 
-    atom_box: tuple[float, float, float] = Field(default=BOX, description="Box of the isolated atom, Å.")
+    atom_box: tuple[float, float, float] = listed(default=BOX, description="Box of the isolated atom, Å.")
     sites: SiteWish | dict[str, SiteWish] = Field(
         default="all",
         description="Sites by number (as `anodeflow check` prints them) or by a part of their label; or system -> "

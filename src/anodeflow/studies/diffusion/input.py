@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from anodeflow.core.inputs import each_once
 from anodeflow.studies.base import AdatomInput
 
 _HIGHEST_PREFACTOR = 1e16  # 1/s
@@ -18,7 +19,11 @@ class DiffusionInput(AdatomInput):
         description="Attempt frequency of all hops, 1/s; vineyard: each hop's own, from the vibrations of a potential.",
     )
     modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
-    temperatures: list[float] = Field(default=[300.0], description="Temperatures of rates and diffusivity, K.")
+    temperatures: list[float] = Field(
+        default=[300.0], min_length=1, max_length=100, description="Temperatures of rates and diffusivity, K."
+    )
+
+    _each_once = field_validator("temperatures")(each_once)
 
     @field_validator("prefactor")
     @classmethod

@@ -2,7 +2,8 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from anodeflow.studies.base import StudyInput, known_element
+from anodeflow.core.inputs import known_element
+from anodeflow.studies.base import StudyInput
 
 
 class ElectrochemistryInput(StudyInput):

@@ -2,7 +2,8 @@
 
 from pydantic import Field, field_validator
 
-from anodeflow.studies.base import InterfaceInput, known_element
+from anodeflow.core.inputs import known_element
+from anodeflow.studies.base import InterfaceInput
 
 
 class InterdiffusionInput(InterfaceInput):
@@ -15,7 +16,7 @@ class InterdiffusionInput(InterfaceInput):
     )
     dilute_width: float | None = Field(
         default=10.0,
-        gt=0,
+        ge=1,
         le=100,
         description="Least distance, Å, of an atom to its image in the supercells of the dilute limit; none: it is not "
         "computed.",

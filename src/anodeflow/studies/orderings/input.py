@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import each_once
 from anodeflow.studies.base import StudyInput
 
 
@@ -30,6 +31,8 @@ class OrderingsInput(StudyInput):
         le=500,
         description="Atoms of a special quasi-random structure on the lowest one's host; none: none.",
     )
+
+    _once = field_validator("hosts")(each_once)
 
     @field_validator("composition")
     @classmethod

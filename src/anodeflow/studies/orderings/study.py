@@ -34,7 +34,7 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         from anodeflow.studies.orderings.flow import OrderingsMaker
 
         backend = steps.surfaces.backend
-        rank = ranking_backend(input, backend)
+        rank = ranking_backend(input, steps.surfaces)
         maker = OrderingsMaker(
             rank=rank.relax(cell=True),
             confirm=None if rank is backend else backend.relax(cell=True),
@@ -51,7 +51,7 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
     def plan(self, input: OrderingsInput, subject: None, plan: Plan) -> list[str]:
         """Plan all orderings, and the confirmation of some."""
         surfaces, group = plan.surfaces, input.composition
-        rank = ranking_backend(input, surfaces.backend)
+        rank = ranking_backend(input, surfaces)
         backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
         bulks = [plan.bulk(surfaces.metal(element), by) for element in _elements(input) for by in backends]
         ranked = [
@@ -75,7 +75,7 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         from anodeflow.structures.bulk.magnetism import is_magnetic
 
         try:
-            rank = ranking_backend(input, world.backend)
+            rank = ranking_backend(input, world.surfaces)
         except (InputError, BackendUnavailableError) as error:
             yield Problem(str(error), ("rank_with",))
             rank = world.backend
@@ -109,11 +109,12 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
 ORDERINGS = OrderingsStudy()
 
 
-def ranking_backend(input: OrderingsInput, backend: Backend) -> Backend:
+def ranking_backend(input: OrderingsInput, surfaces: Surfaces) -> Backend:
     """Return the backend that relaxes all orderings; the campaign's own where the two have one name."""
     from anodeflow.backends.registry import load_backend
 
-    return backend if input.rank_with == backend.name else load_backend(input.rank_with)
+    backend = surfaces.backend
+    return backend if input.rank_with == backend.name else load_backend(surfaces.backend_file(input.rank_with))
 
 
 def enumerated(input: OrderingsInput, surfaces: Surfaces) -> "list[Ordering]":

@@ -128,6 +128,10 @@ class Surfaces:
     def _crystal(self, name: str) -> tuple[Structure, list[str]]:
         return self.once(("structure", name), lambda: load_crystal(self._beside(name)))
 
+    def backend_file(self, name: str) -> str:
+        """Return the name of a backend, or the path of its file as it can be opened."""
+        return self._beside(name) if Path(name).suffix in (".yaml", ".yml") else name
+
     def same_file(self, one: str, other: str) -> bool:
         """Whether two names of bulks mean the same file or the same crystal of the catalogue."""
         return one == other or Path(self._beside(one)).resolve() == Path(self._beside(other)).resolve()

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from anodeflow.core.inputs import plain_name
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -12,6 +13,19 @@ LONGEST_NAME = 100
 """Most characters of a name: files of reports are called after it."""
 NAME_OF_SYSTEM = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
 """A name is one line, and not blank."""
+
+
+def system_name(name: str) -> str:
+    """Return the name of a system or an interface; a validator of fields.
+
+    Raises
+    ------
+    ValueError
+        If it looks like another one, or means every system.
+    """
+    if name == "all":
+        raise ValueError("all means every system: choose another name")
+    return plain_name(name)
 
 
 class System(SlabSpec):
@@ -31,6 +45,8 @@ class System(SlabSpec):
         default_factory=dict,
         description="Settings of the backend that differ for this surface: its bulk, slab and adatoms.",
     )
+
+    _plain = field_validator("name")(system_name)
 
     @field_validator("structure")
     @classmethod
@@ -67,6 +83,8 @@ class InterfaceSystem(InterfaceSpec):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the backend that differ for this interface and its bulks."
     )
+
+    _plain = field_validator("name")(system_name)
 
     def interface_spec(self) -> InterfaceSpec:
         """Return the interface alone."""

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from anodeflow.backends.base import Backend
 from anodeflow.core.errors import InputError
+from anodeflow.core.inputs import said
 from anodeflow.studies.convergence.analysis import ConvergenceParameter
 
 
@@ -100,7 +101,10 @@ def changed_model(model: Any, parameter: str, value: float, drop: Sequence[str] 
     InputError
         If the model does not allow the value.
     """
+    # A campaign gives the values of all parameters as floats, and a number of layers is whole.
+    whole = float(value).is_integer() and "int" in str(type(model).model_fields[parameter].annotation)
+    changes = {parameter: int(value) if whole else value}
     try:
-        return type(model).model_validate(model.model_dump() | dict.fromkeys(drop) | {parameter: value})
+        return type(model).model_validate(model.model_dump() | dict.fromkeys(drop) | changes)
     except ValidationError as error:
-        raise InputError(f"{parameter} {value:g}: {error.errors()[0]['msg']}.") from error
+        raise InputError(f"{parameter} {value:g}: {said(error.errors()[0])}.") from error

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from anodeflow.studies.base import InterfaceInput, known_element
+from anodeflow.core.inputs import each_once, known_element
+from anodeflow.studies.base import InterfaceInput
 
 
 class VacancyInput(InterfaceInput):
@@ -25,3 +26,10 @@ class VacancyInput(InterfaceInput):
     barriers: bool = Field(default=True, description="Whether the barriers of the hops are computed.")
 
     _element = field_validator("element", "helper")(known_element)
+    _once = field_validator("paths")(each_once)
+
+    @model_validator(mode="after")
+    def _two(self) -> "VacancyInput":
+        if "II" in self.paths and self.element == self.helper:
+            raise ValueError("element and helper of path II are two elements: name another helper, or paths: [I]")
+        return self
