@@ -32,7 +32,7 @@ def campaign_file(tmp_path):
 def test_check_counts_interfaces_and_orderings(anodeflow, campaign_file):
     file = campaign_file(
         "interdiffusion: {element: Ag, depth: 2}",
-        "vacancy: {element: Ag, helper: Ag, barriers: false}",
+        "vacancy: {element: Ag, helper: Ag, barriers: false, paths: [I]}",
         "orderings: {composition: AgAl, hosts: [fcc], max_atoms: 4, rank_with: emt}",
         "electrochemistry: {ion: Al, partner: Ag}",
     )

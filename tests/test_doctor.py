@@ -97,7 +97,7 @@ def test_without_gpaw_the_potential_is_left(doctor_process):
 
 
 def test_without_a_backend_for_metals_nothing_works(doctor):
-    status, _, table = doctor(missing=("gpaw", *SLOW), COLUMNS="200")
+    status, _, table = doctor(missing=("gpaw", "chgnet", *SLOW), COLUMNS="200")
     assert status == 1
     assert "Not ready" in table
     assert "✓  EMT" in table

@@ -43,7 +43,7 @@ def test_resources_in_plain_units():
         ({"time": "30"}, "H:MM:SS"),
         ({"time": "12:99:00"}, "H:MM:SS"),
         ({"memory": "2000"}, "with its unit"),
-        ({"cores": 0}, "a number of at least 1"),
+        ({"cores": 0}, "greater than or equal to 1"),
         ({"core": 2}, "Extra inputs"),
     ],
 )

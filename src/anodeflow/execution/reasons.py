@@ -153,4 +153,4 @@ def _last_line(text: str) -> str:
 
 def _without_class(line: str) -> str:
     """Leave out the module of our own errors: their sentence says enough."""
-    return re.sub(r"^anodeflow\.errors\.\w+: ", "", line)
+    return re.sub(r"^anodeflow(\.core)?\.errors\.\w+: ", "", line)
