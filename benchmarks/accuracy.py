@@ -11,6 +11,7 @@ import sys
 
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.structures.bulk.atom import isolated_atom
 from anodeflow.studies.adsorption.document import AdsorptionDoc
@@ -52,7 +53,7 @@ def main() -> None:
     bulk = calculation_documents([document.calculation_ids["bulk"]])[document.calculation_ids["bulk"]].structure
     print(f"{'settings':34s} {'binding_energy':>15s} {'binding_energy_bulk':>20s}   k-points of slab, bulk")
     for name, backend in variants().items():
-        static = backend.static()
+        static = Makers(backend).static()
         adsorbed, slab, atom, crystal = (
             static.calculate(structure) for structure in (best, document.slab, isolated_atom("Li"), bulk)
         )

@@ -18,6 +18,7 @@ from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.catalogue import load_structure
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file that the lines are added to")
     given = parser.parse_args()
     backend = load_backend(given.backend)
-    relax_cell, relax, static = backend.relax(cell=True), backend.relax(), backend.static()
+    relax_cell, relax, static = Makers(backend).relax(cell=True), Makers(backend).relax(), Makers(backend).static()
 
     def with_another(crystal: Structure, atom: int, element: str) -> float:
         """Energy that it costs to put an atom of another element into a place, eV."""

@@ -203,7 +203,7 @@ def restart(atoms: Atoms, trajectory: Path) -> None:
 
 def placed(structure: Structure, result: dict[str, Any]) -> Structure:
     """Return a structure at positions and in the cell of a result."""
-    from anodeflow.calculations.makers import placed as at
+    from anodeflow.structures.geometry.positions import placed as at
 
     return at(structure, result["positions"], result["cell"])
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.slab.slabs import build_slabs
 from anodeflow.structures.slab.spec import SlabSpec
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the lines, too")
     given = parser.parse_args()
     backend = load_backend(given.backend)
-    relax_cell, relax = backend.relax(cell=True), backend.relax()
+    relax_cell, relax = Makers(backend).relax(cell=True), Makers(backend).relax()
     alloy = relax_cell.calculate(load_structure(given.alloy))
     metal = relax_cell.calculate(load_structure(given.metal))
     (element,) = {site.specie.symbol for site in metal.structure}

@@ -6,6 +6,7 @@ from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.studies.interface.document import InterfaceDoc
@@ -28,9 +29,9 @@ def relaxed_interface(
 ) -> InterfaceDoc:
     """The document of an interface, made by its workflow."""
     code = load_backend(backend)
-    bulks = [bulk_job(code.relax(cell=True), load_structure(name), name) for name in (alloy, metal)]
+    bulks = [bulk_job(Makers(code).relax(cell=True), load_structure(name), name) for name in (alloy, metal)]
     maker = InterfaceMaker(
-        relax=code.relax(), static=code.static(), spec=spec, alloy=alloy, metal=metal, campaign="test"
+        relax=Makers(code).relax(), static=Makers(code).static(), spec=spec, alloy=alloy, metal=metal, campaign="test"
     )
     made = maker.make(*(bulk.output for bulk in bulks), host_lattice(alloy), host_lattice(metal))
     return InterfaceDoc.model_validate(output_of(made, *bulks))

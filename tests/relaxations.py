@@ -14,6 +14,7 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.drivers import driver
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import read_steps
 from anodeflow.calculations.progress import Progress, listen
@@ -41,7 +42,7 @@ def computed(structure: Structure) -> tuple[CalculationDoc, list[Progress]]:
     """Relax with EMT; return the document, and what was told on the way."""
     messages: list[Progress] = []
     with listen(messages.append):
-        document = load_backend("emt").relax().calculate(structure)
+        document = Makers(load_backend("emt")).relax().calculate(structure)
     return document, messages
 
 

@@ -19,6 +19,7 @@ from pymongo import MongoClient
 from ruamel.yaml import YAML
 from slurm_cluster import APT, PARTITION, SlurmCluster, missing_programs
 
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.execution.job import PROGRESS_FILE
 from anodeflow.execution.submissions import ACTIVE, STUCK
@@ -120,9 +121,9 @@ class Queue:
         places = [[0.0, 0.03 + zlib.crc32(name.encode()) / 1e12, 0], [0.5, 0.5, 0.02], [0.5, 0, 0.5], [0.02, 0.5, 0.47]]
         structure = Structure(Lattice.cubic(3.61), ["Cu"] * 4, places)
         structure = structure * cells
-        relaxed = backend.relax().make(structure, label=f"{name}: relaxation")
+        relaxed = Makers(backend).relax().make(structure, label=f"{name}: relaxation")
         relaxed.name = f"{name}: relaxation"
-        static = backend.static().make(relaxed.output.structure, label=f"{name}: evaluation")
+        static = Makers(backend).static().make(relaxed.output.structure, label=f"{name}: evaluation")
         static.name = f"{name}: evaluation"
         flow = Flow([relaxed, static], name=name)
         flow.update_metadata({"campaign": name, "backend": backend.name})

@@ -14,6 +14,7 @@ from maggma.stores import MemoryStore
 
 from anodeflow import query
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.progress import listen
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.data import data_folder
@@ -134,9 +135,9 @@ def test_maker_runs_by_itself_as_atomate2s_do():
     """No campaign, no database of ours: a Maker, a structure, run_locally."""
     backend = load_backend("emt")
     maker = AdsorptionMaker(
-        relax=backend.relax(),
-        relax_cell=backend.relax(cell=True),
-        static=backend.static(),
+        relax=Makers(backend).relax(),
+        relax_cell=Makers(backend).relax(cell=True),
+        static=Makers(backend).static(),
         adsorbate="Cu",
         slab=SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=5),
     )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import BackendUnavailableError, CalculationError
 from anodeflow.studies.charge import bader_programs
@@ -279,7 +280,7 @@ def test_lithium_hydride_is_ionic():
     backend = GpawBackend.model_validate(
         {"name": "coarse", "code": "gpaw", "settings": {"cutoff": 300, "kpoint_spacing": 0.8}}
     )
-    done = backend.static(charge_density=True, grid_spacing=0.09).calculate(crystal, "LiH")
+    done = Makers(backend).static(charge_density=True, grid_spacing=0.09).calculate(crystal, "LiH")
     found = bader_partition(load_density(done))
     donated = crystal.atomic_numbers - found.atom_electrons
     assert donated[:4] == pytest.approx([0.85] * 4, abs=0.03)

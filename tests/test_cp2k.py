@@ -24,6 +24,7 @@ from anodeflow.backends.cp2k.input import (
 )
 from anodeflow.backends.drivers.kpoints import time_reversal_kpoints
 from anodeflow.backends.external.code import Job, Run
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import (
@@ -236,12 +237,10 @@ def test_missing_program_is_told_with_the_remedy(monkeypatch):
 def test_forces_on_a_polar_slab_belong_to_its_energy():
     """Three layers without mirror or inversion: the dipole correction changes the energy, and forces know of it."""
     slab = polar_slab()
-    with_it, without = (backend(dipole_correction=wish).static().calculate(slab) for wish in (True, False))
+    with_it, without = (Makers(backend(dipole_correction=wish)).static().calculate(slab) for wish in (True, False))
     assert abs(with_it.energy - without.energy) > 5e-5
-    ahead, behind = (
-        backend().static().calculate(slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False)).free_energy
-        for shift in (0.05, -0.05)
-    )
+    moved = [slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False) for shift in (0.05, -0.05)]
+    ahead, behind = (Makers(backend()).static().calculate(each).free_energy for each in moved)
     assert with_it.forces[2][2] == pytest.approx(-(ahead - behind) / 0.1, abs=0.03)
 
 
@@ -265,7 +264,7 @@ def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
         CalculationError, match=r"CP2K on Li: the SCF did not converge in \d+ cycles, after all of 3 remedies"
     ) as info:
-        backend(max_scf_cycles=1).static().calculate(LITHIUM)
+        Makers(backend(max_scf_cycles=1)).static().calculate(LITHIUM)
     assert "cp2k.txt" in str(info.value)
     assert "\n" not in str(info.value)
 
@@ -275,7 +274,9 @@ def test_hopeless_scf_is_an_error_that_names_the_log():
 def test_stop_of_the_code_gives_its_own_words():
     """Integrals cut off so early that the overlap matrix is none."""
     with pytest.raises(CalculationError, match=r"CP2K on Li ended with status 1: Cholesky decompose failed") as info:
-        backend(**Cp2kSettings().model_dump() | COARSE_GRID | {"integral_tolerance": 1e-6}).static().calculate(LITHIUM)
+        Makers(backend(**Cp2kSettings().model_dump() | COARSE_GRID | {"integral_tolerance": 1e-6})).static().calculate(
+            LITHIUM
+        )
     assert "\n" not in str(info.value)
 
 
@@ -300,7 +301,7 @@ exit 1
     with pytest.raises(
         CalculationError, match=r"give the slab more vacuum.*or set dipole_correction: false \(log"
     ) as info:
-        backend().static().calculate(polar_slab())
+        Makers(backend()).static().calculate(polar_slab())
     assert "\n" not in str(info.value)
     assert (tmp_path / "runs").read_text().split() == ["run"] * 2
 
@@ -315,4 +316,4 @@ def test_killed_code_is_told_as_such(tmp_path, monkeypatch, signal):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(InterruptedCalculationError, match=rf"was killed by SIG{signal}; run again to go on"):
-        backend().static().calculate(LITHIUM)
+        Makers(backend()).static().calculate(LITHIUM)

@@ -20,6 +20,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow import query
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
@@ -69,9 +70,9 @@ def adsorption(tmp_path_factory):
             element, spec = SURFACES[name]
             backend = load_backend("emt")
             maker = AdsorptionMaker(
-                relax=backend.relax(),
-                relax_cell=backend.relax(cell=True),
-                static=backend.static(),
+                relax=Makers(backend).relax(),
+                relax_cell=Makers(backend).relax(cell=True),
+                static=Makers(backend).static(),
                 adsorbate=element,
                 slab=spec,
             )
@@ -97,7 +98,12 @@ def shared_home(_folder, home, monkeypatch) -> None:
 
 def maker(element: str, **fields) -> DiffusionMaker:
     backend = load_backend("emt")
-    makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb(), "modes": backend.modes()}
+    makers = {
+        "relax": Makers(backend).relax(),
+        "static": Makers(backend).static(),
+        "neb": Makers(backend).neb(),
+        "modes": Makers(backend).modes(),
+    }
     return DiffusionMaker(adsorbate=element, **(makers | fields))
 
 
@@ -108,7 +114,7 @@ def diffuse(document: AdsorptionDoc, **fields) -> MigrationDoc:
 
 def started(document: AdsorptionDoc) -> HopSearch:
     """The search with its saddle tests done."""
-    tests, static = saddle_tests(document), load_backend("emt").static()
+    tests, static = saddle_tests(document), Makers(load_backend("emt")).static()
     sites = {site.site: site.structure for site in document.sites}
     return start_search(document, tests, [static.calculate(pushed(sites[test.site], test.direction)) for test in tests])
 
@@ -186,7 +192,7 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption, shar
 def test_half_of_the_images_gives_the_same_barrier(adsorption):
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
-    neb, energies = load_backend("emt").neb(), (search.zero, search.zero)
+    neb, energies = Makers(load_backend("emt")).neb(), (search.zero, search.zero)
     half = neb.calculate(first_path(ends.initial, ends.final, 5, ends.symmetry), energies, symmetry=ends.symmetry)
     whole = neb.calculate(first_path(ends.initial, ends.final, 5), energies)
     assert (half.computed_images, whole.computed_images) == (3, 5)
@@ -233,22 +239,22 @@ def test_ends_without_an_operation_of_the_supercell_are_relaxed(adsorption, monk
     spec = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=10, min_width=5)
     element, backend = "Al", load_backend("emt")
     made = AdsorptionMaker(
-        relax=backend.relax(),
-        relax_cell=backend.relax(cell=True),
-        static=backend.static(),
+        relax=Makers(backend).relax(),
+        relax_cell=Makers(backend).relax(cell=True),
+        static=Makers(backend).static(),
         adsorbate=element,
         slab=spec,
     )
     output = run(made.make(load_structure(element), load_structure(element)))
     document = AdsorptionDoc.model_validate(output)
     wide = document.slab.make_supercell([[1, 0, 0], [0, 2, 0], [0, 0, 1]], in_place=False)
-    clean = backend.relax().calculate(wide)
+    clean = Makers(backend).relax().calculate(wide)
     bridge = next(site for site in document.sites if site.final_label == "bridge")
     adatom = wide.copy()
     adatom.append(
         element, bridge.structure[-1].coords, coords_are_cartesian=True, properties={"selective_dynamics": [True] * 3}
     )
-    relaxed = backend.relax().calculate(adatom)
+    relaxed = Makers(backend).relax().calculate(adatom)
     bound = relaxed.energy - clean.energy - document.atom_energy
     site = bridge.model_copy(update={"structure": relaxed.structure, "binding_energy": bound, "merged_into": None})
     document = document.model_copy(
@@ -355,7 +361,7 @@ def test_other_adatom_than_that_of_the_adsorption_is_refused(adsorption):
 def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
-    relaxed = load_backend("emt").static().calculate(ends.final)
+    relaxed = Makers(load_backend("emt")).static().calculate(ends.final)
     assert finish_end(search, 0, ends, relaxed)[-1].coords == pytest.approx(ends.final[-1].coords)
     rolled = relaxed.structure.copy()
     rolled.translate_sites([len(rolled) - 1], [0, 1.0, 0], frac_coords=False)
@@ -370,7 +376,7 @@ def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
 def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
-    relaxed = load_backend("emt").static().calculate(ends.initial)
+    relaxed = Makers(load_backend("emt")).static().calculate(ends.initial)
     hop = search.hops[0]
     hop.state, hop.barrier_forward, hop.images = "done", 0.2, first_path(ends.initial, ends.final, 5)
     split_hop(search, 0, 1, relaxed)
@@ -436,7 +442,7 @@ def test_site_without_a_test_is_a_minimum(adsorption):
 def test_another_codes_force_at_rest_says_nothing_of_saddles(adsorption):
     """A potential's force on an adatom where DFT left it need not vanish; it is no curvature."""
     document = adsorption("Al(001)")
-    tests, static = saddle_tests(document, foreign=True), load_backend("emt").static()
+    tests, static = saddle_tests(document, foreign=True), Makers(load_backend("emt")).static()
     tested = {test.site for test in tests}
     assert (
         {test.site for test in tests if not any(test.direction)}
@@ -542,7 +548,7 @@ def with_band(document: AdsorptionDoc) -> HopSearch:
 def saddle_modes(search: HopSearch, curvatures: list[float], moved: list[list[float]]) -> ModesDoc:
     """Modes of the saddle in which the adatom alone moves."""
     saddle = search.hops[0].images[3]
-    rest = load_backend("emt").static().calculate(saddle)
+    rest = Makers(load_backend("emt")).static().calculate(saddle)
     shapes = np.zeros((len(curvatures), len(saddle), 3))
     shapes[:, -1] = moved
     return ModesDoc(
@@ -603,7 +609,7 @@ def test_pushed_path_is_computed_without_symmetry(adsorption):
     across = np.cross(step, [0, 0, 1]) / np.linalg.norm(step)
     found = saddle_modes(search, [-0.5, -0.2, 0.3], [step / np.linalg.norm(step), across, [0, 0, 1]])
     review_modes(search, {"0": found})
-    band = load_backend("emt").neb().calculate(search.downhill["0"], (search.zero, search.zero))
+    band = Makers(load_backend("emt")).neb().calculate(search.downhill["0"], (search.zero, search.zero))
     assert band.symmetry is None
     assert record_band(search, 0, band) is None
     assert (search.hops[0].state, search.hops[0].symmetric, search.saddles) == ("done", False, [0])

@@ -98,3 +98,41 @@ def test_watcher_does_not_take_the_last_cycle_of_a_step_for_one_of_the_next(tmp_
         watch()
     seen = [(fields["ionic_step"], fields["scf_cycles"], fields["scf_iteration"]) for fields in told]
     assert seen == [(0, None, 9), (1, 10, None), (1, 10, 1), (1, 10, 2)]
+
+
+def test_progress_reads_each_line_of_a_record_once(tmp_path, monkeypatch):
+    """What is told of a band is what its whole record says, however it grows; no line is decoded a second time."""
+    from types import SimpleNamespace
+
+    from anodeflow.calculations import steps
+    from anodeflow.calculations.follow import RecordFollower, band_progress
+
+    decoded, decode = [], steps._step
+    file = tmp_path / "steps.jsonl"
+    record, request = RecordFollower(file), SimpleNamespace(images=[None] * 5, options={"energies": [-1.0, -1.0]})
+    for number in range(9):
+        energy = [0.5, 0.25, 1.5][number % 3] / (1 + number // 3)
+        steps.append_step(file, {"image": number % 3 + 1, "iteration": number // 3, "energy": energy})
+        with monkeypatch.context() as patch:
+            patch.setattr(steps, "_step", lambda line: decoded.append(line) or decode(line))
+            record.look()
+            record.look()
+        whole = steps.read_steps(file)
+        assert (record.count, record.last) == (len(whole), whole[-1])
+        highest = max({step["image"]: step["energy"] for step in whole}.values()) + 1.0
+        told = f"image {number % 3 + 1} of 3, highest so far {highest:+.3f} eV"
+        assert band_progress(record, request) == {"ionic_step": number // 3 + 1, "message": told}
+    assert len(decoded) == 9
+    with file.open("a") as stream:
+        stream.write('{"image": 1, "iter')  # being written, or cut off by a kill
+    record.look()
+    assert record.count == 9
+    steps.append_step(file, {"image": 1, "iteration": 3, "energy": 0.0})
+    record.look()
+    assert (record.count, record.last["iteration"]) == (10, 3)
+    file.write_bytes(file.read_bytes().splitlines(keepends=True)[0])  # begun anew
+    record.look()
+    assert (record.count, record.energies) == (1, {1: 0.5})
+    file.unlink()
+    record.look()
+    assert (record.count, record.last) == (0, None)

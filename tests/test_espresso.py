@@ -23,6 +23,7 @@ from anodeflow.backends.espresso.input import (
     valence_electrons,
 )
 from anodeflow.backends.external.code import Job, Run
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import (
@@ -150,7 +151,7 @@ def test_output_without_a_result_is_an_error():
 def test_extrapolated_energy_depends_little_on_smearing():
     """The free energy falls with the square of the width, the extrapolated one with a higher power."""
     narrow, wide = (
-        backend(kpoint_spacing=0.3, smearing_width=width).static().calculate(LITHIUM) for width in (0.1, 0.2)
+        Makers(backend(kpoint_spacing=0.3, smearing_width=width)).static().calculate(LITHIUM) for width in (0.1, 0.2)
     )
     assert narrow.free_energy - wide.free_energy > 0.02
     assert abs(narrow.energy - wide.energy) < 0.2 * (narrow.free_energy - wide.free_energy)
@@ -173,12 +174,10 @@ def test_forces_on_a_polar_slab_belong_to_its_energy():
     lattice = Lattice([[3.44, 0, 0], [0, 3.44, 0], [0, 0, 12]], pbc=(True, True, False))
     heights = [(0, 0, 3.0), (1.72, 1.72, 4.72), (0, 0, 6.1)]
     slab = Structure(lattice, ["Li"] * 3, heights, coords_are_cartesian=True)
-    with_it, without = (backend(dipole_correction=wish).static().calculate(slab) for wish in (True, False))
+    with_it, without = (Makers(backend(dipole_correction=wish)).static().calculate(slab) for wish in (True, False))
     assert abs(with_it.energy - without.energy) > 5e-5
-    ahead, behind = (
-        backend().static().calculate(slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False)).free_energy
-        for shift in (0.05, -0.05)
-    )
+    moved = [slab.copy().translate_sites([2], [0, 0, shift], frac_coords=False) for shift in (0.05, -0.05)]
+    ahead, behind = (Makers(backend()).static().calculate(each).free_energy for each in moved)
     assert with_it.forces[2][2] == pytest.approx(-(ahead - behind) / 0.1, abs=0.03)
 
 
@@ -186,9 +185,9 @@ def test_forces_on_a_polar_slab_belong_to_its_energy():
 @PROGRAM
 @pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
-    easy = backend(scf_tolerance=1e-6).static().calculate(LITHIUM)
+    easy = Makers(backend(scf_tolerance=1e-6)).static().calculate(LITHIUM)
     assert easy.remedies == []
-    hard = backend(scf_tolerance=1e-6, max_scf_cycles=3).static().calculate(LITHIUM)
+    hard = Makers(backend(scf_tolerance=1e-6, max_scf_cycles=3)).static().calculate(LITHIUM)
     assert hard.remedies == [name for name, _ in EspressoBackend.ladder[: len(hard.remedies)]]
     assert hard.remedies
     assert hard.free_energy == pytest.approx(easy.free_energy, abs=1e-4)
@@ -202,7 +201,7 @@ def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
         CalculationError, match=r"the SCF did not converge in \d+ cycles, after all of 3 remedies"
     ) as info:
-        backend(max_scf_cycles=1, scf_tolerance=1e-14).static().calculate(LITHIUM)
+        Makers(backend(max_scf_cycles=1, scf_tolerance=1e-14)).static().calculate(LITHIUM)
     assert "espresso.txt" in str(info.value)
     assert "\n" not in str(info.value)
 
@@ -214,7 +213,7 @@ def test_stop_of_the_code_gives_its_own_words(tmp_path):
     tmp_path.joinpath("Li.UPF").write_text("no pseudopotential\n")
     broken = backend(pseudopotential_folder=tmp_path, pseudopotentials={"Li": "Li.UPF"})
     with pytest.raises(CalculationError, match=r"Quantum ESPRESSO on Li .*: Error in routine \w+") as info:
-        broken.static().calculate(LITHIUM)
+        Makers(broken).static().calculate(LITHIUM)
     assert "\n" not in str(info.value)
 
 
@@ -228,4 +227,4 @@ def test_killed_code_is_told_as_such(tmp_path, monkeypatch, signal, words):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(InterruptedCalculationError, match=rf"{words}; run again to go on"):
-        backend().static().calculate(LITHIUM)
+        Makers(backend()).static().calculate(LITHIUM)

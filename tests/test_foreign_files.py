@@ -19,6 +19,7 @@ from processes import processes_naming, wait_until
 from pymatgen.core import Structure
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.decoding import foreign_module
@@ -157,13 +158,13 @@ def test_document_in_the_database(trap, anodeflow):
 def test_calculation_json(trap, home):
     backend = load_backend("emt")
     crystal = Structure([[3.6, 0, 0], [0, 3.6, 0], [0, 0, 3.6]], ["Cu"], [[0, 0, 0]])
-    document = backend.static().calculate(crystal)
+    document = Makers(backend).static().calculate(crystal)
     file = Path(document.directory) / "calculation.json"
     content = json.loads(file.read_text())
     content["structure"] = with_trap(crystal, trap)
     file.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"calculation.json names the Python module 'trap'"):
-        backend.static().calculate(crystal)
+        Makers(backend).static().calculate(crystal)
 
 
 def test_what_documents_hold_is_decoded():

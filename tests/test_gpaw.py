@@ -18,6 +18,7 @@ from anodeflow.backends.gpaw.backend import (
     scf_iteration,
 )
 from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.core.errors import CalculationError, InterruptedCalculationError
 from anodeflow.structures.bulk.atom import isolated_atom
@@ -98,7 +99,7 @@ def test_slab_that_only_looks_like_its_mirror_image_relaxes():
     assert len(set(backend().parameters(slab)["symmetry"]["extra_ids"])) == 2
     data = backend(kpoint_spacing=0.9).recipe()
     data["relaxation"] |= {"force_threshold": 0.01, "max_steps": 3}
-    document = GpawBackend.model_validate(data).relax().calculate(slab)
+    document = Makers(GpawBackend.model_validate(data)).relax().calculate(slab)
     assert document.ionic_steps > 1, "it has moved"
     assert document.warnings == [] or "not converged" in document.warnings[0]
     assert document.structure[0].coords == pytest.approx(slab[0].coords, abs=1e-9)
@@ -112,7 +113,7 @@ def test_lost_symmetry_is_found_anew_and_told(monkeypatch):
     slab = build_slab(load_structure("Li"), SlabSpec(layers=3, fixed_layers=1, vacuum=7, min_width=0)).structure
     data = backend(kpoint_spacing=0.9).recipe()
     data["relaxation"] |= {"force_threshold": 0.01, "max_steps": 2}
-    maker = GpawBackend.model_validate(data).relax()
+    maker = Makers(GpawBackend.model_validate(data)).relax()
     monkeypatch.setattr(gpaw, "fixed_atoms", lambda structure: [7] * len(structure))
     document = maker.calculate(slab)
     assert document.ionic_steps > 1
@@ -123,9 +124,9 @@ def test_lost_symmetry_is_found_anew_and_told(monkeypatch):
 @pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
     """So few SCF cycles are allowed that every rung is climbed; the energy is that of an easy run."""
-    easy = backend(cutoff=250, kpoint_spacing=0.6).static().calculate(LITHIUM)
+    easy = Makers(backend(cutoff=250, kpoint_spacing=0.6)).static().calculate(LITHIUM)
     assert easy.remedies == []
-    hard = backend(cutoff=250, kpoint_spacing=0.6, max_scf_cycles=2).static().calculate(LITHIUM)
+    hard = Makers(backend(cutoff=250, kpoint_spacing=0.6, max_scf_cycles=2)).static().calculate(LITHIUM)
     assert hard.remedies == [name for name, _ in LADDER]
     assert hard.energy == pytest.approx(easy.energy, abs=1e-4)
     assert hard.scf_cycles > easy.scf_cycles
@@ -134,7 +135,7 @@ def test_remedies_are_recorded_and_do_not_change_the_energy():
 @pytest.mark.gpaw
 def test_hopeless_scf_is_an_error_that_names_the_logs():
     with pytest.raises(CalculationError, match=r"the SCF did not converge, not even with all of 4 remedies") as info:
-        backend(max_scf_cycles=1).static().calculate(LITHIUM)
+        Makers(backend(max_scf_cycles=1)).static().calculate(LITHIUM)
     assert "gpaw.txt" in str(info.value)
     assert "\n" not in str(info.value)
 
@@ -142,11 +143,13 @@ def test_hopeless_scf_is_an_error_that_names_the_logs():
 @pytest.mark.gpaw
 def test_killed_code_is_told_as_such(home):
     """GPAW's process gets SIGKILL while it works: the error says so, and the next call goes on."""
-    job = GpawBackend(
-        name="gpaw-test",
-        settings=GpawSettings(cutoff=250, kpoint_spacing=0.5),
-        relaxation=RelaxationSettings(force_threshold=0.01),
-        parallel=GpawParallel(ranks=1),
+    job = Makers(
+        GpawBackend(
+            name="gpaw-test",
+            settings=GpawSettings(cutoff=250, kpoint_spacing=0.5),
+            relaxation=RelaxationSettings(force_threshold=0.01),
+            parallel=GpawParallel(ranks=1),
+        )
     ).relax()
     structure = LITHIUM * (1, 1, 2)
     structure.translate_sites([0], [0.2, 0.1, 0.15], frac_coords=False)
@@ -179,4 +182,4 @@ def test_crash_of_the_driver_names_its_log(monkeypatch):
     broken = backend()
     monkeypatch.setattr(GpawBackend, "parameters", lambda self, structure: {"mode": "nonsense", "maxiter": 5})
     with pytest.raises(CalculationError, match=r"GPAW on Li ended with status \d+: .*driver.log"):
-        broken.static().calculate(LITHIUM)
+        Makers(broken).static().calculate(LITHIUM)

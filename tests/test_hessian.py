@@ -16,6 +16,7 @@ from anodeflow.backends.drivers.hessian import (
     positive,
 )
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import prepare_hessian
 from anodeflow.calculations.request import Request
@@ -87,7 +88,7 @@ def test_one_that_does_not_fit_or_is_damaged_is_left_alone(tmp_path):
 def test_a_guide_changes_the_way_not_the_address(tmp_path, monkeypatch):
     """Al with EMT, guided by EMT itself: the folder is the same, the Hessian lies in it, the steps are fewer."""
     structure = AseAtomsAdaptor.get_structure(copper_slab())
-    relax = replace(load_backend("emt").relax(), guide=load_backend("emt").recipe())
+    relax = replace(Makers(load_backend("emt")).relax(), guide=load_backend("emt").recipe())
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "plain"))
     plain = relax.calculate(structure, "plain")
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "guided"))

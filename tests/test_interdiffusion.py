@@ -11,6 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from vacancy_factories import layered
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
@@ -54,7 +55,7 @@ def interface(tmp_path_factory) -> InterfaceDoc:
 
 def study_of(interface: InterfaceDoc, **changes) -> InterdiffusionDoc:
     maker = InterdiffusionMaker(
-        relax=load_backend("emt").relax(), element="Ag", **({"depth": 4, "samples": 1} | changes)
+        relax=Makers(load_backend("emt")).relax(), element="Ag", **({"depth": 4, "samples": 1} | changes)
     )
     return InterdiffusionDoc.model_validate(output_of(maker.make(interface)))
 
@@ -245,9 +246,9 @@ def test_depth_that_is_not_there_is_told_and_the_others_go_on(interface, monkeyp
 
 def test_element_that_is_not_there_ends_the_study_with_a_sentence(interface):
     with pytest.raises(InputError, match="Ag/Al: the alloy holds no Mg that could move, only Ag"):
-        exchange_atoms.original(load_backend("emt").relax(), interface, STUDY | {"element": "Mg"})
+        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, STUDY | {"element": "Mg"})
     with pytest.raises(InputError, match="there is no depth 0"):
-        exchange_atoms.original(load_backend("emt").relax(), interface, STUDY | {"depth": 0})
+        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, STUDY | {"depth": 0})
 
 
 def test_depth_that_fails_is_missing_and_the_others_go_on(interface, monkeypatch):
@@ -409,9 +410,11 @@ def test_dilute_limit_is_that_of_plain_ase(home):
         np.eye(3) * 4.06, ["Al", "Ag", "Ag", "Ag"], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
     )
     metal = load_structure("Al")
-    relax_cell = backend.relax(cell=True)
+    relax_cell = Makers(backend).relax(cell=True)
     bulks = [relax_cell.calculate(each) for each in (alloy, metal)]
-    maker = DiluteLimitMaker(backend.relax(), backend.static(), element="Ag", width=8.0, system="Ag3Al/Al")
+    maker = DiluteLimitMaker(
+        Makers(backend).relax(), Makers(backend).static(), element="Ag", width=8.0, system="Ag3Al/Al"
+    )
     found = DiluteLimit.model_validate(output_of(maker.make(*bulks)))
     (entry,) = found.exchanges
     assert (entry.sites, entry.converged, found.warnings) == ([1, 2, 3], True, [])
@@ -437,7 +440,7 @@ def test_study_takes_the_dilute_limit_over(interface):
     limit = DiluteLimit(
         exchanges=[entry], atoms=(32, 54), calculation_ids={"dilute metal": "calc-m"}, warnings=["dilute limit: one"]
     )
-    maker = InterdiffusionMaker(relax=load_backend("emt").relax(), element="Ag", depth=1, samples=1)
+    maker = InterdiffusionMaker(relax=Makers(load_backend("emt")).relax(), element="Ag", depth=1, samples=1)
     document = InterdiffusionDoc.model_validate(output_of(maker.make(interface, limit)))
     row = next(row for row in document.rows() if row.property == "dilute_limit")
     assert (row.value, row.label, row.calculation_ids) == (pytest.approx(-0.3), "Ag site 0 of Ag", ["calc-m"])
@@ -499,7 +502,7 @@ def test_magnesium_there_and_back_on_sevennet():
     """The bcc Li3Mg of the catalogue on Li, as thin as it may be."""
     spec = InterfaceSpec(alloy_layers=2, metal_layers=4, max_atoms=60, vacuum=8, registry_grid=(1, 1), min_width=5)
     interface = relaxed_interface(spec, "Li3Mg-Cmcm", "Li", "mlip")
-    relax = load_backend("mlip").relax()
+    relax = Makers(load_backend("mlip")).relax()
     document = InterdiffusionDoc.model_validate(
         output_of(InterdiffusionMaker(relax=relax, element="Mg", depth=2, samples=1).make(interface))
     )
@@ -514,6 +517,6 @@ def test_default_thickness_lets_the_default_depth_be_inside():
     """Depths that a study takes by default lie far enough below the free face to make a plateau."""
     from anodeflow.studies.interdiffusion.analysis import NEAR_SURFACE
 
-    relax = load_backend("emt").relax()
+    relax = Makers(load_backend("emt")).relax()
     assert InterdiffusionMaker(relax=relax).depth <= InterfaceSpec().metal_layers - NEAR_SURFACE
     assert SMALL.metal_layers == 4

@@ -13,6 +13,7 @@ from pymatgen.analysis.elasticity.strain import Deformation
 from pymatgen.core import Structure
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import check_overlap, host_lattice, load_structure
 from anodeflow.structures.geometry.rattle import rattled
@@ -361,6 +362,8 @@ def test_slab_that_fails_costs_the_work_of_separation_only(monkeypatch):
 
 def test_one_flow_has_one_termination():
     backend = load_backend("emt")
-    maker = InterfaceMaker(backend.relax(), backend.static(), spec=InterfaceSpec(termination="all"), system="Ag/Al")
+    maker = InterfaceMaker(
+        Makers(backend).relax(), Makers(backend).static(), spec=InterfaceSpec(termination="all"), system="Ag/Al"
+    )
     with pytest.raises(InputError, match="Ag/Al: one interface has one termination"):
         maker.make(load_structure("Ag"), load_structure("Al"))

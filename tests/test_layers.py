@@ -28,8 +28,8 @@ FLOORS = (
 )
 # What describes, finds and records a calculation lies below the codes; what makes jobs of it, above.
 DOCUMENTS = {
-    *("document", "neb_document", "modes_document", "screening_document", "request", "folder", "steps", "progress"),
-    *("finished", "vibrations", "placement", "rehearsal"),
+    *("document", "neb_document", "modes_document", "screening_document", "request", "folder", "steps", "follow"),
+    *("progress", "finished", "vibrations", "placement", "rehearsal"),
 }
 # What a study joins by, and what it draws: with the tools of reports, which name no study.
 DRAWING = {"study", "report", "figures", "levels", "profiles", "paths", "path_view", "view", "stops_table"}
@@ -44,20 +44,6 @@ PROGRAMS = {  # room -> packages that it must not import
 # What still does; to be mended, and nothing added.
 STILL: dict[str, set[str]] = {
     "anodeflow.report.scenes": {"anodeflow.studies.charge.figures", "anodeflow.studies.diffusion.paths"},
-    "anodeflow.backends": {"anodeflow.calculations.makers", "anodeflow.calculations.neb_maker"},
-    "anodeflow.backends.base": {
-        "anodeflow.calculations.makers",
-        "anodeflow.calculations.modes",
-        "anodeflow.calculations.neb_maker",
-    },
-    "anodeflow.backends.external.backend": {"anodeflow.calculations.neb_maker"},
-    "anodeflow.backends.gpaw.backend": {"anodeflow.calculations.makers"},
-    "anodeflow.backends.inprocess": {"anodeflow.calculations.neb_maker"},
-    "anodeflow.backends.vasp.band": {"anodeflow.calculations.makers"},
-    "anodeflow.backends.vasp.density": {"anodeflow.calculations.makers"},
-    "anodeflow.backends.vasp.outputs": {"anodeflow.calculations.makers"},
-    "anodeflow.backends.vasp.runs": {"anodeflow.calculations.makers"},
-    "anodeflow.calculations.finished": {"anodeflow.backends.drivers.driver"},
     "anodeflow.campaign.model": {"anodeflow.execution.local"},
     "anodeflow.screening.makers": {"anodeflow.studies.shared.steps"},
     "anodeflow.screening.path": {"anodeflow.studies.diffusion.analysis", "anodeflow.studies.vacancy.geometry"},

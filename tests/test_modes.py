@@ -16,6 +16,7 @@ from anodeflow.backends.drivers.eigenmodes import lowest_modes, newton_step, upd
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import displaced, modes
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.geometry.symmetrise import operations
@@ -90,7 +91,7 @@ def saddle() -> Structure:
 
 
 def test_few_products_give_the_modes_of_all_second_derivatives(home, saddle):
-    maker = load_backend("emt").modes()
+    maker = Makers(load_backend("emt")).modes()
     few, full = maker.calculate(saddle), maker.calculate(saddle, full=True)
     assert few.negative_modes == full.negative_modes == 1
     assert few.curvatures == pytest.approx(full.curvatures[: len(few.curvatures)], abs=0.03)
@@ -104,15 +105,15 @@ def test_few_products_give_the_modes_of_all_second_derivatives(home, saddle):
     assert max(full.frequencies) < 15, "THz, of aluminium"
     held = ~np.array(saddle.site_properties["selective_dynamics"])
     assert np.abs(np.array(few.modes)[:, held]).max() == 0
-    assert few.energy == pytest.approx(load_backend("emt").static().calculate(saddle).energy)
+    assert few.energy == pytest.approx(Makers(load_backend("emt")).static().calculate(saddle).energy)
 
 
 def test_saddle_is_walked_up_to_and_keeps_its_symmetry(home, saddle):
     rough = saddle.copy()
     rough.translate_sites([len(rough) - 1], [0.0, 0.0, 0.06], frac_coords=False)
-    found = load_backend("emt").modes().calculate(rough, refine=True)
+    found = Makers(load_backend("emt")).modes().calculate(rough, refine=True)
     assert found.max_force < 0.01
-    start = load_backend("emt").modes().calculate(rough)
+    start = Makers(load_backend("emt")).modes().calculate(rough)
     assert start.max_force > 0.05
     assert found.energy < start.energy - 1e-3
     atoms = AseAtomsAdaptor.get_atoms(found.structure, msonable=False)
@@ -123,7 +124,7 @@ def test_saddle_is_walked_up_to_and_keeps_its_symmetry(home, saddle):
 
 
 def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, saddle, monkeypatch):
-    reference = load_backend("emt").modes().calculate(saddle)
+    reference = Makers(load_backend("emt")).modes().calculate(saddle)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "costly"))
     for module in (displaced, modes):
         monkeypatch.setattr(module, "InProcessBackend", type(None))
@@ -137,7 +138,7 @@ def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, sad
         execute(self, request, folder, lock, tell)
 
     monkeypatch.setattr(EmtBackend, "execute", dying)
-    maker = load_backend("emt").modes()
+    maker = Makers(load_backend("emt")).modes()
     with pytest.raises(CalculationError, match="power failure"):
         maker.calculate(saddle, "saddle")
     monkeypatch.setattr(EmtBackend, "execute", execute)
@@ -152,8 +153,8 @@ def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, sad
 
 
 def test_a_guide_saves_forces_and_changes_no_address(home, saddle, monkeypatch):
-    alone = load_backend("emt").modes()
-    guided = load_backend("emt").modes()
+    alone = Makers(load_backend("emt")).modes()
+    guided = Makers(load_backend("emt")).modes()
     guided.guide = load_backend("emt").recipe()
     reference = alone.calculate(saddle)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "guided"))
@@ -168,7 +169,7 @@ def test_a_guide_saves_forces_and_changes_no_address(home, saddle, monkeypatch):
 
 
 def test_modes_are_found_again_and_read_back(home, saddle):
-    maker = load_backend("emt").modes()
+    maker = Makers(load_backend("emt")).modes()
     first = maker.calculate(saddle, "one")
     again = maker.calculate(saddle, "two")
     assert again == first.model_copy(update={"label": "two"})
@@ -181,4 +182,4 @@ def test_nothing_to_move_is_refused(home, saddle):
     held = saddle.copy()
     held.add_site_property("selective_dynamics", [[False] * 3] * len(held))
     with pytest.raises(InputError, match="no atom is free to move"):
-        load_backend("emt").modes().calculate(held)
+        Makers(load_backend("emt")).modes().calculate(held)

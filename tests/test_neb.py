@@ -21,9 +21,10 @@ from anodeflow.backends.drivers.band_driver import computed_images
 from anodeflow.backends.drivers.band_images import MirrorCalculator
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
-from anodeflow.calculations.makers import placed
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.geometry.positions import placed
 
 SIZE = (3, 3, 4)
 """Cells along both edges, and layers, of the slabs."""
@@ -44,7 +45,7 @@ def adatom(metal: str = "Al", size: tuple[int, int, int] = SIZE) -> Structure:
             "selective_dynamics": [[index >= size[0] * size[1] * (size[2] - 2)] * 3 for index in range(len(slab))]
         },
     )
-    return load_backend("emt").relax().calculate(slab).structure
+    return Makers(load_backend("emt")).relax().calculate(slab).structure
 
 
 def mirror(start: Structure, size: tuple[int, int, int] = SIZE) -> PathSymmetry:
@@ -80,11 +81,11 @@ def path(start: Structure, symmetry: PathSymmetry, count: int = 7) -> list[Struc
 def test_barrier_equals_plain_ase_and_half_of_a_symmetric_path(home, metal):
     backend = load_backend("emt")
     start = adatom(metal)
-    energy = backend.static().calculate(start).energy
+    energy = Makers(backend).static().calculate(start).energy
     symmetry = mirror(start)
     images = path(start, symmetry)
-    whole = backend.neb().calculate(images, (energy, energy))
-    half = backend.neb().calculate(images, (energy, energy), symmetry=symmetry)
+    whole = Makers(backend).neb().calculate(images, (energy, energy))
+    half = Makers(backend).neb().calculate(images, (energy, energy), symmetry=symmetry)
     assert whole.converged
     assert half.converged
     assert (whole.computed_images, half.computed_images) == (5, 3)
@@ -106,9 +107,9 @@ def test_a_path_that_is_not_symmetric_is_not_computed_by_halves(home):
     symmetry = mirror(start)
     images = path(start, symmetry)
     images[-2] = placed(images[-2], images[-2].cart_coords + np.eye(1, len(start), len(start) - 1).T * [0.0, 0.3, 0.0])
-    energy = load_backend("emt").static().calculate(start).energy
+    energy = Makers(load_backend("emt")).static().calculate(start).energy
     with pytest.raises(CalculationError, match="compute both"):
-        load_backend("emt").neb().calculate(images, (energy, energy), symmetry=symmetry)
+        Makers(load_backend("emt")).neb().calculate(images, (energy, energy), symmetry=symmetry)
 
 
 def test_mirror_calculator_gives_the_forces_of_the_other_half(home):
@@ -132,7 +133,7 @@ def test_which_images_are_computed():
 def test_broken_paths_are_refused_in_a_sentence(home):
     start = adatom()
     images = path(start, mirror(start))
-    neb = load_backend("emt").neb()
+    neb = Makers(load_backend("emt")).neb()
     with pytest.raises(InputError, match=r"hop: the two ends are the same \(no atom moves more than 0.00 Å\)"):
         neb.calculate([start] * 5, (0.0, 0.0), "hop")
     with pytest.raises(InputError, match="at least one image between"):
@@ -162,17 +163,17 @@ def lines(document_or_folder: Path) -> list[dict]:
 def test_a_band_that_was_cut_off_goes_on_where_it_was(home, monkeypatch):
     start = adatom()
     images = path(start, mirror(start))
-    energy = load_backend("emt").static().calculate(start).energy
-    reference = load_backend("emt").neb().calculate(images, (energy, energy))
+    energy = Makers(load_backend("emt")).static().calculate(start).energy
+    reference = Makers(load_backend("emt")).neb().calculate(images, (energy, energy))
     undisturbed = lines(Path(reference.directory))
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "again"))
     monkeypatch.setattr(EmtBackend, "calculator", lambda self: DyingEmt())
     for allowed in (3, 4, 8):
         DyingEmt.left = allowed
         with pytest.raises(CalculationError, match="power failure"):
-            load_backend("emt").neb().calculate(images, (energy, energy))
+            Makers(load_backend("emt")).neb().calculate(images, (energy, energy))
     DyingEmt.left = 1000
-    document = load_backend("emt").neb().calculate(images, (energy, energy))
+    document = Makers(load_backend("emt")).neb().calculate(images, (energy, energy))
     assert document.restarts == 3
     assert document.force_evaluations == reference.force_evaluations
     assert 1000 - DyingEmt.left == len(undisturbed) - 15
@@ -187,6 +188,7 @@ from ase.calculators.emt import EMT
 from monty.serialization import loadfn
 from anodeflow.backends import load_backend
 from anodeflow.backends.emt import EmtBackend
+from anodeflow.calculations.backend_makers import Makers
 
 class Slow(EMT):
     def calculate(self, *args, **kwargs):
@@ -195,7 +197,7 @@ class Slow(EMT):
 
 EmtBackend.calculator = lambda self: Slow()
 request = loadfn(sys.argv[1])
-load_backend("emt").neb().calculate(request["images"], request["energies"])
+Makers(load_backend("emt")).neb().calculate(request["images"], request["energies"])
 """
 
 
@@ -205,7 +207,7 @@ def test_a_killed_band_computes_no_image_again(home, tmp_path):
 
     start = adatom()
     images = path(start, mirror(start))
-    energy = load_backend("emt").static().calculate(start).energy
+    energy = Makers(load_backend("emt")).static().calculate(start).energy
     dumpfn({"images": images, "energies": [energy, energy]}, tmp_path / "request.json")
     command = [sys.executable, "-c", SLOW_RUN, str(tmp_path / "request.json")]
     process = subprocess.Popen(command, env=os.environ | {"ANODEFLOW_HOME": str(home)})
@@ -220,7 +222,7 @@ def test_a_killed_band_computes_no_image_again(home, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = lines(steps[0].parent)
-    document = load_backend("emt").neb().calculate(images, (energy, energy))
+    document = Makers(load_backend("emt")).neb().calculate(images, (energy, energy))
     after = lines(steps[0].parent)
     assert document.converged
     assert document.restarts == 1
@@ -232,9 +234,9 @@ def test_a_killed_band_computes_no_image_again(home, tmp_path):
 def test_neb_document_is_found_again(home):
     start = adatom()
     images = path(start, mirror(start))
-    energy = load_backend("emt").static().calculate(start).energy
-    first = load_backend("emt").neb().calculate(images, (energy, energy), "one")
-    again = load_backend("emt").neb().calculate(images, (energy, energy), "two")
+    energy = Makers(load_backend("emt")).static().calculate(start).energy
+    first = Makers(load_backend("emt")).neb().calculate(images, (energy, energy), "one")
+    again = Makers(load_backend("emt")).neb().calculate(images, (energy, energy), "two")
     assert again == first.model_copy(update={"label": "two"})
     assert isinstance(again, NebDoc)
     assert again.structure == again.images[again.climbing_image]
@@ -247,11 +249,11 @@ def test_a_band_whose_steps_are_too_long_goes_back_and_on_with_fire(home):
     start = adatom("Cu", size)
     images = path(start, mirror(start, size), 5)
     backend = load_backend("emt")
-    energy = backend.static().calculate(start).energy
+    energy = Makers(backend).static().calculate(start).energy
     easily = backend.path.model_copy(update={"force_threshold": 0.05})  # enough for 5 meV
-    reference = backend.model_copy(update={"path": easily}).neb().calculate(images, (energy, energy))
+    reference = Makers(backend.model_copy(update={"path": easily})).neb().calculate(images, (energy, energy))
     wild = backend.model_copy(update={"path": easily.model_copy(update={"curvature": 0.2, "max_displacement": 0.6})})
-    document = wild.neb().calculate(images, (energy, energy))
+    document = Makers(wild).neb().calculate(images, (energy, energy))
     forces = [np.linalg.norm(step["free_forces"], axis=1).max() for step in lines(Path(document.directory))]
     assert max(forces) > 1.0, "BFGS was not wild"
     assert document.converged

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import CatalogueEntry, load_structure
@@ -69,7 +70,7 @@ def run(flow: Flow) -> OrderingsDoc:
 
 
 def bulks(backend: str, *elements: str) -> dict[str, CalculationDoc]:
-    relax = load_backend(backend).relax(cell=True)
+    relax = Makers(load_backend(backend)).relax(cell=True)
     metals = {"Au": conventional("Au", 4.07), "Pd": conventional("Pd", 3.9)}
     return {
         element: relax.calculate(metals[element] if element in metals else load_structure(element), f"{element} bulk")
@@ -78,7 +79,7 @@ def bulks(backend: str, *elements: str) -> dict[str, CalculationDoc]:
 
 
 def maker(**fields) -> OrderingsMaker:
-    relax = load_backend("emt").relax(cell=True)
+    relax = Makers(load_backend("emt")).relax(cell=True)
     fields = {
         "rank": relax,
         "composition": "Cu3Au",
@@ -300,7 +301,9 @@ def test_confirmation_decides_and_a_failure_stops_nothing(monkeypatch):
     finer = backend.model_copy(
         update={"name": "fine", "relaxation": backend.relaxation.model_copy(update={"force_threshold": 0.001})}
     )
-    fine = {element: finer.relax(cell=True).calculate(doc.structure, element) for element, doc in references.items()}
+    fine = {
+        element: Makers(finer).relax(cell=True).calculate(doc.structure, element) for element, doc in references.items()
+    }
     execute = EmtBackend.execute
 
     def fail_on_some(self, request, folder, lock, tell):
@@ -310,7 +313,7 @@ def test_confirmation_decides_and_a_failure_stops_nothing(monkeypatch):
         execute(self, request, folder, lock, tell)
 
     monkeypatch.setattr(EmtBackend, "execute", fail_on_some)
-    made = maker(hosts=["fcc"], confirm=finer.relax(cell=True), window=0.02)
+    made = maker(hosts=["fcc"], confirm=Makers(finer).relax(cell=True), window=0.02)
     document = run(made.make(fine, references))
     assert (document.backend, document.rank_backend, document.confirmed) == ("fine", "emt", True)
     states = {entry.space_group: entry.state for entry in document.orderings}
@@ -451,7 +454,7 @@ def test_kept_orderings_become_files_that_slabs_are_cut_from(gold, tmp_path):
 
 @pytest.mark.mlip
 def test_lithium_and_magnesium_stand_on_bcc():
-    rank = load_backend("mlip").relax(cell=True)
+    rank = Makers(load_backend("mlip")).relax(cell=True)
     made = OrderingsMaker(rank=rank, composition="LiMg", hosts=["bcc"], max_atoms=2)
     document = run(made.make(bulks("mlip", "Li", "Mg")))
     assert document.enumerated == {"bcc": 2}

@@ -14,6 +14,7 @@ from anodeflow.backends.mlip.force_fields import (
     provider,
 )
 from anodeflow.backends.registry import from_recipe, load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.install import PACKAGES, install_command
 
@@ -128,7 +129,7 @@ def test_a_model_file_is_known_by_what_it_holds(tuned, tmp_path):
     assert mine.settings_hash() == other.settings_hash(), "the same file in another folder is the same potential"
     assert from_recipe(mine.recipe()) == mine, "nodes of a cluster find it by its path"
     shipped = load_backend("mlip")
-    energies = [each.static().calculate(LITHIUM).energy for each in (mine, shipped)]
+    energies = [Makers(each).static().calculate(LITHIUM).energy for each in (mine, shipped)]
     assert abs(energies[0] - energies[1]) > 0.01
     with pytest.raises(InputError, match="was not trained on Po"):
         mine.check_elements({"Po"})

@@ -8,6 +8,7 @@ from prescreen_factories import CostlyBackend, register
 from vacancy_factories import interface_document, layered
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening import path as prescreen_path
@@ -36,8 +37,8 @@ def codes(tmp_path_factory):
         folder = tmp_path_factory.mktemp("hops")
         file = register(patch, folder)
         patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
-        emt = load_backend("emt")
-        prescreen = Prescreen(emt.relax(), emt.relax(cell=True), emt.static(), emt.neb(), backend="emt")
+        makers = Makers(load_backend("emt"))
+        prescreen = Prescreen(makers.relax(), makers.relax(cell=True), makers.static(), makers.neb(), backend="emt")
         yield load_backend(file), prescreen
 
 
@@ -46,9 +47,9 @@ def adsorption(codes) -> AdsorptionDoc:
     """Cu on Cu(111), with the lowest of its sites alone: the fcc or the hcp hollow."""
     backend, prescreen = codes
     maker = AdsorptionMaker(
-        relax=backend.relax(),
-        relax_cell=backend.relax(cell=True),
-        static=backend.static(),
+        relax=Makers(backend).relax(),
+        relax_cell=Makers(backend).relax(cell=True),
+        static=Makers(backend).static(),
         adsorbate="Cu",
         slab=SlabSpec(miller=(1, 1, 1), layers=3, vacuum=8, min_width=5),
         prescreen=prescreen,
@@ -59,7 +60,7 @@ def adsorption(codes) -> AdsorptionDoc:
 
 def diffuse(codes, adsorption: AdsorptionDoc, **fields) -> MigrationDoc:
     backend, prescreen = codes
-    makers = {"relax": backend.relax(), "static": backend.static(), "neb": backend.neb()}
+    makers = {"relax": Makers(backend).relax(), "static": Makers(backend).static(), "neb": Makers(backend).neb()}
     maker = DiffusionMaker(adsorbate="Cu", prescreen=prescreen, **makers, **fields)
     return MigrationDoc.model_validate(run(maker.make(adsorption)))
 
@@ -156,14 +157,14 @@ def test_stops_and_hops_of_a_vacancy(codes, home):
     backend, prescreen = codes
     structure = layered(["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"])
     cheap = prescreen.relax.calculate(structure)
-    dft = backend.relax().calculate(cheap.structure)
+    dft = Makers(backend).relax().calculate(cheap.structure)
     audit = PrescreenAudit(backend="emt", keep=3, window=0.15, paths="saddle", start=record_of(cheap))
     interface = interface_document(dft.structure, 3, energy=dft.energy, prescreen=audit)
 
     def study(potential: Prescreen | None) -> VacancyDoc:
         maker = VacancyMaker(
-            relax=backend.relax(), neb=backend.neb(), element="Cu", helper="Au", start="interface", steps=1,
-            samples=1, images=3, prescreen=potential,
+            relax=Makers(backend).relax(), neb=Makers(backend).neb(), element="Cu", helper="Au", start="interface",
+            steps=1, samples=1, images=3, prescreen=potential,
         )  # fmt: skip
         return VacancyDoc.model_validate(run(maker.make(interface)))
 

@@ -10,6 +10,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.drivers.hessian import finite_difference_hessian
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.screening_document import Effort, PrescreenAudit
 from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
@@ -151,13 +152,13 @@ def bridge_path(tmp_path_factory):
         backend = load_backend("emt")
         slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
         site = next(site for site in adsorption_sites(slab, "Al") if site.label == "fourfold hollow")
-        first = backend.relax().calculate(add_adsorbate(slab, site, "Al"))
+        first = Makers(backend).relax().calculate(add_adsorbate(slab, site, "Al"))
         shift = slab.lattice.matrix[0] / 2
         second = moved(first.structure, [0, 0, 0])
         second.translate_sites([len(second) - 1], shift, frac_coords=False, to_unit_cell=False)
-        last = backend.relax().calculate(second)
+        last = Makers(backend).relax().calculate(second)
         path = first_path(first.structure, last.structure, 5)
-        return path, (first.energy, last.energy), backend.neb().calculate(path, (first.energy, last.energy))
+        return path, (first.energy, last.energy), Makers(backend).neb().calculate(path, (first.energy, last.energy))
 
 
 def test_one_image_climbs_to_the_saddle_of_the_whole_band(bridge_path):
@@ -166,7 +167,7 @@ def test_one_image_climbs_to_the_saddle_of_the_whole_band(bridge_path):
     assert np.linalg.norm(tangent) == pytest.approx(1)
     shaken = moved(whole.images[3], [0, 0, 0])
     shaken.translate_sites([len(shaken) - 1], [0.15, 0.1, 0.1], frac_coords=False, to_unit_cell=False)
-    neb = load_backend("emt").neb()
+    neb = Makers(load_backend("emt")).neb()
     climbed = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
     assert climbed.converged
     assert climbed.energy == pytest.approx(whole.energy, abs=5e-3), "both are calm to 0.05 eV/Å"
@@ -188,7 +189,7 @@ def test_a_climb_that_begins_with_a_hessian_takes_fewer_steps_to_the_same_saddle
     found = {}
     for guide in (None, "emt"):
         monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / str(guide)))
-        neb = replace(calm.neb(), guide={} if guide is None else backend.recipe())
+        neb = replace(Makers(calm).neb(), guide={} if guide is None else backend.recipe())
         found[guide] = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
     assert [len(list((tmp_path / str(guide)).rglob("hessian.npy"))) for guide in found] == [0, 1]
     assert found["emt"].id == found[None].id
@@ -239,7 +240,7 @@ def test_symmetry_lost_in_rounding_is_given_back(bridge_path):
     noise[np.array([not any(free) for free in path[0].site_properties["selective_dynamics"]])] = 0.0
     slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
     site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
-    raised = load_backend("emt").relax().calculate(add_adsorbate(slab, site, "Al")).structure
+    raised = Makers(load_backend("emt")).relax().calculate(add_adsorbate(slab, site, "Al")).structure
     hollow, bridge = symmetrised(path[0]), symmetrised(raised)
     assert len(operations(hollow, 1e-4)) == 8
     assert len(operations(bridge, 1e-4)) == 4

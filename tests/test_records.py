@@ -14,6 +14,7 @@ from relaxations import computed
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.steps import append_step, cut_damage, read_steps
 from anodeflow.core import version as schema
@@ -134,7 +135,7 @@ def test_numbers_that_are_none_are_refused_where_they_are_recorded(adatom, home,
 
     monkeypatch.setattr(EmtBackend, "calculator", lambda self: Broken())
     backend = load_backend("emt")
-    maker = backend.static() if task == "static" else backend.relax()
+    maker = Makers(backend).static() if task == "static" else Makers(backend).relax()
     with pytest.raises(CalculationError, match="came out as inf or nan"):
         maker.calculate(adatom)
     for file in home.glob("calculations/*/*/steps.jsonl"):
@@ -252,7 +253,7 @@ def changed(text: str, keys: list[str | int], value: object) -> str:
     ],
 )
 def test_damaged_document_is_made_again_whatever_the_damage(damage, adatom):
-    maker = load_backend("emt").relax()
+    maker = Makers(load_backend("emt")).relax()
     first = maker.calculate(adatom)
     file = Path(first.directory) / "calculation.json"
     file.write_text(damage(file.read_text()))

@@ -11,6 +11,7 @@ from interface_factories import output_of, relaxed_interface
 from lxml import html
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.report.build import write_report
 from anodeflow.report.context import Context
 from anodeflow.report.reference import Reference
@@ -37,7 +38,12 @@ def documents(tmp_path_factory) -> tuple[InterfaceDoc, InterdiffusionDoc]:
         patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("home")))
         interface = relaxed_interface(SPEC)
         maker = InterdiffusionMaker(
-            relax=load_backend("emt").relax(), element="Ag", depth=4, samples=2, campaign="test", plateau_tolerance=0.2
+            relax=Makers(load_backend("emt")).relax(),
+            element="Ag",
+            depth=4,
+            samples=2,
+            campaign="test",
+            plateau_tolerance=0.2,
         )
         return interface, InterdiffusionDoc.model_validate(output_of(maker.make(interface)))
 

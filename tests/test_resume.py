@@ -10,6 +10,7 @@ from relaxations import limited
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder, append_step, read_steps
 from anodeflow.calculations.progress import listen
 from anodeflow.calculations.request import Request
@@ -22,7 +23,7 @@ def steps_of(document) -> list[dict]:
 
 @pytest.mark.parametrize("calls", [1, 2, 5])
 def test_interrupted_relaxation_takes_the_same_path(adatom, home, tmp_path, monkeypatch, calls):
-    maker = load_backend("emt").relax()
+    maker = Makers(load_backend("emt")).relax()
     whole = maker.calculate(adatom)
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "interrupted"))
     with monkeypatch.context() as patch:
@@ -41,7 +42,7 @@ def test_interrupted_relaxation_takes_the_same_path(adatom, home, tmp_path, monk
 
 
 def test_half_a_line_is_forgotten(adatom, monkeypatch):
-    maker = load_backend("emt").relax()
+    maker = Makers(load_backend("emt")).relax()
     with monkeypatch.context() as patch:
         limited(EmtBackend, 3, patch)
         with pytest.raises(CalculationError):
@@ -64,7 +65,7 @@ def backend_home() -> Path:
 
 
 def test_damaged_document_is_made_again_from_its_steps(adatom):
-    maker = load_backend("emt").relax()
+    maker = Makers(load_backend("emt")).relax()
     first = maker.calculate(adatom)
     file = Path(first.directory) / "calculation.json"
     file.write_text(file.read_text()[:500])
@@ -79,7 +80,7 @@ def test_damaged_document_is_made_again_from_its_steps(adatom):
 def test_relaxation_out_of_steps_says_so_and_goes_on_when_asked_again(adatom):
     data = load_backend("emt").recipe()
     data["relaxation"]["max_steps"] = 3
-    maker = EmtBackend.model_validate(data).relax()
+    maker = Makers(EmtBackend.model_validate(data)).relax()
     first = maker.calculate(adatom)
     assert not first.converged
     assert "not converged after" in first.warnings[0]
@@ -100,7 +101,7 @@ def test_append_cuts_off_what_a_kill_left(tmp_path):
 
 def test_the_same_calculation_at_once_is_computed_once(adatom):
     """Another process (here: another open file) computes it: wait, then take what it found."""
-    maker = load_backend("emt").relax()
+    maker = Makers(load_backend("emt")).relax()
     backend = load_backend("emt")
     address = backend.address(Request("relax", adatom))
     folder = CalculationFolder(backend_home() / "calculations" / address[:2] / address)

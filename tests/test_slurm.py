@@ -122,6 +122,7 @@ def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, an
     from pymatgen.core import Lattice, Structure
 
     from anodeflow.backends.registry import load_backend
+    from anodeflow.calculations.backend_makers import Makers
     from anodeflow.execution.project import open_project
     from anodeflow.execution.state import now
     from anodeflow.execution.submissions import Submission
@@ -129,7 +130,7 @@ def test_gpaw_with_two_ranks_killed_and_retried(queue: Queue, tmp_path: Path, an
 
     backend = load_backend(tmp_path / "gpaw-two.yaml")
     lithium = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    job = backend.static().make(lithium, label="Li bulk")
+    job = Makers(backend).static().make(lithium, label="Li bulk")
     job.name = "Li bulk"
     note = Submission(
         campaign="lithium", backend="gpaw-two", project=PROJECT, worker=WORKER, flow="", jobs=0, submitted_at=now()

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.placement import Resources
 from anodeflow.core.errors import InputError
 from anodeflow.execution.placement import placed_flow, scheduler_resources
@@ -60,7 +61,7 @@ def test_resources_do_not_change_what_is_computed(tmp_path):
     assert one.settings_hash() == other.settings_hash()
     assert {"resources", "placement"}.isdisjoint(one.recipe())
     assert other.recipe()["resources"]["cores"] == 8
-    assert load_backend(rich).relax().make(COPPER).config.manager_config == {}
+    assert Makers(load_backend(rich)).relax().make(COPPER).config.manager_config == {}
 
 
 def slurm_worker(**resources):

@@ -17,6 +17,7 @@ from vacancy_factories import interface_document, layered
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import CalculationError, InputError
@@ -71,7 +72,7 @@ def run(flow: Flow) -> VacancyDoc:
 def study(interface: InterfaceDoc, bulk: CalculationDoc | None = None, **fields) -> VacancyDoc:
     backend = load_backend("emt")
     values = {"element": "Cu", "helper": "Au", "campaign": "test", "images": 3} | fields
-    return run(VacancyMaker(relax=backend.relax(), neb=backend.neb(), **values).make(interface, bulk))
+    return run(VacancyMaker(relax=Makers(backend).relax(), neb=Makers(backend).neb(), **values).make(interface, bulk))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def computed(interface, tmp_path_factory) -> tuple[VacancyDoc, CalculationDoc]:
         patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("vacancy")))
         a = 3.61
         cell = [[0, a / 2, a / 2], [a / 2, 0, a / 2], [a / 2, a / 2, 0]]
-        bulk = load_backend("emt").relax(cell=True).calculate(Structure(cell, ["Cu"], [[0, 0, 0]]))
+        bulk = Makers(load_backend("emt")).relax(cell=True).calculate(Structure(cell, ["Cu"], [[0, 0, 0]]))
         return study(interface, bulk, steps=2), bulk
 
 
@@ -566,8 +567,10 @@ def test_old_documents_are_still_read(computed):
 
 def test_atom_of_the_metals_own_surface_costs_what_plain_ase_says(home):
     backend = load_backend("emt")
-    bulk = backend.relax(cell=True).calculate(load_structure("Cu"))
-    maker = MetalFaceMaker(backend.relax(), slab=SlabSpec(layers=4, min_width=5, vacuum=10), metal="Cu", system="x")
+    bulk = Makers(backend).relax(cell=True).calculate(load_structure("Cu"))
+    maker = MetalFaceMaker(
+        Makers(backend).relax(), slab=SlabSpec(layers=4, min_width=5, vacuum=10), metal="Cu", system="x"
+    )
     flow = maker.make(bulk)
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=store, log=False)
@@ -608,7 +611,7 @@ def test_costs_of_alloy_and_metal_stand_side_by_side(computed):
 def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interface):
     document, bulk = computed
     assert all(document.stops[index].minimum for path in document.paths for index in path.stops)
-    static, removed = load_backend("emt").static(), document.stops[0]
+    static, removed = Makers(load_backend("emt")).static(), document.stops[0]
     energies = [static.calculate(stop.structure).energy for stop in document.stops]
     assert [stop.energy for stop in document.stops] == pytest.approx(np.subtract(energies, energies[0]), abs=1e-6)
     assert document.formation_energy == pytest.approx(energies[0] + bulk.energy - interface.energy, abs=1e-6)
@@ -633,7 +636,7 @@ def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interfac
 
 def test_hop_back_gives_the_energy_back(computed):
     document, _ = computed
-    relax, start = load_backend("emt").relax(), document.stops[0]
+    relax, start = Makers(load_backend("emt")).relax(), document.stops[0]
     for path in document.paths:
         stop = document.stops[path.stops[1]]
         hop = next(hop for hop in document.hops if hop.path == path.name and hop.name == "1")
@@ -711,12 +714,12 @@ def test_sevennet_makes_a_lithium_vacancy_of_some_tenths_of_an_electronvolt():
     structure = layered(METAL, METAL, a=4.865, spacing=1.72)  # a tetragonal fcc cell: bcc Li
     structure.replace_species({"Cu": "Li"})
     backend = load_backend("mlip")
-    relaxed = backend.relax().calculate(structure)
+    relaxed = Makers(backend).relax().calculate(structure)
     slab = interface_document(relaxed.structure, 3, energy=relaxed.energy, calculation_ids={"interface": relaxed.id})
-    bulk = backend.relax(cell=True).calculate(load_structure("Li"))
+    bulk = Makers(backend).relax(cell=True).calculate(load_structure("Li"))
     maker = VacancyMaker(
-        relax=backend.relax(),
-        neb=backend.neb(),
+        relax=Makers(backend).relax(),
+        neb=Makers(backend).neb(),
         paths=("I",),
         start="interface",
         steps=1,

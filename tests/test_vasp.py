@@ -30,6 +30,7 @@ from anodeflow.backends.vasp.inputs import density_grid, dipole_centre
 from anodeflow.backends.vasp.outputs import Frame, read_image, read_run
 from anodeflow.backends.vasp.process import end_process, read_note
 from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import (
@@ -131,7 +132,7 @@ def path() -> list[Structure]:
 
 def test_relaxation_of_a_slab_field_by_field(standard, home):
     structure = slab()
-    run, incar = inputs(home, standard.relax().calculate, structure)
+    run, incar = inputs(home, Makers(standard).relax().calculate, structure)
     assert incar == COMMON | {
         "ISPIN": 1,
         "LDIPOL": True,
@@ -163,7 +164,7 @@ def test_relaxation_of_a_slab_field_by_field(standard, home):
 def test_cell_relaxation_of_a_bulk_field_by_field(standard, home):
     structure = aluminium()
     calm = standard.model_copy(update={"relaxation": standard.relaxation.model_copy(update={"stress_threshold": 1e-4})})
-    run, incar = inputs(home, calm.relax(cell=True).calculate, structure)
+    run, incar = inputs(home, Makers(calm).relax(cell=True).calculate, structure)
     threshold = 0.0001 * 4.05**3  # the stress of the cell as an energy, 0.0066 eV, is less than 0.01 eV/Å
     assert incar == COMMON | {"ISPIN": 1, "NSW": 200, "IBRION": 2, "ISIF": 3, "EDIFFG": pytest.approx(-threshold, 1e-3)}
     assert Kpoints.from_file(run / "KPOINTS").kpts == [(8, 8, 8)]
@@ -172,9 +173,9 @@ def test_cell_relaxation_of_a_bulk_field_by_field(standard, home):
 
 def test_static_and_density_field_by_field(standard, home):
     structure = aluminium()
-    _, incar = inputs(home, standard.static().calculate, structure)
+    _, incar = inputs(home, Makers(standard).static().calculate, structure)
     assert incar == COMMON | {"ISPIN": 1, "NSW": 0}
-    _, incar = inputs(home, standard.static(charge_density=True, grid_spacing=0.05).calculate, structure)
+    _, incar = inputs(home, Makers(standard).static(charge_density=True, grid_spacing=0.05).calculate, structure)
     fine = {"NGXF": 84, "NGYF": 84, "NGZF": 84}  # 4.05 / 0.05 = 81; 82 has the factor 41
     assert incar == COMMON | {"ISPIN": 1, "NSW": 0, "LCHARG": True, "LAECHG": True} | fine
     # Never coarser than with PREC = Accurate: 2 NGX >= 8 G a / 2π = 60.2 with G = sqrt(2m ENCUT)/ħ = 11.68 /Å.
@@ -184,11 +185,11 @@ def test_static_and_density_field_by_field(standard, home):
 def test_magnetic_atom_in_a_box_field_by_field(standard, home):
     box = Lattice.orthorhombic(12, 12.6, 13.2)
     atom = Structure(Lattice(box.matrix, pbc=(False,) * 3), ["H"], [[0.5, 0.5, 0.5]], site_properties={"magmom": [1.0]})
-    run, incar = inputs(home, standard.static().calculate, atom)
+    run, incar = inputs(home, Makers(standard).static().calculate, atom)
     assert incar == COMMON | {"ISPIN": 2, "MAGMOM": [1.0], "NUPDOWN": 1, "ISYM": 0, "NSW": 0}
     assert Kpoints.from_file(run / "KPOINTS").kpts == [(1, 1, 1)]
     magnetic = slab().add_site_property("magmom", [1.0, 0.0, None, 0.5, -1.0])
-    _, incar = inputs(home, standard.static().calculate, magnetic)
+    _, incar = inputs(home, Makers(standard).static().calculate, magnetic)
     assert incar["ISPIN"] == 2
     assert incar["MAGMOM"] == [1.0, 0.5, -1.0, 0.0, 0.0], "in VASP's order"
     assert "NUPDOWN" not in incar, "a slab finds its own moment"
@@ -196,7 +197,7 @@ def test_magnetic_atom_in_a_box_field_by_field(standard, home):
 
 def test_band_field_by_field(standard, home):
     images = path()
-    run, incar = inputs(home, standard.neb().calculate, images, (-10.0, -9.5))
+    run, incar = inputs(home, Makers(standard).neb().calculate, images, (-10.0, -9.5))
     assert incar == COMMON | {
         "ISPIN": 1,
         "LDIPOL": True,
@@ -249,7 +250,7 @@ def test_settings_reach_the_inputs(standard, home):
         "energy_tolerance": 1e-5,
     }
     changed = standard.with_settings(changes)
-    _, incar = inputs(home, changed.static().calculate, slab())
+    _, incar = inputs(home, Makers(changed).static().calculate, slab())
     expected = {"GGA": "Ps", "ISMEAR": 1, "SIGMA": 0.1, "IVDW": 12, "ENCUT": 400, "NELM": 60, "ALGO": "Fast"}
     assert incar == COMMON | expected | {"EDIFF": 1e-5, "ISPIN": 1, "NSW": 0}
     request = Request("static", slab())
@@ -266,7 +267,7 @@ def test_settings_of_a_group_are_respected_and_hashed(standard, home, monkeypatc
     monkeypatch.setattr(SETTINGS, "VASP_INCAR_UPDATES", {"LMAXMIX": 4})
     assert standard.address(request) != before
     assert standard.settings_hash() != hashed
-    _, incar = inputs(home, standard.static().calculate, aluminium())
+    _, incar = inputs(home, Makers(standard).static().calculate, aluminium())
     assert incar["LMAXMIX"] == 4
     other = standard.with_settings({"potcars": {"Al": "H"}})
     assert other.address(request) != standard.address(request)
@@ -350,7 +351,8 @@ def test_whole_campaign_is_built_and_serialised(vasp, tmp_path):
     bulk = next(job for job in jobs if job.name == "Al bulk")
     assert bulk.maker.backend == recipe
     assert bulk.maker.task == "relax_cell"
-    for maker in (load_backend("vasp-standard").neb(), load_backend("vasp-standard").static(charge_density=True)):
+    makers = Makers(load_backend("vasp-standard"))
+    for maker in (makers.neb(), makers.static(charge_density=True)):
         assert json.loads(json.dumps(maker, cls=MontyEncoder), cls=MontyDecoder) == maker
 
 
@@ -371,7 +373,7 @@ def test_recorded_run_is_read(vasp, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "anodeflow.backends.vasp.inputs.potcar_symbols", lambda elements, _: dict.fromkeys(elements, "Al")
     )
-    document = vasp.static().calculate(structure)
+    document = Makers(vasp).static().calculate(structure)
     # Of the file: e_0_energy and e_fr_energy of its ionic step, 9 SCF cycles.
     assert document.energy == pytest.approx(-20.24010135, abs=1e-8)
     assert document.free_energy == pytest.approx(-20.23985977, abs=1e-8)
@@ -379,7 +381,7 @@ def test_recorded_run_is_read(vasp, tmp_path, monkeypatch):
     assert np.allclose(document.forces, atoms.get_forces(), atol=1e-8)
     assert document.converged
     assert document.warnings == []
-    old = vasp.model_copy(update={"release": "5.4"}).static().calculate(structure)
+    old = Makers(vasp.model_copy(update={"release": "5.4"})).static().calculate(structure)
     assert old.id != document.id
     assert old.warnings == ["VASP 6.3.0 ran, and the backend file vasp-test says release 5.4"]
     run = read_run(recorded, Frame(structure, cell_moves=True), "relax_cell")
@@ -435,7 +437,7 @@ def test_failure_is_one_sentence(mode, kind, words, vasp, monkeypatch, home):
     monkeypatch.setenv("FAKE_VASP", mode)
     messages: list[Progress] = []
     with listen(messages.append), pytest.raises(kind, match=words) as failed:
-        vasp.relax().calculate(aluminium())
+        Makers(vasp).relax().calculate(aluminium())
     assert type(failed.value) is kind
     text = str(failed.value)
     assert text.startswith("VASP on Al ")
@@ -451,17 +453,17 @@ def test_command_that_is_not_there_is_one_sentence(vasp, monkeypatch):
     monkeypatch.setattr(VaspBackend, "check_available", lambda _: None)
     monkeypatch.setattr(SETTINGS, "VASP_CMD", "vasp_unheard_of")
     with pytest.raises(CalculationError, match="could not be started: vasp_unheard_of: No such file or directory; set"):
-        vasp.static().calculate(aluminium())
+        Makers(vasp).static().calculate(aluminium())
 
 
 def test_remedies_of_custodian_are_recorded(vasp, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", "fast")
-    document = vasp.static().calculate(aluminium())
+    document = Makers(vasp).static().calculate(aluminium())
     assert document.converged
     assert document.remedies == ["Unconverged: ALGO = All, ISEARCH = 1"]
     assert document.warnings == [], "ALGO changes the way to the numbers, and not the numbers"
     monkeypatch.setattr("anodeflow.backends.vasp.runs._HARMLESS", frozenset({"ALGO"}))
-    again = vasp.with_settings({"cutoff": 260}).static().calculate(aluminium())
+    again = Makers(vasp.with_settings({"cutoff": 260})).static().calculate(aluminium())
     assert again.warnings == ["custodian changed what decides the numbers: ISEARCH = 1"]
 
 
@@ -470,22 +472,22 @@ def test_scf_is_judged_here_too(vasp, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", "scf")
     monkeypatch.setattr("atomate2.vasp.run.DEFAULT_HANDLERS", ())
     with pytest.raises(CalculationError, match="VASP on Al: the SCF did not converge in 10 cycles: raise"):
-        vasp.static().calculate(aluminium())
+        Makers(vasp).static().calculate(aluminium())
 
 
 # Interruptions
 
 
 def test_killed_relaxation_goes_on_from_contcar(vasp, monkeypatch):
-    whole = vasp.relax().calculate(aluminium())
+    whole = Makers(vasp).relax().calculate(aluminium())
     other = vasp.with_settings({"cutoff": 260})
     monkeypatch.setenv("FAKE_VASP", "kill 15")
     with pytest.raises(InterruptedCalculationError, match="was killed by SIGTERM"):
-        other.relax().calculate(aluminium())
+        Makers(other).relax().calculate(aluminium())
     monkeypatch.delenv("FAKE_VASP")
     messages: list[Progress] = []
     with listen(messages.append):
-        document = other.relax().calculate(aluminium())
+        document = Makers(other).relax().calculate(aluminium())
     assert [message for message in messages if message.state == "resumed"][-1].ionic_step == 2
     folder = Path(document.directory)
     steps = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
@@ -500,12 +502,12 @@ def test_killed_relaxation_goes_on_from_contcar(vasp, monkeypatch):
 
 def test_relaxation_out_of_steps_goes_on_when_asked_again(vasp):
     short = vasp.model_copy(update={"relaxation": RelaxationSettings(force_threshold=0.01, max_steps=4)})
-    first = short.relax().calculate(aluminium(0.5))
+    first = Makers(short).relax().calculate(aluminium(0.5))
     assert not first.converged
     assert "not converged after" in first.warnings[0]
     documents = [first]
     while not documents[-1].converged and len(documents) < 8:
-        documents.append(short.relax().calculate(aluminium(0.5)))
+        documents.append(Makers(short).relax().calculate(aluminium(0.5)))
     assert documents[-1].converged
     assert documents[-1].restarts == len(documents) - 1
 
@@ -513,10 +515,10 @@ def test_relaxation_out_of_steps_goes_on_when_asked_again(vasp):
 def test_band_relaxes_climbs_and_goes_on_after_a_kill(vasp, monkeypatch):
     band = vasp.model_copy(update={"path": NebSettings(force_threshold=0.02, climb_below=0.1)})
     images = path()
-    ends = [band.relax().calculate(image) for image in (images[0], images[-1])]
+    ends = [Makers(band).relax().calculate(image) for image in (images[0], images[-1])]
     images = [ends[0].structure, *images[1:-1], ends[1].structure]
     energies = (ends[0].energy, ends[1].energy)
-    whole = band.neb().calculate(images, energies)
+    whole = Makers(band).neb().calculate(images, energies)
     assert whole.converged
     assert whole.climbing_image == 2
     assert whole.computed_images == 3
@@ -529,16 +531,16 @@ def test_band_relaxes_climbs_and_goes_on_after_a_kill(vasp, monkeypatch):
     assert tags[-1]["EDIFFG"] == -0.02
     lack = 0.002 * len(images[0])  # of the stand-in's free energies
     assert tags[-1]["EFIRST"] == pytest.approx(energies[0] - lack, abs=1e-6)
-    saddle = band.static().calculate(whole.structure)
+    saddle = Makers(band).static().calculate(whole.structure)
     assert saddle.energy == pytest.approx(whole.energy, abs=1e-4)
     assert np.abs(saddle.forces[-1]).max() < 0.02, "no force is left on the atom that hops"
 
     other = band.with_settings({"cutoff": 260})
     monkeypatch.setenv("FAKE_VASP", "kill 9")
     with pytest.raises(InterruptedCalculationError):
-        other.neb().calculate(images, energies)
+        Makers(other).neb().calculate(images, energies)
     monkeypatch.delenv("FAKE_VASP")
-    document = other.neb().calculate(images, energies)
+    document = Makers(other).neb().calculate(images, energies)
     assert document.converged
     assert document.restarts == 1
     assert document.energy == pytest.approx(whole.energy, abs=2e-3)
@@ -547,7 +549,7 @@ def test_band_relaxes_climbs_and_goes_on_after_a_kill(vasp, monkeypatch):
 def test_vasp_without_vtst_is_refused(vasp, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", "no-vtst")
     with pytest.raises(CalculationError, match="this VASP has no VTST code, which a nudged elastic band needs"):
-        vasp.neb().calculate(path(), (-20.0, -20.0))
+        Makers(vasp).neb().calculate(path(), (-20.0, -20.0))
 
 
 def test_vasp_ends_with_the_job(tmp_path):
@@ -620,7 +622,7 @@ def test_density_file_cut_short_is_one_sentence(vasp, monkeypatch):
 
     monkeypatch.setattr(vasp_density, "_read", cut)
     with pytest.raises(CalculationError, match="AECCAR2 is damaged or cut short"):
-        vasp.static(charge_density=True, grid_spacing=0.12).calculate(aluminium())
+        Makers(vasp).static(charge_density=True, grid_spacing=0.12).calculate(aluminium())
 
 
 def test_doctor_lists_vasp(vasp, monkeypatch):

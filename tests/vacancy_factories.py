@@ -6,6 +6,7 @@ import numpy as np
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyHop, VacancyPath
 
@@ -38,7 +39,7 @@ def interface_document(structure: Structure, alloy_layers: int, **changes: Any) 
     relax = changes.pop("relax", False)
     energy, identity, settings = 0.0, "calc-interface", {}
     if relax:
-        relaxed = load_backend("emt").relax().calculate(structure)
+        relaxed = Makers(load_backend("emt")).relax().calculate(structure)
         assert relaxed.converged
         structure, energy, identity, settings = relaxed.structure, relaxed.energy, relaxed.id, relaxed.settings
     planes = [atom // 4 for atom in range(len(structure))]

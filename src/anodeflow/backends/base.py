@@ -1,26 +1,20 @@
-"""The backend protocol: a code, its settings, and the Makers that the workflows are given."""
+"""The backend protocol: a code, its settings and how it computes; `calculations.backend_makers` makes jobs of it."""
 
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
-from anodeflow.calculations.document import Task
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.placement import Resources
 from anodeflow.calculations.request import Request
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel, said
-
-if TYPE_CHECKING:
-    from anodeflow.calculations.makers import CalculationMaker
-    from anodeflow.calculations.modes import ModesMaker
-    from anodeflow.calculations.neb_maker import NebMaker
 
 Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
 
@@ -148,6 +142,10 @@ class Backend(InputModel, ABC):
         if not found.works:
             raise BackendUnavailableError(f"backend {self.name}: {found.detail}; {found.remedy}.")
 
+    def programs(self) -> list[str]:
+        """Return what its file names that is run by being loaded, besides commands and models."""
+        return []
+
     def open_questions(self) -> list[str]:
         """Return a sentence for each thing that cannot be checked before it runs."""
         return []
@@ -176,46 +174,6 @@ class Backend(InputModel, ABC):
             first = error.errors()[0]
             raise InputError(f"{self.code}: {'.'.join(map(str, first['loc']))}: {said(first)}.") from error
         return self.model_copy(update={"settings": settings})
-
-    def relax(self, cell: bool = False) -> "CalculationMaker":
-        """Return the Maker that relaxes positions, or positions and cell."""
-        from anodeflow.calculations.makers import CalculationMaker
-
-        task: Task = "relax_cell" if cell else "relax"
-        return CalculationMaker(name=f"{self.code} {task}", task=task, backend=self.recipe())
-
-    def static(self, charge_density: bool = False, grid_spacing: float = 0.07) -> "CalculationMaker":
-        """Return the Maker that evaluates a structure as it is.
-
-        Parameters
-        ----------
-        charge_density
-            Whether to write the all-electron density too, on two grids (:mod:`anodeflow.core.density`).
-        grid_spacing
-            Spacing of the finer one, Å; the other one is half as fine.
-        """
-        from anodeflow.calculations.makers import CalculationMaker
-
-        if not charge_density:
-            return CalculationMaker(name=f"{self.code} static", task="static", backend=self.recipe())
-        return CalculationMaker(
-            name=f"{self.code} density",
-            task="density",
-            backend=self.recipe(),
-            options={"grid_spacing": grid_spacing},
-        )
-
-    def neb(self) -> "NebMaker":
-        """Return the Maker that relaxes a path between two minima (climbing-image nudged elastic band)."""
-        from anodeflow.calculations.neb_maker import NebMaker
-
-        return NebMaker(name=f"{self.code} neb", backend=self.recipe())
-
-    def modes(self) -> "ModesMaker":
-        """Return the Maker that finds the lowest modes of a minimum or a saddle, or all of its vibrations."""
-        from anodeflow.calculations.modes import ModesMaker
-
-        return ModesMaker(name=f"{self.code} modes", backend=self.recipe(), cheap=self.cheap_forces)
 
     def recipe(self) -> dict[str, Any]:
         """Return the backend as plain data, from which :func:`~anodeflow.backends.registry.from_recipe` makes it."""

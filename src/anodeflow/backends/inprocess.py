@@ -2,16 +2,19 @@
 
 import json
 from abc import abstractmethod
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_driver import run_neb
-from anodeflow.backends.drivers.driver import largest_force, run_task
+from anodeflow.backends.drivers.driver import run_task
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.neb_maker import band_progress
+from anodeflow.calculations.follow import RecordFollower, band_progress
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.errors import CalculationError
 
 
@@ -24,9 +27,14 @@ class InProcessBackend(Backend):
     def calculator(self) -> Any:
         """Return a new ASE calculator with the backend's settings."""
 
+    def calculator_in(self, folder: Path) -> Any:
+        """Return a new calculator that computes in the folder of a calculation, if it writes files at all."""
+        return self.calculator()
+
     def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the task here, step by step on record (see :meth:`Backend.execute`)."""
-        number = attempt = len(folder.steps())
+        record = RecordFollower(folder.steps_file)
+        number = attempt = record.count
 
         def on_step(step: dict[str, Any]) -> None:
             nonlocal number
@@ -34,20 +42,20 @@ class InProcessBackend(Backend):
             tell("running", ionic_step=number, energy=step["energy"], max_force=largest_force(step["free_forces"]))
 
         def on_image(step: dict[str, Any]) -> None:
-            tell("running", **band_progress(folder.steps(), request))
+            record.look()
+            tell("running", **band_progress(record, request))
 
+        make = partial(self.calculator_in, folder.path)
         folder.outcome.unlink(missing_ok=True)
         outcome: dict[str, Any]
         try:
             if request.task == "neb":
                 images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in request.images]
-                outcome = run_neb(
-                    images, self.calculator, request.options, folder.steps_file, attempt=attempt, on_step=on_image
-                )
+                outcome = run_neb(images, make, request.options, folder.steps_file, attempt=attempt, on_step=on_image)
             else:
                 converged = run_task(
                     AseAtomsAdaptor.get_atoms(request.structure, msonable=False),
-                    self.calculator(),
+                    make(),
                     request.task,
                     self.relaxation.model_dump(),
                     folder.steps_file,

@@ -19,6 +19,7 @@ _CODES = {
     "espresso": "anodeflow.backends.espresso.backend:EspressoBackend",
     "mlip": "anodeflow.backends.mlip.backend:MlipBackend",
     "vasp": "anodeflow.backends.vasp.backend:VaspBackend",
+    "ase": "anodeflow.backends.ase:AseBackend",
     "emt": "anodeflow.backends.emt:EmtBackend",
 }
 ENTRY_POINTS = "anodeflow.backends"

@@ -8,6 +8,7 @@ trusted before (``anodeflow trust FILE``): its content, and that of the models t
 was trusted, itself or with a backend file.
 """
 
+import inspect
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -21,13 +22,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.base import Availability, Backend, Capability
 from anodeflow.backends.mlip.model_files import looks_like_file
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import get_settings
 
-_POTENTIALS = "mlip"  # code of the backends whose settings may name a model to load
+_LOADING = ("mlip", "ase")  # codes of the backends whose settings may name a file to load
 _NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
 
 
@@ -66,7 +67,7 @@ def named(backend: Backend, path: Path) -> list[str]:
     found = []
     if isinstance(parallel, BaseModel):
         found = [str(getattr(parallel, key)) for key in ("command", "launcher") if key in parallel.model_fields_set]
-    return found + [str(file) for file in _files_in(backend.model_dump(mode="json"), path)]
+    return found + backend.programs() + [str(file) for file in _files_in(backend.model_dump(mode="json"), path)]
 
 
 def is_trusted(path: Path) -> bool:
@@ -83,20 +84,24 @@ def is_trusted_model(path: Path) -> bool:
     return bool(known) and path.is_file() and _content(path) in known
 
 
-def trust(path: Path) -> list[str]:
+def trust(path: Path, backend: Backend | None) -> list[str]:
     """Remember that the user trusts a backend file as it is now, or a model; return what it names.
+
+    Parameters
+    ----------
+    path
+        The file.
+    backend
+        What a backend file describes; none: the file is a model.
 
     Raises
     ------
     InputError
         If it is neither, or ANODEFLOW_HOME cannot be written.
     """
-    from anodeflow.backends.registry import load_backend
-
     path = path.resolve()
     names, files = [], [path]
-    if path.suffix in (".yaml", ".yml"):
-        backend = load_backend(path)
+    if backend is not None:
         names, files = named(backend, path), _files_in(backend.model_dump(mode="json"), path)
     elif not looks_like_file(path.name):
         raise InputError(f"{path} is no backend file (.yaml), and no model of a potential by its suffix: give one.")
@@ -142,9 +147,9 @@ def _content(file: Path) -> str:
 
 
 def _files_in(content: Any, path: Path) -> list[Path]:
-    """Files that strings in a potential's settings name, beside the backend file if they are no whole paths."""
+    """Files that strings in the settings of a potential name, beside the backend file if they are no whole paths."""
     found: dict[Path, None] = {}
-    for text in _strings(content) if content.get("code") == _POTENTIALS else ():
+    for text in _strings(content) if content.get("code") in _LOADING else ():
         with suppress(OSError, ValueError, RuntimeError):  # no name of a file, or no home of that user
             candidate = path.parent / Path(text).expanduser()
             if candidate.is_file():
@@ -183,6 +188,16 @@ def _untouched(kind: type[Backend]) -> type[Backend]:
 
         def version(self) -> str:
             return "not looked at"
+
+        @property
+        def capabilities(self) -> frozenset[Capability]:
+            own = inspect.getattr_static(kind, "capabilities")
+            return frozenset({"relax", "stress", "spin", "neb"}) if isinstance(own, property) else own
+
+        @property
+        def cheap_forces(self) -> bool:
+            own = inspect.getattr_static(kind, "cheap_forces")
+            return True if isinstance(own, property) else own
 
     Untouched.__name__ = kind.__name__
     return Untouched

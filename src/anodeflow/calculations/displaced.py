@@ -1,5 +1,6 @@
 """Forces on displaced copies of one geometry, by any code, each on record."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_images import RecordedCalculator
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.backends.drivers.hessian import free_coordinates
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.folder import CalculationFolder, append_step
-from anodeflow.calculations.makers import CalculationMaker, placed
+from anodeflow.calculations.makers import CalculationMaker
+from anodeflow.calculations.steps import largest_force
+from anodeflow.structures.geometry.positions import placed
 
 
 class DisplacedForces:
@@ -37,7 +39,7 @@ class DisplacedForces:
         self.calculator: RecordedCalculator | None = None
         self.statics = CalculationMaker(name="static", task="static", backend=backend.recipe())
         if isinstance(backend, InProcessBackend):
-            self.calculator = RecordedCalculator(0, backend.calculator, known, self._keep)
+            self.calculator = RecordedCalculator(0, partial(backend.calculator_in, folder.path), known, self._keep)
             self.atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
             self.atoms.calc = self.calculator
 

@@ -7,10 +7,10 @@ import numpy as np
 from monty.json import MontyDecoder
 from pymatgen.core import Structure
 
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import structure_content
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import CalculationError

@@ -20,7 +20,10 @@ from typing import IO, Any
 
 from anodeflow.calculations.steps import append_step, cut_damage, read_steps
 
-__all__ = ["CalculationFolder", "append_step", "read_steps", "write_atomically"]
+__all__ = ["COARSE_DENSITY_FILE", "DENSITY_FILE", "CalculationFolder", "append_step", "read_steps", "write_atomically"]
+
+DENSITY_FILE, COARSE_DENSITY_FILE = "density.npz", "density-coarse.npz"
+"""All-electron densities (:mod:`anodeflow.core.density`) in the folder of a calculation of one."""
 
 
 class CalculationFolder:

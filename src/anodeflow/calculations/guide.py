@@ -38,12 +38,12 @@ def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> N
     structure = request.images[1] if climbs else request.structure
     try:
         guide = from_recipe(request.guide)
-        if not isinstance(guide, InProcessBackend):
+        if not (isinstance(guide, InProcessBackend) and guide.cheap_forces):
             return
         guide.check_available()
         guide.check_elements({site.specie.symbol for site in structure})
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, guide.calculator()))
+        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, guide.calculator_in(folder.path)))
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the Hessian of {request.guide.get('name', 'the potential')}: {error}")
         return

@@ -9,26 +9,25 @@ from typing import Any, TypeVar, cast
 
 from jobflow import Maker
 from monty.json import MontyEncoder
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.calculations.document import CalculationDoc, Task
 from anodeflow.calculations.finished import finished_document
-from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.guide import prepare_hessian
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.rehearsal import rehearse
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.settings import get_settings
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.transfer import largest_distance
 
 Document = TypeVar("Document", bound=CalculationDoc)
-
-DENSITY_FILE, COARSE_DENSITY_FILE = "density.npz", "density-coarse.npz"
 
 
 @dataclass
@@ -249,15 +248,3 @@ def common_fields(
         "directory": os.fspath(folder.path),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def placed(structure: Structure, positions: Any, cell: Any = None) -> Structure:
-    """Return `structure` with its atoms at Cartesian positions (N, 3), Å, and with another cell (3, 3) if given."""
-    lattice = structure.lattice if cell is None else Lattice(cell, pbc=structure.lattice.pbc)
-    return Structure(
-        lattice,
-        structure.species,
-        positions,
-        coords_are_cartesian=True,
-        site_properties=structure.site_properties,
-    )

@@ -17,7 +17,6 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.backends.drivers.eigenmodes import (
     Modes,
     lowest_modes,
@@ -33,12 +32,14 @@ from anodeflow.backends.drivers.hessian import (
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.makers import common_fields, compute, placed
+from anodeflow.calculations.makers import common_fields, compute
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import with_symmetry_of
 
 SHIFT = 0.05
@@ -107,7 +108,7 @@ class ModesMaker(Maker):
 
         backend = from_recipe(self.backend)
         label = label or f"modes {structure.composition.reduced_formula}"
-        if full and not isinstance(backend, InProcessBackend):
+        if full and not (isinstance(backend, InProcessBackend) and backend.cheap_forces):
             raise InputError(
                 f"{label}: all second derivatives take hundreds of calculations with {backend.name}: take a potential."
             )
@@ -244,7 +245,9 @@ def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarra
     name = request.guide.get("name", "the potential")
     try:
         guide = from_recipe(request.guide)
-        document = guide.modes().calculate(request.structure, f"{label} [{name}]", full=True)
+        document = ModesMaker(f"{guide.code} modes", guide.recipe(), cheap=guide.cheap_forces).calculate(
+            request.structure, f"{label} [{name}]", full=True
+        )
         return np.load(hessian_file(Path(document.directory) / "steps.jsonl")), name
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the second derivatives of {name}: {error}")

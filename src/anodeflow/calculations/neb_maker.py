@@ -9,12 +9,13 @@ from pymatgen.core import Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_driver import computed_images
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.makers import common_fields, compute, placed
+from anodeflow.calculations.makers import common_fields, compute
 from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.transfer import largest_distance
 
 FAR = 0.6
@@ -136,18 +137,6 @@ def _check_path(images: list[Structure], label: str) -> None:
     moved = max(a.distance(b) for a, b in zip(first, images[-1], strict=True))
     if moved < 0.1:
         raise InputError(f"{label}: the two ends are the same (no atom moves more than {moved:.2f} Å): nothing hops.")
-
-
-def band_progress(steps: list[dict[str, Any]], request: Request) -> dict[str, Any]:
-    """Return the fields of a progress message: iteration, image, and the highest energy over the first end so far."""
-    last = steps[-1]
-    energies = {step["image"]: step["energy"] for step in steps}
-    highest = max(energies.values()) - request.options["energies"][0]
-    count = len(request.images)
-    return {
-        "ionic_step": last["iteration"] + 1,
-        "message": f"image {last['image']} of {count - 2}, highest so far {highest:+.3f} eV",
-    }
 
 
 def _neb_document(backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str) -> NebDoc:

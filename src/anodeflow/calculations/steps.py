@@ -32,6 +32,11 @@ def check_finite(step: dict[str, Any]) -> None:
             )
 
 
+def largest_force(forces: Any) -> float:
+    """Return the largest norm among forces (N, 3), in their unit."""
+    return float(np.linalg.norm(np.asarray(forces), axis=1).max())
+
+
 def append_step(file: Path, step: dict[str, Any]) -> None:
     """Append one evaluated geometry and flush it to the disk; a half line before it is cut off first.
 
@@ -44,11 +49,12 @@ def append_step(file: Path, step: dict[str, Any]) -> None:
     text = json.dumps(step)
     line = f'{text[:-1]}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
     with file.open("a+b") as stream:
-        stream.seek(0)
-        content = stream.read()
-        if content and not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
-        stream.seek(0, os.SEEK_END)
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        if stream.read(1) not in (b"", b"\n"):
+            stream.seek(0)
+            stream.truncate(stream.read().rfind(b"\n") + 1)
+            stream.seek(0, os.SEEK_END)
         stream.write(line.encode())
         stream.flush()
         os.fsync(stream.fileno())
@@ -60,6 +66,19 @@ def read_steps(file: Path) -> list[dict[str, Any]]:
         return _whole(file.read_bytes())[0]
     except FileNotFoundError:
         return []
+
+
+def read_from(file: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the lines that begin at `offset` (bytes), up to the first that is not whole, and how many bytes they take.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no record.
+    """
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        return _whole(stream.read())
 
 
 def cut_damage(file: Path) -> str:

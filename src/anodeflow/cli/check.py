@@ -48,6 +48,7 @@ def check(
     from rich.console import Console
     from rich.tree import Tree
 
+    from anodeflow.backends.registry import load_backend
     from anodeflow.backends.trust import only_looking
     from anodeflow.backends.trust import trust as trust_file
     from anodeflow.campaign.model import Campaign
@@ -57,7 +58,7 @@ def check(
         plan = campaign.plan()
     if trust and untrusted:
         for path in untrusted:
-            trust_file(Path(path))
+            trust_file(Path(path), load_backend(path))
         campaign, untrusted = Campaign.from_file(file, backend, without, prescreen), {}
         plan = campaign.plan()
     described = campaign.described()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.cli import app
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.install import install_command, pip
@@ -296,7 +297,7 @@ def _energy(backend: str, element: str, distance: float, **settings: float) -> s
     cell = Structure(Lattice([[-a, a, a], [a, -a, a], [a, a, -a]]), [element], [[0, 0, 0]])
     began = time.monotonic()
     with _scratch_home():
-        document = load_backend(backend).with_settings(settings).static().calculate(cell)
+        document = Makers(load_backend(backend).with_settings(settings)).static().calculate(cell)
     return f"bcc {element} {document.energy:.3f} eV in {time.monotonic() - began:.1f} s"
 
 

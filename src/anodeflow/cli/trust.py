@@ -20,9 +20,11 @@ def trust(
     Example: [bold]anodeflow trust my-gpaw.yaml[/bold]
     """
     from anodeflow.backends import trust as backends
+    from anodeflow.backends.registry import load_backend
     from anodeflow.core.errors import InputError
 
     if not file.is_file():
         raise InputError(f"there is no backend file and no model {file}: give the path of one.")
-    names = backends.trust(file)
+    backend = load_backend(file) if file.suffix in (".yaml", ".yml") else None
+    names = backends.trust(file, backend)
     typer.echo(f"{file.resolve()} is trusted; it names {', '.join(names) or 'no program and no model of its own'}.")

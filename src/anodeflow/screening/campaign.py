@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.screening_document import PathMode
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
@@ -94,12 +95,13 @@ class CampaignPrescreen:
         """Return its Makers with its settings, for the Makers of studies."""
         from anodeflow.screening.makers import Prescreen
 
+        own = Makers(self.backend)
         return Prescreen(
-            relax=self.backend.relax(),
-            relax_cell=self.backend.relax(cell=True),
-            static=self.backend.static(),
-            neb=self.backend.neb(),
-            modes=self.backend.modes(),
+            relax=own.relax(),
+            relax_cell=own.relax(cell=True),
+            static=own.static(),
+            neb=own.neb(),
+            modes=own.modes(),
             atom_reference_reliable=self.backend.atom_reference_reliable,
             **self.settings(),
         )
@@ -108,4 +110,4 @@ class CampaignPrescreen:
         """Return the Maker that relaxes positions by the potential and then by `backend`."""
         from anodeflow.screening.makers import PrescreenedRelaxMaker
 
-        return PrescreenedRelaxMaker(self.makers(), backend.relax())
+        return PrescreenedRelaxMaker(self.makers(), Makers(backend).relax())

@@ -7,6 +7,7 @@ from jobflow import Flow, Job, Maker
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.magnetism import with_moments
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces, backend_key
@@ -61,7 +62,7 @@ class Steps:
         return self.once(
             ("bulk", structure, backend_key(backend)),
             lambda: bulk_job(
-                backend.relax(cell=True),
+                self.makers(backend).relax(cell=True),
                 crystal(),
                 self.surfaces.bulk_name(structure, backend),
             ),
@@ -71,13 +72,19 @@ class Steps:
         """Return the calculation of an isolated atom; output: CalculationDoc."""
         return self.once(
             ("atom", element, box, backend_key(backend)),
-            lambda: atom_job(backend.static(), element, box, self.surfaces.atom_name(element, box, backend)),
+            lambda: atom_job(
+                self.makers(backend).static(), element, box, self.surfaces.atom_name(element, box, backend)
+            ),
         )
+
+    def makers(self, backend: Backend) -> Makers:
+        """Return the Makers of a backend."""
+        return Makers(backend)
 
     def relax(self, backend: Backend) -> Maker:
         """Return the Maker that relaxes positions, after the potential if one goes before."""
         potential = self.surfaces.prescreen
-        return backend.relax() if potential is None else potential.relax(backend)
+        return self.makers(backend).relax() if potential is None else potential.relax(backend)
 
     def slab(self, surface: Surface) -> Flow:
         """Return the relaxed slab; output: `cell` and `calculation` (:func:`slab_flow`)."""

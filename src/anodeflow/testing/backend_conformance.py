@@ -17,6 +17,7 @@ from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.calculations.request import Request
@@ -77,10 +78,10 @@ class BackendConformance:
 
     def energy(self, backend: Backend, structure: Structure) -> CalculationDoc:
         """Evaluate a structure as it is."""
-        return backend.static().calculate(structure)
+        return Makers(backend).static().calculate(structure)
 
     def test_makers_survive_pickle_and_json(self, backend: Backend) -> None:
-        for maker in (backend.relax(), backend.relax(cell=True), backend.static()):
+        for maker in (Makers(backend).relax(), Makers(backend).relax(cell=True), Makers(backend).static()):
             assert pickle.loads(pickle.dumps(maker)) == maker
             assert json.loads(json.dumps(maker, cls=MontyEncoder), cls=MontyDecoder) == maker
         assert pickle.loads(pickle.dumps(backend)) == backend
@@ -142,7 +143,7 @@ class BackendConformance:
         start = self.displaced(0.15)
         free = [[True] * 3] * len(start)
         start.add_site_property("selective_dynamics", [[False] * 3, *free[1:]])
-        document = backend.relax().calculate(start)
+        document = Makers(backend).relax().calculate(start)
         assert document.converged
         assert document.max_force < backend.relaxation.force_threshold
         assert np.allclose(document.structure[0].coords, start[0].coords, atol=1e-9)
@@ -155,7 +156,7 @@ class BackendConformance:
         """From both sides to one lattice constant; a compressed crystal has negative stress (ASE's sign)."""
         if "stress" not in backend.capabilities:
             pytest.skip(f"{backend.code} has no stress")
-        documents = [backend.relax(cell=True).calculate(self.crystal(strain)) for strain in (-0.03, 0.03)]
+        documents = [Makers(backend).relax(cell=True).calculate(self.crystal(strain)) for strain in (-0.03, 0.03)]
         for document in documents:
             assert document.converged
             assert document.stress is not None
@@ -168,7 +169,7 @@ class BackendConformance:
             assert (np.mean(first["stress"][:3]) < 0) == compressed
 
     def test_periodicity_and_spin_of_an_isolated_atom(self, backend: Backend) -> None:
-        document = backend.static().calculate(isolated_atom(self.atom or self.element, self.atom_box))
+        document = Makers(backend).static().calculate(isolated_atom(self.atom or self.element, self.atom_box))
         assert document.structure.lattice.pbc == (False, False, False)
         if "spin" in backend.capabilities:
             expected = document.initial_structure.site_properties["magmom"][0]
@@ -200,7 +201,7 @@ class BackendConformance:
             pytest.skip(f"{backend.code} relaxes no paths here")
         images = self.hop()
         energy = self.energy(backend, images[0]).energy
-        document = backend.neb().calculate(images, (energy, energy))
+        document = Makers(backend).neb().calculate(images, (energy, energy))
         assert document.converged
         assert document.climbing_image == 2
         assert document.energy - energy > 0.1
@@ -208,16 +209,16 @@ class BackendConformance:
         saddle = self.energy(backend, document.structure)
         assert saddle.energy == pytest.approx(document.energy, abs=2e-3)
         assert np.abs(saddle.forces[-1]).max() < backend.path.force_threshold
-        again = backend.neb().calculate(images, (energy, energy))
+        again = Makers(backend).neb().calculate(images, (energy, energy))
         assert again == document
         with pytest.raises(InputError, match="the two ends are the same"):
-            backend.neb().calculate([images[0]] * 5, (energy, energy))
+            Makers(backend).neb().calculate([images[0]] * 5, (energy, energy))
 
     def test_density_holds_all_electrons(self, backend: Backend) -> None:
         if "charge_density" not in backend.capabilities:
             pytest.skip(f"{backend.code} has no charge density")
         structure = self.displaced(0.15)
-        document = backend.static(charge_density=True, grid_spacing=0.12).calculate(structure)
+        document = Makers(backend).static(charge_density=True, grid_spacing=0.12).calculate(structure)
         fine, coarse = (
             DensityGrid.load(_folder(document) / str(file))
             for file in (document.density_file, document.coarse_density_file)

@@ -17,7 +17,7 @@ from anodeflow.backends.drivers.kpoints import (
 )
 
 if TYPE_CHECKING:
-    from anodeflow.backends.cp2k.backend import Cp2kSettings
+    from anodeflow.backends.cp2k.settings import Cp2kSettings
     from anodeflow.backends.external.code import Job
 
 _ENERGY = re.compile(r"^ ENERGY\| Total FORCE_EVAL.*?(-?\d+\.\d+)\s*$", re.M)

@@ -16,9 +16,9 @@ from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
 
 from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.backends.drivers.hessian import first_hessian
 from anodeflow.calculations.folder import append_step, read_steps
+from anodeflow.calculations.steps import largest_force
 
 
 def computed_images(count: int, symmetric: bool) -> list[int]:

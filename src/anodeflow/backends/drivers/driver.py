@@ -19,7 +19,7 @@ from ase.optimize import BFGS
 
 from anodeflow.backends.drivers.hessian import first_hessian
 from anodeflow.calculations.folder import append_step, read_steps
-from anodeflow.calculations.steps import check_finite
+from anodeflow.calculations.steps import check_finite, largest_force
 
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
 _STIFFEST = 100  # times the initial curvature: no bond is so stiff
@@ -28,11 +28,6 @@ _STIFFEST = 100  # times the initial curvature: no bond is so stiff
 def free_forces(atoms: Atoms) -> np.ndarray:
     """Return the forces (N, 3) in eV/Å with those along fixed directions set to zero."""
     return atoms.get_forces(apply_constraint=True)
-
-
-def largest_force(forces: Any) -> float:
-    """Return the largest norm among forces (N, 3), in their unit."""
-    return float(np.linalg.norm(np.asarray(forces), axis=1).max())
 
 
 def describe(atoms: Atoms, with_stress: bool) -> dict[str, Any]:

@@ -10,84 +10,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
-from anodeflow.backends.base import Availability, Capability, CodeSettings
+from anodeflow.backends.base import Availability, Capability
 from anodeflow.backends.drivers.kpoints import irreducible_kpoints
-from anodeflow.backends.espresso.extra import checked
-from anodeflow.backends.espresso.input import error_reason, input_text, results, scf_cycles
+from anodeflow.backends.espresso.input import (
+    error_reason,
+    input_text,
+    results,
+    scf_cycles,
+)
+from anodeflow.backends.espresso.settings import EspressoSettings
 from anodeflow.backends.external.backend import ParallelSettings
 from anodeflow.backends.external.code import ExternalCode, Job, Remedy
 from anodeflow.core.errors import BackendUnavailableError, InputError
-from anodeflow.core.inputs import by_element, listed
 
 INSTALL = "apt-get install --no-install-recommends quantum-espresso, or name the program in the backend file (parallel)"
-
-
-class EspressoSettings(CodeSettings):
-    """What decides the numbers of pw.x. All of it is hashed and stored with every calculation.
-
-    A number that a convergence test may vary says in which direction it is `finer`, and its unit.
-    """
-
-    pseudopotential_folder: Path = listed(
-        description="Folder of the pseudopotentials; not hashed: what the files hold is."
-    )
-    pseudopotentials: dict[str, str] = Field(
-        min_length=1, description="UPF file of each element; its functional is the one that is computed with."
-    )
-    cutoff: float = Field(
-        default=680.0,
-        gt=100,
-        le=5000,
-        description="Plane-wave cutoff of the wave functions, eV (680 eV are 50 Ry).",
-        json_schema_extra={"finer": "larger", "unit": "eV"},
-    )
-    density_cutoff: float | None = Field(
-        default=None,
-        gt=400,
-        le=50_000,
-        description="Plane-wave cutoff of the density, eV; default: 8 times that of the wave functions.",
-        json_schema_extra={"finer": "larger", "unit": "eV"},
-    )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
-    smearing_width: float = Field(
-        default=0.1,
-        gt=0,
-        le=2,
-        description="Width of the Fermi-Dirac smearing, eV.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
-    dipole_correction: bool = Field(default=True, description="Sawtooth potential in the vacuum of slabs.")
-    scf_tolerance: float = Field(
-        default=1e-7,
-        gt=0,
-        le=0.1,
-        description="Estimated error of the energy at the end of the SCF, eV/atom.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
-    max_scf_cycles: int = Field(default=100, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
-
-    _elements = field_validator("pseudopotentials")(by_element)
-
-    @model_validator(mode="after")
-    def _finer_density(self) -> Self:
-        if self.density_cutoff is not None and self.density_cutoff < 4 * self.cutoff:
-            raise ValueError(
-                "density_cutoff is at least 4 times the cutoff of the wave functions, whose squares it holds"
-            )
-        return self
-
-    @field_validator("extra")
-    @classmethod
-    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
-        return checked(extra)
 
 
 class EspressoParallel(ParallelSettings):

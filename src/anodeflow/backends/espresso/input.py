@@ -17,7 +17,7 @@ from anodeflow.backends.drivers.kpoints import (
 )
 
 if TYPE_CHECKING:
-    from anodeflow.backends.espresso.backend import EspressoSettings
+    from anodeflow.backends.espresso.settings import EspressoSettings
     from anodeflow.backends.external.code import Job
 
 _ENTROPY = re.compile(r"^ +smearing contrib\. \(-TS\) += +(-?\d\S*) Ry", re.M)

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.neb_maker import band_progress
+from anodeflow.calculations.follow import RecordFollower, band_progress
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.inputs import InputModel
 
 MOST_CORES = 1_000_000
@@ -173,32 +173,33 @@ class StepWatcher:
     def __init__(
         self, request: Request, folder: CalculationFolder, tell: Any, iteration: Callable[[], int | None]
     ) -> None:
-        self.request, self.folder, self.tell, self.iteration = request, folder, tell, iteration
+        self.request, self.tell, self.iteration = request, tell, iteration
+        self.record = RecordFollower(folder.steps_file)
         self.last: tuple[int, int | None] | None = None
-        self.recorded, self.stale = len(folder.steps()), iteration()
+        self.recorded, self.stale = self.record.count, iteration()
 
     def __call__(self) -> None:
         """Look, and tell what is new."""
-        steps = self.folder.steps()
+        self.record.look()
+        count, step = self.record.count, self.record.last
         iteration = self.iteration()
-        if len(steps) != self.recorded:
-            self.recorded, self.stale = len(steps), iteration
+        if count != self.recorded:
+            self.recorded, self.stale = count, iteration
         if iteration == self.stale:  # the log still ends with the step before
             iteration = None
         else:
             self.stale = None
-        now = (len(steps), iteration)
+        now = (count, iteration)
         if now == self.last:
             return
         self.last = now
-        step = steps[-1] if steps else None
         if step and self.request.task == "neb":
-            band = band_progress(steps, self.request)
+            band = band_progress(self.record, self.request)
             self.tell("running", scf_iteration=iteration, scf_cycles=step.get("scf_cycles"), **band)
         else:
             self.tell(
                 "running",
-                ionic_step=len(steps),
+                ionic_step=count,
                 scf_iteration=iteration,
                 scf_cycles=step and step.get("scf_cycles"),
                 energy=step and step["energy"],

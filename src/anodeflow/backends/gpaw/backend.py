@@ -37,8 +37,7 @@ from anodeflow.backends.external.backend import (
     tail,
 )
 from anodeflow.backends.gpaw.extra import checked, with_extra
-from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.makers import COARSE_DENSITY_FILE, DENSITY_FILE
+from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
 from anodeflow.core.inputs import by_element

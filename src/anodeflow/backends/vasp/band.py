@@ -14,7 +14,6 @@ from ase.mep import NEB
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.backends.vasp.inputs import (
     band_tags,
     electronic_tags,
@@ -28,8 +27,9 @@ from anodeflow.backends.vasp.outputs import (
     read_image,
 )
 from anodeflow.backends.vasp.runs import VaspRuns
-from anodeflow.calculations.makers import placed
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.errors import CalculationError
+from anodeflow.structures.geometry.positions import placed
 
 _CLIMBING = "LCLIMB"
 

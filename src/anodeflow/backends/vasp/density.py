@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from anodeflow.backends.vasp.outputs import Frame
-from anodeflow.calculations.makers import COARSE_DENSITY_FILE, DENSITY_FILE
+from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import CalculationError
 

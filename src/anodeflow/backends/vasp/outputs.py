@@ -16,6 +16,7 @@ from ase.units import GPa
 from pymatgen.core import Structure
 
 from anodeflow.backends.vasp.inputs import species_order
+from anodeflow.structures.geometry.positions import placed
 
 _NUMBER = r"([-+]?\d+\.\d+(?:[Ee][-+]?\d+)?)"
 _LOOP = re.compile(rf"LOOP\+:.*?real time\s+{_NUMBER}")
@@ -211,8 +212,6 @@ def read_contcar(file: Path, frame: Frame) -> Structure | None:
         cell, positions = frame.placed(found.lattice.matrix, found.frac_coords)
     except (OSError, ValueError, IndexError, AttributeError):
         return None
-    from anodeflow.calculations.makers import placed
-
     return placed(frame.structure, positions, cell)
 
 

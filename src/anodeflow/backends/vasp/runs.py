@@ -9,12 +9,12 @@ VASP itself records every ionic step as it goes; `steps.jsonl` gets them from th
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from pymatgen.core import Structure
 
-from anodeflow.backends.drivers.driver import largest_force
+from anodeflow.backends.base import NebSettings, RelaxationSettings
 from anodeflow.backends.vasp.density import write_densities
 from anodeflow.backends.vasp.failure import (
     changed_tags,
@@ -35,13 +35,12 @@ from anodeflow.backends.vasp.outputs import (
     read_run,
 )
 from anodeflow.backends.vasp.process import run_vasp_in
+from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.calculations.folder import CalculationFolder, append_step
-from anodeflow.calculations.makers import placed
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
 from anodeflow.core.errors import CalculationError
-
-if TYPE_CHECKING:
-    from anodeflow.backends.vasp.backend import VaspBackend
+from anodeflow.structures.geometry.positions import placed
 
 # fmt: off
 _HARMLESS = frozenset({
@@ -53,6 +52,34 @@ _HARMLESS = frozenset({
 """INCAR tags that decide how VASP gets to its numbers, and not which ones."""
 
 
+class Vasp(Protocol):
+    """What runs need of the backend (:class:`~anodeflow.backends.vasp.backend.VaspBackend`)."""
+
+    @property
+    def name(self) -> str:
+        """Name of the backend file."""
+
+    @property
+    def release(self) -> str:
+        """Release of VASP that the backend file names."""
+
+    @property
+    def settings(self) -> VaspSettings:
+        """Settings that decide the numbers."""
+
+    @property
+    def parallel(self) -> VaspParallel:
+        """How VASP is started."""
+
+    @property
+    def relaxation(self) -> RelaxationSettings:
+        """When a relaxation ends."""
+
+    @property
+    def path(self) -> NebSettings:
+        """When a path is relaxed."""
+
+
 class VaspRuns:
     """What the calculations of a geometry and of a band have in common.
 
@@ -62,7 +89,7 @@ class VaspRuns:
         As of :meth:`anodeflow.backends.base.Backend.execute`.
     """
 
-    def __init__(self, backend: "VaspBackend", request: Request, folder: CalculationFolder, tell: Any) -> None:
+    def __init__(self, backend: Vasp, request: Request, folder: CalculationFolder, tell: Any) -> None:
         self.backend, self.request, self.folder, self.tell = backend, request, folder, tell
         self.what = f"VASP on {request.structure.composition.reduced_formula}"
         self.note = folder.path / "vasp-process.json"

@@ -40,9 +40,9 @@ class AdsorptionStudy(AdatomStudy[AdsorptionInput, AdsorptionDoc]):
         atom = steps.atom(input.adsorbate, input.atom_box, subject.references)
         bulk = steps.bulk(metal, subject.references)
         maker = AdsorptionMaker(
-            relax=backend.relax(),
-            relax_cell=backend.relax(cell=True),
-            static=backend.static(),
+            relax=steps.makers(backend).relax(),
+            relax_cell=steps.makers(backend).relax(cell=True),
+            static=steps.makers(backend).static(),
             adsorbate=input.adsorbate,
             slab=system.slab_spec(),
             # A magnetic atom has its moment wherever it sits.

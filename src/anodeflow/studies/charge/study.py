@@ -33,7 +33,7 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
         from anodeflow.studies.charge.flow import ChargeMaker
 
         maker = ChargeMaker(
-            density=subject.backend.static(charge_density=True, grid_spacing=input.grid_spacing),
+            density=steps.makers(subject.backend).static(charge_density=True, grid_spacing=input.grid_spacing),
             adsorbate=input.adsorbate,
             system=subject.name,
             variant=subject.variant,

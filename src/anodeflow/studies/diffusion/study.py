@@ -38,10 +38,10 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
 
         backend = subject.backend
         maker = DiffusionMaker(
-            relax=backend.relax(),
-            static=backend.static(),
-            neb=backend.neb(),
-            modes=backend.modes() if input.modes else None,
+            relax=steps.makers(backend).relax(),
+            static=steps.makers(backend).static(),
+            neb=steps.makers(backend).neb(),
+            modes=steps.makers(backend).modes() if input.modes else None,
             adsorbate=input.adsorbate,
             images=input.images,
             prefactor=input.prefactor,

@@ -36,12 +36,12 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
         start, backend, system = relaxed_interface(subject, steps), subject.backend, subject.system
         options = input.model_dump(exclude={*input.choosing, "dilute_width"}) | {"prescreen": steps.prescreen}
         named = {"system": subject.name, "variant": subject.variant} | steps.labels
-        maker = InterdiffusionMaker(relax=backend.relax(), **named, **options)
+        maker = InterdiffusionMaker(relax=steps.makers(backend).relax(), **named, **options)
         dilute = None
         if input.dilute_width is not None:
             far = DiluteLimitMaker(
                 relax=steps.relax(backend),
-                static=backend.static(),
+                static=steps.makers(backend).static(),
                 element=input.element,
                 width=input.dilute_width,
                 system=subject.group,

@@ -30,8 +30,8 @@ class InterfaceStudy(Study[RelaxedInterfaceInput, InterfaceDoc]):
 
         system, backend = subject.system, subject.backend
         maker = InterfaceMaker(
-            relax=backend.relax(),
-            static=backend.static(),
+            relax=steps.makers(backend).relax(),
+            static=steps.makers(backend).static(),
             spec=system.interface_spec(),
             alloy=system.alloy,
             metal=system.metal,

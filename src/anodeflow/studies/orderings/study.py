@@ -36,8 +36,8 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         backend = steps.surfaces.backend
         rank = ranking_backend(input, steps.surfaces)
         maker = OrderingsMaker(
-            rank=rank.relax(cell=True),
-            confirm=None if rank is backend else backend.relax(cell=True),
+            rank=steps.makers(rank).relax(cell=True),
+            confirm=None if rank is backend else steps.makers(backend).relax(cell=True),
             system=input.composition,
             **input.model_dump(exclude={"rank_with"}),
             **steps.labels,

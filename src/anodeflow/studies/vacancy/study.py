@@ -47,8 +47,8 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
             face = steps.once(where, lambda: own.make(bulk.output, host)).output
         options = input.options() | {"prescreen": steps.prescreen}
         maker = VacancyMaker(
-            relax=backend.relax(),
-            neb=backend.neb(),
+            relax=steps.makers(backend).relax(),
+            neb=steps.makers(backend).neb(),
             system=subject.name,
             variant=subject.variant,
             **options,
