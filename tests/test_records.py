@@ -21,7 +21,7 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.results_file import read_results
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
@@ -33,7 +33,7 @@ OLD = Path(__file__).parent / "data" / "anodeflow-0.1.0"
 @pytest.fixture(scope="module")
 def adatom():
     slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    site = next(site for site in find_sites(slab, "Al") if site.label == "bridge")
     structure = add_adsorbate(slab, site, "Al")
     structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
     return structure

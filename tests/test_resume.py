@@ -14,7 +14,7 @@ from anodeflow.calculations.progress import listen
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -23,7 +23,7 @@ from anodeflow.structures.slab.spec import SlabSpec
 def adatom():
     """Al on the bridge of Al(001), with room to relax."""
     slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    site = next(site for site in find_sites(slab, "Al") if site.label == "bridge")
     structure = add_adsorbate(slab, site, "Al")
     structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
     return structure
