@@ -55,6 +55,6 @@ class Versioned(BaseModel):
         return fields | {"schema_version": SCHEMA_VERSION}
 
     @classmethod
-    def large_parts(cls) -> list[str | list[str]]:
+    def large_parts(cls) -> list[list[str]]:
         """Return where the large parts lie in a job's record, as jobflow's ``job(data=...)`` wants it."""
         return [["output", *name.split(".")] for name in cls.large]

@@ -237,4 +237,5 @@ def _write(store: "JobStore", entry: Mapping[str, Any]) -> None:
         "name": "imported",
     }
     kinds = {**CALCULATIONS, **document_classes()}
-    store.update(record, save={"data": kinds[kind].large_parts()})
+    large: Any = kinds[kind].large_parts()
+    store.update(record, save={"data": large})
