@@ -23,7 +23,7 @@ from anodeflow.backends.gpaw.driver import make_calculator
 from anodeflow.backends.gpaw.scf import ScfWatch
 from anodeflow.campaign.model import Campaign
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 
 _CASES = Path(__file__).parent / "cases"
@@ -55,7 +55,7 @@ def main() -> None:
         (system,) = campaign.systems
         name = system.structures[0]
         slab = build_slab(load_structure(name), system.slab_spec(), host_lattice(name)).structure
-        sites = adsorption_sites(slab, "Li")
+        sites = find_sites(slab, "Li")
         structure = add_adsorbate(slab, sites[-1], "Li", magmom=1.0 if system.spin_polarized else None)
         parameters = backend.parameters(structure) | {"symmetry": {"point_group": False}}
         first = structure[-1].coords

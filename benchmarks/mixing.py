@@ -24,7 +24,7 @@ from anodeflow.backends.gpaw.driver import make_calculator
 from anodeflow.backends.gpaw.scf import ScfWatch
 from anodeflow.campaign.model import Campaign
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 
 _MOVES = (0.0, 0.06, 0.03, -0.12, 0.02, 0.005)  # Å, of the adatom; a third of it for its nearest atoms
@@ -36,7 +36,7 @@ def start(campaign: Campaign) -> Any:
     (system,) = campaign.systems
     name = system.structures[0]
     slab = build_slab(load_structure(name), system.slab_spec(), host_lattice(name)).structure
-    site = adsorption_sites(slab, "Li")[-1]
+    site = find_sites(slab, "Li")[-1]
     return add_adsorbate(slab, site, "Li", magmom=1.0 if system.spin_polarized else None)
 
 

@@ -23,7 +23,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.mlip.backend import MlipBackend, MlipSettings
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -66,7 +66,7 @@ def cases() -> Iterator[tuple[str, Atoms]]:
     for name, width, layers in (("Li", 6.5, 4), ("LiH", 5.5, 3), ("Li3Mg7", 5.0, 4)):
         spec = SlabSpec(miller=(0, 0, 1), layers=layers, vacuum=10, min_width=width, termination=0)
         slab = build_slab(load_structure(name), spec, host_lattice(name)).structure
-        site = adsorption_sites(slab, "Li")[-1]
+        site = find_sites(slab, "Li")[-1]
         for what, structure in (("slab", slab), (f"+ Li, {site.label}", add_adsorbate(slab, site, "Li"))):
             start = AseAtomsAdaptor.get_atoms(structure, msonable=False)
             yield f"{name}(001) {what}, generated", start

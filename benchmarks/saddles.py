@@ -30,7 +30,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates, hessian_file
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -56,7 +56,7 @@ def hops(slab: Any) -> list[tuple[Atoms, Atoms]]:
     """Return pairs of minima of a Li adatom, shortest way first: the lowest one, and another or a copy of it."""
     minima = [
         relaxed(AseAtomsAdaptor.get_atoms(add_adsorbate(slab, site, "Li"), msonable=False))
-        for site in adsorption_sites(slab, "Li")
+        for site in find_sites(slab, "Li")
     ]
     first = min(minima, key=lambda atoms: atoms.get_potential_energy())
     found = []

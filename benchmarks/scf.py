@@ -29,7 +29,7 @@ from surroundings import surroundings
 from anodeflow.backends.gpaw.driver import make_calculator, mixing
 from anodeflow.backends.gpaw.scf import ScfWatch
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -55,7 +55,7 @@ def alloy() -> Atoms:
     """Return Li3Mg7(001), four layers, with a Li adatom on a hollow."""
     spec = SlabSpec(layers=4, vacuum=12, min_width=6.5)
     slab = build_slab(load_structure("Li3Mg7"), spec, host_lattice("Li3Mg7")).structure
-    atoms = AseAtomsAdaptor.get_atoms(add_adsorbate(slab, adsorption_sites(slab, "Li")[-1], "Li"), msonable=False)
+    atoms = AseAtomsAdaptor.get_atoms(add_adsorbate(slab, find_sites(slab, "Li")[-1], "Li"), msonable=False)
     atoms.set_constraint()
     atoms.pbc = (True, True, False)
     return atoms

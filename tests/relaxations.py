@@ -19,7 +19,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import read_steps
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -32,7 +32,7 @@ RELAXATION = {
 def bridge() -> Structure:
     """Al beside the bridge of Al(001), with room to relax: the fixture `adatom` gives a copy of it."""
     slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=10, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    site = next(site for site in find_sites(slab, "Al") if site.label == "bridge")
     structure = add_adsorbate(slab, site, "Al")
     structure.translate_sites([len(structure) - 1], [0.3, 0.2, 0.4], frac_coords=False)
     return structure

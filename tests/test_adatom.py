@@ -6,7 +6,7 @@ from pymatgen.core import Structure
 
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -18,7 +18,7 @@ def slab() -> Structure:
 
 @pytest.fixture(scope="module")
 def sites(slab):
-    return {site.label: site for site in adsorption_sites(slab, "Mg")}
+    return {site.label: site for site in find_sites(slab, "Mg")}
 
 
 def shifted(structure: Structure, vector, atom: int = -1) -> Structure:
@@ -117,7 +117,7 @@ def test_exchange_with_the_same_element_is_the_same_minimum(slab, sites):
 def test_deep_hollow_on_bcc_is_fourfold():
     """The atom below comes as near as the four around: five neighbours, a fourfold hollow all the same."""
     slab = build_slab(load_structure("Li"), SlabSpec(layers=4, vacuum=12)).structure
-    hollow = next(site for site in adsorption_sites(slab, "Li") if site.label == "fourfold hollow")
+    hollow = next(site for site in find_sites(slab, "Li") if site.label == "fourfold hollow")
     deep = add_adsorbate(slab, hollow, "Li")
     deep.translate_sites([len(deep) - 1], [0, 0, -0.45], frac_coords=False)
     rest = describe_adatom(slab, deep, hollow.position)

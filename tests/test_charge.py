@@ -21,16 +21,15 @@ from test_bader import gaussians
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.grid import pack_grid, unpack_grid
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge import difference as difference_module
 from anodeflow.studies.charge.analysis import charge_document, charge_parts, load_density
 from anodeflow.studies.charge.difference import (
     charge_difference,
     isovalue,
-    pack_grid,
     planar_average,
     subtract,
-    unpack_grid,
 )
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.flow import ChargeMaker

@@ -13,7 +13,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites.environment import environment
 from anodeflow.structures.sites.site_choice import choose_sites, same_sites
-from anodeflow.structures.sites.sites import adsorption_sites
+from anodeflow.structures.sites.sites import find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -84,7 +84,7 @@ def test_chosen_sites_are_found_on_another_slab_of_the_same_surface():
     crystal = load_structure("Cu")
     spec = SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=5)
     cell = build_slab(crystal, spec)
-    found = adsorption_sites(cell.structure, "Al")
+    found = find_sites(cell.structure, "Al")
     choice = choose_sites(cell, found, ["hollow"], "Cu(111)")
     assert choice.numbers == [2, 3]
     assert choice.left_out == ["0 (onefold top)", "1 (bridge)"]
@@ -93,7 +93,7 @@ def test_chosen_sites_are_found_on_another_slab_of_the_same_surface():
     larger.scale_lattice(crystal.volume * 1.03**3)
     for changes in ({}, {"layers": 5}, {"vacuum": 14}, {"min_width": 7}):
         other = build_slab(larger, spec.model_copy(update=changes))
-        there = adsorption_sites(other.structure, "Al")
+        there = find_sites(other.structure, "Al")
         assert same_sites(choice, other.structure, there) == [there[2], there[3]]
         # The same sites under other numbers, and one more: then surroundings decide.
         renumbered = [site.model_copy(update={"index": n}) for n, site in enumerate([*reversed(there), there[0]])]
@@ -109,13 +109,13 @@ def test_chosen_sites_are_found_in_a_cell_with_other_vectors():
     """Li3Mg relaxed with another code: b is then longer than a, and the slab comes out mirrored."""
     crystal, host = load_structure("Li3Mg-Cmcm"), host_lattice("Li3Mg-Cmcm")
     cell = build_slab(crystal, SlabSpec(layers=4, vacuum=10), host)
-    choice = choose_sites(cell, adsorption_sites(cell.structure, "Li"), [8, "hollow"], "Li3Mg(001)")
+    choice = choose_sites(cell, find_sites(cell.structure, "Li"), [8, "hollow"], "Li3Mg(001)")
     turned = Structure(
         Lattice(cell.structure.lattice.matrix[[1, 0, 2]] @ np.diag([-1, 1, 1]), pbc=(True, True, False)),
         cell.structure.species,
         cell.structure.frac_coords[:, [1, 0, 2]],
     )
-    there = adsorption_sites(turned, "Li")
+    there = find_sites(turned, "Li")
     found = same_sites(choice, turned, there[::-1])
     assert [site.index for site in found] == choice.numbers
     chosen = {site.number: site for site in choice.chosen}

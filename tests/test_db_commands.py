@@ -21,7 +21,6 @@ from pymongo import MongoClient
 from servers import EVERY_KIND, free_port, mongodb_server
 
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.database.documents import LARGE
 from anodeflow.database.embedded import ServerFolder, listens
 from anodeflow.database.locks import is_locked
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
@@ -39,7 +38,7 @@ sys.stdin.read()
 WRITER = """
 import itertools
 from monty.json import jsanitize
-from anodeflow.database.documents import LARGE
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.database.store import open_store
 from test_db_commands import neb_document
 
@@ -48,7 +47,7 @@ with open_store() as store:
     print("writing", flush=True)
     for n in itertools.count():
         record = {"uuid": f"written-{n}", "index": 1, "output": document | {"id": f"written-{n}"}}
-        store.update(record, save={"data": LARGE["NebDoc"]})
+        store.update(record, save={"data": NebDoc.large_parts()})
 """
 
 
@@ -184,7 +183,7 @@ def calculation(**changes):
     return calculation_document(**changes)
 
 
-@job(data=LARGE["NebDoc"])
+@job(data=NebDoc.large_parts())
 def band():
     return neb_document()
 

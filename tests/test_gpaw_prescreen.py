@@ -9,7 +9,7 @@ import pytest
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.database.query import study_documents
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.document import MigrationDoc
 
@@ -76,7 +76,7 @@ def test_the_climb_ends_where_symmetry_holds_an_adatom_on_the_bridge(documents, 
     adsorption, migration = documents
     backend = load_backend(folder / "small-gpaw.yaml")
     slab = adsorption.slab
-    bridge = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    bridge = next(site for site in find_sites(slab, "Al") if site.label == "bridge")
     held = Makers(backend).relax().calculate(add_adsorbate(slab, bridge, "Al"), "bridge")
     hollow = adsorption.sites[0].binding_energy + adsorption.slab_energy + adsorption.atom_energy
     assert migration.path.barrier == pytest.approx(held.energy - hollow, abs=5e-3)

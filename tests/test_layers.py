@@ -1,6 +1,7 @@
 """Who may import whom (docs/architecture.md), how fast the command answers, and what the wheel holds."""
 
 import ast
+import re
 import resource
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from anodeflow.studies.registry import studies
 
 SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
 # From the ground up: nothing imports from a floor above its own, be it in a function or for type checkers alone.
@@ -32,7 +35,7 @@ DOCUMENTS = {
     *("progress", "finished", "vibrations", "placement", "rehearsal"),
 }
 # What a study joins by, and what it draws: with the tools of reports, which name no study.
-DRAWING = {"study", "report", "figures", "levels", "profiles", "paths", "path_view", "view", "stops_table"}
+DRAWING = {"study", "report", "figures", "levels", "profiles", "paths", "path_view", "view", "scenes", "stops_table"}
 PROGRAMS = {  # room -> packages that it must not import
     "structures": ("jobflow", "atomate2", "gpaw", "sevenn", "maggma"),
     "studies": ("gpaw", "sevenn"),
@@ -43,7 +46,6 @@ PROGRAMS = {  # room -> packages that it must not import
 
 # What still does; to be mended, and nothing added.
 STILL: dict[str, set[str]] = {
-    "anodeflow.report.scenes": {"anodeflow.studies.charge.figures", "anodeflow.studies.diffusion.paths"},
     "anodeflow.campaign.model": {"anodeflow.execution.local"},
     "anodeflow.screening.makers": {"anodeflow.studies.shared.steps"},
     "anodeflow.screening.path": {"anodeflow.studies.diffusion.analysis", "anodeflow.studies.vacancy.geometry"},
@@ -116,6 +118,57 @@ def test_there_is_no_circle():
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+# Rooms above the studies; they ask the registry.
+ROOMS_ABOVE = tuple(f"anodeflow.{room}" for room in ("campaign", "database", "report", "cli", "execution"))
+# A convergence test is made of any other study: campaigns make it, and reports take every error from it.
+ANY_STUDY = {"convergence"}
+# InterfaceCandidate is what the builder of interfaces returns.
+ALLOWED = {"anodeflow.cli.build_interface": {"anodeflow.studies.interface.document"}}
+
+
+def _named_studies(tree: ast.AST) -> set[str]:
+    """Studies, modules of studies and study documents that the code names; docstrings and help texts may."""
+    ours = {name for name in studies() if (SOURCE / "studies" / name).is_dir()} - ANY_STUDY
+    classes = {type(studies()[name]).__name__ for name in ours} | {studies()[name].Document.__name__ for name in ours}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            for module in modules:
+                parts = module.split(".")
+                if parts[:2] == ["anodeflow", "studies"] and len(parts) > 2 and parts[2] in ours:
+                    found.add(module)
+        words = {getattr(node, key, None) for key in ("id", "attr", "name", "arg")}
+        names = {word for word in words if isinstance(word, str)}
+        found |= {name for name in names if re.search("adsorption|vacancy|diffusion|bader", name, re.I)}
+        found |= names & classes
+        # as a key, or to compare with; "interface", "charge" and "orderings" are words of the field, too
+        if isinstance(node, ast.Constant) and node.value in ours - {"interface", "charge", "orderings"}:
+            found.add(node.value)
+    return found
+
+
+@pytest.mark.parametrize("module", [name for name in sorted(MODULES) if name.startswith(ROOMS_ABOVE)])
+def test_nothing_above_names_a_study(module):
+    tree = ast.parse(MODULES[module].read_text())
+    assert _named_studies(tree) - ALLOWED.get(module, set()) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from anodeflow.studies.adsorption.document import AdsorptionDoc",
+        "import anodeflow.studies.charge.figures",
+        "if isinstance(document, VacancyDoc): pass",
+        "def vacancy_table(): pass",
+        "rows = [row for row in rows if row.study == 'diffusion']",
+    ],
+)
+def test_what_names_a_study_is_found(line):
+    assert _named_studies(ast.parse(line))
+    assert not _named_studies(ast.parse('"""Of an adsorption study."""\nhelp = "adsorption shows each site"'))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from anodeflow.structures.bulk.magnetism import (
     moment_warning,
     with_moments,
 )
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.room import image_distance, room_warning
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
@@ -26,7 +26,7 @@ LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.
 def slab_with_adatom(width: float, magmom: float = 1.0) -> Structure:
     """Return two layers of Li(001) with a spin-polarised adatom."""
     slab = build_slab(LITHIUM, SlabSpec(layers=2, vacuum=8, min_width=width)).structure
-    return add_adsorbate(slab, adsorption_sites(slab, "Li")[-1], "Li", magmom=magmom)
+    return add_adsorbate(slab, find_sites(slab, "Li")[-1], "Li", magmom=magmom)
 
 
 def test_iron_starts_with_its_moment_in_bulk_slab_and_under_an_adatom():
@@ -35,7 +35,7 @@ def test_iron_starts_with_its_moment_in_bulk_slab_and_under_an_adatom():
     assert "magmom" not in IRON.site_properties
     slab = cut_slab.original(bulk, SlabSpec(layers=3, vacuum=8, min_width=0)).structure
     assert slab.site_properties["magmom"] == [2.2] * len(slab)
-    on_it = add_adsorbate(slab, adsorption_sites(slab, "Li")[0], "Li")
+    on_it = add_adsorbate(slab, find_sites(slab, "Li")[0], "Li")
     assert on_it.site_properties["magmom"] == [*[2.2] * len(slab), 0.0]
     assert with_moments(LITHIUM) is LITHIUM
     plain = cut_slab.original(LITHIUM, SlabSpec(layers=3, vacuum=8, min_width=0)).structure
@@ -87,13 +87,13 @@ def test_a_moment_that_is_no_whole_number_is_told(moment, told):
 
 def test_moments_of_magnetic_metals_and_unpolarised_slabs_are_left_alone():
     slab = cut_slab.original(with_moments(IRON), SlabSpec(layers=2, vacuum=8, min_width=0)).structure
-    assert moment_warning(add_adsorbate(slab, adsorption_sites(slab, "Li")[0], "Li"), 9.37) is None
+    assert moment_warning(add_adsorbate(slab, find_sites(slab, "Li")[0], "Li"), 9.37) is None
     assert moment_warning(slab_with_adatom(6.5), None) is None
 
 
 def test_a_magnetic_adatom_has_no_whole_moment():
     slab = build_slab(LITHIUM, SlabSpec(layers=2, vacuum=8, min_width=6.5)).structure
-    iron = add_adsorbate(slab, adsorption_sites(slab, "Fe")[-1], "Fe", magmom=1.0)
+    iron = add_adsorbate(slab, find_sites(slab, "Fe")[-1], "Fe", magmom=1.0)
     assert moment_warning(iron, 2.71) is None
 
 

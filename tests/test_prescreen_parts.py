@@ -37,7 +37,7 @@ from anodeflow.structures.geometry.transfer import (
     transferred_path,
 )
 from anodeflow.structures.sites.path import first_path
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -151,7 +151,7 @@ def bridge_path(tmp_path_factory):
         patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("path")))
         backend = load_backend("emt")
         slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
-        site = next(site for site in adsorption_sites(slab, "Al") if site.label == "fourfold hollow")
+        site = next(site for site in find_sites(slab, "Al") if site.label == "fourfold hollow")
         first = Makers(backend).relax().calculate(add_adsorbate(slab, site, "Al"))
         shift = slab.lattice.matrix[0] / 2
         second = moved(first.structure, [0, 0, 0])
@@ -239,7 +239,7 @@ def test_symmetry_lost_in_rounding_is_given_back(bridge_path):
     noise = 1e-3 * np.random.default_rng(1).normal(size=(len(path[0]), 3))
     noise[np.array([not any(free) for free in path[0].site_properties["selective_dynamics"]])] = 0.0
     slab = build_slab(load_structure("Al"), SlabSpec(layers=3, vacuum=8, min_width=5)).structure
-    site = next(site for site in adsorption_sites(slab, "Al") if site.label == "bridge")
+    site = next(site for site in find_sites(slab, "Al") if site.label == "bridge")
     raised = Makers(load_backend("emt")).relax().calculate(add_adsorbate(slab, site, "Al")).structure
     hollow, bridge = symmetrised(path[0]), symmetrised(raised)
     assert len(operations(hollow, 1e-4)) == 8

@@ -20,9 +20,11 @@ from anodeflow.database import rows
 from anodeflow.database.documents import without_structures
 from anodeflow.database.query import result_rows, study_documents
 from anodeflow.database.store import ROWS_MARK, open_store
+from anodeflow.report.comparison import comparable
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
-from anodeflow.studies.registry import document_classes
+from anodeflow.studies.registry import CALCULATIONS, document_classes
+from anodeflow.studies.rows import ResultRow
 
 
 @pytest.fixture(scope="module")
@@ -334,3 +336,26 @@ def test_benchmark_prints_what_it_measured():
     assert result["campaign and property"]["rows"] == result["command printed rows"] == 1
     assert result["calculation"]["rows"] == 8
     assert result["document"]["rows"] == 8
+
+
+def test_documents_name_their_large_parts():
+    parts = {
+        name: kind.large_parts() for name, kind in {**CALCULATIONS, **document_classes()}.items() if kind.large_parts()
+    }
+    assert parts == {
+        "NebDoc": [["output", "images"], ["output", "initial_images"], ["output", "image_forces"]],
+        "ChargeTransferDoc": [["output", "difference", "grid"]],
+    }
+
+
+def test_of_barriers_that_of_the_cheapest_path_is_printed():
+    def row(study: str, name: str, label: str) -> ResultRow:
+        return ResultRow(
+            campaign="c", system="s", study=study, property=name, label=label, value=1.0, unit="eV", backend="b",
+            settings_hash="h", document_id="d", calculation_ids=[],
+        )  # fmt: skip
+
+    assert comparable(row("diffusion", "barrier_forward", "cheapest path"))
+    assert not comparable(row("diffusion", "barrier_forward", "hop 0"))
+    assert comparable(row("adsorption", "binding_energy", "hollow"))
+    assert comparable(row("of a package that is not installed", "barrier_forward", "hop 0"))

@@ -12,7 +12,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.geometry.symmetry import face_operations, orbits, surface_cell
 from anodeflow.structures.sites.contact import ContactSurface, free_radius, touching_distances
-from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -28,7 +28,7 @@ def found(slab: Structure, adsorbate: str) -> Counter:
     return Counter(
         {
             (site.label, tuple(site.neighbours.items()), site.below, site.index): site.multiplicity
-            for site in adsorption_sites(slab, adsorbate)
+            for site in find_sites(slab, adsorbate)
         }
     )
 
@@ -47,18 +47,18 @@ def found(slab: Structure, adsorbate: str) -> Counter:
     ],
 )
 def test_known_surfaces(name, miller, adsorbate, expected):
-    sites = adsorption_sites(slab_of(name, miller), adsorbate)
+    sites = find_sites(slab_of(name, miller), adsorbate)
     assert [site.label for site in sites] == expected
     assert [site.index for site in sites] == list(range(len(sites)))
 
 
 def test_hcp_and_fcc_hollows_differ_in_what_lies_below():
-    hollows = [site for site in adsorption_sites(slab_of("Al", (1, 1, 1)), "Al") if site.label == HOLLOW3]
+    hollows = [site for site in find_sites(slab_of("Al", (1, 1, 1)), "Al") if site.label == HOLLOW3]
     assert {site.below for site in hollows} == {None, "Al"}
 
 
 def test_sites_of_an_alloy_name_their_neighbours():
-    sites = adsorption_sites(slab_of("LiH"), "Li")
+    sites = find_sites(slab_of("LiH"), "Li")
     assert [site.neighbours for site in sites] == [{"H": 1}, {"Li": 1}, {"H": 1, "Li": 1}, {"H": 2, "Li": 2}]
 
 
@@ -67,7 +67,7 @@ def test_site_height_is_the_touching_distance(name):
     slab = slab_of(name)
     element = "Al" if name == "Al" else "Li"
     distances = touching_distances(slab, element)
-    for site in adsorption_sites(slab, element):
+    for site in find_sites(slab, element):
         images = Structure(
             slab.lattice,
             [*slab.species, "He"],
@@ -99,7 +99,7 @@ def test_radii():
 )
 def test_tops_and_hollows_are_as_many_as_bridges(name, miller, adsorbate):
     """Morse theory: on a torus maxima - saddles + minima = 0; a lost or invented site breaks it."""
-    sites = adsorption_sites(slab_of(name, miller), adsorbate)
+    sites = find_sites(slab_of(name, miller), adsorbate)
     assert all(site.multiplicity > 0 for site in sites)
     assert sum(-site.multiplicity if site.label == BRIDGE else site.multiplicity for site in sites) == 0
 
@@ -141,7 +141,7 @@ def test_sites_scale_with_the_cell(name):
 @pytest.mark.parametrize(("name", "miller"), [("Li", (0, 0, 1)), ("Al", (1, 1, 1)), ("LiH", (1, 1, 0))])
 def test_symmetry_makes_no_new_site(name, miller):
     slab = slab_of(name, miller)
-    for site in adsorption_sites(slab, "Li"):
+    for site in find_sites(slab, "Li"):
         start = slab.lattice.get_fractional_coords(site.position)
         copies = np.array([rotation @ start + shift for rotation, shift in face_operations(slab)])
         assert len(orbits(slab, slab.lattice.get_cartesian_coords(copies))) == 1
@@ -163,7 +163,7 @@ def test_height_of_the_contact_surface():
 
 def test_adsorbate_is_last_free_and_magnetic():
     slab = slab_of("Li")
-    hollow = adsorption_sites(slab, "Li")[-1]
+    hollow = find_sites(slab, "Li")[-1]
     with_adatom = add_adsorbate(slab, hollow, "Na", magmom=1.0)
     assert with_adatom[-1].specie.symbol == "Na"
     assert with_adatom[-1].coords == pytest.approx(hollow.position)
@@ -176,12 +176,12 @@ def test_adsorbate_is_last_free_and_magnetic():
 
 
 def test_site_serialises():
-    site = adsorption_sites(slab_of("Li"), "Li")[1]
+    site = find_sites(slab_of("Li"), "Li")[1]
     assert AdsorptionSite.model_validate_json(site.model_dump_json()) == site
 
 
 def test_narrow_cell_sees_its_own_images():
     """In a p(1x1) cell the four atoms around a hollow are images of one."""
     slab = Structure(Lattice.tetragonal(3.44, 25), ["Li"] * 3, [[0, 0, 0.4], [0.5, 0.5, 0.47], [0, 0, 0.54]])
-    sites = adsorption_sites(slab, "Li")
+    sites = find_sites(slab, "Li")
     assert [(site.label, site.multiplicity) for site in sites] == [(TOP, 1), (BRIDGE, 2), (HOLLOW4, 1)]

@@ -1,5 +1,7 @@
 """The document of one nudged elastic band."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, Field, FiniteFloat
 from pymatgen.core import Structure
 
@@ -24,6 +26,8 @@ class NebDoc(CalculationDoc):
 
     `structure` and `energy` are those of the highest image; `initial_structure` is the first image.
     """
+
+    large: ClassVar[tuple[str, ...]] = ("images", "initial_images", "image_forces")
 
     images: list[Structure] = Field(description="All images at the end, the two minima first and last.")
     initial_images: list[Structure] = Field(description="The images as they were handed in.")

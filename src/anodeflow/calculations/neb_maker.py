@@ -40,8 +40,7 @@ class NebMaker(Maker):
     backend: dict[str, Any] = field(default_factory=dict)
     guide: dict[str, Any] = field(default_factory=dict)
 
-    # Images and their forces, by far the largest part, go to the additional store (GridFS on a server).
-    @placed_job(output_schema=NebDoc, data=[["output", part] for part in ("images", "initial_images", "image_forces")])
+    @placed_job(output_schema=NebDoc, data=NebDoc.large_parts())
     def make(
         self,
         images: list[Structure],

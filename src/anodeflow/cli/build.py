@@ -96,7 +96,7 @@ def slab(
     from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
     from anodeflow.structures.bulk.files import write_structure
     from anodeflow.structures.notes import polar_note, slab_notes, summarise
-    from anodeflow.structures.sites.sites import adsorption_sites
+    from anodeflow.structures.sites.sites import find_sites
     from anodeflow.structures.slab.slabs import build_slab, build_slabs
     from anodeflow.structures.slab.spec import SlabSpec
 
@@ -125,7 +125,7 @@ def slab(
         polar = polar_note(bulk, cell.structure)
         told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
         if sites:
-            row["sites"] = [site.model_dump(mode="json") for site in adsorption_sites(cell.structure, sites)]
+            row["sites"] = [site.model_dump(mode="json") for site in find_sites(cell.structure, sites)]
         if output and not list_:
             file = output if len(slabs) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
             for loss in write_structure(cell.structure, file, force):

@@ -12,7 +12,6 @@ from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
     from anodeflow.studies.document import StudyDoc
-    from anodeflow.studies.rows import ResultRow
 
 
 @app.command()
@@ -133,7 +132,7 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
     for document in latest.values():
         if document.backend not in backends:
             continue
-        for row in _rows(document):
+        for row in document.compared_rows():
             key = (row.system, row.study, row.property, row.label)
             names = dict(zip(("system", "study", "property", "label"), key, strict=True))
             empty = {**names, "unit": row.unit, "values": dict.fromkeys(backends), "document_ids": {}, "warnings": {}}
@@ -148,20 +147,6 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
             for name, value in zip(backends[1:], others, strict=True)
         }
     return list(entries.values())
-
-
-def _rows(document: "StudyDoc") -> "list[ResultRow]":
-    """The rows of a study; of an adsorption study a row for every site, labelled by where the adatom was put."""
-    from anodeflow.studies.adsorption.document import AdsorptionDoc
-
-    rows = document.rows()
-    if not isinstance(document, AdsorptionDoc):
-        return rows
-    return [
-        row.model_copy(update={"label": f"site {site.site}, {site.label}", "value": getattr(site, row.property)})
-        for site in document.sites
-        for row in rows
-    ]
 
 
 def _print_table(table: list[dict[str, Any]], backends: list[str]) -> None:

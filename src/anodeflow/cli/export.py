@@ -37,17 +37,21 @@ def export(
     from anodeflow.cli.report import campaign_documents
     from anodeflow.core.errors import InputError
     from anodeflow.database.results_file import write_results
-    from anodeflow.structures.bulk.crystal_files import write_orderings
-    from anodeflow.studies.orderings.document import OrderingsDoc
+    from anodeflow.studies.registry import studies
 
     name, documents, calculations = campaign_documents(campaign, None)
     if orderings is not None:
-        found = [document for document in documents if isinstance(document, OrderingsDoc)]
-        if not found:
+        command = f"anodeflow export {name} --orderings"
+        files = [
+            file
+            for document in documents
+            if document.study in studies()
+            for file in studies()[document.study].written(document, orderings, command, force)
+        ]
+        if not files:
             raise InputError(f"campaign {name} has no finished study of orderings: add one and run it.")
-        for document in found:
-            for path in write_orderings(orderings, document, f"anodeflow export {name} --orderings", force):
-                typer.echo(str(path.resolve()))
+        for file in files:
+            typer.echo(str(file.resolve()))
         return
     target = output or Path(f"{name}.json.gz")
     if target.exists() and not force:

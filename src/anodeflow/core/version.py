@@ -1,7 +1,7 @@
 """The version of documents and rows, and how those of an older anodeflow become documents of today."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -25,7 +25,16 @@ the new one as it is.
 
 
 class Versioned(BaseModel):
-    """A document that says by which version of the schemas it was written, and is read by any later one."""
+    """A document that says by which version of the schemas it was written, and is read by any later one.
+
+    Class attributes
+    ----------------
+    large
+        Fields, with dots between those of its parts, that are far larger than the rest: the jobs that return such a
+        document put them into the additional store, on a server into GridFS.
+    """
+
+    large: ClassVar[tuple[str, ...]] = ()
 
     schema_version: int = Field(default=SCHEMA_VERSION, ge=0, description="Version of the schema; 0: there was none.")
 
@@ -44,3 +53,8 @@ class Versioned(BaseModel):
         for older in range(version, SCHEMA_VERSION):
             fields = MIGRATIONS[older](cls.__name__, fields)
         return fields | {"schema_version": SCHEMA_VERSION}
+
+    @classmethod
+    def large_parts(cls) -> list[list[str]]:
+        """Return where the large parts lie in a job's record, as jobflow's ``job(data=...)`` wants it."""
+        return [["output", *name.split(".")] for name in cls.large]

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
 FIELDS = ("uuid", "index", "output", "completed_at", "metadata")
 
 
-LARGE: dict[str, list[list[str]]] = {
-    "NebDoc": [["output", part] for part in ("images", "initial_images", "image_forces")],
-    "ChargeTransferDoc": [["output", "difference", "grid"]],
-}
-"""Parts that the jobs which make these documents put into the additional store, on a server into GridFS."""
-
-
 class MissingPartError(LookupError):
     """A part of an output is not in the additional store: not yet, or its writer was killed in the middle."""
 

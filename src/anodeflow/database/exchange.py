@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import finite
-from anodeflow.database.documents import FIELDS, LARGE, age, completed, edition, without_structures
+from anodeflow.database.documents import FIELDS, age, completed, edition, without_structures
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 if TYPE_CHECKING:
@@ -277,5 +277,6 @@ def _write(store: "JobStore", entry: Mapping[str, Any]) -> None:
         "hosts": [],
         "name": "imported",
     }
-    large: Any = LARGE.get(kind, [])
+    kinds = {**CALCULATIONS, **document_classes()}
+    large: Any = kinds[kind].large_parts()
     store.update(record, save={"data": large})

@@ -19,8 +19,8 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
+from anodeflow.core.grid import CompactGrid
 from anodeflow.core.textfile import finite, read_bytes
-from anodeflow.studies.charge.document import CompactGrid
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 

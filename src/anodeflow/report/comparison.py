@@ -14,6 +14,7 @@ from anodeflow.report.page import (
 )
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.registry import studies
 from anodeflow.studies.rows import ResultRow
 
 _COLUMNS = [
@@ -84,8 +85,10 @@ def published(references: list[Reference], document: StudyDoc, property: str) ->
 
 
 def comparable(row: ResultRow) -> bool:
-    """Whether a row is the number that publications print: of barriers that of the cheapest path."""
-    return row.label == "cheapest path" if row.property in ("barrier_forward", "barrier_reverse") else True
+    """Whether a row is the number that publications print, by what its study says of its properties."""
+    study = studies().get(row.study)
+    label = study.headlines.get(row.property) if study else None
+    return label is None or row.label == label
 
 
 def is_row(row: ResultRow, name: str) -> bool:

@@ -22,75 +22,22 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import colour, radius
-from anodeflow.report.later import drawn_later
-from anodeflow.report.page import Scene, number
 from anodeflow.report.view3d.fields import Mesh
 from anodeflow.report.view3d.neighbourhood import around_adatom
-from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.charge.document import ChargeTransferDoc
-from anodeflow.studies.charge.figures import difference_surfaces, in_middle
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc
-from anodeflow.studies.diffusion.paths import path_positions
 
 
-@drawn_later
-def configurations_scene(document: AdsorptionDoc, name: str) -> Scene:
-    """Return all configurations of an adsorption study, the most stable one first on show."""
-    frames = []
-    for site in document.sites:
-        rest = site.final_label if site.final_label == site.label else f"{site.label} → {site.final_label}"
-        label = f"site {site.site}: {rest}, {number(site.binding_energy, 3)} eV"
-        frames.append(_frame(site.structure, label))
-    return Scene(
-        name,
-        f"{document.adsorbate} on {document.system}",
-        "Each site at rest; bonds join the adatom to its neighbours. Binding energies against the isolated atom.",
-        _scene(frames, "menu", shown=document.most_stable),
-    )
+def scene_data(frames: list[dict[str, Any]], control: str, shown: int = 0) -> dict[str, Any]:
+    """Return the data of a scene.
 
-
-@drawn_later
-def difference_scene(document: ChargeTransferDoc, name: str) -> Scene:
-    """Return the isosurfaces of a charge-density difference with the atoms and the non-nuclear maxima."""
-    surfaces = [_surface(title, shade, mesh) for title, shade, mesh in difference_surfaces(document)]
-    data = _scene([_frame(document.structure, document.site_label)], "menu") | {"surfaces": surfaces}
-    if document.non_nuclear_basins:
-        maxima = in_middle(document, np.array([basin.position for basin in document.non_nuclear_basins]))
-        data["points"] = {
-            "name": "non-nuclear maximum",
-            "positions": _rounded(maxima),
-            "labels": [f"{basin.electrons:.2f} e" for basin in document.non_nuclear_basins],
-        }
-    return Scene(
-        name,
-        f"Charge-density difference, {document.adsorbate} on {document.system}",
-        f"Isosurfaces at ±{document.difference.isovalue:.2g} e/Å³: electrons gather in the yellow and leave the blue "
-        "one. A click on a name in the legend hides it.",
-        data,
-    )
-
-
-@drawn_later
-def path_scene(document: MigrationDoc, hop: Hop, name: str) -> Scene:
-    """Return the images of a hop, with the adatom of every image as a ghost."""
-    middle = (hop.images[0].cart_coords[-1] + path_positions(hop.images)[-1]) / 2
-    frames, ghosts = [], path_positions(hop.images)
-    for index, (image, place, point) in enumerate(zip(hop.images, ghosts, hop.profile, strict=True)):
-        frame = _frame(image, f"image {index}: {number(point.energy, 3)} eV", middle)
-        shift = place - np.array(frame["positions"][frame["adatom"]])
-        frame["positions"][frame["adatom"]] = _rounded(np.array(frame["positions"][frame["adatom"]]) + shift)
-        frames.append(frame)
-    saddle = int(np.argmax([point.energy for point in hop.profile]))
-    data = _scene(frames, "slider", shown=saddle) | {"ghosts": _rounded(ghosts)}
-    return Scene(
-        name,
-        f"Hop {hop.index} of {document.adsorbate} on {document.system}",
-        "The slider goes through the images; ghosts show the adatom in all of them. It opens at the saddle.",
-        data,
-    )
-
-
-def _scene(frames: list[dict[str, Any]], control: str, shown: int = 0) -> dict[str, Any]:
+    Parameters
+    ----------
+    frames
+        What :func:`frame` returns, in order.
+    control
+        What goes through them: "menu" or "slider".
+    shown
+        Index of the one that is on show first; its cell is drawn.
+    """
     elements = dict.fromkeys(element for frame in frames for element in frame["species"])
     return {
         "elements": {e: {"colour": to_hex(tuple(colour(e))), "radius": round(radius(e), 3)} for e in elements},
@@ -101,19 +48,21 @@ def _scene(frames: list[dict[str, Any]], control: str, shown: int = 0) -> dict[s
     }
 
 
-def _frame(structure: Structure, label: str, middle: NDArray | None = None) -> dict[str, Any]:
+def frame(structure: Structure, label: str, middle: NDArray | None = None) -> dict[str, Any]:
+    """Return a slab around its adatom, the last atom, as a frame; `middle`: another point to look at, Å."""
     atoms = around_adatom(structure, middle)
     return {
         "label": label,
         "species": atoms.species,
-        "positions": _rounded(atoms.positions),
+        "positions": rounded(atoms.positions),
         "bonds": atoms.bonds,
         "adatom": atoms.centre,
-        "cell": _rounded(atoms.corners),
+        "cell": rounded(atoms.corners),
     }
 
 
-def _surface(name: str, shade: str, mesh: Mesh) -> dict[str, Any]:
+def surface(name: str, shade: str, mesh: Mesh) -> dict[str, Any]:
+    """Return an isosurface as a scene holds it."""
     return {
         "name": name,
         "colour": shade,
@@ -122,5 +71,6 @@ def _surface(name: str, shade: str, mesh: Mesh) -> dict[str, Any]:
     }
 
 
-def _rounded(points: NDArray) -> list[Any]:
+def rounded(points: NDArray) -> list[Any]:
+    """Return positions in Å to the last digit that shows."""
     return np.round(points, 3).tolist()

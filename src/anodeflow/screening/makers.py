@@ -215,10 +215,7 @@ class PrescreenedNebMaker(Maker):
         return Flow([*ends, band, last], output=last.output, name=label)
 
 
-_LARGE = [["output", part] for part in ("images", "initial_images", "image_forces")]
-
-
-@job(output_schema=NebDoc, data=_LARGE)
+@job(output_schema=NebDoc, data=NebDoc.large_parts())
 def relax_path(
     neb: Maker, images: list[Structure], symmetry: PathSymmetry | None, ends: list[CalculationDoc | None], label: str
 ) -> Response:
@@ -237,7 +234,7 @@ def relax_path(
     return Response(replace=named(neb.make(path, energies, label=label, symmetry=symmetry), label))
 
 
-@job(output_schema=NebDoc, data=_LARGE)
+@job(output_schema=NebDoc, data=NebDoc.large_parts())
 def go_on(
     neb: Maker,
     mode: PathMode,

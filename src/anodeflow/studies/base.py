@@ -7,6 +7,7 @@ A new study is a class of this kind in a folder of its own, and an entry point o
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, field_validator
@@ -151,6 +152,8 @@ class Study(ABC, Generic[I, D]):
         Where it stands in a report: lower numbers first, then by name.
     quantities
         Properties that stand in the table of a publication -> what they are called there.
+    headlines
+        Properties of which a document has several -> the label of the one that publications print.
     """
 
     name: ClassVar[str]
@@ -162,6 +165,7 @@ class Study(ABC, Generic[I, D]):
     starts_from: ClassVar[str | None] = None
     place: ClassVar[int] = 100
     quantities: ClassVar[dict[str, str]] = {}
+    headlines: ClassVar[dict[str, str]] = {}
 
     @abstractmethod
     def flow(self, input: I, subject: Any, steps: "Steps") -> "Flow | Job | None":
@@ -194,6 +198,22 @@ class Study(ABC, Generic[I, D]):
     def metals(self, input: I) -> Sequence[str]:
         """Return the elements whose bulk it takes from the references or the catalogue."""
         return ()
+
+    def written(self, document: D, folder: Path, command: str, force: bool) -> list[Path]:
+        """Write the crystals that a document keeps into a folder, as campaigns read them; return their files.
+
+        Parameters
+        ----------
+        document
+            The document; most keep none.
+        folder
+            Folder of crystals, made if need be.
+        command
+            What made them, for their provenance.
+        force
+            Whether files that are there already are replaced.
+        """
+        return []
 
     def section(self, documents: list[D], context: Any) -> Any:
         """Return the section of a report about its documents; none: they stand in the main table alone."""

@@ -59,6 +59,10 @@ class StudyDoc(Versioned, DecodedModel):
     def rows(self) -> list[ResultRow]:
         """Return the properties of the study, one row each."""
 
+    def compared_rows(self) -> list[ResultRow]:
+        """Return the rows that are compared between backends; a study with more than its answer may return more."""
+        return self.rows()
+
     def _row(
         self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None
     ) -> ResultRow:

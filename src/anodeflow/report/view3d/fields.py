@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import marching_cubes
 
-from anodeflow.studies.charge.difference import unpack_grid
-from anodeflow.studies.charge.document import CompactGrid
+from anodeflow.core.grid import CompactGrid, unpack_grid
 
 ACCUMULATION, DEPLETION = "#f2c200", "#2f6fd0"
 """Colours of the paper: electrons gather in the yellow surfaces and leave the blue ones."""

@@ -38,7 +38,7 @@ def site_label(coordination: int) -> str:
     return _NAMES.get(coordination, f"{coordination}-fold hollow" if coordination else "free")
 
 
-def adsorption_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
+def find_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
     """Find the symmetry-distinct adsorption sites of the top face.
 
     Sites are the tops, saddles and minima of the surface on which a ball, the adsorbate, touches the slab's

@@ -1,7 +1,7 @@
 """Which sites of an ideal slab a study of adsorption is about."""
 
 from anodeflow.structures.sites.site_choice import SiteChoice, choose_sites, same_sites
-from anodeflow.structures.sites.sites import AdsorptionSite, adsorption_sites
+from anodeflow.structures.sites.sites import AdsorptionSite, find_sites
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces
 
@@ -9,7 +9,7 @@ from anodeflow.studies.subjects.surfaces import Surface, Surfaces
 def all_sites(surfaces: Surfaces, surface: Surface, adsorbate: str) -> list[AdsorptionSite]:
     """Return all sites of the ideal slab."""
     key = ("sites", surface.structure, surface.system.slab_spec(), adsorbate)
-    return surfaces.once(key, lambda: adsorption_sites(surfaces.slab(surface).structure, adsorbate))
+    return surfaces.once(key, lambda: find_sites(surfaces.slab(surface).structure, adsorbate))
 
 
 def site_choice(surfaces: Surfaces, surface: Surface, input: AdsorptionInput) -> SiteChoice | None:

@@ -101,3 +101,11 @@ class AdsorptionDoc(StudyDoc):
             self._row("binding_energy", best.binding_energy, "eV", [site, "slab", "atom"], best.final_label),
             self._row("binding_energy_bulk", best.binding_energy_bulk, "eV", [site, "slab", "bulk"], best.final_label),
         ]
+
+    def compared_rows(self) -> list[ResultRow]:
+        """Return both energies of every site, labelled by where the adatom was put: backends may prefer other sites."""
+        return [
+            row.model_copy(update={"label": f"site {site.site}, {site.label}", "value": getattr(site, row.property)})
+            for site in self.sites
+            for row in self.rows()
+        ]

@@ -15,7 +15,7 @@ from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.geometry.transfer import transferred
 from anodeflow.structures.sites.site_choice import SiteChoice, same_sites
-from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.analysis import adsorption_document
@@ -162,7 +162,7 @@ def relax_on_sites(
         If the relaxed slab has none of the sites that were chosen.
     """
     adsorbate, system = study["adsorbate"], study["system"]
-    sites = adsorption_sites(slab.structure, adsorbate)
+    sites = find_sites(slab.structure, adsorbate)
     if study["choice"] is not None:
         chosen = same_sites(study["choice"], slab.structure, sites)
         if not chosen:

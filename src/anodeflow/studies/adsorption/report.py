@@ -16,11 +16,11 @@ from anodeflow.report.page import (
     number,
 )
 from anodeflow.report.reference import base_name
-from anodeflow.report.scenes import configurations_scene
 from anodeflow.report.view3d.atoms import configuration, site_map
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.adsorption.levels import site_levels, surfaces
+from anodeflow.studies.adsorption.scenes import configurations_scene
 
 _EXPLANATION = (
     "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "

@@ -1,8 +1,6 @@
 """Charge-density difference: where electrons gather and where they leave when an atom is adsorbed."""
 
-import base64
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,8 @@ from ase.units import Bohr
 
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import CalculationError
-from anodeflow.studies.charge.document import ChargeDifference, CompactGrid
+from anodeflow.core.grid import CompactGrid, pack_grid, unpack_grid
+from anodeflow.studies.charge.document import ChargeDifference
 
 CUBE_FILE = "charge_difference.cube"
 INTEGRAL_TOLERANCE = 1e-3
@@ -29,8 +28,6 @@ MOST_POINTS = 42_000
 """Points that are stored, roughly at most; they take up to 3 bytes each in the document."""
 ENCLOSED = 0.5
 """Part of all changes (integral of the absolute difference) that the isosurfaces enclose: it decides their value."""
-
-_KEPT_BITS = 11  # of a float32's mantissa: 5e-4 relative, and half the size when compressed
 
 
 def charge_difference(combined: DensityGrid, slab: DensityGrid, adatom: DensityGrid, folder: Path) -> ChargeDifference:
@@ -126,25 +123,6 @@ def save_cube(file: Path, values: np.ndarray, grid: DensityGrid) -> None:
     with temporary.open("w") as stream:
         write_cube(stream, atoms, data=values * Bohr**3, comment="charge-density difference, e/bohr^3")
     temporary.replace(file)
-
-
-def pack_grid(values: np.ndarray, origin: np.ndarray, steps: np.ndarray) -> CompactGrid:
-    """Pack values into a document: float32 with 11 bits of mantissa (5e-4 relative), compressed."""
-    whole = np.ascontiguousarray(values, dtype="<f4").view("<u4")
-    dropped = 23 - _KEPT_BITS
-    rounded = (whole + np.uint32(1 << (dropped - 1))) & np.uint32(~((1 << dropped) - 1) & 0xFFFFFFFF)
-    return CompactGrid(
-        shape=values.shape,
-        origin=np.asarray(origin, dtype=float).tolist(),
-        steps=np.asarray(steps, dtype=float).tolist(),
-        data=base64.b64encode(zlib.compress(rounded.tobytes(), 9)).decode("ascii"),
-    )
-
-
-def unpack_grid(grid: CompactGrid) -> np.ndarray:
-    """Return the values of a grid in a document (nx, ny, nz)."""
-    packed = zlib.decompress(base64.b64decode(grid.data))
-    return np.frombuffer(packed, dtype="<f4").reshape(grid.shape).astype(float)
 
 
 def _compact(values: np.ndarray, combined: DensityGrid) -> CompactGrid:

@@ -1,11 +1,12 @@
 """The document of a charge-transfer study."""
 
 from statistics import median
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.core.grid import CompactGrid
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
@@ -20,15 +21,6 @@ class NonNuclearBasin(BaseModel):
     electrons: float = Field(description="Electrons in the basin.")
     nearest_atom: int = Field(description="Index of the atom that is nearest to the maximum.")
     distance: float = Field(description="Distance to it, Å.")
-
-
-class CompactGrid(BaseModel):
-    """A scalar field on part of a periodic grid, coarse enough to be stored in a document and drawn from it."""
-
-    shape: tuple[int, int, int] = Field(description="Number of points along the three lattice directions.")
-    origin: list[float] = Field(description="Cartesian position of the first point, Å.")
-    steps: list[list[float]] = Field(description="Cartesian vectors (3, 3) from one point to the next, Å.")
-    data: str = Field(description="Values, C order, little-endian float32, zlib-compressed, base64.")
 
 
 class ChargeDifference(BaseModel):
@@ -82,6 +74,8 @@ class ChargeTransferDoc(StudyDoc):
     """Bader partition and charge-density difference of the most stable adatom on one surface."""
 
     study: Literal["charge"] = "charge"
+    large: ClassVar[tuple[str, ...]] = ("difference.grid",)
+
     adsorbate: str = Field(description="Element of the adatom.")
     site: int = Field(description="Number of the adsorption site, that of the adsorption study.")
     site_label: str = Field(description="Site where the adatom rests, by coordination.")

@@ -93,7 +93,7 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: d
     return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
 
 
-@job(output_schema=ChargeTransferDoc, data=[["output", "difference", "grid"]])  # large: to the additional store
+@job(output_schema=ChargeTransferDoc, data=ChargeTransferDoc.large_parts())
 def collect_charge(
     adsorption: AdsorptionDoc,
     combined: CalculationDoc,

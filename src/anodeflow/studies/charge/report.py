@@ -12,9 +12,9 @@ from anodeflow.report.page import (
     number,
     scientific,
 )
-from anodeflow.report.scenes import difference_scene
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
 from anodeflow.studies.charge.figures import isosurface_picture, planar_average
+from anodeflow.studies.charge.scenes import difference_scene
 
 _EXPLANATION = (
     "Electrons donated are those of the free atom minus those in the adatom's Bader basin of the all-electron "

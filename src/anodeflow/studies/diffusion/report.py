@@ -11,7 +11,6 @@ from anodeflow.report.page import (
     number,
     scientific,
 )
-from anodeflow.report.scenes import path_scene
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.diffusion.document import Hop, MigrationDoc
 from anodeflow.studies.diffusion.path_view import hop_graph, hop_images
@@ -22,6 +21,7 @@ from anodeflow.studies.diffusion.profiles import (
     path_profile,
     surfaces_profile,
 )
+from anodeflow.studies.diffusion.scenes import path_scene
 
 _EXPLANATION = (
     "A barrier is the energy of the saddle minus that of the minimum where the hop starts (forward) or ends (reverse), "

@@ -31,6 +31,7 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
     starts_from = "adsorption"
     place = 40
     quantities: ClassVar[dict[str, str]] = {"barrier_forward": "barrier of surface diffusion"}
+    headlines: ClassVar[dict[str, str]] = dict.fromkeys(("barrier_forward", "barrier_reverse"), "cheapest path")
 
     def flow(self, input: DiffusionInput, subject: Surface, steps: "Steps") -> "Flow":
         """Return the flow on one surface; output: MigrationDoc."""

@@ -1,6 +1,7 @@
 """The study of orderings: how it becomes jobs, a plan and a section of a report."""
 
 from collections.abc import Hashable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.backends.base import Backend
@@ -98,6 +99,12 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
     def key(self, input: OrderingsInput, subject: Any, world: World) -> Hashable:
         """Return what is equal for the same search."""
         return input.model_dump_json()
+
+    def written(self, document: OrderingsDoc, folder: Path, command: str, force: bool) -> list[Path]:
+        """Write the orderings that the document kept, as the catalogue keeps crystals."""
+        from anodeflow.structures.bulk.crystal_files import write_orderings
+
+        return write_orderings(folder, document, command, force)
 
     def section(self, documents: list[OrderingsDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,0 +1,29 @@
+"""The images of a hop in three dimensions."""
+
+import numpy as np
+
+from anodeflow.report.later import drawn_later
+from anodeflow.report.page import Scene, number
+from anodeflow.report.scenes import frame, rounded, scene_data
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.paths import path_positions
+
+
+@drawn_later
+def path_scene(document: MigrationDoc, hop: Hop, name: str) -> Scene:
+    """Return the images of a hop, with the adatom of every image as a ghost."""
+    middle = (hop.images[0].cart_coords[-1] + path_positions(hop.images)[-1]) / 2
+    frames, ghosts = [], path_positions(hop.images)
+    for index, (image, place, point) in enumerate(zip(hop.images, ghosts, hop.profile, strict=True)):
+        one = frame(image, f"image {index}: {number(point.energy, 3)} eV", middle)
+        shift = place - np.array(one["positions"][one["adatom"]])
+        one["positions"][one["adatom"]] = rounded(np.array(one["positions"][one["adatom"]]) + shift)
+        frames.append(one)
+    saddle = int(np.argmax([point.energy for point in hop.profile]))
+    data = scene_data(frames, "slider", shown=saddle) | {"ghosts": rounded(ghosts)}
+    return Scene(
+        name,
+        f"Hop {hop.index} of {document.adsorbate} on {document.system}",
+        "The slider goes through the images; ghosts show the adatom in all of them. It opens at the saddle.",
+        data,
+    )
