@@ -21,17 +21,19 @@ from anodeflow import query
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.profile import ProfilePoint, deepest_dip
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.minima import candidates, pushed
+from anodeflow.structures.sites.minima import pushed
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.diffusion import false_minima, hop_search
-from anodeflow.studies.diffusion.analysis import deepest_dip, migration_document, record_band
-from anodeflow.studies.diffusion.document import MigrationDoc, ProfilePoint
+from anodeflow.studies.diffusion.analysis import migration_document, record_band
+from anodeflow.studies.diffusion.candidates import candidates
+from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.hop_ends import (
     MOST_SPLITS,

@@ -58,21 +58,6 @@ STILL: dict[str, set[str]] = {
     "anodeflow.backends.vasp.outputs": {"anodeflow.calculations.makers"},
     "anodeflow.backends.vasp.runs": {"anodeflow.calculations.makers"},
     "anodeflow.calculations.finished": {"anodeflow.backends.drivers.driver"},
-    "anodeflow.campaign.model": {"anodeflow.execution.local"},
-    "anodeflow.screening.makers": {"anodeflow.studies.shared.steps"},
-    "anodeflow.screening.path": {"anodeflow.studies.diffusion.analysis", "anodeflow.studies.vacancy.geometry"},
-    "anodeflow.screening.shortlist": {
-        "anodeflow.studies.diffusion.document",
-        "anodeflow.studies.document",
-        "anodeflow.studies.vacancy.document",
-    },
-    "anodeflow.structures.bulk.crystal_files": {"anodeflow.studies.orderings.document"},
-    "anodeflow.structures.geometry.symmetrise": {"anodeflow.studies.vacancy.geometry"},
-    "anodeflow.structures.geometry.transfer": {"anodeflow.studies.vacancy.geometry"},
-    "anodeflow.structures.interface.interfaces": {"anodeflow.studies.interface.document"},
-    "anodeflow.structures.sites.adatom": {"anodeflow.studies.adsorption.document"},
-    "anodeflow.structures.sites.minima": {"anodeflow.studies.adsorption.document"},
-    "anodeflow.structures.sites.path": {"anodeflow.calculations.neb_document"},
 }
 
 

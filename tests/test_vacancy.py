@@ -21,6 +21,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.interface.document import InterfaceDoc
@@ -43,7 +44,6 @@ from anodeflow.studies.vacancy.geometry import (
     released,
     remove_atom,
     shaken,
-    unwrapped,
 )
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY, MetalFace
 from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker

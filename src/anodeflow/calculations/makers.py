@@ -24,7 +24,7 @@ from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.settings import get_settings
-from anodeflow.structures.geometry.transfer import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance
 
 Document = TypeVar("Document", bound=CalculationDoc)
 

@@ -37,8 +37,8 @@ def export(
     from anodeflow.cli.report import campaign_documents
     from anodeflow.core.errors import InputError
     from anodeflow.database.results_file import write_results
-    from anodeflow.structures.bulk.crystal_files import write_orderings
     from anodeflow.studies.orderings.document import OrderingsDoc
+    from anodeflow.studies.orderings.files import write_orderings
 
     name, documents, calculations = campaign_documents(campaign, None)
     if orderings is not None:

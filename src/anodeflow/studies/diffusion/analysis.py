@@ -3,32 +3,20 @@
 from typing import Any
 
 import numpy as np
-from ase.utils.forcecurve import fit_raw
 
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.profile import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
 from anodeflow.screening.shortlist import add_band_effort, barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.diffusion.document import (
-    Hop,
-    MigrationDoc,
-    ProfilePoint,
-    SurfaceMinimum,
-)
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import set_prefactors
-
-DIP = 0.01
-"""How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
-NO_BARRIER = 0.001
-"""Barrier below which the end of a hop may be no minimum, eV."""
-ROUGH_DIP = 0.05
-"""The same for a path that did not converge, eV: it may have run into minima that lie on its way."""
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -82,47 +70,6 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
         search.calculation_ids[f"hop {index} [{band.band.backend}]"] = band.band.id
     search.settings = band.settings
     return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
-
-
-def deepest_dip(energies: np.ndarray, least: float) -> int | None:
-    """Return the index of the interior image that lies deepest in a dip of a path; none if no dip is `least` deep, eV.
-
-    A dip is as deep as the lower of the highest images on its two sides is above it.
-    """
-    depths = [
-        min(energies[:i].max(), energies[i + 1 :].max()) - energies[i] if 0 < i < len(energies) - 1 else 0.0
-        for i in range(len(energies))
-    ]
-    deepest = int(np.argmax(depths))
-    return deepest if depths[deepest] > least else None
-
-
-def profile(band: NebDoc) -> list[ProfilePoint]:
-    """Return length, energy and slope along a path, one point an image.
-
-    Where DFT computed the saddle alone, the length is that of the potential's path. The slope is minus the force along
-    the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE
-    computes it; at the two ends it is 0.
-    """
-    lattice = band.images[0].lattice
-    positions = [band.images[0].cart_coords]
-    for image in band.images[1:]:
-        step = lattice.get_fractional_coords(image.cart_coords - positions[-1])
-        step[:, :2] -= np.rint(step[:, :2])
-        positions.append(positions[-1] + lattice.get_cartesian_coords(step))
-    if band.band is not None and band.band.mode == "saddle" and not band.by_potential:
-        along = band.band.distances
-        lengths = along[0], along[band.band.climbing_image], along[-1]
-        return [
-            ProfilePoint(distance=distance, energy=energy - band.image_energies[0], slope=0.0)
-            for distance, energy in zip(lengths, band.image_energies, strict=True)
-        ]
-    fit = fit_raw(band.image_energies, np.array(band.image_forces), np.array(positions))
-    slopes = [(y[-1] - y[0]) / (x[-1] - x[0]) for x, y in fit.lines]
-    return [
-        ProfilePoint(distance=float(distance), energy=float(energy), slope=float(slope))
-        for distance, energy, slope in zip(fit.path, fit.energies, slopes, strict=True)
-    ]
 
 
 def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:

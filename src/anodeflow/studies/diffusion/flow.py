@@ -11,6 +11,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.core.jobs import named
 from anodeflow.screening.makers import (
     Prescreen,
     PrescreenedRelaxMaker,
@@ -53,7 +54,7 @@ from anodeflow.studies.diffusion.hop_search import (
 )
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
-from anodeflow.studies.shared.steps import failure_jobs, named, replaced
+from anodeflow.studies.shared.steps import failure_jobs, replaced
 
 
 @dataclass
@@ -431,7 +432,7 @@ def _relaxation(
     maker = makers["relax"]
     if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
         maker = maker.then
-    return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption))
+    return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption.prescreen))
 
 
 def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.neb_document import PathSymmetry
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.sites.adatom import describe_adatom
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
@@ -20,6 +19,7 @@ from anodeflow.structures.sites.path import (
     path_symmetry,
     relaxed_end,
 )
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import NOT_COMPUTED, HopSearch, surface_hop
 

@@ -10,14 +10,9 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
-from anodeflow.structures.sites.minima import (
-    SADDLE,
-    SAME_ENERGY,
-    candidates,
-    lowest_curvature,
-    push_directions,
-)
+from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvature, push_directions
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"

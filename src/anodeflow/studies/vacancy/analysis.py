@@ -7,17 +7,12 @@ import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.profile import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import add_band_effort, barrier_entries
+from anodeflow.structures.geometry.positions import is_free, largest_distance, unwrapped
 from anodeflow.structures.slab.lateral import reduce_in_plane
 from anodeflow.studies.about import study_fields
-from anodeflow.studies.diffusion.analysis import (
-    DIP,
-    NO_BARRIER,
-    ROUGH_DIP,
-    deepest_dip,
-    profile,
-)
 from anodeflow.studies.vacancy.document import (
     Extraction,
     PathName,
@@ -26,12 +21,7 @@ from anodeflow.studies.vacancy.document import (
     VacancyStop,
     stop_step,
 )
-from anodeflow.studies.vacancy.geometry import (
-    is_free,
-    largest_step,
-    nearest_distance,
-    unwrapped,
-)
+from anodeflow.studies.vacancy.geometry import nearest_distance
 from anodeflow.studies.vacancy.merge import merged_hops
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY
 from anodeflow.studies.vacancy.prescreen import note_relaxation, rename_step, stop_entries
@@ -145,7 +135,7 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         raise CalculationError(f"{where}; its relaxation did not converge; run it again to go on.")
     structure, energy = unwrapped(hop.images[image], relaxed.structure), relaxed.energy - search.zero
     for end in (search.stops[hop.initial], search.stops[hop.final]):
-        if largest_step(end.structure, structure) > SAME_STOP:
+        if largest_distance(end.structure, structure) > SAME_STOP:
             continue
         words = stop_step(end)
         if not known and end.energy - energy <= SAME_ENERGY:

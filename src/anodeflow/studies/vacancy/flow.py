@@ -10,11 +10,13 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError
+from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
+from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.shared.steps import failure_jobs, named, replaced
+from anodeflow.studies.shared.steps import failure_jobs, replaced
 from anodeflow.studies.vacancy.analysis import (
     MOST_SPLITS,
     record_band,
@@ -22,7 +24,7 @@ from anodeflow.studies.vacancy.analysis import (
     vacancy_document,
 )
 from anodeflow.studies.vacancy.document import PathName, VacancyDoc
-from anodeflow.studies.vacancy.geometry import released, unwrapped
+from anodeflow.studies.vacancy.geometry import released
 from anodeflow.studies.vacancy.metal_face import MetalFace
 from anodeflow.studies.vacancy.prescreen import begin_audit
 from anodeflow.studies.vacancy.search import VacancySearch, propose, start_search
@@ -143,7 +145,7 @@ def make_vacancy(
     if free is None:
         return _relax_trials(makers, search, study)
     label = f"{study['system']}: interface with the alloy's surface free"
-    relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface))
+    relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface.prescreen))
     last = start_free(makers, interface, relaxed.output, bulk, study, face)
     return replaced([relaxed, last], last, f"{_of(study)}: surface")
 
