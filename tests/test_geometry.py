@@ -55,7 +55,7 @@ def test_minimum_images_go_by_what_the_structure_is_periodic_in(pair):
 def test_what_is_fixed_stays(pair):
     assert fixed_coordinates(pair).tolist() == [[True, True, False], [False] * 3]
     assert [is_free(pair, atom) for atom in (0, 1)] == [False, True]
-    moved = holding_fixed(pair, pair.cart_coords + [0.1, 0.2, 0.3])
+    moved = holding_fixed(pair, pair.cart_coords + np.array([0.1, 0.2, 0.3]))
     assert moved.cart_coords - pair.cart_coords == pytest.approx(np.array([[0, 0, 0.3], [0.1, 0.2, 0.3]]))
     bare = Structure(pair.lattice, pair.species, pair.frac_coords)
     assert not fixed_coordinates(bare).any()
@@ -63,7 +63,7 @@ def test_what_is_fixed_stays(pair):
 
 
 def test_positions_keep_their_images_and_the_structure_its_properties(pair):
-    far = pair.cart_coords + [2 * OBLIQUE.matrix[0], -OBLIQUE.matrix[1]]
+    far = pair.cart_coords + np.array([[2], [-1]]) * OBLIQUE.matrix[:2]
     moved = at_positions(pair, far)
     assert moved.cart_coords == pytest.approx(far)
     assert moved.site_properties == pair.site_properties

@@ -56,7 +56,7 @@ class SlabView:
         self.species = [site.specie.symbol for site in structure]
         self.cell = (self._axes @ np.array([a, b]).T).T[:, :2]
         self.positions = self.in_frame(structure.cart_coords)
-        self.fixed = [bool(held) for held in fixed_coordinates(structure).all(axis=1)]
+        self.fixed = [all(held) for held in fixed_coordinates(structure)]
 
     def in_frame(self, points: NDArray) -> NDArray:
         """Return Cartesian `points`, shape (N, 3), in the frame of the view, folded into its cell."""

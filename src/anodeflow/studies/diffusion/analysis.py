@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.calculations.profile import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
-from anodeflow.screening.shortlist import add_band_effort, barrier_entries, left_out
+from anodeflow.calculations.profile import NO_BARRIER
+from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
@@ -34,42 +32,27 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     Returns
     -------
     int or None
-        Index of the image in the deepest dip of the path, which may be a minimum on the way; none if there is no dip
-        deeper than 10 meV (50 meV where the path did not converge).
+        Index of the image that may be a minimum on the way
+        (:func:`anodeflow.studies.shared.hops.minimum_on_way`); none if there is none.
     """
+    dip = search.take_band(index, band)
+    if not band.by_potential:
+        _suspect_ends(search, index, band)
+    return None if dip is None else dip.image
+
+
+def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
+    """Have an end pushed to which a path rises all the way; without such an end, its saddle is to be looked at."""
     hop = search.hops[index]
-    energies = np.array(band.image_energies)
-    if search.audit is not None:
-        add_band_effort(search.audit.effort, band, hop.band)
-    hop.band = band.band
-    if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
-        hop.images = band.images
-        search.calculation_ids[f"hop {index} [{band.backend}]"] = band.id
-        return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
-    saddle = float(energies.max())
-    hop.state = "done" if band.converged else "not converged"
-    hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
     hop.symmetric = band.symmetry is not None
-    hop.barrier_forward = saddle - float(energies[0])
-    hop.barrier_reverse = saddle - float(energies[-1])
-    hop.profile = profile(band)
-    hop.path_length = hop.profile[-1].distance
-    hop.images = band.images
-    hop.max_force = band.max_force
     hop.negative_modes, hop.curvatures = None, []
     rises = False
     for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
-        if barrier < NO_BARRIER:
+        if barrier is not None and barrier < NO_BARRIER:
             rises = True
             search.suspect(end)
     if hop.state == "done" and not rises:
         search.saddles.append(index)
-    search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
-    search.calculation_ids[f"hop {index}"] = band.id
-    if band.band is not None:
-        search.calculation_ids[f"hop {index} [{band.band.backend}]"] = band.band.id
-    search.settings = band.settings
-    return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
 
 
 def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:

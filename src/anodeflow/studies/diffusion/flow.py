@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
-from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
@@ -14,9 +14,7 @@ from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import named
 from anodeflow.screening.makers import (
     Prescreen,
-    PrescreenedRelaxMaker,
     guided,
-    relaxation,
 )
 from anodeflow.screening.shortlist import (
     add_checks,
@@ -24,7 +22,6 @@ from anodeflow.screening.shortlist import (
     not_screened,
     potential_ids,
     start_audit,
-    start_record,
 )
 from anodeflow.structures.sites.minima import pushed
 from anodeflow.structures.sites.path import first_path
@@ -39,13 +36,7 @@ from anodeflow.studies.diffusion.checks import (
 )
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import (
-    MOST_SPLITS,
-    finish_end,
-    hop_ends,
-    leave_to_dft,
-    split_hop,
-)
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends, split_hop
 from anodeflow.studies.diffusion.hop_search import (
     HopSearch,
     SaddleTest,
@@ -54,6 +45,7 @@ from anodeflow.studies.diffusion.hop_search import (
 )
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
+from anodeflow.studies.shared.hops import close, relax_dips
 from anodeflow.studies.shared.steps import failure_jobs, replaced
 
 
@@ -240,15 +232,9 @@ def review_bands(
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
-    jobs: dict[str, Flow | Job] = {}
-    images: dict[str, int] = {}
-    for key, band in bands.items():
-        dip = record_band(search, int(key), band) if band is not None else None
-        if band is not None and dip is not None:
-            label = f"{of(study)} minimum on hop {key}"
-            jobs[key] = _relaxation(makers, search, band.images[dip], label, by_potential=band.by_potential)
-            images[key] = dip
-    search.waiting = []
+    jobs, images = relax_dips(
+        makers["relax"], search, bands, partial(record_band, search), f"{of(study)} minimum on hop {{}}".format
+    )
     if not jobs:
         return _next_round(makers, search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
@@ -267,11 +253,10 @@ def split_hops(
     failures: dict[str, AnodeflowError] = {}
     for key, image in images.items():
         found, hop = relaxed[key], search.hops[int(key)]
-        if found is None and leave_to_dft(search, int(key)):
-            continue
         if found is None:
-            hop.state, hop.barrier_forward, hop.barrier_reverse = "failed", None, None
-            hop.message = f"image {image} lies in a dip and could not be relaxed: `anodeflow status` says why"
+            if not search.leave_to_dft(int(key)):
+                words = search.dip(int(key), image).words
+                close(hop, "failed", f"{words} and could not be relaxed: `anodeflow status` says why")
             continue
         _note(search, f"minimum on hop {key}", found, by_potential=not hop.profile)
         try:
@@ -375,7 +360,7 @@ def _ends(
             continue
         if ends.guessed:
             label = f"{of(study)} end of hop {index}"
-            jobs[str(index)] = _relaxation(makers, search, ends.final, label)
+            jobs[str(index)] = search.relaxation(makers["relax"], ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
     told = failure_jobs(failed)
@@ -415,24 +400,12 @@ def _bands(
             continue
         label = f"{of(study)} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
-        # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
-        alone = index in search.whole or search.splits[index] >= MOST_SPLITS
-        options = {"whole": True} if search.audit is not None and alone else {}
+        options = search.path_options(index)
         jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
     last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
     return replaced([*jobs.values(), *told, last], last, f"{of(study)}: paths of hops")
-
-
-def _relaxation(
-    makers: dict[str, Maker], search: HopSearch, structure: Structure, label: str, by_potential: bool = True
-) -> Flow | Job:
-    """Return the relaxation of an adatom on the slab; of an image that DFT found, by DFT alone."""
-    maker = makers["relax"]
-    if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
-        maker = maker.then
-    return relaxation(maker, structure, label, search.adsorption.slab, start_record(search.adsorption.prescreen))
 
 
 def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:

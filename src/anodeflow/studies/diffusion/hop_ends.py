@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from pymatgen.core import Structure
@@ -21,14 +20,13 @@ from anodeflow.structures.sites.path import (
 )
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
-from anodeflow.studies.diffusion.hop_search import NOT_COMPUTED, HopSearch, surface_hop
+from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
+from anodeflow.studies.shared.hops import MOST_SPLITS, close, end_verdict
 
 LEFT = 0.5
 """How far from its minimum, in the plane, an adatom may come to rest at the end of a hop, Å."""
 OTHER_ENERGY = 0.05
 """By how much the energy of one minimum may differ between its copies on a supercell, eV."""
-MOST_SPLITS = 2
-"""How often a hop, and then its parts, may be split."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +119,17 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
     """Draw the conclusion from an image of a hop that was relaxed because it lay in a dip of the path.
 
     Where the image ended in a minimum of its own, known or new, the two parts of the hop are added, to be computed,
-    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is. Where
-    that, or no minimum at all, came of a dip that the potential alone has seen, DFT is to relax the whole path.
+    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is, unless
+    the image lay below both ends or came to rest below that one (:func:`anodeflow.studies.shared.hops.end_verdict`):
+    then it has failed. Where that, or no minimum at all, came of a dip that the potential alone has seen, DFT is to
+    relax the whole path.
 
     Raises
     ------
     CalculationError
         If the image came to rest in no minimum of the adatom on the surface; the hop has failed then.
     """
-    hop = search.hops[index]
+    hop, dip = search.hops[index], search.dip(index, image)
     what = f"{search.adsorption.system}: minimum on hop {index}"
     slab = search.adsorption.slab
     rest = describe_adatom(slab, relaxed.structure, hop.images[image][-1].coords)
@@ -140,10 +140,10 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
         trouble = f"the adatom has {rest.state}, so the hop is no hop over the surface"
     elif search.splits[index] >= MOST_SPLITS:
         trouble = f"the hop was split {MOST_SPLITS} times already: its path has too many minima to follow"
-    if trouble and leave_to_dft(search, index):
+    if trouble and search.leave_to_dft(index):
         return
     if trouble:
-        _set(hop, "failed", f"image {image} lies in a dip: {trouble}")
+        close(hop, "failed", f"{dip.words}: {trouble}")
         raise CalculationError(f"{what}: {trouble}.")
     net = search.net()
     start, end, m, n = net.edge(surface_hop(hop))
@@ -153,13 +153,20 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
         if near is not None and abs(relaxed.energy - search.total_energy(net.minimum[near[0]])) < SAME_ENERGY:
             place = near
     if place in ((start, 0, 0), (end, m, n)):
-        rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
-        if leave_to_dft(search, index):
+        if search.leave_to_dft(index):
             return
-        _add_message(hop, rolled)
+        # Not the minimum's energy: on this supercell the end of a hop may have another one by some 10 meV.
+        energy = search.total_energy(hop.initial)
+        if place != (start, 0, 0):
+            energy = energy + hop.profile[-1].energy if hop.profile else search.total_energy(hop.final)
+        stands, words = end_verdict(dip, energy - relaxed.energy, "an end")
+        if stands:
+            _add_message(hop, words)
+        else:
+            close(hop, "failed", words)
         return
     if place is None and search.no_minima and SurfaceNet(slab, search.no_minima).node_at(rest.final_position):
-        _add_message(hop, f"image {image} lies in a dip, but its place is no minimum: pushed off it, the adatom leaves")
+        _add_message(hop, f"{dip.words}, but its place is no minimum: pushed off it, the adatom leaves")
         return
     if place is None:
         position = list(rest.final_position)
@@ -190,31 +197,13 @@ def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc
             known |= {other: number for way in net.copies(edge) for other in way}
         parts.append(known[edge])
     via = net.minimum[middle]
-    _set(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
+    close(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
     hop.split_into = sorted(set(parts))
-
-
-def leave_to_dft(search: HopSearch, index: int) -> bool:
-    """Let DFT relax the whole path of a hop of which only the potential's is known; return whether it is one."""
-    hop = search.hops[index]
-    if hop.band is None or hop.profile:
-        return False
-    hop.message = NOT_COMPUTED
-    search.waiting.append(index)
-    search.whole.append(index)
-    return True
 
 
 def _add_message(hop: Hop, words: str) -> None:
     """Say more of a hop."""
     hop.message = f"{hop.message}; {words}" if hop.message else words
-
-
-def _set(hop: Hop, state: Literal["split", "failed"], message: str) -> None:
-    """Take a hop out of the network."""
-    hop.state, hop.message = state, message
-    hop.barrier_forward = hop.barrier_reverse = None
-    hop.negative_modes, hop.curvatures = None, []
 
 
 def _at(structure: Structure, position: Sequence[float]) -> Structure:
