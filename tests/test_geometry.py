@@ -5,13 +5,13 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.structures.geometry.positions import (
-    at_positions,
     fixed_coordinates,
     holding_fixed,
     images_in_plane,
     is_free,
     largest_distance,
     minimum_images,
+    placed,
     unwrapped,
 )
 
@@ -64,13 +64,13 @@ def test_what_is_fixed_stays(pair):
 
 def test_positions_keep_their_images_and_the_structure_its_properties(pair):
     far = pair.cart_coords + np.array([[2], [-1]]) * OBLIQUE.matrix[:2]
-    moved = at_positions(pair, far)
+    moved = placed(pair, far)
     assert moved.cart_coords == pytest.approx(far)
     assert moved.site_properties == pair.site_properties
     assert moved.lattice.pbc == (True, True, False)
     assert largest_distance(pair, moved) == pytest.approx(0.0, abs=1e-9)
     assert unwrapped(pair, moved).cart_coords == pytest.approx(pair.cart_coords)
-    taller = at_positions(pair, far, OBLIQUE.matrix * [[1], [1], [1.5]])
+    taller = placed(pair, far, OBLIQUE.matrix * [[1], [1], [1.5]])
     assert taller.lattice.c == pytest.approx(1.5 * OBLIQUE.c)
     assert taller.lattice.pbc == (True, True, False)
     assert taller.cart_coords == pytest.approx(far)

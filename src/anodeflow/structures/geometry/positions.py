@@ -8,7 +8,7 @@ from ase.geometry import find_mic
 from pymatgen.core import Lattice, Structure
 
 
-def at_positions(structure: Structure, positions: npt.ArrayLike, cell: npt.ArrayLike | None = None) -> Structure:
+def placed(structure: Structure, positions: npt.ArrayLike, cell: npt.ArrayLike | None = None) -> Structure:
     """Return the structure with its atoms elsewhere, in the periodic images that the positions name.
 
     Parameters
@@ -32,12 +32,12 @@ def at_positions(structure: Structure, positions: npt.ArrayLike, cell: npt.Array
 
 def holding_fixed(structure: Structure, positions: npt.ArrayLike) -> Structure:
     """Return the structure with its atoms at Cartesian positions (n, 3), Å; fixed coordinates stay as they are."""
-    return at_positions(structure, np.where(fixed_coordinates(structure), structure.cart_coords, positions))
+    return placed(structure, np.where(fixed_coordinates(structure), structure.cart_coords, positions))
 
 
 def unwrapped(reference: Structure, structure: Structure) -> Structure:
     """Return `structure` with every atom in the periodic image that is nearest to where it is in `reference`."""
-    return at_positions(structure, reference.cart_coords + steps_between(reference, structure))
+    return placed(structure, reference.cart_coords + steps_between(reference, structure))
 
 
 def fixed_coordinates(structure: Structure) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import spglib
 from pymatgen.core import Structure
 
-from anodeflow.structures.geometry.positions import at_positions, fixed_coordinates, minimum_images
+from anodeflow.structures.geometry.positions import fixed_coordinates, minimum_images, placed
 
 _EXACT = 1e-3  # Å: tolerance for geometries that are symmetric but for the rounding of files
 _NOISE = (0.04, 0.004)  # Å: tolerances, one after the other, for saddles on a path that is calm to 0.05 eV/Å
@@ -37,7 +37,7 @@ def symmetrised(structure: Structure) -> Structure:
     fixed = fixed_coordinates(structure)
     positions = structure.cart_coords
     for tolerance in _NOISE:
-        current = at_positions(structure, positions)
+        current = placed(structure, positions)
         steps = []
         for rotation, translation, order in operations(current, tolerance):
             away = minimum_images(current, positions[order] @ rotation.T + translation - positions)
@@ -45,7 +45,7 @@ def symmetrised(structure: Structure) -> Structure:
             known = fixed.all(axis=1) if fixed.all(axis=1).any() else np.ones(len(positions), dtype=bool)
             steps.append(away - away[known].mean(axis=0))
         positions = np.where(fixed, positions, positions + np.mean(steps, axis=0))
-    return at_positions(structure, positions)
+    return placed(structure, positions)
 
 
 def symmetrised_direction(structure: Structure, direction: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from math import ceil
 import numpy as np
 from pymatgen.core import Structure
 
-from anodeflow.structures.geometry.positions import at_positions
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.sites.contact import free_radius
 from anodeflow.structures.slab.lateral import reduce_in_plane
 
@@ -88,7 +88,7 @@ def _lifted(structure: Structure, side: Sequence[str]) -> Structure:
     lift = float((np.sqrt(least**2 - (vectors[:, :2] ** 2).sum(axis=1)) - vectors[:, 2]).max())
     matrix = structure.lattice.matrix.copy()
     matrix[2, 2] += lift
-    return at_positions(structure, cart + np.outer(where == "metal", [0, 0, lift]), matrix)
+    return placed(structure, cart + np.outer(where == "metal", [0, 0, lift]), matrix)
 
 
 def best_packed(structure: Structure, side: Sequence[str], vectors: np.ndarray) -> np.ndarray:

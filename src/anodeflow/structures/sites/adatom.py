@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
-from anodeflow.structures.geometry.positions import at_positions, images_in_plane
+from anodeflow.structures.geometry.positions import images_in_plane, placed
 from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.contact import ContactSurface
 from anodeflow.structures.sites.sites import site_label
@@ -65,7 +65,7 @@ def describe_adatom(slab: Structure, relaxed: Structure, initial_position) -> Ad
     start = np.array(initial_position, dtype=float)
     final = start + images_in_plane(slab.lattice, relaxed[-1].coords - start)
     moves = images_in_plane(slab.lattice, relaxed.cart_coords[:-1] - slab.cart_coords)
-    beneath = at_positions(slab, slab.cart_coords + moves)
+    beneath = placed(slab, slab.cart_coords + moves)
     surface = ContactSurface(beneath, adsorbate)
     free = surface.nearest_ratio(final) > DESORBED
     touched = [] if free else surface.neighbours(final)

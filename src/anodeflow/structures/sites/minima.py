@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pymatgen.core import Structure
 
-from anodeflow.structures.geometry.positions import at_positions
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetry import face_operations
 
 PUSH = 0.1
@@ -117,7 +117,7 @@ def soft_push(
             held.append(np.array([-held[0][1], held[0][0]]) if held else np.array([1.0, 0.0]))
         push[-1, :2] += held[0] + 0.4 * held[1]
     push *= SOFT_PUSH / np.linalg.norm(push, axis=1).max()
-    return at_positions(structure, structure.cart_coords + push)
+    return placed(structure, structure.cart_coords + push)
 
 
 def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence[float]]) -> float:

@@ -11,7 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.optimize import linear_sum_assignment
 
 from anodeflow.core.errors import InputError
-from anodeflow.structures.geometry.positions import at_positions, fixed_coordinates, holding_fixed, images_in_plane
+from anodeflow.structures.geometry.positions import fixed_coordinates, holding_fixed, images_in_plane, placed
 from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.hops import SAME_PLACE
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
@@ -200,14 +200,14 @@ def first_path(
     # mic=False: the ends are unwrapped. The fixed atoms are equal in both, so applying the constraint changes nothing.
     neb.interpolate(mic=False, apply_constraint=True)
     idpp_interpolate(neb, traj=None, log=None, mic=True, fmax=threshold, steps=1000)
-    path = [at_positions(initial, atoms.get_positions()) for atoms in band]
+    path = [placed(initial, atoms.get_positions()) for atoms in band]
     if symmetry is not None:
         for index in range(1, images + 1):
             if index > images + 1 - index:
                 path[index] = turned_round(symmetry, path[images + 1 - index], path[index])
             else:
                 other = turned_round(symmetry, path[images + 1 - index], path[index])
-                path[index] = at_positions(initial, (path[index].cart_coords + other.cart_coords) / 2)
+                path[index] = placed(initial, (path[index].cart_coords + other.cart_coords) / 2)
     return path
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.structures.geometry.positions import at_positions, unwrapped
+from anodeflow.structures.geometry.positions import placed, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.diffusion.document import Hop
 from anodeflow.studies.diffusion.hop_search import HopSearch
@@ -105,6 +105,6 @@ def downhill_path(hop: Hop, negative: np.ndarray) -> list[Structure]:
     distances = np.array([point.distance for point in hop.profile])
     before, after = distances / distances[top], (distances[-1] - distances) / (distances[-1] - distances[top])
     return [
-        at_positions(image, image.cart_coords + push * np.sin(np.pi / 2 * min(share, 1.0)))
+        placed(image, image.cart_coords + push * np.sin(np.pi / 2 * min(share, 1.0)))
         for image, share in zip(hop.images, np.minimum(before, after), strict=True)
     ]
