@@ -35,11 +35,12 @@ from anodeflow.studies.diffusion.analysis import migration_document, record_band
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
-from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends, split_hop
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
 from anodeflow.studies.diffusion.kinetics import hop_rate
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.saddles import review_modes
+from anodeflow.studies.diffusion.splitting import split_hop
 from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, end_verdict, minimum_on_way
 
 SURFACES = {

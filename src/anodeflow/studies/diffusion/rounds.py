@@ -17,10 +17,11 @@ from anodeflow.studies.diffusion.analysis import migration_document, record_band
 from anodeflow.studies.diffusion.checks import downhill, of, pushed_minima, saddle_modes, vibrations
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends, split_hop
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
+from anodeflow.studies.diffusion.splitting import split_hop
 from anodeflow.studies.shared.hops import close, relax_dips
 from anodeflow.studies.shared.steps import failure_jobs, replaced
 
