@@ -22,28 +22,27 @@ from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.profile import ProfilePoint, deepest_dip
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.sites.minima import candidates, pushed
+from anodeflow.structures.sites.minima import pushed
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.diffusion import false_minima, hop_search
-from anodeflow.studies.diffusion.analysis import deepest_dip, migration_document, record_band
-from anodeflow.studies.diffusion.document import MigrationDoc, ProfilePoint
+from anodeflow.studies.diffusion.analysis import migration_document, record_band
+from anodeflow.studies.diffusion.candidates import candidates
+from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
-from anodeflow.studies.diffusion.hop_ends import (
-    MOST_SPLITS,
-    finish_end,
-    hop_ends,
-    split_hop,
-)
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
 from anodeflow.studies.diffusion.kinetics import hop_rate
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.saddles import review_modes
+from anodeflow.studies.diffusion.splitting import split_hop
+from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, end_verdict, minimum_on_way
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
@@ -398,6 +397,53 @@ def test_dips_are_seen_by_their_depth():
     assert deepest_dip(np.array([0, 0.1, 0.04, 0.06, 0.08, 0.0]), 0.01) == 2
     assert deepest_dip(np.array([0, -0.02, -0.05, 0.0]), 0.01) == 2, "lower than both ends"
     assert deepest_dip(np.array([0.0, 0.1, 0.2]), 0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("energies", "converged", "dip"),
+    [
+        ([0, 0.1, 0.2, 0.1, 0], True, None),
+        ([0, 0.1, 0.04, 0.06, 0.08, 0], True, Dip(2)),
+        ([0.05, 0.02, 0.2, 0.1, 0], True, Dip(1)),  # below one end alone: a dip like others
+        ([0, -0.02, 0.4, 0.1, 0.3, 0.05], True, Dip(1, 0.02)),  # before the dip, deep as that is
+        ([0, -0.02, 0.4, 0.1, 0.3, 0.05], False, Dip(3)),  # 20 meV say nothing of a path that did not converge
+        ([0, -0.005, 0.4, 0.1, 0.3, 0.05], True, Dip(3)),
+        ([0, -0.06, 0.4, 0.3, 0.2, 0.1], False, Dip(1, 0.06)),
+    ],
+)
+def test_an_image_below_both_ends_comes_before_any_dip(energies, converged, dip):
+    found = minimum_on_way(np.array(energies), converged)
+    assert found == (dip and Dip(dip.image, pytest.approx(dip.below)))
+
+
+def test_an_image_that_rolls_to_an_end_tells_whether_the_hop_stands():
+    assert end_verdict(Dip(2), 0.0, "an end") == (
+        True,
+        "image 2 lies in a dip, but rolls to an end: no minimum lies on the way",
+    )
+    assert end_verdict(Dip(2), 0.03, "an end") == (
+        False,
+        "image 2 lies in a dip and relaxes to 0.030 eV below an end, which is no minimum",
+    )
+    stands, words = end_verdict(Dip(2, 0.015), 0.015, "an end")
+    assert not stands
+    assert words.startswith("image 2 lies 0.015 eV below both ends, but rolls to an end")
+
+
+def test_hop_whose_end_is_not_the_lowest_point_beside_it_fails(adsorption):
+    """The adatom rolls from below both ends to one of them, 30 meV lower than that: it is no minimum."""
+    search = started(adsorption("Al(001)"))
+    ends = hop_ends(search, 0)
+    relaxed = load_backend("emt").static().calculate(ends.initial)
+    hop, images = search.hops[0], first_path(ends.initial, ends.final, 5)
+    points = [0.0, -0.03, 0.1, 0.2, 0.1, 0.05, 0.0]
+    hop.state, hop.barrier_forward, hop.images = "done", 0.2, images
+    hop.profile = [ProfilePoint(distance=d, energy=e, slope=0) for d, e in enumerate(points)]
+    split_hop(search, 0, 1, relaxed.model_copy(update={"energy": search.total_energy(hop.initial) - 0.03}))
+    assert (hop.state, hop.barrier_forward) == ("failed", None)
+    assert (
+        hop.message == "image 1 lies 0.030 eV below both ends and relaxes to 0.030 eV below an end, which is no minimum"
+    )
 
 
 @pytest.mark.slow

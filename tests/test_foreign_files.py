@@ -8,10 +8,12 @@ import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import bson
+import numpy as np
 import pytest
 from factories import adsorption_document, calculation_document, li_bulk
 from monty.json import MontyDecoder, jsanitize
@@ -31,6 +33,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.database.store import open_store
 from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 TRAP = {"@module": "trap", "@class": "Trap"}
 CALLABLE = {"@module": "trap", "@callable": "spring"}
@@ -395,3 +398,26 @@ def test_full_disk_is_told_as_full(kind, tmp_path, anodeflow, monkeypatch):
     finally:
         wait_until(lambda: not processes_naming(disk))
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("anodeflow.workflows.diffusion", ("DiffusionMaker", "push_adatoms", "review_bands", "collect_diffusion")),
+        ("anodeflow.schemas.neb", ("NebDoc", "PathSymmetry")),
+        ("anodeflow.schemas.diffusion", ("MigrationDoc", "ProfilePoint")),
+        ("anodeflow.schemas.interface", ("InterfaceDoc", "InterfaceCandidate")),
+    ],
+)
+def test_what_earlier_versions_name_is_found(module, names):
+    """Documents and queued jobs name classes and functions by the modules that they were in."""
+    found = import_module(module)
+    assert [name for name in names if not callable(getattr(found, name, None))] == []
+
+
+def test_the_symmetry_of_a_path_is_read_wherever_a_job_names_it():
+    symmetry = PathSymmetry(rotation=np.eye(3).tolist(), translation=[0, 0, 0], permutation=[0])
+    stored = jsanitize(symmetry, strict=True)
+    assert foreign_module(stored) is None
+    for module in (stored["@module"], "anodeflow.calculations.neb_document", "anodeflow.schemas.neb"):
+        assert MontyDecoder().process_decoded(stored | {"@module": module}) == symmetry

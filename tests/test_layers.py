@@ -44,25 +44,6 @@ PROGRAMS = {  # room -> packages that it must not import
     "report": ("gpaw", "sevenn"),
 }
 
-# What still does; to be mended, and nothing added.
-STILL: dict[str, set[str]] = {
-    "anodeflow.campaign.model": {"anodeflow.execution.local"},
-    "anodeflow.screening.makers": {"anodeflow.studies.shared.steps"},
-    "anodeflow.screening.path": {"anodeflow.studies.diffusion.analysis", "anodeflow.studies.vacancy.geometry"},
-    "anodeflow.screening.shortlist": {
-        "anodeflow.studies.diffusion.document",
-        "anodeflow.studies.document",
-        "anodeflow.studies.vacancy.document",
-    },
-    "anodeflow.structures.bulk.crystal_files": {"anodeflow.studies.orderings.document"},
-    "anodeflow.structures.geometry.symmetrise": {"anodeflow.studies.vacancy.geometry"},
-    "anodeflow.structures.geometry.transfer": {"anodeflow.studies.vacancy.geometry"},
-    "anodeflow.structures.interface.interfaces": {"anodeflow.studies.interface.document"},
-    "anodeflow.structures.sites.adatom": {"anodeflow.studies.adsorption.document"},
-    "anodeflow.structures.sites.minima": {"anodeflow.studies.adsorption.document"},
-    "anodeflow.structures.sites.path": {"anodeflow.calculations.neb_document"},
-}
-
 
 def _modules() -> dict[str, Path]:
     found = {}
@@ -105,12 +86,11 @@ def test_nothing_imports_from_above(module):
     mine = floor(module)
     ours = {name for name in imports(module) if name in MODULES and floor(name) is not None}
     above = set() if mine is None else {name for name in ours if floor(name) > mine}
-    assert above - STILL.get(module, set()) == set()
+    assert above == set()
     banned = PROGRAMS.get(module.split(".")[1] if "." in module else "", ())
     assert not [name for name in imports(module) if name.split(".")[0] in banned]
 
 
-@pytest.mark.xfail(strict=True, reason="a few are left")
 def test_there_is_no_circle():
     # The package itself is imported with whatever lies in it.
     graph = {module: {name for name in imports(module) & set(MODULES) if name != "anodeflow"} for module in MODULES}

@@ -22,9 +22,10 @@ from anodeflow.backends.drivers.band_images import MirrorCalculator
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
-from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 SIZE = (3, 3, 4)
 """Cells along both edges, and layers, of the slabs."""

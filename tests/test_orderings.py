@@ -21,7 +21,6 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import CatalogueEntry, load_structure
-from anodeflow.structures.bulk.crystal_files import write_ordering, write_orderings
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.host_check import (
     LARGEST_DISPLACEMENT,
@@ -38,6 +37,7 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.orderings.analysis import orderings_document
 from anodeflow.studies.orderings.diffraction import diffraction_pattern
 from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.files import write_ordering, write_orderings
 from anodeflow.studies.orderings.flow import OrderingsMaker
 from anodeflow.studies.orderings.search import formation_energy, rank_orderings
 

@@ -95,7 +95,7 @@ def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsor
         end = search.minima[search.hops[index].initial].structure
         return original(search, index, image, relaxed.model_copy(update={"structure": end}))
 
-    from anodeflow.studies.diffusion import flow as diffusion
+    from anodeflow.studies.diffusion import rounds as diffusion
 
     original = diffusion.split_hop
     monkeypatch.setattr(diffusion, "split_hop", rolls)
@@ -125,7 +125,7 @@ def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, ads
 
 
 def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(codes, adsorption, home, monkeypatch):
-    from anodeflow.studies.diffusion import flow as diffusion
+    from anodeflow.studies.diffusion import rounds as diffusion
 
     def unconverged(search, index, image, relaxed):
         first = not search.hops[index].profile

@@ -23,6 +23,7 @@ from anodeflow.screening.shortlist import (
     record_ranking,
 )
 from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.geometry.symmetrise import (
     operations,
     symmetrised,
@@ -30,12 +31,7 @@ from anodeflow.structures.geometry.symmetrise import (
     symmetrised_hessian,
     with_symmetry_of,
 )
-from anodeflow.structures.geometry.transfer import (
-    largest_distance,
-    path_direction,
-    transferred,
-    transferred_path,
-)
+from anodeflow.structures.geometry.transfer import path_direction, transferred, transferred_path
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab

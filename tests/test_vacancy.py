@@ -22,16 +22,12 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.vacancy import analysis as vacancy
-from anodeflow.studies.vacancy.analysis import (
-    favourable,
-    record_band,
-    split_hop,
-    vacancy_document,
-)
+from anodeflow.studies.shared import hops
+from anodeflow.studies.vacancy.analysis import favourable, vacancy_document
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
 from anodeflow.studies.vacancy.geometry import (
@@ -44,8 +40,8 @@ from anodeflow.studies.vacancy.geometry import (
     released,
     remove_atom,
     shaken,
-    unwrapped,
 )
+from anodeflow.studies.vacancy.hops import record_band, split_hop
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY, MetalFace
 from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker
 from anodeflow.studies.vacancy.search import (
@@ -666,7 +662,7 @@ def test_vacancy_between_equal_layers_has_one_energy():
 @pytest.mark.slow
 def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeypatch):
     """The first hop has a dip of 9 meV beside its end, where atoms around the vacancy rest in another way."""
-    monkeypatch.setattr(vacancy, "DIP", 0.005)
+    monkeypatch.setattr(hops, "DIP", 0.005)
     document = study(interface, steps=1, paths=("I",), images=5)
     whole, first, second = document.hops
     assert (whole.state, whole.split_into) == ("split", [1, 2])

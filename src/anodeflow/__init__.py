@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from anodeflow.campaign.model import Campaign
     from anodeflow.core.errors import AnodeflowError
     from anodeflow.database.query import query
+    from anodeflow.execution.local import RunReport, run_campaign
 
 _PUBLIC = {
     "AnodeflowError": "anodeflow.core.errors",
     "Campaign": "anodeflow.campaign.model",
+    "RunReport": "anodeflow.execution.local",
     "query": "anodeflow.database.query",
+    "run_campaign": "anodeflow.execution.local",
 }
-__all__ = ["AnodeflowError", "Campaign", "__version__", "query"]
+__all__ = ["AnodeflowError", "Campaign", "RunReport", "__version__", "query", "run_campaign"]
 
 
 def __getattr__(name: str) -> Any:

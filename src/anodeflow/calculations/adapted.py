@@ -21,8 +21,7 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.structures.geometry.positions import placed
-from anodeflow.structures.geometry.transfer import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance, placed
 
 _HELD = 1e-3  # Å, by which a fixed atom or a lattice vector may differ in the last digits of a file
 _TASKS = ("relax", "relax_cell", "static")

@@ -24,8 +24,7 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.calculations.steps import largest_force
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.settings import get_settings
-from anodeflow.structures.geometry.positions import placed
-from anodeflow.structures.geometry.transfer import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance, placed
 
 Document = TypeVar("Document", bound=CalculationDoc)
 

@@ -10,13 +10,13 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_driver import computed_images
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.makers import common_fields, compute
-from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.structures.geometry.positions import placed
-from anodeflow.structures.geometry.transfer import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance, placed
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 FAR = 0.6
 """How far an atom may move from the potential's saddle to that of the code before it is doubted, Å."""

@@ -13,7 +13,6 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
 from anodeflow.campaign.overrides import (
-    changed,
     with_prescreen,
     without_foreign_settings,
     without_own_prescreen,
@@ -30,9 +29,9 @@ from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, Sy
 if TYPE_CHECKING:
     from jobflow import Flow
 
+    from anodeflow import RunReport
     from anodeflow.backends.base import Backend
     from anodeflow.campaign.describe import Described
-    from anodeflow.execution.local import RunReport
     from anodeflow.studies.plan import Plan, PlannedCalculation
     from anodeflow.studies.subjects.surfaces import Surfaces
     from anodeflow.studies.world import World
@@ -115,16 +114,18 @@ class Campaign(InputModel):
         campaign._file = file
         backend, prescreen = (_of_the_caller(name) for name in (backend, prescreen))
         if without:
-            kept, notes = without_studies(campaign, without)
-            campaign = changed(campaign, {"studies": [campaign.studies[index] for index in kept]}, notes)
+            kept, notes = without_studies(campaign.name, campaign.studies, without)
+            campaign = campaign._changed({"studies": [campaign.studies[index] for index in kept]}, notes)
             campaign._kept = kept
         if backend is not None:
             campaign = campaign.model_copy(update={"backend": backend})
-            campaign = changed(campaign, *without_foreign_settings(campaign, campaign.load_backend()))
+            systems: dict[str, Any] = {"systems": campaign.systems, "interfaces": campaign.interfaces}
+            changes = without_foreign_settings(systems, campaign.studies, campaign.load_backend())
+            campaign = campaign._changed(*changes)
         if prescreen is not None:
-            campaign = changed(campaign, with_prescreen(campaign, prescreen), [])
+            campaign = campaign._changed(with_prescreen(campaign.prescreen, prescreen), [])
         elif backend is not None:
-            campaign = changed(campaign, *without_own_prescreen(campaign))
+            campaign = campaign._changed(*without_own_prescreen(campaign.load_prescreen(), campaign.load_backend()))
         return campaign
 
     @property
@@ -247,9 +248,18 @@ class Campaign(InputModel):
 
     def run(self, listener: Any = None) -> "RunReport":
         """Run the campaign here, or go on with it; see :func:`anodeflow.execution.local.run_campaign`."""
-        from anodeflow.execution.local import run_campaign
+        # By the public API: what runs campaigns knows them, and they do not know it.
+        import anodeflow
 
-        return run_campaign(self, listener)
+        return anodeflow.run_campaign(self, listener)
+
+    def _changed(self, changes: dict[str, Any], notes: list[str]) -> "Campaign":
+        """Return the campaign with some fields changed and with notes on that."""
+        other = self.model_copy(update=changes)
+        other._notes = self.notes + notes
+        # A copy shares what was built of the systems, which may have changed.
+        other._built = {}
+        return other
 
     def _world(self) -> "World":
         from anodeflow.studies.registry import studies

@@ -20,7 +20,7 @@ from anodeflow.cli.build import (
 )
 
 if TYPE_CHECKING:
-    from anodeflow.studies.interface.document import InterfaceCandidate
+    from anodeflow.structures.interface.candidate import InterfaceCandidate
 
 # What of an interface is too long for the terminal.
 _LARGE = {"structure", "alloy_crystal", "metal_crystal", "side", "layer"}

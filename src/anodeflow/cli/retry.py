@@ -1,11 +1,14 @@
 """``anodeflow retry``: runs again what failed of a submitted campaign."""
 
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from anodeflow.cli import app
+
+if TYPE_CHECKING:
+    from anodeflow.execution.retry import Plan
 
 
 @app.command()
@@ -54,28 +57,10 @@ def retry(
             plans.append(plan_retry(remote, note))
     todo = [plan for plan in plans if plan.repairs]
     if output == "json":
-        rows = [
-            {
-                "campaign": plan.note.campaign,
-                "backend": plan.note.backend,
-                "job": repair.label,
-                "reason": repair.reason.kind,
-            }
-            | {"detail": repair.reason.detail, "action": "submit again" if plan.again else repair.action}
-            for plan in todo
-            for repair in plan.repairs
-        ]
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps(_rows(todo)))
     else:
-        for plan in todo:
-            for repair in plan.repairs:
-                typer.echo(f"{repair.label}: {repair.reason.kind}, {repair.reason.detail or 'no more is known'}")
-                if not plan.again:
-                    typer.echo(f"    -> {repair.action}")
-            if plan.again:
-                typer.echo("    -> the whole is submitted again: later steps were made of it; finished ones are found")
-        if not todo:
-            typer.echo(f"Nothing of campaign {campaign} failed.")
+        for line in _lines(todo) or [f"Nothing of campaign {campaign} failed."]:
+            typer.echo(line)
     if dry_run or not todo:
         return
     if not yes:
@@ -87,3 +72,32 @@ def retry(
         for line in run_again(plan, changed):
             if output == "table":
                 typer.echo(line)
+
+
+def _rows(plans: "list[Plan]") -> list[dict[str, str]]:
+    """Return what would be done, one row a job."""
+    return [
+        {
+            "campaign": plan.note.campaign,
+            "backend": plan.note.backend,
+            "job": repair.label,
+            "reason": repair.reason.kind,
+            "detail": repair.reason.detail,
+            "action": "submit again" if plan.again else repair.action,
+        }
+        for plan in plans
+        for repair in plan.repairs
+    ]
+
+
+def _lines(plans: "list[Plan]") -> list[str]:
+    """Return what would be done, for people."""
+    lines = []
+    for plan in plans:
+        for repair in plan.repairs:
+            lines.append(f"{repair.label}: {repair.reason.kind}, {repair.reason.detail or 'no more is known'}")
+            if not plan.again:
+                lines.append(f"    -> {repair.action}")
+        if plan.again:
+            lines.append("    -> the whole is submitted again: later steps were made of it; finished ones are found")
+    return lines

@@ -16,7 +16,7 @@ from typing import Any
 from anodeflow.core.errors import InputError
 
 _PACKAGES = (
-    *("anodeflow.core.density", "anodeflow.density", "anodeflow.schemas"),
+    *("anodeflow.core.density", "anodeflow.density", "anodeflow.schemas", "anodeflow.structures.sites.path_symmetry"),
     *("pymatgen.core", "pymatgen.electronic_structure", "pymatgen.io.ase", "pymatgen.symmetry"),
     *("ase", "numpy", "emmet.core"),
     *("jobflow.core", "jobflow.utils"),

@@ -55,6 +55,8 @@ MOVED = {
     "anodeflow.workflows.vacancy": "anodeflow.studies.vacancy.flow",
 }
 """Module of anodeflow up to 0.1 -> module that holds its classes and functions now."""
+_DIVIDED = {"anodeflow.workflows.diffusion": ["anodeflow.studies.diffusion.rounds"]}
+"""Module of anodeflow up to 0.1 -> modules that hold the rest of it."""
 _FORMER_PACKAGES = ("anodeflow.schemas", "anodeflow.workflows", "anodeflow.analysis")
 
 
@@ -73,8 +75,9 @@ class _Moved(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         if module.__name__ in MOVED:
-            present = import_module(MOVED[module.__name__])
-            module.__dict__.update({name: value for name, value in vars(present).items() if not name.startswith("__")})
+            for name in [*_DIVIDED.get(module.__name__, ()), MOVED[module.__name__]]:
+                present = vars(import_module(name))
+                module.__dict__.update({key: value for key, value in present.items() if not key.startswith("__")})
 
 
 def install() -> None:

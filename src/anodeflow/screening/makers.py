@@ -8,13 +8,14 @@ from monty.json import MSONable
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.jobs import named
 from anodeflow.screening.path import potential_ends, start_of_dft
 from anodeflow.screening.shortlist import record_of
 from anodeflow.structures.geometry.transfer import transferred, transferred_path
-from anodeflow.studies.shared.steps import named
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 
 @dataclass

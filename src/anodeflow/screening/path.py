@@ -7,19 +7,14 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.neb_document import NebDoc, PathSymmetry
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.profile import DIP, NO_BARRIER, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import BandRecord, PathMode
+from anodeflow.structures.geometry.positions import largest_distance, unwrapped
 from anodeflow.structures.geometry.symmetrise import symmetrised, symmetrised_direction
-from anodeflow.structures.geometry.transfer import largest_distance, path_direction, transferred_path
+from anodeflow.structures.geometry.transfer import path_direction, transferred_path
 from anodeflow.structures.sites.path import turned_round
-from anodeflow.studies.diffusion.analysis import (
-    DIP,
-    NO_BARRIER,
-    ROUGH_DIP,
-    deepest_dip,
-    profile,
-)
-from anodeflow.studies.vacancy.geometry import unwrapped
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 OTHER_END = 0.8
 """How far an atom of an end state may move when the potential relaxes it, Å: farther away it is another state."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -17,9 +17,6 @@ from anodeflow.calculations.screening_document import (
     PrescreenAudit,
     PrescreenRecord,
 )
-from anodeflow.studies.diffusion.document import Hop
-from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.vacancy.document import VacancyHop
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
 OTHER_MINIMUM = 0.6
@@ -48,6 +45,26 @@ class Ranked:
     unfit: str = ""
 
 
+class ScreenedHop(Protocol):
+    """A hop of a study's document, of which a potential may have relaxed the path first."""
+
+    @property
+    def state(self) -> str:
+        """What became of it; done: its barriers are of a converged path."""
+
+    @property
+    def band(self) -> BandRecord | None:
+        """The potential's path; none: there is none."""
+
+    @property
+    def barrier_forward(self) -> float | None:
+        """Saddle minus initial minimum, eV."""
+
+    @property
+    def barrier_reverse(self) -> float | None:
+        """Saddle minus final minimum, eV."""
+
+
 def record_of(found: CalculationDoc) -> PrescreenRecord:
     """Return what the document of a relaxation by DFT says of the potential's one that came before."""
     return PrescreenRecord(
@@ -60,9 +77,9 @@ def record_of(found: CalculationDoc) -> PrescreenRecord:
     )
 
 
-def start_record(document: StudyDoc) -> PrescreenRecord | None:
+def start_record(audit: PrescreenAudit | None) -> PrescreenRecord | None:
     """Return the potential's relaxation of the clean slab or pristine interface of a study; none: there is none."""
-    return None if document.prescreen is None else document.prescreen.start
+    return None if audit is None else audit.start
 
 
 def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate]:
@@ -236,7 +253,7 @@ def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:
     }
 
 
-def barrier_entries(hop: Hop | VacancyHop, step: str) -> list[AuditEntry]:
+def barrier_entries(hop: ScreenedHop, step: str) -> list[AuditEntry]:
     """Return both barriers of a hop by both; nothing where one of them has none, or that of DFT is not converged."""
     if hop.band is None or hop.state != "done" or hop.barrier_forward is None or hop.barrier_reverse is None:
         return []

@@ -19,6 +19,7 @@ from anodeflow.report.figures import (
 )
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
+from anodeflow.structures.geometry.positions import fixed_coordinates
 
 _MARGIN = 1.2
 """Neighbouring cells are shown this far around the cell, Å."""
@@ -55,8 +56,7 @@ class SlabView:
         self.species = [site.specie.symbol for site in structure]
         self.cell = (self._axes @ np.array([a, b]).T).T[:, :2]
         self.positions = self.in_frame(structure.cart_coords)
-        free = structure.site_properties.get("selective_dynamics") or [(True, True, True)] * len(structure)
-        self.fixed = [not any(flags) for flags in free]
+        self.fixed = [all(held) for held in fixed_coordinates(structure)]
 
     def in_frame(self, points: NDArray) -> NDArray:
         """Return Cartesian `points`, shape (N, 3), in the frame of the view, folded into its cell."""

@@ -1,23 +1,17 @@
 """What a CIF file says of its crystal besides cell, atoms and symmetry, against what was read."""
 
 import re
-from typing import TYPE_CHECKING
 
 from pymatgen.core import Structure
 
+from anodeflow.structures.bulk.cif_content import CELL, CifContent, number_of
 from anodeflow.structures.bulk.symbols import ELEMENTS, element_of_label
-
-if TYPE_CHECKING:
-    from anodeflow.structures.bulk.cif_file import CifContent
 
 _OFF = 0.03  # share by which a volume or a density may be off: other temperatures, rounded cells
 _MULTIPLICITIES = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
-_ONCE = tuple(
-    f"_cell_{key}" for key in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
-)
 
 
-def refuse_what_no_cell_holds(content: "CifContent") -> None:
+def refuse_what_no_cell_holds(content: CifContent) -> None:
     """Raise ValueError for a modulated crystal, and for a cell that is given twice."""
     modulated = [
         key for key in content.block if key.startswith(("_space_group_ssg", "_cell_wave_vector", "_atom_site_fou"))
@@ -30,15 +24,13 @@ def refuse_what_no_cell_holds(content: "CifContent") -> None:
             "approximant"
         )
     blocks = len(re.findall(r"(?im)^\s*data_", content.text))
-    for key in _ONCE:
+    for key in CELL:
         if len(re.findall(rf"(?im)^\s*{key}\s", content.text)) > max(1, blocks):
             raise ValueError(f"{key} stands there twice: leave the right one")
 
 
-def tell_claims(content: "CifContent", structure: Structure) -> None:
+def tell_claims(content: CifContent, structure: Structure) -> None:
     """Note where volume, density, multiplicities, names or formulas of the file say another crystal than was read."""
-    from anodeflow.structures.bulk.cif_file import number_of
-
     for key, read, unit in (
         ("_cell_volume", structure.volume, "Å³"),
         ("_exptl_crystal_density_diffrn", float(structure.density), "g/cm³"),
@@ -59,7 +51,7 @@ def tell_claims(content: "CifContent", structure: Structure) -> None:
         content.notes.append("its magnetic moments are left out: surfaces get moments of their own")
 
 
-def _multiplicities(content: "CifContent", structure: Structure) -> None:
+def _multiplicities(content: CifContent, structure: Structure) -> None:
     for key in _MULTIPLICITIES:
         column = content.column(key)
         if column and all(text.isdecimal() for text in column):
@@ -74,7 +66,7 @@ def _multiplicities(content: "CifContent", structure: Structure) -> None:
             return
 
 
-def _labels(content: "CifContent") -> None:
+def _labels(content: CifContent) -> None:
     """Note atoms whose label is that of another element: Na1, said to be Li."""
     labels, types = content.column("_atom_site_label"), content.column("_atom_site_type_symbol")
     if not labels or not types or len(labels) != len(types):
@@ -91,7 +83,7 @@ def _labels(content: "CifContent") -> None:
         content.notes.append(f"labels and elements of atoms differ, elements count: {', '.join(others[:5])}")
 
 
-def _formulas(content: "CifContent", structure: Structure) -> None:
+def _formulas(content: CifContent, structure: Structure) -> None:
     """Note another formula, where the file has none of all atoms (that one is checked, not told)."""
     from pymatgen.core import Composition
 

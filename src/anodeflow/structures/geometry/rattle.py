@@ -3,6 +3,8 @@
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import holding_fixed
+
 
 def rattled(structure: Structure, deviation: float) -> Structure:
     """Return the structure with its free atoms displaced at random, the same way each time.
@@ -15,13 +17,4 @@ def rattled(structure: Structure, deviation: float) -> Structure:
         Standard deviation of each Cartesian component, Å.
     """
     moves = np.random.default_rng(0).normal(scale=deviation, size=(len(structure), 3))
-    free = structure.site_properties.get("selective_dynamics")
-    if free is not None:
-        moves *= np.array(free, dtype=bool)
-    return Structure(
-        structure.lattice,
-        structure.species,
-        structure.cart_coords + moves,
-        coords_are_cartesian=True,
-        site_properties=structure.site_properties,
-    )
+    return holding_fixed(structure, structure.cart_coords + moves)

@@ -8,7 +8,7 @@ import numpy as np
 import spglib
 from pymatgen.core import Structure
 
-from anodeflow.studies.vacancy.geometry import displacements
+from anodeflow.structures.geometry.positions import fixed_coordinates, minimum_images, placed
 
 _EXACT = 1e-3  # Å: tolerance for geometries that are symmetric but for the rounding of files
 _NOISE = (0.04, 0.004)  # Å: tolerances, one after the other, for saddles on a path that is calm to 0.05 eV/Å
@@ -34,20 +34,18 @@ def with_symmetry_of(start: Structure, positions: np.ndarray) -> np.ndarray:
 
 def symmetrised(structure: Structure) -> Structure:
     """Return a structure with the symmetry that it has to within 0.04 Å; fixed coordinates stay as they are."""
-    from anodeflow.structures.geometry.transfer import fixed_coordinates
-
     fixed = fixed_coordinates(structure)
     positions = structure.cart_coords
     for tolerance in _NOISE:
-        current = _at(structure, positions)
+        current = placed(structure, positions)
         steps = []
         for rotation, translation, order in operations(current, tolerance):
-            away = displacements(current, positions[order] @ rotation.T + translation - positions)
+            away = minimum_images(current, positions[order] @ rotation.T + translation - positions)
             # The translation that was found is as rough as the geometry; fixed atoms know it exactly.
             known = fixed.all(axis=1) if fixed.all(axis=1).any() else np.ones(len(positions), dtype=bool)
             steps.append(away - away[known].mean(axis=0))
         positions = np.where(fixed, positions, positions + np.mean(steps, axis=0))
-    return _at(structure, positions)
+    return placed(structure, positions)
 
 
 def symmetrised_direction(structure: Structure, direction: np.ndarray) -> np.ndarray:
@@ -80,12 +78,10 @@ def operations(structure: Structure, tolerance: float) -> list[Operation]:
 
     Atom a stands, up to a lattice vector, where the operation puts atom ``order[a]``.
     """
-    properties = structure.site_properties
-    free = properties.get("selective_dynamics", [None] * len(structure))
-    moments = properties.get("magmom", [None] * len(structure))
+    moments = structure.site_properties.get("magmom", [None] * len(structure))
     kinds: list[tuple] = [
-        (site.species_string, tuple(flags if flags is not None else (True,) * 3), round(moment or 0.0, 3))
-        for site, flags, moment in zip(structure, free, moments, strict=True)
+        (site.species_string, tuple(fixed), round(moment or 0.0, 3))
+        for site, fixed, moment in zip(structure, fixed_coordinates(structure).tolist(), moments, strict=True)
     ]
     numbers = [kinds.index(kind) for kind in kinds]
     cell, fractional = structure.lattice.matrix, structure.frac_coords
@@ -99,15 +95,3 @@ def operations(structure: Structure, tolerance: float) -> list[Operation]:
         turn = cell.T @ rotation @ np.linalg.inv(cell.T)
         result.append((turn, translation @ cell, apart.argmin(axis=1)))
     return result
-
-
-def _at(structure: Structure, positions: np.ndarray) -> Structure:
-    """Return the structure with its atoms at Cartesian positions, images kept."""
-    return Structure(
-        structure.lattice,
-        structure.species,
-        positions,
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=structure.site_properties,
-    )

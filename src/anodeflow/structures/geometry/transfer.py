@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import fixed_coordinates, holding_fixed, minimum_images, steps_between
 from anodeflow.structures.geometry.symmetrise import with_symmetry_of
-from anodeflow.studies.vacancy.geometry import displacements
 
 _SAME_ATOM = 0.6
 """An atom this near to one of the reference, before it is relaxed, is that atom, Å."""
@@ -21,11 +21,6 @@ They are in different minima then, or one of them is far off: what an adatom cha
 layer of Li on a thin Li(001) slab, coarse k-points: 0.27 Å, and DFT began 0.48 Å off its minimum instead of 0.28.)
 """
 _NEIGHBOURHOOD = 2.0  # Å: decay of the weight of reference atoms around one that the reference does not have
-
-
-def largest_distance(a: Structure, b: Structure) -> float:
-    """Return the largest distance of an atom between two structures with the same atoms, Å."""
-    return float(np.linalg.norm(displacements(a, b.cart_coords - a.cart_coords), axis=1).max())
 
 
 def transferred(
@@ -52,12 +47,12 @@ def transferred(
         references differ by more than 0.1 Å. Fixed atoms are where they are in `start`, and the symmetry of `start` is
         kept if the first code kept it but for rounding.
     """
-    positions = start.cart_coords + displacements(start, relaxed.cart_coords - start.cart_coords)
+    positions = start.cart_coords + steps_between(start, relaxed)
     if reference is not None and reference_by_first is not None:
-        shifts = displacements(reference, reference.cart_coords - reference_by_first.cart_coords)
+        shifts = minimum_images(reference, reference.cart_coords - reference_by_first.cart_coords)
         if np.linalg.norm(shifts, axis=1).max() < _ALIKE:
             positions = positions + _corrections(start, reference, shifts)
-    return _placed(start, with_symmetry_of(start, positions))
+    return holding_fixed(start, with_symmetry_of(start, positions))
 
 
 def transferred_path(
@@ -83,7 +78,7 @@ def transferred_path(
     steps = [np.linalg.norm(after.cart_coords - before.cart_coords) for before, after in pairwise(images)]
     along = np.concatenate([[0.0], np.cumsum(steps)]) / sum(steps)
     moved = [
-        _placed(ends[0], image.cart_coords + (1 - t) * shifts[0] + t * shifts[1])
+        holding_fixed(ends[0], image.cart_coords + (1 - t) * shifts[0] + t * shifts[1])
         for image, t in zip(images, along, strict=True)
     ]
     return [ends[0], *moved[1:-1], ends[1]]
@@ -91,14 +86,8 @@ def transferred_path(
 
 def path_direction(before: Structure, after: Structure) -> np.ndarray:
     """Return the unit vector (n, 3), in the space of all free coordinates, from one image of a path to another."""
-    step = np.where(fixed_coordinates(before), 0.0, displacements(before, after.cart_coords - before.cart_coords))
+    step = np.where(fixed_coordinates(before), 0.0, steps_between(before, after))
     return step / np.linalg.norm(step)
-
-
-def fixed_coordinates(structure: Structure) -> np.ndarray:
-    """Which coordinates (n, 3) are fixed by `selective_dynamics`."""
-    free = structure.site_properties.get("selective_dynamics", [[True] * 3] * len(structure))
-    return ~np.array([[True] * 3 if flags is None else list(flags) for flags in free], dtype=bool)
 
 
 def _corrections(start: Structure, reference: Structure, shifts: np.ndarray) -> np.ndarray:
@@ -109,15 +98,3 @@ def _corrections(start: Structure, reference: Structure, shifts: np.ndarray) -> 
     weights = np.exp(-((apart - apart.min(axis=1, keepdims=True)) / _NEIGHBOURHOOD))
     around = weights @ shifts / weights.sum(axis=1, keepdims=True)
     return np.where(known[:, None], shifts[nearest], around)
-
-
-def _placed(template: Structure, positions: np.ndarray) -> Structure:
-    """Return `template`, with its site properties, at Cartesian positions; fixed coordinates stay as they are."""
-    return Structure(
-        template.lattice,
-        template.species,
-        np.where(fixed_coordinates(template), template.cart_coords, positions),
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=template.site_properties,
-    )

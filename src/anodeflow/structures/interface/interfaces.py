@@ -16,10 +16,10 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.interface.blocks import Block, cut_blocks
+from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.matching import LatticeMatch, green_lagrange, lattice_matches
 from anodeflow.structures.interface.registry import best_packed, shift_cell, shift_metal
-from anodeflow.studies.interface.document import InterfaceCandidate, Side
 
 SAME_STRAIN = 0.005
 """Strains that differ by less count as equal: the smaller cell is then taken."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.sites.contact import free_radius
 from anodeflow.structures.slab.lateral import reduce_in_plane
 
@@ -87,13 +88,7 @@ def _lifted(structure: Structure, side: Sequence[str]) -> Structure:
     lift = float((np.sqrt(least**2 - (vectors[:, :2] ** 2).sum(axis=1)) - vectors[:, 2]).max())
     matrix = structure.lattice.matrix.copy()
     matrix[2, 2] += lift
-    return Structure(
-        Lattice(matrix, pbc=structure.lattice.pbc),
-        structure.species,
-        cart + np.outer(where == "metal", [0, 0, lift]),
-        coords_are_cartesian=True,
-        site_properties=structure.site_properties,
-    )
+    return placed(structure, cart + np.outer(where == "metal", [0, 0, lift]), matrix)
 
 
 def best_packed(structure: Structure, side: Sequence[str], vectors: np.ndarray) -> np.ndarray:

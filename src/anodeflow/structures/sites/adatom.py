@@ -1,14 +1,22 @@
 """What became of an adatom during its relaxation, and whether two relaxations ended in the same minimum."""
 
+from typing import Literal
+
 import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import images_in_plane, placed
 from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.contact import ContactSurface
 from anodeflow.structures.sites.sites import site_label
-from anodeflow.studies.adsorption.document import AdatomState
 
+AdatomState = Literal["stayed", "moved", "sunk", "exchanged", "desorbed"]
+"""Where the relaxation left the adatom.
+
+stayed: near the site where it was put; moved: on the surface, at another place; sunk: below the outermost
+atoms of the surface; exchanged: a surface atom has come up in its stead; desorbed: bound to nothing.
+"""
 MOVED = 0.5
 """Lateral displacement beyond which an adatom with other neighbours than before has moved, Å."""
 SUNK = 0.3
@@ -55,11 +63,9 @@ def describe_adatom(slab: Structure, relaxed: Structure, initial_position) -> Ad
     """
     adsorbate = relaxed[-1].specie.symbol
     start = np.array(initial_position, dtype=float)
-    final = start + _shortest(slab, relaxed[-1].coords - start)
-    moves = _shortest(slab, relaxed.cart_coords[:-1] - slab.cart_coords)
-    beneath = Structure(
-        slab.lattice, slab.species, slab.cart_coords + moves, coords_are_cartesian=True, to_unit_cell=False
-    )
+    final = start + images_in_plane(slab.lattice, relaxed[-1].coords - start)
+    moves = images_in_plane(slab.lattice, relaxed.cart_coords[:-1] - slab.cart_coords)
+    beneath = placed(slab, slab.cart_coords + moves)
     surface = ContactSurface(beneath, adsorbate)
     free = surface.nearest_ratio(final) > DESORBED
     touched = [] if free else surface.neighbours(final)
@@ -132,13 +138,6 @@ def same_minimum(
         if apart.min(axis=1).max() < distance_tolerance and len(set(partner)) == len(b):
             return True
     return False
-
-
-def _shortest(slab: Structure, vectors: np.ndarray) -> np.ndarray:
-    """Return the in-plane minimum image of displacements that are shorter than half the cell, Å."""
-    fractional = slab.lattice.get_fractional_coords(vectors)
-    fractional[..., :2] -= np.rint(fractional[..., :2])
-    return slab.lattice.get_cartesian_coords(fractional)
 
 
 def _outermost(slab: Structure) -> np.ndarray:

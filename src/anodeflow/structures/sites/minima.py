@@ -1,15 +1,13 @@
 """Which relaxed adsorption sites are minima of their own, and which ones symmetry may hold on a saddle."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetry import face_operations
-from anodeflow.structures.sites.hops import SurfaceNet
-from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
 PUSH = 0.1
 """How far the adatom is shifted to measure the curvature, Å."""
@@ -30,39 +28,6 @@ a barrier between two places so near would be some 10 meV, less than kT at room 
 SAME_ENERGY = 0.02
 """Difference of energy up to which they are, eV."""
 _HELD = 0.15  # Å: how near to a symmetry element a relaxed adatom counts as held by it
-
-Reason = Literal["saddle", "merged", "sunk", "exchanged", "desorbed", "not converged"]
-
-
-def candidates(adsorption: AdsorptionDoc) -> tuple[list[AdsorbedSite], dict[int, Reason]]:
-    """Sort the relaxed sites of an adsorption study into possible minima and others.
-
-    Parameters
-    ----------
-    adsorption
-        Document of the study.
-
-    Returns
-    -------
-    list of AdsorbedSite
-        Sites whose adatom rests on the surface, each minimum once, the lowest first. Among two whose adatoms rest at
-        equivalent places of the surface (of the surface, not of the supercell) the lower one is kept; likewise among
-        two less than 1 Å and 20 meV apart.
-    dict
-        Number of each other site and why it is no minimum of its own.
-    """
-    rejected: dict[int, Reason] = {}
-    kept: list[AdsorbedSite] = []
-    for site in sorted(adsorption.sites, key=lambda site: site.binding_energy):
-        if site.state in ("sunk", "exchanged", "desorbed"):
-            rejected[site.site] = site.state
-        elif not site.converged:
-            rejected[site.site] = "not converged"
-        elif _known(adsorption.slab, kept, site):
-            rejected[site.site] = "merged"
-        else:
-            kept.append(site)
-    return kept, rejected
 
 
 def push_directions(slab: Structure, position: npt.ArrayLike, hollow: bool) -> list[np.ndarray]:
@@ -152,15 +117,7 @@ def soft_push(
             held.append(np.array([-held[0][1], held[0][0]]) if held else np.array([1.0, 0.0]))
         push[-1, :2] += held[0] + 0.4 * held[1]
     push *= SOFT_PUSH / np.linalg.norm(push, axis=1).max()
-    positions = structure.cart_coords + push
-    return Structure(
-        structure.lattice,
-        structure.species,
-        positions,
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=structure.site_properties,
-    )
+    return placed(structure, structure.cart_coords + push)
 
 
 def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence[float]]) -> float:
@@ -187,21 +144,3 @@ def lowest_curvature(directions: Sequence[np.ndarray], forces: Sequence[Sequence
     rest = np.zeros(2) if all(moved) else lateral[moved.index(False)]
     hessian = -(lateral[moved] - rest) @ basis.T / PUSH
     return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[0])
-
-
-def _known(slab: Structure, kept: Sequence[AdsorbedSite], site: AdsorbedSite) -> bool:
-    """Whether a site is the minimum of one that is kept, or its adatom rests at a copy of its place on the surface."""
-    if not kept:
-        return False
-    if _group(site) in {_group(other) for other in kept}:
-        return True
-    net = SurfaceNet(slab, [other.structure[-1].coords for other in kept])
-    if net.node_at(site.structure[-1].coords) is not None:
-        return True
-    near = net.node_at(site.structure[-1].coords, within=BASIN)
-    return near is not None and site.binding_energy - kept[net.minimum[near[0]]].binding_energy < SAME_ENERGY
-
-
-def _group(site: AdsorbedSite) -> int:
-    """Return the number of the site that stands for all those of its minimum."""
-    return site.site if site.merged_into is None else site.merged_into

@@ -1,6 +1,6 @@
 """The two ends of a hop, atom by atom, the symmetry that turns it round, and a first path between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
@@ -10,10 +10,11 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from scipy.optimize import linear_sum_assignment
 
-from anodeflow.calculations.neb_document import PathSymmetry
 from anodeflow.core.errors import InputError
+from anodeflow.structures.geometry.positions import fixed_coordinates, holding_fixed, images_in_plane, placed
 from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.hops import SAME_PLACE
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 SYMMETRIC = 0.05
 """How far an atom of one end may lie from where the symmetry of the path puts its counterpart, Å."""
@@ -39,7 +40,7 @@ def check_hop(slab: Structure, displacement: Sequence[float]) -> None:
     length = float(np.linalg.norm(displacement))
     if length < SAME_PLACE:
         raise InputError(f"the hop starts and ends at the same place ({length:.2f} Å apart): nothing hops.")
-    if np.linalg.norm(_in_plane(slab, np.array([*displacement, 0.0]))) < SAME_PLACE:
+    if np.linalg.norm(images_in_plane(slab.lattice, np.array([*displacement, 0.0]))) < SAME_PLACE:
         raise InputError(
             f"the hop ends at the periodic image of its start, {length:.2f} Å away, since the slab is one hop wide: "
             "give the system a larger min_width."
@@ -70,18 +71,18 @@ def carried_end(slab: Structure, initial: Structure, minimum: Structure, target:
     for rotation, translation in face_operations(slab):
         moved = minimum.frac_coords @ rotation.T + translation
         adatom = slab.lattice.get_cartesian_coords(moved[-1])
-        if np.linalg.norm(_in_plane(slab, np.array([*target[:2], adatom[2]]) - adatom)) > SAME_PLACE:
+        if np.linalg.norm(images_in_plane(slab.lattice, np.array([*target[:2], adatom[2]]) - adatom)) > SAME_PLACE:
             continue
         order = _pairing(initial, moved)
-        steps = _in_plane(slab, slab.lattice.get_cartesian_coords(moved[order]) - initial.cart_coords)
-        fixed = _fixed(initial)
+        steps = images_in_plane(slab.lattice, slab.lattice.get_cartesian_coords(moved[order]) - initial.cart_coords)
+        fixed = fixed_coordinates(initial)
         if np.abs(steps[fixed]).max(initial=0.0) > _FIXED:
             continue
         cost = float(np.sum(steps[:-1] ** 2))
         if best is None or cost < best[0] - 1e-3:
             end = initial.cart_coords + steps
             end[-1] = _image_at(slab, adatom, target)
-            best = cost, _placed(initial, np.where(fixed, initial.cart_coords, end))
+            best = cost, holding_fixed(initial, end)
     return best[1] if best else None
 
 
@@ -92,14 +93,14 @@ def guessed_end(slab: Structure, initial: Structure, minimum: Structure, target:
     :func:`carried_end`; the atoms of the slab stand in the same order in `slab` and `initial`.
     """
     positions = np.vstack([slab.cart_coords, [*target[:2], minimum[-1].coords[2]]])
-    return _placed(initial, np.where(_fixed(initial), initial.cart_coords, positions))
+    return holding_fixed(initial, positions)
 
 
 def relaxed_end(initial: Structure, relaxed: Structure, target: Sequence[float]) -> Structure:
     """Put a relaxed end of a hop (its atoms in the order of `initial`) into the image that the hop leads to."""
-    end = initial.cart_coords + _in_plane(initial, relaxed.cart_coords - initial.cart_coords)
+    end = initial.cart_coords + images_in_plane(initial.lattice, relaxed.cart_coords - initial.cart_coords)
     end[-1] = _image_at(initial, relaxed[-1].coords, target)
-    return _placed(initial, np.where(_fixed(initial), initial.cart_coords, end))
+    return holding_fixed(initial, end)
 
 
 def path_symmetry(slab: Structure, initial: Structure, final: Structure) -> PathSymmetry | None:
@@ -133,7 +134,7 @@ def path_symmetry(slab: Structure, initial: Structure, final: Structure) -> Path
         moved = slab.lattice.get_fractional_coords(ends[0] @ turn.T + shift)
         order = _pairing(final, moved)
         residual = max(
-            np.linalg.norm(_in_plane(slab, before[order] @ turn.T + shift - after), axis=1).max()
+            np.linalg.norm(images_in_plane(slab.lattice, before[order] @ turn.T + shift - after), axis=1).max()
             for before, after in (ends, ends[::-1])
         )
         if residual > SYMMETRIC or np.any(order[order] != np.arange(len(order))):
@@ -149,8 +150,8 @@ def turned_round(symmetry: PathSymmetry, structure: Structure, near: Structure) 
     Fixed atoms keep the coordinates that they have in `near`.
     """
     moved = structure.cart_coords[symmetry.permutation] @ np.array(symmetry.rotation).T + symmetry.translation
-    positions = near.cart_coords + _in_plane(near, moved - near.cart_coords)
-    return _placed(near, np.where(_fixed(near), near.cart_coords, positions))
+    positions = near.cart_coords + images_in_plane(near.lattice, moved - near.cart_coords)
+    return holding_fixed(near, positions)
 
 
 def first_path(
@@ -199,14 +200,14 @@ def first_path(
     # mic=False: the ends are unwrapped. The fixed atoms are equal in both, so applying the constraint changes nothing.
     neb.interpolate(mic=False, apply_constraint=True)
     idpp_interpolate(neb, traj=None, log=None, mic=True, fmax=threshold, steps=1000)
-    path = [_placed(initial, atoms.get_positions()) for atoms in band]
+    path = [placed(initial, atoms.get_positions()) for atoms in band]
     if symmetry is not None:
         for index in range(1, images + 1):
             if index > images + 1 - index:
                 path[index] = turned_round(symmetry, path[images + 1 - index], path[index])
             else:
                 other = turned_round(symmetry, path[images + 1 - index], path[index])
-                path[index] = _placed(initial, (path[index].cart_coords + other.cart_coords) / 2)
+                path[index] = placed(initial, (path[index].cart_coords + other.cart_coords) / 2)
     return path
 
 
@@ -223,48 +224,10 @@ def _pairing(structure: Structure, moved: np.ndarray) -> np.ndarray:
     return np.append(order, len(structure) - 1)
 
 
-def _in_plane(structure: Structure, vectors: np.ndarray) -> np.ndarray:
-    """Return the shortest in-plane image of vectors (..., 3), Å."""
-    fractional = structure.lattice.get_fractional_coords(vectors)
-    fractional[..., :2] -= np.rint(fractional[..., :2])
-    best = structure.lattice.get_cartesian_coords(fractional)
-    for shift in _neighbour_shifts(structure):
-        other = structure.lattice.get_cartesian_coords(fractional) + shift
-        shorter = np.linalg.norm(other, axis=-1, keepdims=True) < np.linalg.norm(best, axis=-1, keepdims=True) - 1e-6
-        best = np.where(shorter, other, best)
-    return best
-
-
-def _neighbour_shifts(structure: Structure) -> Iterator[np.ndarray]:
-    """Yield the lattice vectors to the neighbouring cells in the plane: rounding alone errs in oblique cells."""
-    for m in (-1, 0, 1):
-        for n in (-1, 0, 1):
-            if (m, n) != (0, 0):
-                yield np.array([m, n]) @ structure.lattice.matrix[:2]
-
-
 def _image_at(structure: Structure, position: np.ndarray, target: Sequence[float]) -> np.ndarray:
     """Return the image of a position next to a lateral target (2,), Å."""
     goal = np.array([*target[:2], position[2]])
-    return goal + _in_plane(structure, position - goal)
-
-
-def _fixed(structure: Structure) -> np.ndarray:
-    """Which coordinates (n, 3) are fixed by `selective_dynamics`."""
-    free = structure.site_properties.get("selective_dynamics", [[True] * 3] * len(structure))
-    return ~np.array([[True] * 3 if flags is None else list(flags) for flags in free], dtype=bool)
-
-
-def _placed(template: Structure, positions: np.ndarray) -> Structure:
-    """Return `template`, with its site properties, at Cartesian positions, images kept."""
-    return Structure(
-        template.lattice,
-        template.species,
-        positions,
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=template.site_properties,
-    )
+    return goal + images_in_plane(structure.lattice, position - goal)
 
 
 def _atoms(structure: Structure) -> Atoms:

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import fixed_coordinates
 from anodeflow.structures.geometry.symmetry import orbits
 from anodeflow.structures.sites.contact import ContactSurface
 
@@ -102,8 +103,7 @@ def add_adsorbate(slab: Structure, site: AdsorptionSite, adsorbate: str, magmom:
     Structure
         Slab with the adatom, which is free to move, as its last atom.
     """
-    fixed = slab.site_properties.get("selective_dynamics", [[True] * 3] * len(slab))
-    properties: dict[str, list] = {"selective_dynamics": [list(free) for free in fixed] + [[True] * 3]}
+    properties: dict[str, list] = {"selective_dynamics": [*(~fixed_coordinates(slab)).tolist(), [True] * 3]}
     moments = slab.site_properties.get("magmom")
     if magmom is not None or any(moments or []):
         properties["magmom"] = [*(moments or [0.0] * len(slab)), magmom or 0.0]

@@ -5,15 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
 
+from anodeflow.structures.sites.adatom import AdatomState
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
-
-AdatomState = Literal["stayed", "moved", "sunk", "exchanged", "desorbed"]
-"""Where the relaxation left the adatom.
-
-stayed: near the site where it was put; moved: on the surface, at another place; sunk: below the outermost
-atoms of the surface; exchanged: a surface atom has come up in its stead; desorbed: bound to nothing.
-"""
 
 
 class AdsorbedSite(BaseModel):

@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import Candidate
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, guided
 from anodeflow.screening.shortlist import record_of
 from anodeflow.structures.bulk.atom import BOX
@@ -22,7 +23,7 @@ from anodeflow.studies.adsorption.analysis import adsorption_document
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.prescreen import audited, rank_sites
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
-from anodeflow.studies.shared.steps import named, replaced
+from anodeflow.studies.shared.steps import replaced
 
 
 @dataclass

@@ -25,6 +25,7 @@ from anodeflow.report.view3d.fields import (
 )
 from anodeflow.report.view3d.neighbourhood import Neighbourhood, around_adatom
 from anodeflow.report.view3d.painter import Camera, Painting
+from anodeflow.structures.geometry.positions import images_in_plane
 from anodeflow.studies.charge.document import ChargeTransferDoc
 
 _PIXELS = 50
@@ -173,7 +174,5 @@ def _verb(document: ChargeTransferDoc) -> str:
 
 def in_middle(document: ChargeTransferDoc, points: NDArray) -> NDArray:
     """Return Cartesian points (N, 3), Å, each in its periodic image nearest to the adatom in the plane."""
-    lattice = document.structure.lattice
-    fractions = lattice.get_fractional_coords(points)
-    fractions[:, :2] -= np.round(fractions[:, :2] - document.structure.frac_coords[-1, :2])
-    return lattice.get_cartesian_coords(fractions)
+    adatom = document.structure.cart_coords[-1]
+    return adatom + images_in_plane(document.structure.lattice, points - adatom)

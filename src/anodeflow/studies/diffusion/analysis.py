@@ -2,33 +2,19 @@
 
 from typing import Any
 
-import numpy as np
-from ase.utils.forcecurve import fit_raw
-
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.screening.shortlist import add_band_effort, barrier_entries, left_out
+from anodeflow.calculations.profile import NO_BARRIER
+from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.diffusion.document import (
-    Hop,
-    MigrationDoc,
-    ProfilePoint,
-    SurfaceMinimum,
-)
+from anodeflow.studies.diffusion.document import Hop, MigrationDoc, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import set_prefactors
-
-DIP = 0.01
-"""How far an image must lie below the path on either side of it to be taken for a minimum, eV."""
-NO_BARRIER = 0.001
-"""Barrier below which the end of a hop may be no minimum, eV."""
-ROUGH_DIP = 0.05
-"""The same for a path that did not converge, eV: it may have run into minima that lie on its way."""
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -46,83 +32,27 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     Returns
     -------
     int or None
-        Index of the image in the deepest dip of the path, which may be a minimum on the way; none if there is no dip
-        deeper than 10 meV (50 meV where the path did not converge).
+        Index of the image that may be a minimum on the way
+        (:func:`anodeflow.studies.shared.hops.minimum_on_way`); none if there is none.
     """
+    dip = search.take_band(index, band)
+    if not band.by_potential:
+        _suspect_ends(search, index, band)
+    return None if dip is None else dip.image
+
+
+def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
+    """Have an end pushed to which a path rises all the way; without such an end, its saddle is to be looked at."""
     hop = search.hops[index]
-    energies = np.array(band.image_energies)
-    if search.audit is not None:
-        add_band_effort(search.audit.effort, band, hop.band)
-    hop.band = band.band
-    if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
-        hop.images = band.images
-        search.calculation_ids[f"hop {index} [{band.backend}]"] = band.id
-        return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
-    saddle = float(energies.max())
-    hop.state = "done" if band.converged else "not converged"
-    hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
     hop.symmetric = band.symmetry is not None
-    hop.barrier_forward = saddle - float(energies[0])
-    hop.barrier_reverse = saddle - float(energies[-1])
-    hop.profile = profile(band)
-    hop.path_length = hop.profile[-1].distance
-    hop.images = band.images
-    hop.max_force = band.max_force
     hop.negative_modes, hop.curvatures = None, []
     rises = False
     for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
-        if barrier < NO_BARRIER:
+        if barrier is not None and barrier < NO_BARRIER:
             rises = True
             search.suspect(end)
     if hop.state == "done" and not rises:
         search.saddles.append(index)
-    search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
-    search.calculation_ids[f"hop {index}"] = band.id
-    if band.band is not None:
-        search.calculation_ids[f"hop {index} [{band.band.backend}]"] = band.band.id
-    search.settings = band.settings
-    return deepest_dip(energies, DIP if band.converged else ROUGH_DIP)
-
-
-def deepest_dip(energies: np.ndarray, least: float) -> int | None:
-    """Return the index of the interior image that lies deepest in a dip of a path; none if no dip is `least` deep, eV.
-
-    A dip is as deep as the lower of the highest images on its two sides is above it.
-    """
-    depths = [
-        min(energies[:i].max(), energies[i + 1 :].max()) - energies[i] if 0 < i < len(energies) - 1 else 0.0
-        for i in range(len(energies))
-    ]
-    deepest = int(np.argmax(depths))
-    return deepest if depths[deepest] > least else None
-
-
-def profile(band: NebDoc) -> list[ProfilePoint]:
-    """Return length, energy and slope along a path, one point an image.
-
-    Where DFT computed the saddle alone, the length is that of the potential's path. The slope is minus the force along
-    the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE
-    computes it; at the two ends it is 0.
-    """
-    lattice = band.images[0].lattice
-    positions = [band.images[0].cart_coords]
-    for image in band.images[1:]:
-        step = lattice.get_fractional_coords(image.cart_coords - positions[-1])
-        step[:, :2] -= np.rint(step[:, :2])
-        positions.append(positions[-1] + lattice.get_cartesian_coords(step))
-    if band.band is not None and band.band.mode == "saddle" and not band.by_potential:
-        along = band.band.distances
-        lengths = along[0], along[band.band.climbing_image], along[-1]
-        return [
-            ProfilePoint(distance=distance, energy=energy - band.image_energies[0], slope=0.0)
-            for distance, energy in zip(lengths, band.image_energies, strict=True)
-        ]
-    fit = fit_raw(band.image_energies, np.array(band.image_forces), np.array(positions))
-    slopes = [(y[-1] - y[0]) / (x[-1] - x[0]) for x, y in fit.lines]
-    return [
-        ProfilePoint(distance=float(distance), energy=float(energy), slope=float(slope))
-        for distance, energy, slope in zip(fit.path, fit.energies, slopes, strict=True)
-    ]
 
 
 def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:

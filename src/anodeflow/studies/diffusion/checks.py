@@ -7,12 +7,12 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.core.jobs import named
 from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.saddles import saddle_image
-from anodeflow.studies.shared.steps import named
 
 
 @job(output_schema=CalculationDoc)

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
@@ -47,14 +48,6 @@ class RejectedSite(BaseModel):
         description="Lowest curvature that was found, for a shift of the adatom in the plane or of its softest mode, "
         "eV/Å²; negative: a saddle.",
     )
-
-
-class ProfilePoint(BaseModel):
-    """One image of a path."""
-
-    distance: float = Field(description="Length of the path up to here, Å (all atoms, mass not weighted).")
-    energy: float = Field(description="Energy over the first image, eV.")
-    slope: float = Field(description="Slope dE/ds along the path, eV/Å, from the forces.")
 
 
 class Hop(BaseModel):

@@ -8,7 +8,7 @@ import numpy as np
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.errors import CalculationError
-from anodeflow.structures.geometry.transfer import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SAME_PLACE, SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, SOFT_PUSH

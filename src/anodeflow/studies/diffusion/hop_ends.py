@@ -1,18 +1,13 @@
-"""The ends of a hop on the supercell, and what follows when one, or an image on the way, was relaxed."""
+"""The ends of a hop on the supercell, and what follows when one was relaxed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.neb_document import PathSymmetry
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.structures.sites.adatom import describe_adatom
-from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
-from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, push_directions
+from anodeflow.structures.sites.hops import SurfaceHop
 from anodeflow.structures.sites.path import (
     carried_end,
     check_hop,
@@ -20,15 +15,13 @@ from anodeflow.structures.sites.path import (
     path_symmetry,
     relaxed_end,
 )
-from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
-from anodeflow.studies.diffusion.hop_search import NOT_COMPUTED, HopSearch, surface_hop
+from anodeflow.structures.sites.path_symmetry import PathSymmetry
+from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
 
 LEFT = 0.5
 """How far from its minimum, in the plane, an adatom may come to rest at the end of a hop, Å."""
 OTHER_ENERGY = 0.05
 """By how much the energy of one minimum may differ between its copies on a supercell, eV."""
-MOST_SPLITS = 2
-"""How often a hop, and then its parts, may be split."""
 
 
 @dataclass(frozen=True)
@@ -115,111 +108,3 @@ def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: Calculatio
             f"{what}: the adatom came to rest {other:+.3f} eV from minimum {hop.final}, in another state: {advice}."
         )
     return final
-
-
-def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> None:
-    """Draw the conclusion from an image of a hop that was relaxed because it lay in a dip of the path.
-
-    Where the image ended in a minimum of its own, known or new, the two parts of the hop are added, to be computed,
-    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is. Where
-    that, or no minimum at all, came of a dip that the potential alone has seen, DFT is to relax the whole path.
-
-    Raises
-    ------
-    CalculationError
-        If the image came to rest in no minimum of the adatom on the surface; the hop has failed then.
-    """
-    hop = search.hops[index]
-    what = f"{search.adsorption.system}: minimum on hop {index}"
-    slab = search.adsorption.slab
-    rest = describe_adatom(slab, relaxed.structure, hop.images[image][-1].coords)
-    trouble = ""
-    if not relaxed.converged:
-        trouble = "its relaxation did not converge; run it again to go on"
-    elif rest.state not in ("stayed", "moved"):
-        trouble = f"the adatom has {rest.state}, so the hop is no hop over the surface"
-    elif search.splits[index] >= MOST_SPLITS:
-        trouble = f"the hop was split {MOST_SPLITS} times already: its path has too many minima to follow"
-    if trouble and leave_to_dft(search, index):
-        return
-    if trouble:
-        _set(hop, "failed", f"image {image} lies in a dip: {trouble}")
-        raise CalculationError(f"{what}: {trouble}.")
-    net = search.net()
-    start, end, m, n = net.edge(surface_hop(hop))
-    place = net.node_at(rest.final_position)
-    if place is None:
-        near = net.node_at(rest.final_position, within=BASIN)
-        if near is not None and abs(relaxed.energy - search.total_energy(net.minimum[near[0]])) < SAME_ENERGY:
-            place = near
-    if place in ((start, 0, 0), (end, m, n)):
-        rolled = f"image {image} lies in a dip, but rolls to an end: no minimum lies on the way"
-        if leave_to_dft(search, index):
-            return
-        _add_message(hop, rolled)
-        return
-    if place is None and search.no_minima and SurfaceNet(slab, search.no_minima).node_at(rest.final_position):
-        _add_message(hop, f"image {image} lies in a dip, but its place is no minimum: pushed off it, the adatom leaves")
-        return
-    if place is None:
-        position = list(rest.final_position)
-        if push_directions(slab, position, hollow=True):  # symmetry may have held it there
-            search.suspects.append(len(search.minima))
-        search.minima.append(
-            SurfaceMinimum(
-                index=len(search.minima),
-                site=None,
-                label=rest.final_label,
-                position=position,
-                energy=relaxed.energy - search.zero,
-                multiplicity=1,
-                structure=_at(relaxed.structure, rest.final_position),
-            )
-        )
-        net = search.net()
-        place = net.node_at(rest.final_position)
-        assert place is not None
-    middle, i, j = place
-    known = {
-        edge: other.index for other in search.hops for way in net.copies(net.edge(surface_hop(other))) for edge in way
-    }
-    parts = []
-    for edge in ((start, middle, i, j), (middle, end, m - i, n - j)):
-        if edge not in known:
-            number = search.add_hop(net.hop(edge), search.splits[index] + 1)
-            known |= {other: number for way in net.copies(edge) for other in way}
-        parts.append(known[edge])
-    via = net.minimum[middle]
-    _set(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
-    hop.split_into = sorted(set(parts))
-
-
-def leave_to_dft(search: HopSearch, index: int) -> bool:
-    """Let DFT relax the whole path of a hop of which only the potential's is known; return whether it is one."""
-    hop = search.hops[index]
-    if hop.band is None or hop.profile:
-        return False
-    hop.message = NOT_COMPUTED
-    search.waiting.append(index)
-    search.whole.append(index)
-    return True
-
-
-def _add_message(hop: Hop, words: str) -> None:
-    """Say more of a hop."""
-    hop.message = f"{hop.message}; {words}" if hop.message else words
-
-
-def _set(hop: Hop, state: Literal["split", "failed"], message: str) -> None:
-    """Take a hop out of the network."""
-    hop.state, hop.message = state, message
-    hop.barrier_forward = hop.barrier_reverse = None
-    hop.negative_modes, hop.curvatures = None, []
-
-
-def _at(structure: Structure, position: Sequence[float]) -> Structure:
-    """Return the structure with its last atom, the adatom, in the image at `position`."""
-    moved = structure.copy()
-    shift = np.asarray(position) - structure[-1].coords
-    moved.translate_sites([len(moved) - 1], shift, frac_coords=False, to_unit_cell=False)
-    return moved

@@ -7,20 +7,15 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import CalculationError
+from anodeflow.screening.shortlist import start_record
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
-from anodeflow.structures.sites.minima import (
-    SADDLE,
-    SAME_ENERGY,
-    candidates,
-    lowest_curvature,
-    push_directions,
-)
+from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvature, push_directions
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
-
-NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
+from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
 
 
 class SaddleTest(BaseModel):
@@ -30,7 +25,7 @@ class SaddleTest(BaseModel):
     direction: list[float] = Field(description="Direction of the push in the plane (2,); zero: at rest.")
 
 
-class HopSearch(BaseModel):
+class HopSearch(WaitingHops):
     """What is known of minima and hops so far. Energies of minima are relative to `zero`; hops wait until done."""
 
     adsorption: AdsorptionDoc = Field(description="Study that it starts from.")
@@ -38,8 +33,6 @@ class HopSearch(BaseModel):
     minima: list[SurfaceMinimum] = Field(description="Minima, in the order in which they were found.")
     rejected: list[RejectedSite] = Field(description="Sites that are no minima of their own.")
     hops: list[Hop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
-    splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
-    waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
     no_minima: list[list[float]] = Field(
         default_factory=list, description="Positions (3,), Å, where the adatom was at rest, but in no minimum."
     )
@@ -55,13 +48,15 @@ class HopSearch(BaseModel):
     followed: dict[str, int] = Field(
         default_factory=dict, description="Index of a hop -> how often it was followed down from such a saddle."
     )
-    whole: list[int] = Field(
-        default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
-    )
-    audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
-    calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
-    settings: dict = Field(default_factory=dict, description="Settings of the calculations.")
+
+    @property
+    def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
+        """The clean slab by DFT and by the potential."""
+        return self.adsorption.slab, start_record(self.adsorption.prescreen)
+
+    def step_of(self, index: int) -> str:
+        """Return the name of the step that computes the path of a hop."""
+        return f"hop {index}"
 
     def net(self) -> SurfaceNet:
         """Return the copies of all minima on the surface."""
@@ -69,21 +64,16 @@ class HopSearch(BaseModel):
 
     def add_hop(self, hop: SurfaceHop, splits: int = 0) -> int:
         """Add a hop that waits to be computed; return its index."""
-        index = len(self.hops)
-        self.hops.append(
-            Hop(
-                index=index,
-                initial=hop.initial,
-                final=hop.final,
-                displacement=list(hop.displacement),
-                multiplicity=hop.multiplicity,
-                state="failed",
-                message=NOT_COMPUTED,
-            )
+        made = Hop(
+            index=len(self.hops),
+            initial=hop.initial,
+            final=hop.final,
+            displacement=list(hop.displacement),
+            multiplicity=hop.multiplicity,
+            state="failed",
+            message=NOT_COMPUTED,
         )
-        self.splits.append(splits)
-        self.waiting.append(index)
-        return index
+        return self.queue(made, splits)
 
     def find_hops(self) -> None:
         """Add the hops between neighbouring minima that are not known yet; they wait to be computed."""

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from scipy.interpolate import CubicHermiteSpline
 
 from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.structures.geometry.positions import images_in_plane
 from anodeflow.studies.diffusion.document import DiffusionPath, Hop, MigrationDoc
 
 
@@ -111,11 +112,9 @@ def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:
 
 def path_positions(images: list[Structure]) -> NDArray:
     """Return the positions of the adatom, the last atom, along a path (images, 3), Å, without jumps between cells."""
-    lattice = images[0].lattice
-    fractions = np.array([image.frac_coords[-1] for image in images])
-    moves = np.diff(fractions, axis=0)
-    fractions[1:] = fractions[0] + np.cumsum(moves - np.round(moves), axis=0)
-    return lattice.get_cartesian_coords(fractions)
+    positions = np.array([image.cart_coords[-1] for image in images])
+    moves = images_in_plane(images[0].lattice, np.diff(positions, axis=0))
+    return positions[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(moves, axis=0)])
 
 
 def path_words(document: MigrationDoc, path: DiffusionPath) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.structures.geometry.transfer import displacements, path_direction
+from anodeflow.structures.geometry.positions import placed, unwrapped
+from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.diffusion.document import Hop
 from anodeflow.studies.diffusion.hop_search import HopSearch
 
@@ -60,8 +61,7 @@ def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
     energy = found.energy - search.total_energy(hop.initial)
     hop.profile[top].energy = energy
     hop.barrier_forward, hop.barrier_reverse = energy, energy - hop.profile[-1].energy
-    step = displacements(hop.images[top], found.structure.cart_coords - hop.images[top].cart_coords)
-    hop.images[top] = _displaced(hop.images[top], step)
+    hop.images[top] = unwrapped(hop.images[top], found.structure)
     hop.max_force = found.max_force
 
 
@@ -105,18 +105,6 @@ def downhill_path(hop: Hop, negative: np.ndarray) -> list[Structure]:
     distances = np.array([point.distance for point in hop.profile])
     before, after = distances / distances[top], (distances[-1] - distances) / (distances[-1] - distances[top])
     return [
-        _displaced(image, push * np.sin(np.pi / 2 * min(share, 1.0)))
+        placed(image, image.cart_coords + push * np.sin(np.pi / 2 * min(share, 1.0)))
         for image, share in zip(hop.images, np.minimum(before, after), strict=True)
     ]
-
-
-def _displaced(structure: Structure, step: np.ndarray) -> Structure:
-    """Return a structure with its atoms displaced by (n, 3), Å, images kept."""
-    return Structure(
-        structure.lattice,
-        structure.species,
-        structure.cart_coords + step,
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=structure.site_properties,
-    )

@@ -18,13 +18,14 @@ from anodeflow.screening.shortlist import (
     start_audit,
     start_record,
 )
+from anodeflow.structures.geometry.positions import steps_between
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
 from anodeflow.studies.interdiffusion.exchange import Exchange
 from anodeflow.studies.interface.analysis import nearest_plane
 from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.vacancy.geometry import displacements, nearest_distance
+from anodeflow.studies.vacancy.geometry import nearest_distance
 
 PLATEAU_TOLERANCE = 0.01
 """How far the median at either end of a plateau may lie outside of the energies of its other pairs, eV."""
@@ -166,7 +167,7 @@ def _audit(
     audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
 ) -> list[str]:
     """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
-    audit.start = pristine = start_record(interface)
+    audit.start = pristine = start_record(interface.prescreen)
     comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
     add_effort(audit.effort, calculations.values())
     warnings: list[str] = []
@@ -183,7 +184,7 @@ def _audit(
 
 def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> int:
     """Return how many atoms but the two exchanged ones went further than half of a nearest-neighbour distance."""
-    moved = np.linalg.norm(displacements(pristine, relaxed.cart_coords - pristine.cart_coords), axis=1)
+    moved = np.linalg.norm(steps_between(pristine, relaxed), axis=1)
     moved[[exchange.alloy_atom, exchange.metal_atom]] = 0
     return int((moved > nearest_distance(pristine) / 2).sum())
 

@@ -6,9 +6,10 @@ from typing import Any
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.dilute import equivalent_sites, substituted, wide_cell
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit, dilute_limit
-from anodeflow.studies.shared.steps import named, replaced
+from anodeflow.studies.shared.steps import replaced
 
 WIDTH = 10.0
 """Least distance of the lone atom to its image, Å."""

@@ -7,12 +7,8 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.core.errors import InputError
-from anodeflow.studies.vacancy.geometry import (
-    displacements,
-    inequivalent,
-    is_free,
-    signatures,
-)
+from anodeflow.structures.geometry.positions import images_in_plane, is_free, minimum_images
+from anodeflow.studies.vacancy.geometry import inequivalent, signatures
 
 _ALIKE = 0.05
 """Pairs whose distances to each other and to all around them agree so well are equivalent, Å."""
@@ -107,7 +103,7 @@ def find_exchanges(
         turn += 1
         while left:
             partner = left.pop(0)
-            apart = np.linalg.norm(displacements(structure, structure[partner].coords[None] - structure[mover].coords))
+            apart = np.linalg.norm(minimum_images(structure, structure[partner].coords[None] - structure[mover].coords))
             pair = np.concatenate([[apart], around[mover], around[partner]])
             if all(np.abs(pair - other).max() > _ALIKE for other in known):
                 known.append(pair)
@@ -151,10 +147,8 @@ def moving_atoms(structure: Structure, layer: Sequence[int], element: str, name:
 
 def _lateral_distances(structure: Structure, atom: int, others: Sequence[int]) -> np.ndarray:
     """Return the distances in the plane (n,) of an atom to the nearest images of others, Å; heights do not count."""
-    across = structure.frac_coords[list(others)] - structure[atom].frac_coords
-    shifts = np.array([(i, j, 0) for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    moves = (across[:, None] - np.round(across)[:, None] * [1, 1, 0] + shifts) @ structure.lattice.matrix
-    return np.linalg.norm(moves[..., :2], axis=2).min(axis=1)
+    across = (structure.cart_coords[list(others)] - structure[atom].coords) * [1, 1, 0]
+    return np.linalg.norm(images_in_plane(structure.lattice, across), axis=1)
 
 
 def exchanged(structure: Structure, first: int, second: int) -> Structure:

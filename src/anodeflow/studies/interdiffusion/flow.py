@@ -134,7 +134,7 @@ def exchange_atoms(
     for exchange in exchanges:
         label = f"{system}: {element} at {exchange.step}"
         structure = exchanged(interface.structure, exchange.alloy_atom, exchange.metal_atom)
-        jobs.append(relaxation(relax, structure, label, interface.structure, start_record(interface)))
+        jobs.append(relaxation(relax, structure, label, interface.structure, start_record(interface.prescreen)))
     told = failure_jobs(failures)
     missing = [str(error) for error in failures.values()]
     outputs = [each.output for each in jobs]
@@ -163,7 +163,7 @@ def undo_exchanges(
         if result is not None:
             label = f"{study['system']}: {study['element']} at {exchange.step} and back"
             structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
-            record = start_record(interface)
+            record = start_record(interface.prescreen)
             returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
     outputs = {step: made.output for step, made in returns.items()}
     last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs, (), dilute)

@@ -9,14 +9,10 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.screening.shortlist import potential_ids
+from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interfaces import InterfaceCell
 from anodeflow.studies.about import study_fields
-from anodeflow.studies.interface.document import (
-    InterfaceDoc,
-    MiddleLayer,
-    RegistryPoint,
-    Side,
-)
+from anodeflow.studies.interface.document import InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.studies.interface.prescreen import finish_audit
 
 NEIGHBOURS_WITHIN = 1.25

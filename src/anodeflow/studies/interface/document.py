@@ -5,26 +5,12 @@ from typing import Literal
 from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
 
+from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
-Side = Literal["alloy", "metal"]
-
 EV_PER_SQUARE_ANGSTROM = 16.021766
 """1 eV/Å² in J/m² (CODATA 2018)."""
-
-
-class InterfaceCandidate(BaseModel):
-    """One way to bring the two crystals together, and why it was not taken."""
-
-    number: int = Field(description="Number of the termination.")
-    termination: str = Field(description="Planes that meet, alloy/metal: Li2Mg3/Li.")
-    atoms: int = Field(description="Atoms of the cell.")
-    area: float = Field(description="Area of the cell, Å².")
-    width: float = Field(description="Least distance between an atom and its image in the plane, Å.")
-    von_mises_strain: float = Field(description="Von Mises strain (a fraction).")
-    chosen: bool = Field(description="Whether it is the one of the document.")
-    reason: str = Field(default="", description="Why it was not chosen.")
 
 
 class RegistryPoint(BaseModel):

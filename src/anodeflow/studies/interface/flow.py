@@ -9,16 +9,18 @@ from jobflow import Flow, Job, Maker, OutputReference, Response, job
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.geometry.rattle import rattled
+from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface
 from anodeflow.structures.interface.registry import distinct_shifts, shift_metal
 from anodeflow.studies.interface.analysis import interface_document
-from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint, Side
+from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
 from anodeflow.studies.interface.prescreen import lowest_shift, rank_shifts, record_shifts
-from anodeflow.studies.shared.steps import named, replaced
+from anodeflow.studies.shared.steps import replaced
 
 
 @dataclass

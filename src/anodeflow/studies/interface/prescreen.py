@@ -14,7 +14,8 @@ from anodeflow.screening.shortlist import (
     record_ranking,
     start_audit,
 )
-from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, RegistryPoint, Side
+from anodeflow.structures.interface.candidate import Side
+from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, RegistryPoint
 
 
 def rank_shifts(

@@ -8,6 +8,7 @@ from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.host_check import symmetrised
 from anodeflow.structures.ordering.orderings import (
     Ordering,
@@ -21,7 +22,7 @@ from anodeflow.structures.ordering.sqs import special_quasirandom
 from anodeflow.studies.orderings.analysis import orderings_document
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.search import OrderingSearch, check_references, rank_orderings
-from anodeflow.studies.shared.steps import failure_jobs, named, replaced
+from anodeflow.studies.shared.steps import failure_jobs, replaced
 
 Bulks = dict[str, CalculationDoc | OutputReference]
 """Element -> its relaxed bulk."""

@@ -102,7 +102,7 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
 
     def written(self, document: OrderingsDoc, folder: Path, command: str, force: bool) -> list[Path]:
         """Write the orderings that the document kept, as the catalogue keeps crystals."""
-        from anodeflow.structures.bulk.crystal_files import write_orderings
+        from anodeflow.studies.orderings.files import write_orderings
 
         return write_orderings(folder, document, command, force)
 

@@ -1,18 +1,12 @@
 """Steps of studies that find out on the way what there is to compute."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from jobflow import CURRENT_JOB, Flow, Job, JobConfig, OnMissing, Response, job
 
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.core.jobs import named
 from anodeflow.studies.shared.identity import with_stable_uuids
-
-
-def named(made: Any, name: str) -> Job:
-    """Return the job that a Maker made, under a name."""
-    made.name = name
-    return made
 
 
 def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:

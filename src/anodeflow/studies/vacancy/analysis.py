@@ -1,194 +1,31 @@
 """From the paths of a vacancy's hops to the document: barriers, hops that are split or refused, the better path."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.core.errors import CalculationError
-from anodeflow.screening.shortlist import add_band_effort, barrier_entries
+from anodeflow.calculations.profile import NO_BARRIER
+from anodeflow.screening.shortlist import barrier_entries
+from anodeflow.structures.geometry.positions import is_free
 from anodeflow.structures.slab.lateral import reduce_in_plane
 from anodeflow.studies.about import study_fields
-from anodeflow.studies.diffusion.analysis import (
-    DIP,
-    NO_BARRIER,
-    ROUGH_DIP,
-    deepest_dip,
-    profile,
-)
 from anodeflow.studies.vacancy.document import (
     Extraction,
     PathName,
     VacancyDoc,
     VacancyPath,
-    VacancyStop,
     stop_step,
 )
-from anodeflow.studies.vacancy.geometry import (
-    is_free,
-    largest_step,
-    nearest_distance,
-    unwrapped,
-)
+from anodeflow.studies.vacancy.geometry import nearest_distance
 from anodeflow.studies.vacancy.merge import merged_hops
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY
-from anodeflow.studies.vacancy.prescreen import note_relaxation, rename_step, stop_entries
-from anodeflow.studies.vacancy.search import NOT_COMPUTED, VacancySearch
+from anodeflow.studies.vacancy.prescreen import stop_entries
+from anodeflow.studies.vacancy.search import VacancySearch
 
-MOST_SPLITS = 2
-"""How often a hop, and then its parts, may be split."""
-SAME_STOP = 0.3
-"""Two structures whose atoms differ by less than this are one minimum, Å."""
-SAME_ENERGY = 0.02
-"""And their energies by less than this, eV."""
 NARROW = 6.5
 """Distance between a vacancy and its image below which a reader is warned, Å."""
 _EQUAL = 0.001  # eV: climbs that differ by less are equal
-
-
-def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
-    """Put a relaxed path into its hop.
-
-    Parameters
-    ----------
-    search
-        Its hop `index` is changed; it waits no more.
-    index
-        Index of the hop.
-    band
-        The path.
-
-    Returns
-    -------
-    int or None
-        Index of the image that may be a minimum on the way and is to be relaxed: the lowest one if it lies below both
-        ends, else the one in the deepest dip; none if no dip is deeper than 10 meV (50 meV where the path did not
-        converge), or if the hop, which was split as often as allowed, is refused for it.
-    """
-    hop, energies = search.hops[index], np.array(band.image_energies)
-    if index in search.waiting:
-        search.waiting.remove(index)
-    if search.audit is not None:
-        add_band_effort(search.audit.effort, band, hop.band)
-    hop.images, hop.band = band.images, band.band
-    lowest, least = int(np.argmin(energies)), DIP if band.converged else ROUGH_DIP
-    below = float(min(energies[0], energies[-1]) - energies[lowest])
-    image = lowest if below > least else deepest_dip(energies, least)
-    if band.by_potential:  # no energy of DFT yet: the minimum on the way comes first
-        search.calculation_ids[f"{hop.label} [{band.backend}]"] = band.id
-        return image
-    hop.state = "done" if band.converged else "not converged"
-    hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
-    hop.barrier_forward = float(energies.max() - energies[0])
-    hop.barrier_reverse = float(energies.max() - energies[-1])
-    hop.profile = profile(band)
-    hop.path_length = hop.profile[-1].distance
-    hop.max_force = band.max_force
-    search.warnings += [f"{hop.label}: {warning}" for warning in band.warnings]
-    search.calculation_ids[hop.label] = band.id
-    if band.band is not None:
-        search.calculation_ids[f"{hop.label} [{band.band.backend}]"] = band.band.id
-    search.settings = band.settings
-    if image is None or search.splits[index] < MOST_SPLITS:
-        return image
-    if below > least:
-        refuse(
-            search,
-            index,
-            f"image {image} lies {below:.3f} eV below both ends, and the hop was split {MOST_SPLITS} times already",
-        )
-    else:
-        hop.message = f"image {image} lies in a dip, but the hop was split {MOST_SPLITS} times already"
-    return None
-
-
-def refuse(search: VacancySearch, index: int, why: str, state: Literal["refused", "failed"] = "refused") -> None:
-    """Take the barrier of a hop back: its ends are no two neighbouring minima, or that could not be found out."""
-    hop = search.hops[index]
-    hop.state, hop.message = state, why
-    hop.barrier_forward = hop.barrier_reverse = None
-
-
-def split_hop(search: VacancySearch, index: int, image: int, relaxed: CalculationDoc | None) -> None:
-    """Draw the conclusion from an image of a hop that was relaxed because it may be a minimum on the way.
-
-    Where it came to rest in a minimum of its own, that is a stop, and the two parts of the hop wait to be computed;
-    where it rolled to one of the ends, the hop stands as it is, unless the image lay below both ends: then they are
-    no minima of this path, and the hop is refused.
-
-    Raises
-    ------
-    CalculationError
-        If the relaxation did not converge; the hop has failed then.
-    """
-    hop = search.hops[index]
-    known = bool(hop.profile)  # else only the potential's path is
-    energies = [point.energy for point in hop.profile] if known or hop.band is None else hop.band.energies
-    below = min(energies[0], energies[-1]) - energies[image]
-    where = f"image {image} lies {below:.3f} eV below both ends" if below > 0 else f"image {image} lies in a dip"
-    if relaxed is None and not known and hop.band is not None:
-        _leave_to_dft(search, index)
-        return
-    if relaxed is None:
-        refuse(search, index, f"{where} and could not be relaxed: `anodeflow status` says why", "failed")
-        return
-    step = f"minimum on {hop.label}"
-    search.calculation_ids[step] = relaxed.id
-    note_relaxation(search, step, relaxed, by_potential=not known)
-    if not relaxed.converged and not known:
-        _leave_to_dft(search, index)
-        return
-    if not relaxed.converged:
-        refuse(search, index, f"{where}; its relaxation did not converge", "failed")
-        raise CalculationError(f"{where}; its relaxation did not converge; run it again to go on.")
-    structure, energy = unwrapped(hop.images[image], relaxed.structure), relaxed.energy - search.zero
-    for end in (search.stops[hop.initial], search.stops[hop.final]):
-        if largest_step(end.structure, structure) > SAME_STOP:
-            continue
-        words = stop_step(end)
-        if not known and end.energy - energy <= SAME_ENERGY:
-            _leave_to_dft(search, index)
-            return
-        if end.energy - energy > SAME_ENERGY:
-            refuse(
-                search, index, f"{where} and relaxes to {end.energy - energy:.3f} eV below {words}, which is no minimum"
-            )
-        elif below > 0:
-            refuse(search, index, f"{where}, but rolls to {words}: the ends are not relaxed well enough for this path")
-        else:
-            hop.message = f"{where}, but rolls to {words}: no minimum lies on the way"
-        return
-    start = search.stops[hop.initial]
-    stop = VacancyStop(
-        index=len(search.stops),
-        path=hop.path,
-        name=f"on hop {hop.name}",
-        element=hop.element,
-        layer=None,
-        position=None,
-        energy=energy,
-        structure=structure,
-        layers=start.layers,
-    )
-    search.stops.append(stop)
-    rename_step(search, step, stop_step(stop))
-    splits = search.splits[index] + 1
-    ends = ((hop.initial, stop.index), (stop.index, hop.final))
-    hop.split_into = [
-        search.add_hop(hop.path, f"{hop.name}{letter}", pair, hop.atom, splits)
-        for letter, pair in zip("ab", ends, strict=True)
-    ]
-    refuse(search, index, f"{where}: {stop_step(stop)}, at {energy:.3f} eV, takes its place between two hops")
-    hop.state = "split"
-
-
-def _leave_to_dft(search: VacancySearch, index: int) -> None:
-    """Let DFT relax the whole path of a hop: what the potential found on it is of no use."""
-    search.hops[index].message = NOT_COMPUTED
-    search.waiting.append(index)
-    search.whole.append(index)
 
 
 def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc:

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
-from anodeflow.studies.diffusion.document import ProfilePoint
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 

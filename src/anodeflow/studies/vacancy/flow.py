@@ -2,27 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
-from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError
-from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.core.jobs import named
+from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
+from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.shared.steps import failure_jobs, named, replaced
-from anodeflow.studies.vacancy.analysis import (
-    MOST_SPLITS,
-    record_band,
-    split_hop,
-    vacancy_document,
-)
+from anodeflow.studies.shared.hops import relax_dips
+from anodeflow.studies.shared.steps import failure_jobs, replaced
+from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.document import PathName, VacancyDoc
-from anodeflow.studies.vacancy.geometry import released, unwrapped
+from anodeflow.studies.vacancy.geometry import released
+from anodeflow.studies.vacancy.hops import record_band, split_hop
 from anodeflow.studies.vacancy.metal_face import MetalFace
 from anodeflow.studies.vacancy.prescreen import begin_audit
 from anodeflow.studies.vacancy.search import VacancySearch, propose, start_search
@@ -143,7 +142,7 @@ def make_vacancy(
     if free is None:
         return _relax_trials(makers, search, study)
     label = f"{study['system']}: interface with the alloy's surface free"
-    relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface))
+    relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface.prescreen))
     last = start_free(makers, interface, relaxed.output, bulk, study, face)
     return replaced([relaxed, last], last, f"{_of(study)}: surface")
 
@@ -216,18 +215,13 @@ def review_hops(
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Take the paths into account; relax images that may be minima on the way, or end with the document."""
-    jobs: dict[str, Flow | Job] = {}
-    images: dict[str, int] = {}
-    for key, band in bands.items():
-        dip = record_band(search, int(key), band) if band is not None else None
-        if band is not None and dip is not None:
-            label = f"{_of(study)}, minimum on {search.hops[int(key)].label}"
-            maker = makers["relax"]
-            if isinstance(maker, PrescreenedRelaxMaker) and not band.by_potential:
-                maker = maker.then  # what DFT found, it relaxes
-            jobs[key] = _relaxation(maker, search, band.images[dip], label)
-            images[key] = dip
-    search.waiting = []
+    jobs, images = relax_dips(
+        makers["relax"],
+        search,
+        bands,
+        partial(record_band, search),
+        lambda index: f"{_of(study)}, minimum on {search.step_of(index)}",
+    )
     if not jobs:
         return vacancy_document(search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
@@ -268,18 +262,12 @@ def _relax_trials(
     jobs: dict[str, Flow | Job] = {}
     for index in search.waiting_trials():
         label = f"{_of(study)}, {search.trials[index].label}"
-        jobs[str(index)] = _relaxation(makers["relax"], search, search.trial_structure(index), label)
+        jobs[str(index)] = search.relaxation(makers["relax"], search.trial_structure(index), label)
     told = failure_jobs(failures or {})
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     last = next_stops(makers, search, outputs, study, [each.output for each in told])
     step = max(search.trials[index].step for index in search.waiting_trials())
     return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: stops {step}")
-
-
-def _relaxation(maker: Maker, search: VacancySearch, structure: Structure, label: str) -> Flow | Job:
-    """Return the relaxation of the interface with the vacancy somewhere."""
-    record = None if search.audit is None else search.audit.start
-    return relaxation(maker, structure, label, search.interface.structure, record)
 
 
 def _bands(
@@ -304,9 +292,7 @@ def _bands(
             failed[label] = error
             continue
         energies = (search.zero + ends[0].energy, search.zero + ends[1].energy)
-        # A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
-        alone = index in search.whole or search.splits[index] >= MOST_SPLITS
-        options = {"whole": True} if search.audit is not None and alone else {}
+        options = search.path_options(index)
         jobs[str(index)] = named(makers["neb"].make(path, energies, label=label, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]

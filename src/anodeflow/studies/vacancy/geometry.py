@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from ase.geometry import find_mic
 from pymatgen.core import Structure
 from scipy.optimize import linear_sum_assignment
+
+from anodeflow.structures.geometry.positions import is_free, minimum_images, steps_between
 
 REACH = 1.35
 """How far a neighbour of the vacancy may be, in units of the structure's median nearest-neighbour distance.
@@ -51,7 +52,7 @@ def hop_into(structure: Structure, atom: int, vacancy: npt.ArrayLike) -> Structu
         All atoms in the same order, with their site properties.
     """
     moved = structure.copy()
-    step = displacements(structure, np.asarray(vacancy)[None] - structure[atom].coords)[0]
+    step = minimum_images(structure, np.asarray(vacancy)[None] - structure[atom].coords)[0]
     moved.translate_sites([atom], step, frac_coords=False, to_unit_cell=False)
     return moved
 
@@ -165,25 +166,6 @@ def nearest_distance(structure: Structure) -> float:
     return float(np.median(apart.min(axis=1)))
 
 
-def is_free(structure: Structure, atom: int) -> bool:
-    """Whether an atom may move in all directions (`selective_dynamics`)."""
-    flags = structure.site_properties.get("selective_dynamics")
-    return flags is None or flags[atom] is None or all(flags[atom])
-
-
-def unwrapped(reference: Structure, structure: Structure) -> Structure:
-    """Return `structure` with every atom in the periodic image that is nearest to where it is in `reference`."""
-    steps = displacements(reference, structure.cart_coords - reference.cart_coords)
-    return Structure(
-        structure.lattice,
-        structure.species,
-        reference.cart_coords + steps,
-        coords_are_cartesian=True,
-        to_unit_cell=False,
-        site_properties=structure.site_properties,
-    )
-
-
 def outcome(
     before: Structure, relaxed: Structure, atom: int | None = None, vacancy: npt.ArrayLike | None = None
 ) -> tuple[Literal["arrived", "returned", "rearranged"], str]:
@@ -206,11 +188,11 @@ def outcome(
     str
         What happened, for people; empty for arrived.
     """
-    moved = np.linalg.norm(displacements(before, relaxed.cart_coords - before.cart_coords), axis=1)
+    moved = np.linalg.norm(steps_between(before, relaxed), axis=1)
     limit = nearest_distance(before) / 2
     others = moved.copy()
     if atom is not None and vacancy is not None:
-        away = float(np.linalg.norm(displacements(before, relaxed[atom].coords[None] - np.asarray(vacancy))[0]))
+        away = float(np.linalg.norm(minimum_images(before, relaxed[atom].coords[None] - np.asarray(vacancy))[0]))
         if moved[atom] < away:
             return "returned", f"the atom went back to {moved[atom]:.2f} Å from where it came from"
         if away > limit:
@@ -241,24 +223,13 @@ def occupied_places(places: Structure, relaxed: Structure) -> list[int] | None:
     """
     count = len(places)
     steps = (places.cart_coords[None] - relaxed.cart_coords[:, None]).reshape(-1, 3)
-    apart = np.linalg.norm(displacements(places, steps), axis=1).reshape(len(relaxed), count)
+    apart = np.linalg.norm(minimum_images(places, steps), axis=1).reshape(len(relaxed), count)
     atoms, taken = linear_sum_assignment(apart**2)
     if apart[atoms, taken].max() > nearest_distance(places) / 2:
         return None
     return [int(place) for place in taken]
 
 
-def largest_step(structure: Structure, other: Structure) -> float:
-    """Return how far the atom is that differs most between two structures of the same atoms, Å."""
-    steps = displacements(structure, other.cart_coords - structure.cart_coords)
-    return float(np.linalg.norm(steps, axis=1).max())
-
-
-def displacements(structure: Structure, vectors: np.ndarray) -> np.ndarray:
-    """Return the shortest periodic images (n, 3) of vectors, Å, in the directions that `lattice.pbc` names."""
-    return np.asarray(find_mic(vectors, structure.lattice.matrix, pbc=structure.lattice.pbc)[0])
-
-
 def _distances(structure: Structure, point: npt.ArrayLike) -> np.ndarray:
     """Return the distance of each atom (n,) to a Cartesian point, Å."""
-    return np.linalg.norm(displacements(structure, structure.cart_coords - np.asarray(point)), axis=1)
+    return np.linalg.norm(minimum_images(structure, structure.cart_coords - np.asarray(point)), axis=1)

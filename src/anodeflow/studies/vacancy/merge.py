@@ -2,8 +2,7 @@
 
 from itertools import pairwise
 
-from anodeflow.studies.diffusion.analysis import NO_BARRIER
-from anodeflow.studies.diffusion.document import ProfilePoint
+from anodeflow.calculations.profile import NO_BARRIER, ProfilePoint
 from anodeflow.studies.vacancy.document import VacancyHop, stop_step
 from anodeflow.studies.vacancy.search import VacancySearch
 

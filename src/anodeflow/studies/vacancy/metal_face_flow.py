@@ -7,10 +7,11 @@ from jobflow import Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.shared.steps import named, replaced
+from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.geometry import remove_atom, shaken
 from anodeflow.studies.vacancy.metal_face import MetalFace, metal_face
 

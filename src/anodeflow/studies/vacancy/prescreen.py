@@ -32,7 +32,7 @@ def begin_audit(
     """
     audit = start_audit(study.get("prescreen"))
     if audit is not None:
-        audit.start = start_record(interface)
+        audit.start = start_record(interface.prescreen)
         if relaxed is not None:
             audit.start = relaxed.prescreen
             add_effort(audit.effort, [relaxed])

@@ -18,13 +18,14 @@ stop. All energies are relative to the first stop: the cell holds the same atoms
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
+from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import InputError
 from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
 from anodeflow.studies.vacancy.document import (
     PathName,
     VacancyHop,
@@ -42,10 +43,8 @@ from anodeflow.studies.vacancy.geometry import (
 )
 from anodeflow.studies.vacancy.metal_face import MetalFace
 
-NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
 
-
-class VacancySearch(BaseModel):
+class VacancySearch(WaitingHops):
     """What is known of stops and hops so far. Hops wait until their paths are computed."""
 
     interface: InterfaceDoc = Field(description="Interface that it starts from.")
@@ -60,19 +59,19 @@ class VacancySearch(BaseModel):
     trials: list[VacancyTrial] = Field(default_factory=list, description="Places that were tried, or wait.")
     stops: list[VacancyStop] = Field(default_factory=list, description="Stops, in the order in which they were found.")
     hops: list[VacancyHop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
-    splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
-    waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
-    whole: list[int] = Field(
-        default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
-    )
-    audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
     records: dict[str, PrescreenRecord] = Field(
         default_factory=dict, description="Step -> relaxation of the potential before that of DFT."
     )
     paths: list[VacancyPath] = Field(description="Paths, as they were found: hops not split.")
-    calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
-    settings: dict = Field(default_factory=dict, description="Settings of the calculations.")
+
+    @property
+    def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
+        """The interface by DFT and by the potential."""
+        return self.interface.structure, None if self.audit is None else self.audit.start
+
+    def step_of(self, index: int) -> str:
+        """Return the name of the step that computes the path of a hop."""
+        return str(self.hops[index].label)
 
     @property
     def alloy_layers(self) -> int:
@@ -137,23 +136,18 @@ class VacancySearch(BaseModel):
 
     def add_hop(self, path: PathName, name: str, ends: tuple[int, int], atom: int, splits: int = 0) -> int:
         """Add a hop that waits to be computed; return its index."""
-        index = len(self.hops)
-        self.hops.append(
-            VacancyHop(
-                index=index,
-                path=path,
-                name=name,
-                initial=ends[0],
-                final=ends[1],
-                atom=atom,
-                element=self.stops[0].structure[atom].specie.symbol,
-                state="failed",
-                message=NOT_COMPUTED,
-            )
+        made = VacancyHop(
+            index=len(self.hops),
+            path=path,
+            name=name,
+            initial=ends[0],
+            final=ends[1],
+            atom=atom,
+            element=self.stops[0].structure[atom].specie.symbol,
+            state="failed",
+            message=NOT_COMPUTED,
         )
-        self.splits.append(splits)
-        self.waiting.append(index)
-        return index
+        return self.queue(made, splits)
 
 
 def empty_place(places: Sequence[int]) -> int:

@@ -5,13 +5,14 @@ from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError
+from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.vacancy.document import (
     TrialState,
     VacancyStop,
     VacancyTrial,
     stop_step,
 )
-from anodeflow.studies.vacancy.geometry import occupied_places, outcome, unwrapped
+from anodeflow.studies.vacancy.geometry import occupied_places, outcome
 from anodeflow.studies.vacancy.prescreen import note_relaxation, rename_step
 from anodeflow.studies.vacancy.search import VacancySearch, empty_place
 

@@ -1,0 +1,225 @@
+"""What the searches for hops of an adatom and of a vacancy share: paths taken in, and minima on their way.
+
+Both know minima and the hops between them, have the path of every hop relaxed, and split a hop where a minimum lies on
+its way. What a minimum is, and which hops there are, is each study's own.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jobflow import Flow, Job, Maker
+from pydantic import BaseModel, Field
+from pymatgen.core import Structure
+
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
+from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
+from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
+from anodeflow.screening.shortlist import add_band_effort
+from anodeflow.structures.sites.minima import SAME_ENERGY
+
+NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
+MOST_SPLITS = 2
+"""How often a hop, and then its parts, may be split."""
+
+
+@dataclass(frozen=True)
+class Dip:
+    """An image of a path that may be a minimum on the way.
+
+    Attributes
+    ----------
+    image
+        Its index.
+    below
+        How far it lies below both ends, eV; 0: it lies in a dip between two higher images only.
+    """
+
+    image: int
+    below: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """Where the image lies."""
+        if self.below:
+            return f"image {self.image} lies {self.below:.3f} eV below both ends"
+        return f"image {self.image} lies in a dip"
+
+
+def minimum_on_way(energies: np.ndarray, converged: bool) -> Dip | None:
+    """Return the image of a path that is to be relaxed since it may be a minimum on the way; none if there is none.
+
+    The lowest image comes first if it lies below both ends: barriers are counted from an end, so they mean nothing
+    until it is known whether that end, or this image, is the minimum. Only then comes the deepest dip. One threshold
+    holds for both, 10 meV (50 meV where the path did not converge): ends and images are relaxed to a largest force, not
+    to an energy, and what differs by less is not told apart.
+    """
+    least = DIP if converged else ROUGH_DIP
+    lowest = dip_at(energies, int(np.argmin(energies)), converged)
+    if lowest.below:
+        return lowest
+    image = deepest_dip(energies, least)
+    return None if image is None else Dip(image)
+
+
+def dip_at(energies: np.ndarray, image: int, converged: bool) -> Dip:
+    """Return where an image of a path lies, by the same threshold."""
+    below = float(min(energies[0], energies[-1]) - energies[image]) if len(energies) else 0.0
+    return Dip(image, below if below > (DIP if converged else ROUGH_DIP) else 0.0)
+
+
+def end_verdict(dip: Dip, lower: float, end: str) -> tuple[bool, str]:
+    """Return whether a hop stands although an image of its path rolled to one of its ends, and why.
+
+    Parameters
+    ----------
+    dip
+        Where the image lay.
+    lower
+        How far it came to rest below that end, eV.
+    end
+        The end in words.
+    """
+    if lower > SAME_ENERGY:
+        return False, f"{dip.words} and relaxes to {lower:.3f} eV below {end}, which is no minimum"
+    if dip.below:
+        return False, f"{dip.words}, but rolls to {end}: the ends are not relaxed well enough for this path"
+    return True, f"{dip.words}, but rolls to {end}: no minimum lies on the way"
+
+
+class WaitingHops(BaseModel):
+    """The hops of a search, those whose paths wait to be computed among them."""
+
+    hops: list[Any] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
+    splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
+    waiting: list[int] = Field(default_factory=list, description="Indices of the hops that are to be computed.")
+    whole: list[int] = Field(
+        default_factory=list, description="Indices of hops whose whole path DFT is to relax, whatever a potential says."
+    )
+    audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
+    calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
+    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    settings: dict = Field(default_factory=dict, description="Settings of the calculations.")
+
+    @property
+    @abstractmethod
+    def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
+        """What the search starts from, by DFT and by the potential; as :func:`relaxation` takes them."""
+
+    @abstractmethod
+    def step_of(self, index: int) -> str:
+        """Return the name of the step that computes the path of a hop."""
+
+    def queue(self, hop: Any, splits: int) -> int:
+        """Add a hop that waits to be computed; return its index."""
+        self.hops.append(hop)
+        self.splits.append(splits)
+        self.waiting.append(hop.index)
+        return int(hop.index)
+
+    def take_band(self, index: int, band: NebDoc) -> Dip | None:
+        """Put a relaxed path into its hop, which waits no more; return the image that may be a minimum on the way.
+
+        Where the path is the potential's, the hop keeps waiting for energies of DFT: that minimum comes first.
+        """
+        hop, step = self.hops[index], self.step_of(index)
+        if index in self.waiting:
+            self.waiting.remove(index)
+        if self.audit is not None:
+            add_band_effort(self.audit.effort, band, hop.band)
+        hop.images, hop.band = band.images, band.band
+        energies = np.array(band.image_energies)
+        if band.by_potential:
+            self.calculation_ids[f"{step} [{band.backend}]"] = band.id
+            return minimum_on_way(energies, band.converged)
+        hop.state = "done" if band.converged else "not converged"
+        hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
+        hop.barrier_forward = float(energies.max() - energies[0])
+        hop.barrier_reverse = float(energies.max() - energies[-1])
+        hop.profile = profile(band)
+        hop.path_length = hop.profile[-1].distance
+        hop.max_force = band.max_force
+        self.warnings += [f"{step}: {warning}" for warning in band.warnings]
+        self.calculation_ids[step] = band.id
+        if band.band is not None:
+            self.calculation_ids[f"{step} [{band.band.backend}]"] = band.band.id
+        self.settings = band.settings
+        return minimum_on_way(energies, band.converged)
+
+    def dip(self, index: int, image: int) -> Dip:
+        """Return where an image of the path that a hop has, be it the potential's, lies."""
+        hop = self.hops[index]
+        if hop.profile or hop.band is None:
+            return dip_at(np.array([point.energy for point in hop.profile]), image, hop.state != "not converged")
+        return dip_at(np.array(hop.band.energies), image, hop.band.converged)
+
+    def leave_to_dft(self, index: int) -> bool:
+        """Let DFT relax the whole path of a hop of which only the potential's is known; return whether it is one."""
+        hop = self.hops[index]
+        if hop.band is None or hop.profile:
+            return False
+        hop.message = NOT_COMPUTED
+        self.waiting.append(index)
+        self.whole.append(index)
+        return True
+
+    def path_options(self, index: int) -> dict[str, bool]:
+        """Return what the Maker of a path is told besides.
+
+        A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
+        """
+        alone = index in self.whole or self.splits[index] >= MOST_SPLITS
+        return {"whole": True} if self.audit is not None and alone else {}
+
+    def relaxation(self, maker: Maker, structure: Structure, label: str, by_potential: bool = True) -> Flow | Job:
+        """Return the relaxation of a variant of `pristine`; without `by_potential` by DFT alone."""
+        if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
+            maker = maker.then
+        return relaxation(maker, structure, label, *self.pristine)
+
+
+def relax_dips(
+    maker: Maker,
+    search: WaitingHops,
+    bands: Mapping[str, NebDoc | None],
+    record: Callable[[int, NebDoc], int | None],
+    label: Callable[[int], str],
+) -> tuple[dict[str, Flow | Job], dict[str, int]]:
+    """Take relaxed paths in, and relax the images that may be minima on their way.
+
+    Parameters
+    ----------
+    maker
+        Maker that relaxes positions. What DFT found, it relaxes; what the potential found, that does first.
+    search
+        No hop of it waits afterwards.
+    bands
+        Index of each hop -> its path; none where it failed.
+    record
+        Takes a path in and returns the index of the image to relax.
+    label
+        Name of that relaxation.
+
+    Returns
+    -------
+    dict, dict
+        Index of a hop -> the relaxation, and the index of the image.
+    """
+    jobs: dict[str, Flow | Job] = {}
+    images: dict[str, int] = {}
+    for key, band in bands.items():
+        image = None if band is None else record(int(key), band)
+        if band is not None and image is not None:
+            jobs[key] = search.relaxation(maker, band.images[image], label(int(key)), by_potential=band.by_potential)
+            images[key] = image
+    search.waiting = []
+    return jobs, images
+
+
+def close(hop: Any, state: str, why: str) -> None:
+    """Take the barrier of a hop back: it is split, or its ends are no two neighbouring minima."""
+    hop.state, hop.message = state, why
+    hop.barrier_forward = hop.barrier_reverse = None
