@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from anodeflow.backends.base import SpinSettings
+
 Functional = Literal["PBE", "PBEsol", "RPBE", "revPBE"]
 Smearing = Literal["gaussian", "methfessel-paxton", "fermi-dirac"]
 
@@ -22,13 +24,11 @@ OWN_TAGS = frozenset({
 """INCAR tags that settings and tasks decide: `incar` must not name them."""
 
 
-class VaspSettings(BaseModel):
+class VaspSettings(SpinSettings):
     """What decides VASP's numbers. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     functional: Functional = Field(default="PBE", description="Exchange-correlation (GGA tag).")
     potcar_functional: Literal["PBE", "PBE_52", "PBE_54", "PBE_64"] = Field(

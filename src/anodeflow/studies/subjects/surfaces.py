@@ -234,8 +234,8 @@ class Surfaces:
     def _changes(self, backend: Backend) -> str:
         if backend.name != self.backend.name:
             return f" [{backend.name}]"
-        usual = self.backend.settings.model_dump()
-        words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual[name]]
+        usual = self.backend.settings.model_dump()  # some settings are in no dump at their defaults
+        words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual.get(name)]
         return f" [{', '.join(words)}]" if words else ""
 
     def _own(self, surface: Surface, parameter: str) -> float | None:
