@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from ase.utils.forcecurve import fit_raw
 
+from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.screening.shortlist import add_band_effort, barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
@@ -76,6 +77,8 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
             search.suspect(end)
     if hop.state == "done" and not rises:
         search.saddles.append(index)
+    if band.climbing_image == int(energies.argmax()):
+        search.rests[str(index)] = RestRecord(energy=band.energy, free_energy=band.free_energy, forces=band.forces)
     search.warnings += [f"hop {index}: {warning}" for warning in band.warnings]
     search.calculation_ids[f"hop {index}"] = band.id
     if band.band is not None:
