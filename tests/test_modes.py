@@ -19,10 +19,16 @@ from anodeflow.backends.drivers.mode_signs import POTENTIAL, SPRINGS, Trust, mod
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import displaced, mode_search, modes
+from anodeflow.calculations.makers import placed
 from anodeflow.calculations.mode_search import most_forces, motions, turns
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.structures.geometry.symmetrise import operations, symmetrised_hessian
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.symmetrise import operations, symmetrised_hessian, with_symmetry_of
+from anodeflow.structures.sites.sites import add_adsorbate as add_adsorbate_at
+from anodeflow.structures.sites.sites import adsorption_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 
 def hessian_of(seed: int, size: int, lowest: list[float]) -> np.ndarray:
@@ -280,6 +286,26 @@ def test_difference_to_one_side_is_as_good_as_both_where_symmetry_turns_a_mode_r
 
 def hessian_by_emt(structure: Structure) -> np.ndarray:
     return finite_difference_hessian(AseAtomsAdaptor.get_atoms(structure, msonable=False), EMT())
+
+
+@pytest.mark.parametrize(("kind", "negative"), [("onefold top", 2), ("bridge", 1), ("fourfold hollow", 0)])
+def test_number_of_negative_modes_is_that_of_the_whole_hessian(home, costly, monkeypatch, kind, negative):
+    """On top of Al(110) a saddle of second order; the potential calls the hollow a saddle of first order."""
+    spec = SlabSpec(miller=(1, 1, 0), layers=3, vacuum=8, min_width=5.5, fixed_layers=2)
+    slab = build_slab(load_structure("Al"), spec).structure
+    site = next(site for site in adsorption_sites(slab, "Al") if site.label == kind)
+    start = add_adsorbate_at(slab, site, "Al")
+    atoms = AseAtomsAdaptor.get_atoms(start, msonable=False)
+    atoms.calc = EMT()
+    BFGS(atoms, logfile=None, alpha=5, maxstep=0.1).run(fmax=0.01, steps=80)
+    rest = placed(start, with_symmetry_of(start, atoms.positions))
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(rest), "morse"))
+    found = load_backend("emt").modes().calculate(rest)
+    free = np.repeat(np.array(rest.site_properties["selective_dynamics"]).any(axis=1), 3)
+    exact = np.linalg.eigvalsh(hessian_by_emt(rest)[np.ix_(free, free)])
+    assert min(sum(exact < -0.01), 2) == found.negative_modes == negative
+    assert found.certain
+    assert found.force_evaluations <= 6
 
 
 def test_a_limit_is_in_the_document(home, saddle, costly, monkeypatch):

@@ -20,7 +20,7 @@ SHIFT = 0.05
 """How far the atom that moves most is displaced for a product with the Hessian, Å."""
 MOST_PRODUCTS = 60
 """Of the Hessian of a cheap code with vectors, two forces each."""
-MOST_DIRECTIONS = {"guided": 6, "alone": 12}
+MOST_DIRECTIONS = {"guided": 6, "alone": 20}
 """Most displaced geometries for the signs of another code's modes, with and without a potential's Hessian."""
 MOST_STEPS = 4
 """Most forces on the walk up to a saddle."""

@@ -50,7 +50,7 @@ class Trust:
 
 POTENTIAL = Trust(0.5, 0.05)
 """A potential's Hessian at a saddle of another code (docs/performance.md)."""
-SPRINGS = Trust(0.1, 0.0)
+SPRINGS = Trust(0.2, 0.0)
 """Springs between neighbours, of the stiffness of the material."""
 
 
