@@ -22,7 +22,7 @@ MOST_PRODUCTS = 60
 """Of the Hessian of a cheap code with vectors, two forces each."""
 MOST_DIRECTIONS = {"guided": 6, "alone": 20}
 """Most displaced geometries for the signs of another code's modes, with and without a potential's Hessian."""
-MOST_STEPS = 4
+MOST_STEPS = 8
 """Most forces on the walk up to a saddle."""
 SECOND_LOOKS = 2
 """Most directions that are displaced to the other side, too."""
