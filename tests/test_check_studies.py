@@ -179,7 +179,34 @@ def test_variants_need_the_same_sites_alone(campaign_file):
     assert {each.label for each in planned if each.variant} == {
         *("Al(001) [layers 4]: clean slab", "Al(001) [layers 4]: Al at site 2 (fourfold hollow)"),
         "Al(001) [layers 4]: hops between its minima",
+        "Al(001) [layers 4]: adatoms pushed off sites that may be saddles, at most 3 a site",
+        "Al(001) [layers 4]: minima that may be saddles, pushed and relaxed, at most once each",
+        "Al(001) [layers 4]: modes of its saddles",
     }
+
+
+@pytest.mark.parametrize(("prescreen", "most"), [("emt", 17), ("none", 31)])
+def test_what_checks_of_minima_and_saddles_cost_is_told_before_anything_runs(campaign_file, prescreen, most):
+    prefactor = "vineyard" if prescreen == "emt" else 1e13
+    file = campaign_file(f"diffusion: {{adsorbate: Al, systems: [Al(001)], prefactor: {prefactor}}}")
+    planned = Campaign.from_file(file, "gpaw-demo", (), prescreen).plan().calculations
+    dear = {label: each for label, each in planned.items() if each.number is None and not each.prescreen}
+    modes = dear[f"Al(001): modes of its saddles, at most {most} forces each"]
+    assert (modes.task, modes.atoms) == ("modes", dear["Al(001): hops between its minima"].atoms)
+    assert "Al(001): minima that may be saddles, pushed and relaxed, at most once each" in dear
+    cheap = {label for label, each in planned.items() if each.prescreen == "emt"}
+    if prescreen == "emt":
+        assert modes.after == ("Al(001): modes of its saddles [emt]",)
+        assert {
+            "Al(001): minima that may be saddles, pushed and relaxed, at most once each [emt]",
+            "Al(001): adatoms pushed off sites that may be saddles, at most 3 a site [emt]",
+            "Al(001): vibrations at minima and saddles [emt]",
+        } <= cheap
+    else:
+        assert not cheap
+        assert "Al(001): adatoms pushed off sites that may be saddles, at most 3 a site" in dear
+    file = campaign_file("diffusion: {adsorbate: Al, systems: [Al(001)], modes: false}")
+    assert "modes" not in {each.task for each in Campaign.from_file(file, "gpaw-demo").plan().calculations.values()}
 
 
 def test_check_prints_groups_and_numbers(anodeflow, campaign_file):
@@ -300,7 +327,7 @@ def test_studies_left_out_by_name_and_lines_stay_those_of_the_file(anodeflow, ca
     assert ended.status == 0
     answer = json.loads(ended.out)
     assert answer["remarks"][0] == "Left out by name: charge."
-    assert {each["task"] for each in answer["calculations"]} == {"relax_cell", "static", "relax", "neb"}
+    assert {each["task"] for each in answer["calculations"]} == {"relax_cell", "static", "relax", "neb", "modes"}
     broken = campaign_file("charge: {adsorbate: Al}", "adsorption: {adsorbate: Al, systems: [Xx]}")
     assert "line 8: unknown system 'Xx'" in anodeflow("check", broken, "-w", "charge").err
     assert "no study 'chrge' to leave out; there is charge" in anodeflow("check", file, "-w", "chrge").err

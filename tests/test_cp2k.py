@@ -121,6 +121,10 @@ def test_input_follows_dimensionality_and_spin(tmp_path):
     for line in ("PERIODIC NONE", "PSOLVER MT", "UKS T", "MULTIPLICITY 2", "FIXED_MAGNETIC_MOMENT 1.000000"):
         assert line in atom
     assert not any(line.startswith("KPOINT") for line in atom)
+    radical = slab.copy(site_properties={"magmom": [*[0.0] * (len(slab) - 1), 1.0]})
+    assert not any("FIXED_MAGNETIC_MOMENT" in line for line in asked_input(radical, tmp_path))
+    assert "FIXED_MAGNETIC_MOMENT 1.000000" in asked_input(radical, tmp_path, fixed_moment=True)
+    assert not any("FIXED_MAGNETIC_MOMENT" in line for line in asked_input(slab, tmp_path, fixed_moment=True))
 
 
 def test_kinds_are_told_apart_by_their_moments(tmp_path):

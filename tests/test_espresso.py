@@ -97,6 +97,10 @@ def test_input_follows_dimensionality_and_spin(tmp_path):
     assert "K_POINTS gamma" in atom
     assert "tot_magnetization = 1.0" in atom
     assert f"starting_magnetization(1) = {1 / valence_electrons(FOLDER / FILE)}"[:30] in atom
+    radical = slab.copy(site_properties={"magmom": [*[0.0] * (len(slab) - 1), 1.0]})
+    assert "tot_magnetization" not in asked_input(radical, tmp_path)
+    assert "tot_magnetization = 1.0" in asked_input(radical, tmp_path, fixed_moment=True)
+    assert "tot_magnetization" not in asked_input(slab, tmp_path, fixed_moment=True)
 
 
 @DATA

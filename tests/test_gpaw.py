@@ -18,8 +18,10 @@ from anodeflow.backends.gpaw.backend import (
     scf_iteration,
 )
 from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError, InterruptedCalculationError
 from anodeflow.structures.bulk.atom import isolated_atom
 from anodeflow.structures.bulk.catalogue import load_structure
@@ -55,6 +57,35 @@ def test_parameters_follow_dimensionality():
     assert "poissonsolver" not in backend().parameters(LITHIUM)
     assert backend().parameters(isolated_atom("Li"))["occupations"]["fixmagmom"]
     assert "fixmagmom" not in backend().parameters(LITHIUM)["occupations"]
+    magnetic = slab.copy(site_properties={"magmom": [*[0.0] * (len(slab) - 1), 1.0]})
+    assert "fixmagmom" not in backend().parameters(magnetic)["occupations"]
+    assert backend(fixed_moment=True).parameters(magnetic)["occupations"]["fixmagmom"]
+    assert "fixmagmom" not in backend(fixed_moment=True).parameters(slab)["occupations"]
+
+
+def test_fixed_moment_is_in_no_address_before_it_is_asked_for():
+    plain = backend()
+    assert "fixed_moment" not in plain.all_settings()
+    assert "fixed_moment" not in plain.recipe()["settings"]
+    assert backend(fixed_moment=False).address(Request("static", LITHIUM)) == plain.address(Request("static", LITHIUM))
+    assert backend(fixed_moment=True).address(Request("static", LITHIUM)) != plain.address(Request("static", LITHIUM))
+    assert from_recipe(backend(fixed_moment=True).recipe()).settings.fixed_moment
+
+
+@pytest.mark.gpaw
+def test_moment_of_a_half_filled_band_is_kept_where_it_is_asked_for(home):
+    """Hydrogen atoms 1.5 Å apart in a square: their band is too wide for one unpaired electron an atom."""
+    lattice = Lattice([[1.5, 0, 0], [0, 1.5, 0], [0, 0, 6]], pbc=(True, True, False))
+    layer = Structure(lattice, ["H"], [[0.5, 0.5, 0.5]], site_properties={"magmom": [1.0]})
+    smeared, kept = (
+        backend(kpoint_spacing=1.5, smearing_width=0.3, dipole_correction=False, fixed_moment=fixed)
+        .static()
+        .calculate(layer)
+        for fixed in (False, True)
+    )
+    assert abs(smeared.magnetic_moment) < 0.9
+    assert kept.magnetic_moment == pytest.approx(1.0, abs=1e-3)
+    assert kept.free_energy > smeared.free_energy, "a constraint never lowers it"
 
 
 def test_ladder_gives_more_cycles_and_keeps_the_physics():

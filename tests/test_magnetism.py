@@ -183,3 +183,25 @@ def test_magnetic_adatoms_are_spin_polarised_where_the_code_knows_spin(tmp_path,
     ]
     assert studies
     assert all(study["spin_polarized"] is polarised for study in studies)
+
+
+@pytest.mark.parametrize(
+    ("system", "backend", "refused"),
+    [
+        ("spin_polarized: true, settings: {fixed_moment: true}", "gpaw-demo", None),
+        ("settings: {fixed_moment: true}", "gpaw-demo", r"line 5.*set spin_polarized, too"),
+        ("spin_polarized: true, settings: {fixed_moment: true}", "emt", r"line 5.*has no setting 'fixed_moment'"),
+        ("structure: iron.cif, spin_polarized: true, settings: {fixed_moment: true}", "gpaw-demo", "Fe has moments of"),
+    ],
+)
+def test_fixed_moment_is_refused_where_there_is_none(tmp_path, system, backend, refused):
+    pytest.importorskip("gpaw")
+    IRON.to(tmp_path / "iron.cif")
+    text = CAMPAIGN.replace("min_width: 0", f"min_width: 0, {system}").replace("Li}", "Al}")
+    text = text.replace("structure: crystal.cif, ", "" if "structure" in system else "structure: Al, ")
+    (tmp_path / "campaign.yaml").write_text(text.replace("gpaw-demo", backend))
+    if refused is None:
+        Campaign.from_file(tmp_path / "campaign.yaml").check()
+        return
+    with pytest.raises(InputError, match=refused):
+        Campaign.from_file(tmp_path / "campaign.yaml").check()

@@ -7,19 +7,29 @@ import numpy as np
 import pytest
 from ase.build import add_adsorbate, fcc110
 from ase.calculators.emt import EMT
+from ase.calculators.morse import MorsePotential
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.drivers.eigenmodes import lowest_modes, newton_step, updated_hessian
+from anodeflow.backends.drivers.hessian import finite_difference_hessian
+from anodeflow.backends.drivers.mode_signs import POTENTIAL, SPRINGS, Trust, mode_signs
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
-from anodeflow.calculations import displaced, modes
+from anodeflow.calculations import displaced, mode_search, modes
 from anodeflow.calculations.backend_makers import Makers
-from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.mode_search import most_forces, motions, turns
+from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.structures.geometry.symmetrise import operations
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.symmetrise import operations, symmetrised_hessian, with_symmetry_of
+from anodeflow.structures.sites.sites import add_adsorbate as add_adsorbate_at
+from anodeflow.structures.sites.sites import find_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 
 def hessian_of(seed: int, size: int, lowest: list[float]) -> np.ndarray:
@@ -42,7 +52,7 @@ def test_lowest_modes_are_those_of_the_whole_matrix(seed, lowest):
 
     noise = np.random.default_rng(seed + 1).normal(size=hessian.shape) * 0.02
     approximate = hessian + noise + noise.T
-    starts = modes._starts(approximate, np.ones(45, dtype=bool), known=True)
+    starts = [*np.linalg.eigh(approximate)[1].T[:2], motions(approximate, np.ones(45, dtype=bool))[-1]]
     found = lowest_modes(product, starts, approximate, 45)
     exact = np.linalg.eigvalsh(hessian)
     assert found.converged
@@ -50,6 +60,77 @@ def test_lowest_modes_are_those_of_the_whole_matrix(seed, lowest):
     assert found.curvatures == pytest.approx(exact[: len(found.curvatures)], abs=0.03)
     assert found.vectors @ found.vectors.T == pytest.approx(np.eye(len(found.vectors)), abs=1e-8)
     assert count < 20
+
+
+def probe(hessian: np.ndarray, approximate: np.ndarray, trust: Trust, most: int = 12, starts=()):
+    """Return what is found, and the number of products."""
+    count = 0
+
+    def product(vector):
+        nonlocal count
+        count += 1
+        return hessian @ vector
+
+    return mode_signs(product, list(starts), approximate, trust, most), count
+
+
+@pytest.mark.parametrize("lowest", [[-0.3, 0.1], [-0.3, -0.1, 0.2], [0.1, 0.15], [-0.5, 0.3, 0.3], [-0.3, -0.25, -0.2]])
+@pytest.mark.parametrize("seed", range(5))
+def test_signs_take_few_products_and_are_those_of_the_whole_matrix(seed, lowest):
+    hessian = hessian_of(seed, 45, lowest)
+    noise = np.random.default_rng(seed + 1).normal(size=hessian.shape) * 0.01
+    stiff = hessian_of(seed, 45, [1.4 * value for value in lowest])  # a potential that is off by 40 % where it is soft
+    found, count = probe(hessian, stiff + noise + noise.T, POTENTIAL)
+    assert found.converged
+    assert min(sum(found.curvatures < 0), 2) == min(sum(np.array(lowest) < 0), 2)
+    assert count <= 5
+    exact = np.linalg.eigvalsh(hessian)
+    assert np.all(np.abs(exact[: len(found.curvatures)] - found.curvatures) <= found.uncertainties + 1e-9)
+
+
+def test_a_potential_that_is_wrong_about_the_second_mode_is_found_out():
+    """It calls a saddle of second order one of first, and the other way round."""
+    axes = np.linalg.qr(np.random.default_rng(1).normal(size=(30, 30)))[0]
+    stiff = np.random.default_rng(2).uniform(1.0, 8.0, 28)
+    for true, told in ((-0.15, 0.1), (0.15, -0.1), (0.3, -0.4), (-0.3, 0.2)):
+        hessian = (axes * np.r_[-0.4, true, stiff]) @ axes.T
+        found, count = probe(hessian, (axes * np.r_[-0.6, told, stiff]) @ axes.T, POTENTIAL)
+        assert found.converged
+        assert sum(found.curvatures < 0) == (2 if true < 0 else 1)
+        assert count <= 6
+
+
+def test_a_coupling_that_makes_the_second_mode_negative_is_seen():
+    """On the potential's two modes alone the second curvature is positive; a third direction pulls it below zero."""
+    hessian = np.diag([-0.4, 0.2, 1.0, *np.linspace(2, 6, 9)])
+    hessian[1, 2] = hessian[2, 1] = 0.6
+    found, count = probe(hessian, np.diag([-0.4, 0.2, 1.0, *np.linspace(2, 6, 9)]), POTENTIAL)
+    assert found.converged
+    assert sum(found.curvatures < 0) == 2
+    assert count == 3
+
+
+def test_a_flat_mode_has_no_sign_and_ends_the_search():
+    hessian = hessian_of(4, 30, [-0.3, 0.004, 0.6])
+    found, count = probe(hessian, hessian + 0.03 * np.eye(30), POTENTIAL)
+    assert not found.converged
+    assert count <= 4
+    assert found.curvatures[1] == pytest.approx(0.004, abs=0.01)
+
+
+def test_a_limit_that_is_reached_undecided_is_told():
+    hessian = hessian_of(3, 60, [-0.3, -0.1, 0.2])
+    found, count = probe(hessian, np.eye(60), SPRINGS, most=4, starts=np.random.default_rng(0).normal(size=(2, 60)))
+    assert count == 4
+    assert not found.converged
+
+
+def test_springs_are_trusted_less_and_so_take_more_products():
+    hessian = hessian_of(2, 30, [-0.3, 0.3])
+    found, count = probe(hessian, 5 * np.eye(30), SPRINGS, most=30)
+    assert found.converged
+    assert sum(found.curvatures < 0) == 1
+    assert count > 5
 
 
 def test_search_that_ends_too_early_says_so():
@@ -123,8 +204,23 @@ def test_saddle_is_walked_up_to_and_keeps_its_symmetry(home, saddle):
     assert len(operations(found.structure, 1e-3)) == len(operations(rough, 1e-3))
 
 
+@pytest.fixture
+def costly(monkeypatch):
+    """EMT counts as a code whose forces are dear; as a guide it stays a potential."""
+    for module in (displaced, modes):
+        monkeypatch.setattr(module, "InProcessBackend", type(None))
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (None, None))
+
+
+def hessian_by_morse(structure: Structure) -> np.ndarray:
+    """Return the second derivatives of a pair potential for Al (Girifalco and Weizer 1959), up to thrice too stiff."""
+    calculator = MorsePotential(epsilon=0.2703, r0=3.253, rho0=1.1646 * 3.253, rcut1=2.0, rcut2=2.4)
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    return symmetrised_hessian(structure, finite_difference_hessian(atoms, calculator))
+
+
 def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, saddle, monkeypatch):
-    reference = Makers(load_backend("emt")).modes().calculate(saddle)
+    reference = Makers(load_backend("emt")).modes().calculate(saddle, full=True)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "costly"))
     for module in (displaced, modes):
         monkeypatch.setattr(module, "InProcessBackend", type(None))
@@ -132,7 +228,7 @@ def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, sad
 
     def dying(self, request, folder, lock, tell):
         nonlocal count
-        if count == 6:
+        if count == 3:
             raise CalculationError("power failure")
         count += 1
         execute(self, request, folder, lock, tell)
@@ -143,29 +239,88 @@ def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, sad
         maker.calculate(saddle, "saddle")
     monkeypatch.setattr(EmtBackend, "execute", execute)
     found = maker.calculate(saddle, "saddle")
-    assert found.curvatures == pytest.approx(reference.curvatures, abs=1e-3)
+    assert found.negative_modes == reference.negative_modes == 1
     assert found.restarts == 1
     assert len(found.static_ids) == found.force_evaluations == len(set(found.static_ids))
+    assert found.force_evaluations <= most_forces(guided=False)
     folders = [home / "costly" / "calculations" / each[:2] / each for each in found.static_ids]
     assert all((folder / "calculation.json").is_file() for folder in folders)
     with pytest.raises(InputError, match="all second derivatives take hundreds of calculations with emt"):
         maker.calculate(saddle, full=True)
 
 
-def test_a_guide_saves_forces_and_changes_no_address(home, saddle, monkeypatch):
-    alone = Makers(load_backend("emt")).modes()
-    guided = Makers(load_backend("emt")).modes()
-    guided.guide = load_backend("emt").recipe()
-    reference = alone.calculate(saddle)
+def test_a_guide_saves_forces_and_changes_no_address(home, saddle, costly, monkeypatch):
+    maker = Makers(load_backend("emt")).modes()
+    alone = maker.calculate(saddle)
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(saddle), "morse"))
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "guided"))
-    found = guided.calculate(saddle)
-    assert found.id == reference.id
-    assert found.guide == "emt"
-    assert found.negative_modes == reference.negative_modes
-    assert found.force_evaluations <= 11 < reference.force_evaluations
-    monkeypatch.setenv("ANODEFLOW_HOME", str(home / "broken"))
-    guided.guide = {"code": "no such code", "name": "none"}
-    assert guided.calculate(saddle).guide is None
+    found = maker.calculate(saddle)
+    assert found.id == alone.id
+    assert found.guide == "morse"
+    assert found.negative_modes == alone.negative_modes == 1
+    assert found.certain
+    assert found.force_evaluations <= 4 < alone.force_evaluations
+
+
+def test_what_the_path_found_at_its_saddle_is_not_computed_again(home, saddle, costly, monkeypatch):
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(saddle), "morse"))
+    maker = Makers(load_backend("emt")).modes()
+    first = maker.calculate(saddle)
+    rest = RestRecord(energy=first.energy, free_energy=first.free_energy, forces=first.forces)
+    monkeypatch.setenv("ANODEFLOW_HOME", str(home / "known"))
+    found = maker.calculate(saddle, rest=rest)
+    assert found.force_evaluations == first.force_evaluations - 1
+    assert found.curvatures == pytest.approx(first.curvatures)
+    assert (found.energy, found.forces, found.id) == (first.energy, first.forces, first.id)
+    again = maker.calculate(saddle)
+    assert again == found, "found again, whoever asks"
+
+
+def test_difference_to_one_side_is_as_good_as_both_where_symmetry_turns_a_mode_round(home, saddle, costly, monkeypatch):
+    exact = hessian_by_emt(saddle)
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (exact, "emt"))
+    found = Makers(load_backend("emt")).modes().calculate(saddle)
+    mode = np.array(found.modes[0]).ravel()
+    assert any(sign < 0 for sign, _, _ in turns(saddle, mode))
+    assert found.curvatures[0] == pytest.approx(mode @ exact @ mode, abs=0.01)
+
+
+def hessian_by_emt(structure: Structure) -> np.ndarray:
+    return finite_difference_hessian(AseAtomsAdaptor.get_atoms(structure, msonable=False), EMT())
+
+
+@pytest.mark.parametrize(("kind", "negative"), [("onefold top", 2), ("bridge", 1), ("fourfold hollow", 0)])
+def test_number_of_negative_modes_is_that_of_the_whole_hessian(home, costly, monkeypatch, kind, negative):
+    """On top of Al(110) a saddle of second order; the potential calls the hollow a saddle of first order."""
+    spec = SlabSpec(miller=(1, 1, 0), layers=3, vacuum=8, min_width=5.5, fixed_layers=2)
+    slab = build_slab(load_structure("Al"), spec).structure
+    site = next(site for site in find_sites(slab, "Al") if site.label == kind)
+    start = add_adsorbate_at(slab, site, "Al")
+    atoms = AseAtomsAdaptor.get_atoms(start, msonable=False)
+    atoms.calc = EMT()
+    BFGS(atoms, logfile=None, alpha=5, maxstep=0.1).run(fmax=0.01, steps=80)
+    rest = placed(start, with_symmetry_of(start, atoms.positions))
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(rest), "morse"))
+    found = Makers(load_backend("emt")).modes().calculate(rest)
+    free = np.repeat(np.array(rest.site_properties["selective_dynamics"]).any(axis=1), 3)
+    exact = np.linalg.eigvalsh(hessian_by_emt(rest)[np.ix_(free, free)])
+    assert min(sum(exact < -0.01), 2) == found.negative_modes == negative
+    assert found.certain
+    assert found.force_evaluations <= 6
+
+
+def test_a_limit_is_in_the_document(home, saddle, costly, monkeypatch):
+    monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(saddle), "morse"))
+    monkeypatch.setitem(mode_search.MOST_DIRECTIONS, "guided", 1)
+    found = Makers(load_backend("emt")).modes().calculate(saddle)
+    assert found.certain is False
+    assert any("is not certain: after 2 forces" in warning for warning in found.warnings)
+
+
+def test_a_guide_that_does_not_work_is_no_condition(home, saddle, monkeypatch):
+    maker = Makers(load_backend("emt")).modes()
+    maker.guide = {"code": "no such code", "name": "none"}
+    assert maker.calculate(saddle).guide is None
 
 
 def test_modes_are_found_again_and_read_back(home, saddle):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pymatgen.core import Structure
 
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.placement import Resources
@@ -15,6 +16,7 @@ from anodeflow.calculations.request import Request
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel, said
+from anodeflow.structures.bulk.magnetism import kept_moment
 
 Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
 
@@ -60,20 +62,40 @@ class NebSettings(InputModel):
         return self
 
 
-class CodeSettings(InputModel):
-    """Settings of a code that takes keywords of its own (`extra`) besides those that have a name here.
+class SpinSettings(InputModel):
+    """Settings of a code that knows spin.
 
-    Empty, `extra` is in no dump, so that addresses and uuids are those of before there was one.
+    At their defaults, settings that came later are in no dump, so that addresses and uuids are those of before.
     """
+
+    fixed_moment: bool = Field(
+        default=False,
+        description="Whether a spin-polarised slab keeps the total moment with which its adatom starts, as an isolated "
+        "atom always does; else the SCF finds the moment.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value or key not in ("extra", "fixed_moment")}
+
+    def kept_moment(self, structure: Structure) -> float | None:
+        """Return the total moment (µB) that a spin-polarised structure must keep; none: the SCF finds it.
+
+        Raises
+        ------
+        InputError
+            If the setting asks it of a structure in which several atoms start with moments.
+        """
+        return kept_moment(structure, self.fixed_moment)
+
+
+class CodeSettings(SpinSettings):
+    """Settings of a code that takes keywords of its own (`extra`) besides those that have a name here."""
 
     extra: dict[str, Any] = Field(
         default_factory=dict,
         description="Keywords of the code itself, hashed; not those that another setting or the task decides.",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_empty_extra(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key != "extra" or value}
 
 
 class Backend(InputModel, ABC):

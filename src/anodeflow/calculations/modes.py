@@ -1,9 +1,9 @@
 """The Maker of lowest modes: the order of a saddle, the softest mode of a minimum, all vibrations of a cheap code.
 
-A few products of the Hessian with vectors (:mod:`anodeflow.backends.drivers.eigenmodes`), each by central differences
-of forces. A displaced geometry has less symmetry than the saddle, and every one is computed with what symmetry it has
-itself: a potential evaluates it in this process, another code as a static calculation of its own. So all of them are on
-record, and none is computed twice.
+A few products of the Hessian with vectors (:mod:`anodeflow.calculations.mode_search`), each by differences of forces. A
+displaced geometry has less symmetry than the saddle, and every one is computed with what symmetry it has itself: a
+potential evaluates it in this process, another code as a static calculation of its own. So all of them are on record,
+and none is computed twice.
 """
 
 import json
@@ -17,12 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.eigenmodes import (
-    Modes,
-    lowest_modes,
-    newton_step,
-    updated_hessian,
-)
+from anodeflow.backends.drivers.eigenmodes import Modes
 from anodeflow.backends.drivers.hessian import (
     finite_difference_hessian,
     free_coordinates,
@@ -33,22 +28,19 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.makers import common_fields, compute
-from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
+from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.structures.geometry.positions import placed
-from anodeflow.structures.geometry.symmetrise import with_symmetry_of
+from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
-SHIFT = 0.05
-"""How far the atom that moves most is displaced for a product with the Hessian, Å."""
 NEGATIVE = -0.01
 """Curvature below which a mode counts as negative, eV/Å²: forces are not good enough to tell less from zero."""
-_MOST_PRODUCTS = {"cheap": 60, "guided": 16, "alone": 24}
 _KEPT = 4  # modes in the document of all vibrations
-_MOST_STEPS, _LONGEST_STEP, _TOO_FAR = 8, 0.1, 0.5  # of the walk to the saddle; Å
 
 
 @dataclass
@@ -74,8 +66,18 @@ class ModesMaker(Maker):
     cheap: bool = False
 
     @placed_job(output_schema=ModesDoc)
-    def make(self, structure: Structure, label: str = "", full: bool = False, refine: bool = False) -> ModesDoc:
+    def make(
+        self,
+        structure: Structure,
+        label: str = "",
+        full: bool = False,
+        refine: bool = False,
+        rest: RestRecord | None = None,
+        along: list[list[float]] | None = None,
+    ) -> ModesDoc:
         """Find the lowest modes, up to the first of positive curvature.
+
+        A code that is not cheap is asked only as long as it is not certain how many of them are negative.
 
         Parameters
         ----------
@@ -88,6 +90,10 @@ class ModesMaker(Maker):
         refine
             Whether a saddle of first order that is found is walked up to until the forces are below the threshold of
             relaxations. A band ends at forces that leave meV in soft modes; with these modes known, a few steps do.
+        rest
+            What the same code found for `structure`, with the same settings: not computed again.
+        along
+            Direction (n, 3) of the path whose saddle it is: where there is no guide, one of the first to be measured.
 
         Returns
         -------
@@ -100,9 +106,17 @@ class ModesMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        return self.calculate(structure, label, full, refine)
+        return self.calculate(structure, label, full, refine, rest, along)
 
-    def calculate(self, structure: Structure, label: str = "", full: bool = False, refine: bool = False) -> ModesDoc:
+    def calculate(
+        self,
+        structure: Structure,
+        label: str = "",
+        full: bool = False,
+        refine: bool = False,
+        rest: RestRecord | None = None,
+        along: list[list[float]] | None = None,
+    ) -> ModesDoc:
         """Do at once, outside a workflow, what the job of :meth:`make` does."""
         from anodeflow.backends.registry import from_recipe
 
@@ -117,7 +131,7 @@ class ModesMaker(Maker):
 
         def execute(request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
             try:
-                _execute(backend, request, folder, tell, label)
+                _execute(backend, request, folder, tell, label, rest, along)
             except AnodeflowError:
                 raise
             except Exception as error:
@@ -127,7 +141,15 @@ class ModesMaker(Maker):
         return compute(backend, request, label, ModesDoc, _document, execute)
 
 
-def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell: Any, label: str) -> None:
+def _execute(
+    backend: Backend,
+    request: Request,
+    folder: CalculationFolder,
+    tell: Any,
+    label: str,
+    known_rest: RestRecord | None,
+    along: list[list[float]] | None,
+) -> None:
     """Compute modes or all second derivatives, every geometry on record."""
     folder.outcome.unlink(missing_ok=True)
     structure = request.structure
@@ -136,8 +158,13 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
     if not free.any():
         raise InputError(f"{label}: no atom is free to move, so there are no modes.")
     forces = DisplacedForces(backend, structure, folder, tell, label)
-    rest = forces(np.zeros(3 * len(structure)))
-    outcome: dict[str, Any] = {"rest": forces.last}
+    cheap = forces.calculator is not None
+    if known_rest is None or cheap:
+        rest = forces(np.zeros(3 * len(structure)))
+        outcome: dict[str, Any] = {"rest": forces.last}
+    else:
+        rest = np.array(known_rest.forces).ravel()
+        outcome = {"rest": known_rest.model_dump() | {"positions": structure.cart_coords.tolist()}}
     if request.task == "hessian":
         assert forces.calculator is not None
         hessian = finite_difference_hessian(atoms, forces.calculator)
@@ -150,90 +177,26 @@ def _execute(backend: Backend, request: Request, folder: CalculationFolder, tell
         found = Modes(values[:kept], lowest, np.zeros(len(lowest)), True, lowest, lowest @ inner)
         outcome["frequencies"] = frequencies(inner, np.repeat(atoms.get_masses(), 3)[free])
     else:
-        known, name = _guiding_hessian(request, tell, label)
+        known, outcome["guide"] = _guiding_hessian(request, tell, label)
         approximate = spring_hessian(atoms, backend.relaxation.curvature) if known is None else known
         inner = approximate[np.ix_(free, free)]
-
-        def product(vector: np.ndarray) -> np.ndarray:
-            direction = np.zeros(len(free))
-            direction[free] = vector
-            step = SHIFT / np.linalg.norm(direction.reshape(-1, 3), axis=1).max()
-            return (forces(-step * direction) - forces(step * direction))[free] / (2 * step)
-
-        limit = _MOST_PRODUCTS["cheap" if forces.calculator is not None else "alone" if known is None else "guided"]
-        found = lowest_modes(product, _starts(inner, free, known is not None), inner, limit)
-        outcome["guide"] = name
+        if cheap:
+            found = modes_in_full(forces, inner, free)
+        else:
+            direction = None if along is None else np.array(along).ravel()
+            found = signs_of_modes(forces, rest, inner, free, known is not None, direction)
         if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
-            hessian = updated_hessian(inner, found.basis, found.images)
-            outcome["rest"] = _walk_up(forces, outcome["rest"], rest, hessian, free, request.options["force_threshold"])
+            threshold = request.options["force_threshold"]
+            outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold)
     modes = np.zeros((len(found.curvatures), len(free)))
     modes[:, free] = found.vectors
     outcome |= {
-        "converged": found.converged,
+        "certain": found.converged,
         "curvatures": found.curvatures.tolist(),
         "uncertainties": found.uncertainties.tolist(),
         "modes": modes.reshape(len(modes), -1, 3).tolist(),
     }
     folder.write(folder.outcome, json.dumps(outcome))
-
-
-def _walk_up(
-    forces: "DisplacedForces",
-    start_record: dict[str, Any],
-    at_start: np.ndarray,
-    hessian: np.ndarray,
-    free: np.ndarray,
-    threshold: float,
-) -> dict[str, Any]:
-    """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
-
-    Where no step lessens the force, that is the start (`start_record`).
-
-    The Hessian, of the free coordinates, learns from every step. Steps keep the symmetry of the start: to a code that
-    uses it a geometry without any costs several times as much.
-    """
-    best, least = start_record, _largest(at_start, free)
-    place, there = np.zeros(len(free)), at_start
-    for _ in range(_MOST_STEPS):
-        if least < threshold:
-            break
-        step = np.zeros(len(free))
-        step[free] = newton_step(hessian, there[free])
-        step *= min(1.0, _LONGEST_STEP / np.linalg.norm(step.reshape(-1, 3), axis=1).max())
-        start = forces.structure
-        moved = with_symmetry_of(start, start.cart_coords + (place + step).reshape(-1, 3)) - start.cart_coords
-        moved = np.where(free, moved.ravel(), 0.0)
-        step, place = moved - place, moved
-        if np.linalg.norm(place.reshape(-1, 3), axis=1).max() > _TOO_FAR:
-            break
-        before, there = there, forces(place)
-        direction = step[free] / np.linalg.norm(step[free])
-        change = (before - there)[free] / np.linalg.norm(step[free])
-        hessian = updated_hessian(hessian, direction[None], change[None])
-        if _largest(there, free) < least:
-            best, least = forces.last, _largest(there, free)
-    return best
-
-
-def _largest(forces: np.ndarray, free: np.ndarray) -> float:
-    """Return the largest force on an atom, eV/Å, of (3 N,) forces, those along fixed coordinates left out."""
-    return largest_force(np.where(free, forces, 0.0).reshape(-1, 3))
-
-
-def _starts(approximate: np.ndarray, free: np.ndarray, known: bool) -> list[np.ndarray]:
-    """Return where the search begins: soft motions of the last atom or soft modes, and one that has no symmetry."""
-    stiffness, axes = np.linalg.eigh(approximate)
-    soft = axes / np.maximum(np.abs(stiffness), 0.1)
-
-    def answer(force: np.ndarray) -> np.ndarray:
-        return soft @ (axes.T @ force)
-
-    generic = answer(np.random.default_rng(0).normal(size=len(stiffness)))
-    if known:
-        return [axes[:, 0], axes[:, 1], generic] if len(axes) > 1 else [axes[:, 0]]
-    places = np.flatnonzero(free)
-    last = [np.flatnonzero(places == len(free) - 3 + axis) for axis in (0, 1)]
-    return [*(answer(np.eye(len(places))[place[0]]) for place in last if len(place)), generic]
 
 
 def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarray | None, str | None]:
@@ -248,7 +211,8 @@ def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarra
         document = ModesMaker(f"{guide.code} modes", guide.recipe(), cheap=guide.cheap_forces).calculate(
             request.structure, f"{label} [{name}]", full=True
         )
-        return np.load(hessian_file(Path(document.directory) / "steps.jsonl")), name
+        hessian = np.load(hessian_file(Path(document.directory) / "steps.jsonl"))
+        return symmetrised_hessian(request.structure, hessian), name
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the second derivatives of {name}: {error}")
         return None, None
@@ -261,14 +225,18 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
         raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
     rest, structure = outcome["rest"], request.structure
     free = free_coordinates(AseAtomsAdaptor.get_atoms(structure, msonable=False)).reshape(-1, 3)
-    worst, left = max(outcome["uncertainties"]), largest_force(np.where(free, rest["forces"], 0.0))
+    left = largest_force(np.where(free, rest["forces"], 0.0))
+    negative = sum(curvature < NEGATIVE for curvature in outcome["curvatures"])
     warnings = []
-    if not outcome["converged"]:
+    if not outcome["certain"]:
+        values = zip(outcome["curvatures"], outcome["uncertainties"], strict=True)
+        known = ", ".join(f"{value:.2f} ± {error:.2f}" for value, error in values)
         warnings.append(
-            f"the sign of a curvature is not certain: it is known to {worst:.2f} eV/Å² after {len(steps)} forces"
+            f"the number of negative modes, {negative}, is not certain: after {len(steps)} forces the lowest "
+            f"curvatures are {known} eV/Å²"
         )
     asked = request.options.get("force_threshold")
-    if asked is not None and left > asked and sum(value < NEGATIVE for value in outcome["curvatures"]) == 1:
+    if asked is not None and left > asked and negative == 1:
         warnings.append(f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left")
     return ModesDoc(
         **common_fields(backend, request, folder, address, label, steps),
@@ -283,7 +251,8 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
         curvatures=outcome["curvatures"],
         uncertainties=outcome["uncertainties"],
         modes=outcome["modes"],
-        negative_modes=sum(curvature < NEGATIVE for curvature in outcome["curvatures"]),
+        negative_modes=negative,
+        certain=outcome["certain"],
         frequencies=outcome.get("frequencies", []),
         guide=outcome.get("guide"),
         static_ids=[step["id"] for step in steps if "id" in step],

@@ -1,8 +1,16 @@
 """The document of the lowest modes of one geometry, or of all of its vibrations."""
 
-from pydantic import Field
+from pydantic import BaseModel, Field, FiniteFloat
 
 from anodeflow.calculations.document import CalculationDoc
+
+
+class RestRecord(BaseModel):
+    """What a code found for the geometry whose modes are looked for: the highest image of a path."""
+
+    energy: FiniteFloat = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
+    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell.")
+    forces: list[list[FiniteFloat]] = Field(description="Forces on the atoms, eV/Å, fixed atoms included.")
 
 
 class ModesDoc(CalculationDoc):
@@ -14,13 +22,19 @@ class ModesDoc(CalculationDoc):
 
     curvatures: list[float] = Field(description="Curvatures of the lowest modes, the lowest first, eV/Å².")
     uncertainties: list[float] = Field(
-        description="Norm of H·v - curvature·v of each, eV/Å²: an exact curvature lies so near."
+        description="How far each may be from an exact curvature, eV/Å²: the norm of H·v - curvature·v, or, where only "
+        "the signs were looked for, the farther of its bounds, the guide being right to a factor of two elsewhere."
     )
     modes: list[list[list[float]]] = Field(
         description="The modes (modes, atoms, 3), of unit length; zero where atoms are fixed."
     )
     negative_modes: int = Field(
         description="Modes of negative curvature (below -0.01 eV/Å²): 0 at a minimum, 1 at a saddle of first order."
+    )
+    certain: bool | None = Field(
+        default=None,
+        description="Whether the number of negative modes (none, one, two or more) is certain; none: a document of "
+        "before, whose warnings tell.",
     )
     frequencies: list[float] = Field(
         default_factory=list,

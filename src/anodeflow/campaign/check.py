@@ -150,10 +150,23 @@ class CampaignCheck:
         elements = {site.specie.symbol for crystal in crystals for site in crystal}
         self._knows((*here, "structure"), backend, elements)
         self._potential_knows((*here, "structure"), elements)
+        if getattr(backend.settings, "fixed_moment", False):
+            self._fixed_moment(system, elements, *here)
         if "spin" in backend.capabilities:
             for crystal in crystals:
                 self._attempt((*here, "structure"), check_moments, crystal)
         return surfaces
+
+    def _fixed_moment(self, system: System, elements: set[str], *here: Any) -> None:
+        """Note a moment that is to be kept where there is none, or where it is not that of one adatom."""
+        if system.settings.get("fixed_moment") and not system.spin_polarized:
+            self._tell("fixed_moment keeps the moment of the adatom: set spin_polarized, too.", *here, "settings")
+        if is_magnetic(elements):
+            self._tell(
+                f"fixed_moment keeps the moment of one adatom, and {', '.join(sorted(elements))} has moments of its "
+                "own: leave it out for this system.",
+                *here,
+            )
 
     def _interface(self, index: int, system: InterfaceSystem) -> list[Interface]:
         """Check one interface; return one a termination, none if it is wrong."""

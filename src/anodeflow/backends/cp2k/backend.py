@@ -45,7 +45,7 @@ class Cp2kBackend(ExternalCode):
 
     program: ClassVar[str] = "CP2K"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
-    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
     ladder: ClassVar[tuple[Remedy, ...]] = (
         ("density of free atoms, Broyden mixing of 10 % with 16 old densities", {"ALPHA": 0.1, "NBUFFER": 16}),
         (

@@ -111,9 +111,8 @@ def _add_scf(
         "METHOD FERMI_DIRAC",
         f"ELECTRONIC_TEMPERATURE {settings.smearing_width / kB:.8f}",
     )
-    if isolated and spin:
-        # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
-        moment = float(np.sum(job.structure.site_properties["magmom"]))
+    moment = settings.kept_moment(job.structure)
+    if moment is not None:
         add(f"{path}/SMEAR", f"FIXED_MAGNETIC_MOMENT {moment:.6f}")
     own = cp2k_extra.mixing(settings.extra)
     mixing = {"METHOD": "BROYDEN_MIXING", "ALPHA": 0.3, "NBUFFER": 8} | own | job.changes

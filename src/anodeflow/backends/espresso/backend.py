@@ -39,7 +39,7 @@ class EspressoBackend(ExternalCode):
 
     program: ClassVar[str] = "Quantum ESPRESSO"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
-    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
     ladder: ClassVar[tuple[Remedy, ...]] = (
         ("density of free atoms, mixing of 30 %", {"mixing_beta": 0.3}),
         (

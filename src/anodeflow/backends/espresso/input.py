@@ -76,9 +76,8 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
         valence = {element: valence_electrons(file) for element, file in files.items()}
         moments = atoms.get_initial_magnetic_moments()
         system["nspin"] = 2
-        if isolated:
-            # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
-            system["tot_magnetization"] = float(moments.sum())
+        if (kept := settings.kept_moment(job.structure)) is not None:
+            system["tot_magnetization"] = kept
         # pw.x wants the share of an atom's valence electrons that is unpaired.
         atoms.set_initial_magnetic_moments(
             [moment / valence[symbol] for moment, symbol in zip(moments, atoms.get_chemical_symbols(), strict=True)]

@@ -22,7 +22,6 @@ from anodeflow.backends.base import (
 )
 from anodeflow.backends.drivers.kpoints import (
     fixed_atoms,
-    has_spin,
     irreducible_kpoints,
     is_slab,
     kpoint_grid,
@@ -132,7 +131,7 @@ class GpawBackend(Backend):
     """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
-    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
 
     code: Literal["gpaw"] = "gpaw"
     settings: GpawSettings = Field(default_factory=GpawSettings)
@@ -207,8 +206,7 @@ class GpawBackend(Backend):
             parameters["setups"] = settings.setups
         if settings.dipole_correction and is_slab(structure):
             parameters["poissonsolver"] = {"dipolelayer": "xy"}
-        if not any(structure.lattice.pbc) and has_spin(structure):
-            # An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
+        if settings.kept_moment(structure) is not None:
             parameters["occupations"]["fixmagmom"] = True
         return with_extra(parameters, settings.extra)
 

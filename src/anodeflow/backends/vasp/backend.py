@@ -41,7 +41,7 @@ class VaspBackend(Backend):
     """VASP with PAW potentials; paths need a VASP with the VTST code."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
-    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing"})
+    sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
 
     code: Literal["vasp"] = "vasp"
     release: str = Field(

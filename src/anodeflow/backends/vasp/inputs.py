@@ -74,10 +74,10 @@ def electronic_tags(structure: Structure, settings: VaspSettings, parallel: Vasp
     if settings.dipole_correction and is_slab(structure):
         tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": dipole_centre(structure)}
     if not any(structure.lattice.pbc):
-        # Neither box nor smearing must make a free atom rounder than it is, or mix other terms into its ground state.
+        # The box must not make a free atom rounder than it is.
         tags["ISYM"] = 0
-        if has_spin(structure):
-            tags["NUPDOWN"] = round(sum(structure.site_properties["magmom"]))
+    if (kept := settings.kept_moment(structure)) is not None:
+        tags["NUPDOWN"] = round(kept)
     return tags | settings.incar | parallel.incar
 
 

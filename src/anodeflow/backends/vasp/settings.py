@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from anodeflow.backends.base import SpinSettings
 from anodeflow.core.inputs import InputModel, by_element
 
 Functional = Literal["PBE", "PBEsol", "RPBE", "revPBE"]
@@ -35,7 +36,7 @@ def _incar_tags() -> frozenset[str]:
     return frozenset(Incar.INCAR_PARAMS)
 
 
-class VaspSettings(InputModel):
+class VaspSettings(SpinSettings):
     """What decides VASP's numbers. All of it is hashed and stored with every calculation.
 
     A number that a convergence test may vary says in which direction it is `finer`, and its unit.

@@ -88,6 +88,34 @@ def check_moments(crystal: Structure) -> None:
     slab_with_moments(crystal, with_moments(crystal))
 
 
+def kept_moment(structure: Structure, fixed: bool) -> float | None:
+    """Return the total moment (µB) that a spin-polarised structure must keep; none: the SCF finds it.
+
+    An isolated atom keeps the moment of its ground state: smearing must not mix other terms in.
+
+    Parameters
+    ----------
+    structure
+        Structure with the moments (`magmom`) that its atoms start with.
+    fixed
+        Whether a structure with periods keeps its moment, too.
+
+    Raises
+    ------
+    InputError
+        If that is asked of a structure in which several atoms start with moments: their sum is but a guess.
+    """
+    moments = [float(moment or 0.0) for moment in structure.site_properties.get("magmom") or []]
+    if not any(moments) or (any(structure.lattice.pbc) and not fixed):
+        return None
+    if any(structure.lattice.pbc) and sum(map(bool, moments)) > 1:
+        raise InputError(
+            f"{structure.composition.reduced_formula}: fixed_moment keeps the moment of one adatom, and here several "
+            "atoms start with moments, whose sum is but a guess: leave it out for this system."
+        )
+    return sum(moments)
+
+
 def moment_warning(structure: Structure, moment: float | None) -> str | None:
     """Return what is to be said of the moment of a slab on which the adatom alone is magnetic; none if all is well.
 
@@ -113,7 +141,7 @@ def moment_warning(structure: Structure, moment: float | None) -> str | None:
     return (
         f"the moment is {moment:.2f} µB, not a whole number: the unpaired electron is smeared over a band of adatoms "
         f"{width:.1f} Å apart, an artefact of 0.01 to 0.1 eV; take a min_width of 9 Å or more and a smearing_width of "
-        "0.02 eV, in `settings` of the system"
+        "0.02 eV, or fixed_moment: true, in `settings` of the system"
     )
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
 from anodeflow.screening.shortlist import barrier_entries, left_out
@@ -53,6 +56,9 @@ def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
             search.suspect(end)
     if hop.state == "done" and not rises:
         search.saddles.append(index)
+    energies = np.array(band.image_energies)
+    if band.climbing_image == int(energies.argmax()):
+        search.rests[str(index)] = RestRecord(energy=band.energy, free_energy=band.free_energy, forces=band.forces)
 
 
 def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:

@@ -67,7 +67,13 @@ def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: dict[str, A
     for index in search.saddles:
         label = f"{of(study)} hop {index}, modes of its saddle"
         hop = search.hops[index]
-        jobs[str(index)] = named(_modes(makers["modes"], hop.images[saddle_image(hop)], label, refine=True), label)
+        top = saddle_image(hop)
+        options = {
+            "refine": True,
+            "rest": search.rests.get(str(index)),
+            "along": path_direction(hop.images[top - 1], hop.images[top + 1]).tolist(),
+        }
+        jobs[str(index)] = named(_modes(makers["modes"], hop.images[top], label, **options), label)
     return jobs
 
 
@@ -99,7 +105,7 @@ def downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str
     return named(maker.make(path, energies, label=label, **options), label)
 
 
-def _modes(maker: Any, structure: Structure, label: str, **options: bool) -> Job:
+def _modes(maker: Any, structure: Structure, label: str, **options: Any) -> Job:
     """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
     return named(maker.make(structure, label=label, **options), label)
 

@@ -84,6 +84,11 @@ class Hop(BaseModel):
         description="Modes of negative curvature at the saddle, all free atoms moving; none: not computed. A saddle of "
         "first order has one.",
     )
+    modes_certain: bool | None = Field(
+        default=None,
+        description="Whether that number is certain: a limit of forces or a flat mode may leave it open, and a warning "
+        "says so; none: not computed, or a document of before.",
+    )
     curvatures: list[float] = Field(
         default_factory=list, description="Curvatures of the lowest modes of the saddle, lowest first, eV/Å²."
     )

@@ -148,7 +148,7 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
     search.splits = [search.splits[hop.index] for hop in left]
     for name in ("waiting", "whole", "saddles"):
         setattr(search, name, [hops[index] for index in getattr(search, name) if index in hops])
-    for name in ("downhill", "followed"):
+    for name in ("rests", "downhill", "followed"):
         old = getattr(search, name)
         setattr(search, name, {str(hops[int(key)]): value for key, value in old.items() if int(key) in hops})
     search.hops = [

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import start_record
@@ -41,6 +42,9 @@ class HopSearch(WaitingHops):
     )
     saddles: list[int] = Field(
         default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."
+    )
+    rests: dict[str, RestRecord] = Field(
+        default_factory=dict, description="Index of a hop -> energies and forces of its highest image."
     )
     downhill: dict[str, list[Structure]] = Field(
         default_factory=dict, description="Index of a hop -> its path, pushed off a saddle of second order."

@@ -44,7 +44,9 @@ def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> Non
             continue
         search.calculation_ids[f"modes of hop {index}"] = found.id
         search.warnings += [f"hop {index}, modes of its saddle: {warning}" for warning in found.warnings]
-        hop.negative_modes, hop.curvatures = found.negative_modes, found.curvatures
+        hop.negative_modes, hop.curvatures, hop.modes_certain = found.negative_modes, found.curvatures, found.certain
+        if found.certain is False:
+            hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"
         if found.negative_modes == 0:
             hop.state = "no saddle"
             hop.message = "the highest point of its path has no negative mode, so it is no saddle"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
+from anodeflow.studies.diffusion.checks_planned import plan_checks
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.plan import Plan
@@ -68,7 +69,9 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
         atoms = plan.atoms(subject) + 1
         label = f"{subject.name}: hops between its minima"
         after = plan.before(label, "neb", atoms, sites, subject.name, number=None)
-        return [plan.calculation(label, "neb", atoms, after, subject, number=None)]
+        hops = plan.calculation(label, "neb", atoms, after, subject, number=None)
+        plan_checks(plan, subject, sites, hops, modes=input.modes, vineyard=input.prefactor == "vineyard")
+        return [hops]
 
     def entry_problems(self, input: DiffusionInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the adatom, and that nothing computes the vibrations that are asked for."""

@@ -202,8 +202,8 @@ class Surfaces:
     def _changes(self, backend: Backend) -> str:
         if backend.name != self.backend.name:
             return f" [{backend.name}]"
-        usual = self.backend.settings.model_dump()
-        words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual[name]]
+        usual = self.backend.settings.model_dump()  # some settings are in no dump at their defaults
+        words = [f"{name} {value}" for name, value in backend.settings.model_dump().items() if value != usual.get(name)]
         return f" [{', '.join(words)}]" if words else ""
 
     def own_value(self, subject: Surface, parameter: str) -> float | None:
