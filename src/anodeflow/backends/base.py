@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from anodeflow.calculations.modes import ModesMaker
     from anodeflow.calculations.neb_maker import NebMaker
 
-Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
+Capability = str
+"""What a code can do. Ours: relax, stress, spin, charge_density, neb, potential (that of a slab, averaged over planes,
+with the Fermi level); a study of another package may need one of its own, which a backend then names."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ class Backend(InputModel, ABC):
         task: Task = "relax_cell" if cell else "relax"
         return CalculationMaker(name=f"{self.code} {task}", task=task, backend=self.recipe())
 
-    def static(self, charge_density: bool = False, grid_spacing: float = 0.07) -> "CalculationMaker":
+    def static(
+        self, charge_density: bool = False, grid_spacing: float = 0.07, potential: bool = False
+    ) -> "CalculationMaker":
         """Return the Maker that evaluates a structure as it is.
 
         Parameters
@@ -193,9 +197,14 @@ class Backend(InputModel, ABC):
             Whether to write the all-electron density too, on two grids (:mod:`anodeflow.core.density`).
         grid_spacing
             Spacing of the finer one, Å; the other one is half as fine.
+        potential
+            Whether the document shall hold the electrostatic potential of a slab and the Fermi level, too.
         """
         from anodeflow.calculations.makers import CalculationMaker
 
+        if potential:
+            asked = {"potential": True}
+            return CalculationMaker(name=f"{self.code} potential", task="static", backend=self.recipe(), options=asked)
         if not charge_density:
             return CalculationMaker(name=f"{self.code} static", task="static", backend=self.recipe())
         return CalculationMaker(
