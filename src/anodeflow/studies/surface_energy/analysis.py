@@ -9,6 +9,9 @@ from anodeflow.studies.about import study_fields
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
 
+INSIDE_MOVED = 0.1
+"""How far the lowest free plane may move for the inside of a slab to count as that of the bulk, Å."""
+
 
 def chemical_potentials(bulk: CalculationDoc, metal: CalculationDoc | None) -> dict[str, float]:
     """Return element -> chemical potential, eV/atom.
@@ -139,9 +142,25 @@ def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -
             f"only {cell.fixed_layers} of {cell.layers} planes were held: what the face below gains by relaxing is "
             "counted for the face above; hold half of them, or none"
         )
+    moved = _lowest_free_plane_moved(cell, steps["slab"])
+    if moved > INSIDE_MOVED:
+        told.append(
+            f"the free plane next to those held moved by {moved:.2f} Å: the slab is too thin, or too coarsely "
+            "computed, for its inside to be that of the bulk, so part of its energy is no surface energy"
+        )
     if energy < 0:
         told.append(
             "a negative surface energy: the crystal would fall apart; the bulks are not at rest, or the crystal is not "
             "stable against the metal"
         )
     return told
+
+
+def _lowest_free_plane_moved(cell: SlabCell, slab: CalculationDoc) -> float:
+    """Return how far an atom of the lowest free plane moved, Å; 0 where nothing is held, or all is."""
+    free = [all(flags) for flags in cell.structure.site_properties["selective_dynamics"]]
+    if all(free) or not any(free):
+        return 0.0
+    pairs = [pair for moves, *pair in zip(free, cell.structure, slab.structure, strict=True) if moves]
+    lowest = min(before.z for before, _ in pairs)
+    return max(before.distance(after) for before, after in pairs if before.z < lowest + 0.5)

@@ -8,8 +8,8 @@ from anodeflow.studies.surface_energy.document import JOULE_PER_SQUARE_METRE, Su
 _EXPLANATION = (
     "γ = (E(slab) − Σ n μ) / 2A for a slab whose two faces are alike. Of a compound, μ of the metal is the energy of "
     "its bulk per atom and μ of the other element what is left of the compound's energy: the face is in equilibrium "
-    "with both. Where the planes at the bottom are held, the slab as cut gives the energy of its two equal faces, and what "
-    "the relaxation gains belongs to the upper one alone. The excess says how γ moves: by −excess per eV that the "
+    "with both. Where the planes at the bottom are held, the slab as cut gives the energy of its two equal faces, and "
+    "what the relaxation gains belongs to the upper one alone. The excess says how γ moves: by −excess per eV that the "
     "metal's chemical potential rises."
 )
 _COLUMNS = [
