@@ -126,7 +126,7 @@ def _is_known(module: str, jobs: bool) -> bool:
         return False
     if _OURS.fullmatch(module) or module in _of_plugins():
         return True
-    known = _PACKAGES + (_PROGRAMS if jobs else ())
+    known = _PACKAGES + (_PROGRAMS + _packages_of_plugins() if jobs else ())
     return module in _BUILT_IN or any(module == name or module.startswith(f"{name}.") for name in known)
 
 
@@ -134,5 +134,12 @@ def _is_known(module: str, jobs: bool) -> bool:
 def _of_plugins() -> frozenset[str]:
     """Return the modules of the documents of installed studies: what is installed runs anyway."""
     modules = {point.module for point in entry_points(group="anodeflow.studies")}
-    packages = {module.rpartition(".")[0] or module for module in modules if not module.startswith("anodeflow.")}
-    return frozenset(modules | packages | {f"{package}.document" for package in packages})
+    packages = _packages_of_plugins()
+    return frozenset(modules.union(packages, (f"{package}.document" for package in packages)))
+
+
+@cache
+def _packages_of_plugins() -> tuple[str, ...]:
+    """Return the packages of others' installed studies, whose Makers and functions jobs in a queue name."""
+    modules = {point.module for point in entry_points(group="anodeflow.studies")}
+    return tuple(sorted(m.rpartition(".")[0] or m for m in modules if not m.startswith("anodeflow.")))
