@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,3 +111,11 @@ def test_documents_of_an_installed_study_are_read_and_those_of_others_are_not(ru
 def test_nothing_of_anodeflow_names_it():
     files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.j2"), ROOT / "pyproject.toml"]
     assert not [file for file in files if "adhesion" in file.read_text().replace("work of adhesion", "")]
+
+
+def test_the_page_on_studies_shows_what_the_package_holds():
+    page = (ROOT / "docs" / "studies.md").read_text()
+    pieces = re.findall(r"`(tests/plugin_study/[^`]*)`:\n\n```\w+\n(.*?)```", page, re.DOTALL)
+    assert len(pieces) == page.count("```") / 2 >= 4
+    for file, piece in pieces:
+        assert piece in (ROOT / file).read_text(), file

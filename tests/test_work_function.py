@@ -87,6 +87,10 @@ def test_codes_without_a_potential_are_refused(tmp_path):
     (tmp_path / "al.yaml").write_text(CAMPAIGN.format(backend="emt").replace("Li", "Al"))
     with pytest.raises(InputError, match=r"line 7: work_function needs potential, which backend emt \(emt\) does not"):
         Campaign.from_file(tmp_path / "al.yaml").check()
+    thin = CAMPAIGN.format(backend="gpaw-demo").replace("vacuum: 12", "vacuum: 11")
+    (tmp_path / "li.yaml").write_text(thin)
+    with pytest.raises(InputError, match=r"line 7: Li\(001\): 11 Å of vacuum are too few"):
+        Campaign.from_file(tmp_path / "li.yaml").check()
     aluminium = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.05), ["Al"], [[0, 0, 0]])
     with pytest.raises(CalculationError, match="emt records no electrostatic potential"):
         load_backend("emt").static(potential=True).calculate(aluminium)

@@ -14,6 +14,8 @@ PLATEAU = 2.0
 """Length of the vacuum next to the cell's end over which the potential must be flat, Å."""
 LEAST = 3.0
 """Distance from the outermost atom from which on the potential is that of the vacuum, Å: electrons spill out before."""
+ROOM = 0.5
+"""How far a face may relax outwards into the vacuum, Å."""
 FLAT = 0.01
 """Slope up to which it counts as flat, eV/Å."""
 
@@ -31,14 +33,14 @@ def vacuum_levels(potential: PlanarPotential, bottom: float, top: float) -> dict
     Raises
     ------
     CalculationError
-        If there is less than 2 Å of vacuum that is 3 Å away from any atom and away from the dipole layer.
+        If there is less than 2 Å of vacuum that is 2.5 Å away from any atom and away from the dipole layer.
     """
     heights, values = np.array(potential.heights), np.array(potential.values)
     ends = {
         "top": (potential.height - potential.edge - PLATEAU, potential.height - potential.edge),
         "bottom": (potential.edge, potential.edge + PLATEAU),
     }
-    if ends["top"][0] < top + LEAST or ends["bottom"][1] > bottom - LEAST:
+    if ends["top"][0] < top + LEAST - ROOM or ends["bottom"][1] > bottom - LEAST + ROOM:
         raise CalculationError(
             f"the vacuum of {potential.height - top + bottom:.1f} Å is too thin to read a level in it: it takes "
             f"{2 * (potential.edge + PLATEAU + LEAST):g} Å (vacuum of the system)."
