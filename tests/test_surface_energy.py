@@ -65,6 +65,7 @@ def relaxed(atoms: Atoms, calculator, cell: bool = False) -> float:
     return atoms.get_potential_energy()
 
 
+@pytest.mark.slow
 def test_campaign_and_plain_ase_agree(campaign_file, tmp_path):
     campaign = Campaign.from_file(campaign_file())
     planned = {each.label: each for each in campaign.check()}

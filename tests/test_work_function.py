@@ -61,6 +61,7 @@ def test_levels_of_both_vacua():
         vacuum_levels(potential(), 4.5, 15.5)
 
 
+@pytest.mark.slow
 def test_document_and_its_rows(tmp_path):
     found = document()
     assert [(row.property, row.label, row.value, row.unit) for row in found.rows()] == [
