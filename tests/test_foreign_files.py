@@ -177,6 +177,10 @@ def test_what_documents_hold_is_decoded():
         assert foreign_module([{"x": ({"@module": name, "@class": "C"},)}]) == str(name)
     assert foreign_module({"@module": "numpy", "@callable": "load"}) == "numpy"
     assert foreign_module({"@module": "jobflow.core.job", "@callable": "store_inputs"}, jobs=True) is None
+    schema = {"@module": "anodeflow.studies.adsorption.document", "@callable": "AdsorptionDoc", "@bound": None}
+    assert foreign_module(schema) is None, "what a job that was replaced put out names its schema"
+    assert foreign_module(schema | {"@callable": "a.b"}) is not None
+    assert foreign_module(schema | {"@bound": {"x": 1}}) is not None
     shared: Any = []
     for _ in range(100):
         shared = [shared, shared]  # 2^100 entries for whoever counts them twice

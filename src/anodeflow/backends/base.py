@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 from pymatgen.core import Structure
@@ -18,7 +18,9 @@ from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel, said
 from anodeflow.structures.bulk.magnetism import kept_moment
 
-Capability = Literal["relax", "stress", "spin", "charge_density", "neb"]
+Capability = str
+"""What a code can do. Ours: relax, stress, spin, charge_density, neb, potential (that of a slab, averaged over planes,
+with the Fermi level); a study of another package may need one of its own, which a backend then names."""
 
 
 @dataclass(frozen=True)

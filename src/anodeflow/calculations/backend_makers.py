@@ -26,7 +26,9 @@ class Makers:
         task: Task = "relax_cell" if cell else "relax"
         return CalculationMaker(name=f"{self.backend.code} {task}", task=task, backend=self.backend.recipe())
 
-    def static(self, charge_density: bool = False, grid_spacing: float = 0.07) -> CalculationMaker:
+    def static(
+        self, charge_density: bool = False, grid_spacing: float = 0.07, potential: bool = False
+    ) -> CalculationMaker:
         """Return the Maker that evaluates a structure as it is.
 
         Parameters
@@ -35,8 +37,13 @@ class Makers:
             Whether to write the all-electron density too, on two grids (:mod:`anodeflow.core.density`).
         grid_spacing
             Spacing of the finer one, Å; the other one is half as fine.
+        potential
+            Whether the document shall hold the electrostatic potential of a slab and the Fermi level, too.
         """
         code, recipe = self.backend.code, self.backend.recipe()
+        if potential:
+            options = {"potential": True}
+            return CalculationMaker(name=f"{code} potential", task="static", backend=recipe, options=options)
         if not charge_density:
             return CalculationMaker(name=f"{code} static", task="static", backend=recipe)
         return CalculationMaker(

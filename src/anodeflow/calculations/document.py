@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import BaseModel, Field, FiniteFloat
 from pymatgen.core import Structure
 
 from anodeflow.calculations.screening_document import PrescreenRecord
@@ -15,6 +15,24 @@ Task = Literal["relax", "relax_cell", "static", "density", "neb", "modes", "hess
 relax: positions relaxed; relax_cell: positions and cell; static: nothing moved; density: static, and the all-electron
 density written to a file; neb: a path between two minima relaxed; modes: the lowest modes at rest; hessian: all modes.
 """
+
+
+class PlanarPotential(BaseModel):
+    """Electrostatic potential energy of an electron in a slab, averaged over planes parallel to its faces."""
+
+    values: list[FiniteFloat] = Field(
+        min_length=2, description="At equal distances along c from the bottom of the cell, its top left out, eV."
+    )
+    height: float = Field(gt=0, description="Height of the cell, Å.")
+    fermi_level: FiniteFloat = Field(description="Fermi level on the same scale, eV.")
+    edge: float = Field(
+        ge=0, description="Distance from either end of the cell within which a dipole layer bends the potential, Å."
+    )
+
+    @property
+    def heights(self) -> list[float]:
+        """Heights of `values` over the bottom of the cell, Å."""
+        return [self.height * index / len(self.values) for index in range(len(self.values))]
 
 
 class CalculationDoc(Versioned, DecodedModel):
@@ -50,6 +68,9 @@ class CalculationDoc(Versioned, DecodedModel):
     )
     magnetic_moment: float | None = Field(
         default=None, description="Total magnetic moment, µB; none without spin polarisation."
+    )
+    potential: PlanarPotential | None = Field(
+        default=None, description="Electrostatic potential of a slab and its Fermi level; none: not asked for."
     )
     max_force: FiniteFloat = Field(description="Largest force on a free atom at the end, eV/Å.")
     converged: bool = Field(description="Whether the forces (and stress) met the threshold.")

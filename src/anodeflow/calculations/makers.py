@@ -42,7 +42,8 @@ class CalculationMaker(Maker):
     backend
         The backend as plain data (it travels to the cluster with the job).
     options
-        What belongs to the task: `grid_spacing` (Å) of a density.
+        What belongs to the task: `grid_spacing` (Å) of a density; `potential`, whether a static calculation of a slab
+        gives its potential, too.
     guide
         A potential as plain data: a relaxation from its geometry begins with its Hessian. Empty: none does.
     """
@@ -200,6 +201,10 @@ def calculation_document(
             f"not converged after {len(steps)} steps: largest force {largest_force(last['free_forces']):.3f} eV/Å; "
             "run it again to go on"
         )
+    if request.options.get("potential") and "potential" not in last:
+        raise CalculationError(
+            f"{label}: {backend.code} records no electrostatic potential: choose a backend that has the capability."
+        )
     is_density = request.task == "density"
     return CalculationDoc(
         **common_fields(backend, request, folder, address, label, steps),
@@ -211,6 +216,7 @@ def calculation_document(
         density_file=DENSITY_FILE if is_density else None,
         coarse_density_file=COARSE_DENSITY_FILE if is_density else None,
         magnetic_moment=last.get("magnetic_moment"),
+        potential=last.get("potential"),
         max_force=largest_force(last["free_forces"]),
         converged=outcome["converged"],
         ionic_steps=len(steps),

@@ -23,8 +23,9 @@ class Request:
     images
         Path of a neb, its two ends included; empty for other tasks.
     options
-        Plain data that belongs to the task and decides its result. density: `grid_spacing` (Å). neb: `energies` of
-        the two ends (eV), `settings` (:class:`~anodeflow.calculations.neb_maker.NebSettings`), `symmetry` (none or
+        Plain data that belongs to the task and decides its result. density: `grid_spacing` (Å). static: `potential`,
+        true where that of a slab is wanted. neb: `energies` of the two ends (eV), `settings`
+        (:class:`~anodeflow.calculations.neb_maker.NebSettings`), `symmetry` (none or
         :class:`~anodeflow.calculations.neb_document.PathSymmetry`).
     guide
         Backend, as plain data, whose Hessian a relaxation, or the climb of a single image, begins with; empty: none.

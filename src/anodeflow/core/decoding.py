@@ -49,8 +49,10 @@ def foreign_module(value: Any, *, jobs: bool = False) -> str | None:
         module = entry["@module"]
         if module in ("", None):  # jobflow's references to large parts name none; nothing is imported
             continue
-        if not isinstance(module, str) or not _is_known(module, jobs) or ("@callable" in entry and not jobs):
+        if not isinstance(module, str) or not _is_known(module, jobs):
             return str(module)[:100]
+        if "@callable" in entry and not (jobs or _is_schema(entry, module)):
+            return module[:100]
     return None
 
 
@@ -126,13 +128,26 @@ def _is_known(module: str, jobs: bool) -> bool:
         return False
     if _OURS.fullmatch(module) or module in _of_plugins():
         return True
-    known = _PACKAGES + (_PROGRAMS if jobs else ())
+    known = _PACKAGES + (_PROGRAMS + _packages_of_plugins() if jobs else ())
     return module in _BUILT_IN or any(module == name or module.startswith(f"{name}.") for name in known)
+
+
+def _is_schema(entry: dict[Any, Any], module: str) -> bool:
+    """Whether a callable is the class of a document: jobflow notes it with what a job that was replaced put out."""
+    known = _OURS.fullmatch(module) is not None or module in _of_plugins()
+    return known and str(entry["@callable"]).isidentifier() and entry.get("@bound") is None
 
 
 @cache
 def _of_plugins() -> frozenset[str]:
     """Return the modules of the documents of installed studies: what is installed runs anyway."""
     modules = {point.module for point in entry_points(group="anodeflow.studies")}
-    packages = {module.rpartition(".")[0] or module for module in modules if not module.startswith("anodeflow.")}
-    return frozenset(modules | packages | {f"{package}.document" for package in packages})
+    packages = _packages_of_plugins()
+    return frozenset(modules.union(packages, (f"{package}.document" for package in packages)))
+
+
+@cache
+def _packages_of_plugins() -> tuple[str, ...]:
+    """Return the packages of others' installed studies, whose Makers and functions jobs in a queue name."""
+    modules = {point.module for point in entry_points(group="anodeflow.studies")}
+    return tuple(sorted(m.rpartition(".")[0] or m for m in modules if not m.startswith("anodeflow.")))

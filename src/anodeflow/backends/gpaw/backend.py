@@ -130,7 +130,9 @@ class GpawParallel(ParallelSettings):
 class GpawBackend(Backend):
     """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {"relax", "stress", "spin", "charge_density", "neb", "potential"}
+    )
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
 
     code: Literal["gpaw"] = "gpaw"

@@ -24,6 +24,7 @@ from anodeflow.calculations.folder import read_steps, write_atomically
 from anodeflow.core.density import DensityGrid
 
 _MIXER_KNOWS = "26.7."
+_DIPOLE_EDGE = 1.0  # Å
 _MOST_SYMMETRIES = 10  # a geometry has fewer steps of symmetry to lose
 
 
@@ -93,6 +94,12 @@ def compute(
     atoms = request["atoms"]
     # Densities are subtracted from each other: each stays where its atoms are.
     calculator = make_calculator(parameters, atoms, log, counter, shift="densities" not in request)
+
+    def extra() -> dict[str, Any]:
+        # On record with its step: a calculation that was cut off after it does not converge again.
+        asked = request["options"].get("potential")
+        return counter.take() | ({"potential": planar_potential(calculator, atoms, parameters)} if asked else {})
+
     converged = run_task(
         atoms,
         calculator,
@@ -101,11 +108,26 @@ def compute(
         steps_file,
         attempt=attempt,
         writes=writes,
-        extra=counter.take,
+        extra=extra,
     )
     for name, spacing in request.get("densities", {}).items():
         write_density(calculator, atoms, spacing, folder / name)
     return {"converged": converged}
+
+
+def planar_potential(calculator: Any, atoms: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the electrostatic potential of a slab, averaged over planes, as plain data (PlanarPotential).
+
+    GPAW's potential is that of the pseudo charge, which is the true one outside of the atoms' spheres. Its dipole layer
+    makes the potential jump within half an Å of the cell's ends; plane waves ring beyond.
+    """
+    gpaw = calculator.inner
+    return {
+        "values": gpaw.get_electrostatic_potential().mean(axis=(0, 1)).tolist(),
+        "height": float(atoms.cell[2, 2]),
+        "fermi_level": float(gpaw.get_fermi_level()),
+        "edge": _DIPOLE_EDGE if "poissonsolver" in parameters else 0.0,
+    }
 
 
 def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> None:

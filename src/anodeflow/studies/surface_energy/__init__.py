@@ -1,0 +1,1 @@
+"""Surface energy of every termination, at the chemical potential of a metal."""

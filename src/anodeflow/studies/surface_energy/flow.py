@@ -1,0 +1,94 @@
+"""Surface energy: the clean slab, the same as cut where its bottom is held, and the bulks."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Flow, Job, Maker, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.structures.slab.slabs import SlabCell
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.shared.steps import named
+from anodeflow.studies.surface_energy.analysis import surface_energy_document
+from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
+
+
+@dataclass
+class SurfaceEnergyMaker(Maker):
+    """Makes the flow of the surface energy of one termination.
+
+    Attributes
+    ----------
+    static
+        Maker that evaluates a structure.
+    name
+        Name of the flow.
+    slab
+        The slab, both of whose faces are alike.
+    held
+        Whether planes at its bottom are held.
+    prescreen
+        What documents say of a potential that relaxed the slab before; empty: there was none.
+    campaign, system, reference, variant
+        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
+        convergence test made the study differ.
+    """
+
+    static: Maker
+    name: str = "surface energy"
+    slab: SlabSpec = field(default_factory=SlabSpec)
+    held: bool = True
+    prescreen: dict[str, Any] = field(default_factory=dict)
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, slab: Flow, bulk: Flow | Job, metal: Flow | Job | None = None) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        slab
+            Flow of the relaxed slab (:func:`anodeflow.studies.shared.references.slab_flow`).
+        bulk
+            Relaxation of its bulk.
+        metal
+            Relaxation of the metal that a compound is in equilibrium with; none: it is a pure metal.
+
+        Returns
+        -------
+        Flow
+            Output: SurfaceEnergyDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "slab_spec": self.slab.model_dump(mode="json"),
+            "prescreen": self.prescreen,
+        }
+        jobs: list[Flow | Job] = []
+        ideal = None
+        if self.held:
+            label = f"{self.system}: slab as cut"
+            jobs.append(named(self.static.make(slab.output["cell"].structure, label=label), label))
+            ideal = jobs[0].output
+        references = bulk.output, None if metal is None else metal.output
+        last = collect_surface_energy(slab.output["cell"], slab.output["calculation"], ideal, *references, study)
+        last.name = f"{self.system}: {self.name} document"
+        return Flow([*jobs, last], output=last.output, name=f"{self.system}: {self.name}")
+
+
+@job(output_schema=SurfaceEnergyDoc)
+def collect_surface_energy(
+    cell: SlabCell,
+    slab: CalculationDoc,
+    ideal: CalculationDoc | None,
+    bulk: CalculationDoc,
+    metal: CalculationDoc | None,
+    study: dict[str, Any],
+) -> SurfaceEnergyDoc:
+    """Put the document together (see :func:`surface_energy_document`)."""
+    return surface_energy_document(cell, slab, ideal, bulk, metal, study)

@@ -1,0 +1,1 @@
+"""Work functions of both faces of a slab."""

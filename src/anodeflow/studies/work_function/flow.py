@@ -1,0 +1,78 @@
+"""Work function: the potential of the relaxed clean slab."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import Flow, Maker, job
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.structures.slab.slabs import SlabCell
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.shared.steps import named
+from anodeflow.studies.work_function.analysis import work_function_document
+from anodeflow.studies.work_function.document import WorkFunctionDoc
+
+
+@dataclass
+class WorkFunctionMaker(Maker):
+    """Makes the flow of the work functions of one slab.
+
+    Attributes
+    ----------
+    static
+        Maker that evaluates a structure, with its potential.
+    name
+        Name of the flow.
+    slab
+        The slab.
+    prescreen
+        What documents say of a potential that relaxed the slab before; empty: there was none.
+    campaign, system, reference, variant
+        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
+        convergence test made the study differ.
+    """
+
+    static: Maker
+    name: str = "work function"
+    slab: SlabSpec = field(default_factory=SlabSpec)
+    prescreen: dict[str, Any] = field(default_factory=dict)
+    campaign: str = ""
+    system: str = ""
+    reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
+
+    def make(self, slab: Flow) -> Flow:
+        """Build the flow.
+
+        Parameters
+        ----------
+        slab
+            Flow of the relaxed slab (:func:`anodeflow.studies.shared.references.slab_flow`).
+
+        Returns
+        -------
+        Flow
+            Output: WorkFunctionDoc.
+        """
+        study = {
+            "campaign": self.campaign,
+            "system": self.system,
+            "reference": self.reference,
+            "variant": self.variant,
+            "slab_spec": self.slab.model_dump(mode="json"),
+            "prescreen": self.prescreen,
+        }
+        cell, relaxed = slab.output["cell"], slab.output["calculation"]
+        label = f"{self.system}: potential"
+        static = named(self.static.make(relaxed.structure, label=label), label)
+        last = collect_work_function(cell, relaxed, static.output, study)
+        last.name = f"{self.system}: {self.name} document"
+        return Flow([static, last], output=last.output, name=f"{self.system}: {self.name}")
+
+
+@job(output_schema=WorkFunctionDoc)
+def collect_work_function(
+    cell: SlabCell, slab: CalculationDoc, static: CalculationDoc, study: dict[str, Any]
+) -> WorkFunctionDoc:
+    """Put the document together (see :func:`work_function_document`)."""
+    return work_function_document(cell, slab, static, study)

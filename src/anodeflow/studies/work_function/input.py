@@ -1,0 +1,7 @@
+"""What a campaign file may tell a study of work functions."""
+
+from anodeflow.studies.base import SurfaceInput
+
+
+class WorkFunctionInput(SurfaceInput):
+    """Work function of some surfaces, both faces."""

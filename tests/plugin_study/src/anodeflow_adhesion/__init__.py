@@ -1,0 +1,1 @@
+"""Work of adhesion of interfaces, a study for anodeflow."""
