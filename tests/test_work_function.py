@@ -15,6 +15,7 @@ from anodeflow.report.build import write_report
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.work_function.analysis import vacuum_levels, work_function_document
+from anodeflow.studies.work_function.study import WorkFunctionStudy
 
 CAMPAIGN = """\
 name: lithium
@@ -74,6 +75,19 @@ def test_document_and_its_rows(tmp_path):
     page = write_report("lithium", [found], {}, tmp_path / "report", tell=lambda words: None).read_text()
     assert "The work function of Li(001) is 3.50 eV on top (Li) and 3.00 eV at the bottom" in page
     assert list((tmp_path / "report" / "figures").glob("potential-Li-001-*.svg"))
+
+
+@pytest.mark.slow
+def test_a_study_that_draws_no_section_has_a_table_of_its_rows(tmp_path, monkeypatch):
+    monkeypatch.delattr(WorkFunctionStudy, "section")
+    found = document()
+    page = write_report("lithium", [found], {}, tmp_path / "report", tell=lambda words: None).read_text()
+    assert f'id="study-{found.document_id}"' in page, "the main table leads there"
+    (table,) = (tmp_path / "report" / "tables").glob("work_function-Li-001-*.csv")
+    assert [line.split(",")[:2] for line in table.read_text().splitlines()[1:]] == [
+        ["work_function", "top"],
+        ["work_function", "bottom"],
+    ]
 
 
 def test_what_the_document_warns_of_and_refuses():

@@ -1,6 +1,6 @@
 """Writes the report of a campaign: one HTML page that needs no other file, its figures, and its tables as CSV."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
@@ -12,9 +12,9 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 from anodeflow.report import comparison, provenance
-from anodeflow.report.context import Context, base_studies
+from anodeflow.report.context import Context, base_studies, part_name, part_title
 from anodeflow.report.drawing import drawn, limited
-from anodeflow.report.page import Section, Table, plain
+from anodeflow.report.page import Column, Part, Section, Table, plain
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
 from anodeflow.studies.document import StudyDoc
@@ -22,10 +22,7 @@ from anodeflow.studies.registry import studies
 
 
 def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
-    """Return one section for every kind of study among `documents` that has one.
-
-    Properties of a study without a section stand in the main table only.
-    """
+    """Return one section for every kind of study among `documents`: its own, or tables of their rows."""
     found = []
     for study in studies().values():
         # Variants stand in the section on convergence only.
@@ -33,7 +30,30 @@ def sections(documents: list[StudyDoc], context: Context) -> list[Section]:
         section = study.section(mine, context) if mine else None
         if section is not None:
             found.append(section)
+        elif mine:
+            found.append(_section_of_rows(study.name, study.summary, mine))
     return found
+
+
+def _section_of_rows(study: str, summary: str, documents: Sequence[StudyDoc]) -> Section:
+    """Return the section of a study that draws none: the main table leads to its documents all the same."""
+    columns = [
+        Column("property", "property"),
+        Column("label", "where"),
+        Column("value", "value", decimals=3),
+        Column("unit", "unit"),
+        Column("calculations", "rests on"),
+    ]
+    parts = []
+    for each in documents:
+        rows = [
+            row.model_dump(include={"property", "label", "value", "unit"})
+            | {"calculations": comparison.step_links(each, row.calculation_ids)}
+            for row in each.rows()
+        ]
+        table = Table(f"{study}-{part_name(each)}", columns, rows)
+        parts.append(Part(f"study-{each.document_id}", part_title(each, each.system), f"{each.code}.", [table]))
+    return Section(study.replace("_", " ").capitalize(), [], summary, parts)
 
 
 def write_report(

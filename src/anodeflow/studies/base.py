@@ -216,7 +216,7 @@ class Study(ABC, Generic[I, D]):
         return []
 
     def section(self, documents: list[D], context: Any) -> Any:
-        """Return the section of a report about its documents; none: they stand in the main table alone."""
+        """Return the section of a report about its documents; none: a table of the rows of each."""
         return None
 
 
