@@ -2,6 +2,7 @@
 
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import INK, OURS, new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
 from anodeflow.studies.surface_energy.document import JOULE_PER_SQUARE_METRE, SurfaceEnergyDoc
 
@@ -76,6 +77,7 @@ def _answer(document: SurfaceEnergyDoc, context: Context) -> str:
     )
 
 
+@drawn_later
 def _bars(ranked: list[SurfaceEnergyDoc]) -> Picture:
     """Draw the surface energies as bars, the lowest first."""
     figure = new_figure(6.0, 1.2 + 0.36 * len(ranked))

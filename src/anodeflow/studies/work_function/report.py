@@ -2,6 +2,7 @@
 
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import GREY, INK, OURS, new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 
@@ -64,6 +65,7 @@ def _answer(document: WorkFunctionDoc) -> str:
     )
 
 
+@drawn_later
 def _profile(document: WorkFunctionDoc, name: str) -> Picture:
     """Draw the potential through the cell over the Fermi level, with the levels of both vacua."""
     figure = new_figure(6.0, 3.4)
