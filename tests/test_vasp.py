@@ -345,7 +345,7 @@ def test_whole_campaign_is_built_and_serialised(vasp, tmp_path):
         "interfaces:\n  - {name: Al/Ag, alloy: Al, metal: Ag, alloy_layers: 3, metal_layers: 3, vacuum: 8, "
         "min_width: 5, max_atoms: 60}\n"
         "studies:\n  - adsorption: {adsorbate: Al}\n  - charge: {adsorbate: Al}\n  - diffusion: {adsorbate: Al}\n"
-        "  - interdiffusion: {element: Al, depth: 2}\n  - vacancy: {element: Al, helper: Al}\n"
+        "  - interdiffusion: {element: Al, depth: 2}\n  - vacancy: {element: Al, helper: Al, paths: [I]}\n"
     )
     flow = Campaign.from_file(file).flow()
     plain = jsanitize(flow.as_dict(), strict=True, enum_values=True)
