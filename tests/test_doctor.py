@@ -12,7 +12,10 @@ import pytest
 from anodeflow.core.install import install_command
 
 # What a test does not look at is hidden from it: importing these takes seconds.
-SLOW = ("sevenn", "baderkit", "jobflow_remote", "matplotlib", "anodeflow.backends.cp2k", "anodeflow.backends.espresso")
+SLOW = (
+    *("chgnet", "sevenn", "baderkit", "jobflow_remote", "matplotlib"),
+    *("anodeflow.backends.cp2k", "anodeflow.backends.espresso"),
+)
 # Programs that a set-up without root does not install, or that nobody can install without a licence.
 PROGRAMS = {"CP2K", "Quantum ESPRESSO", "VASP"}
 

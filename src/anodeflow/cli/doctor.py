@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from anodeflow.calculations.backend_makers import Makers
 from anodeflow.cli import app
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.install import install_command, pip
@@ -297,6 +296,8 @@ def _energy(backend: str, element: str, distance: float, **settings: float) -> s
     cell = Structure(Lattice([[-a, a, a], [a, -a, a], [a, a, -a]]), [element], [[0, 0, 0]])
     began = time.monotonic()
     with _scratch_home():
+        from anodeflow.calculations.backend_makers import Makers
+
         document = Makers(load_backend(backend).with_settings(settings)).static().calculate(cell)
     return f"bcc {element} {document.energy:.3f} eV in {time.monotonic() - began:.1f} s"
 
