@@ -151,8 +151,9 @@ def _remains(home: Path) -> dict[str, Any]:
     from anodeflow.studies.registry import CALCULATIONS
 
     with open_store() as store:
-        rows = [row.model_dump(mode="json") for row in result_rows({}, store)]
-        studies = [_plain(document) for document in study_documents(store=store)]
+        # They come in the order in which they ended, which a kill may change.
+        rows = sorted((row.model_dump(mode="json") for row in result_rows({}, store)), key=json.dumps)
+        studies = sorted((_plain(document) for document in study_documents(store=store)), key=json.dumps)
         outputs = list(store.docs_store._collection.find({}))
         database = store.docs_store._collection.database
         counts = {name: database[name].count_documents({}) for name in database.list_collection_names()}
