@@ -75,7 +75,10 @@ def folder(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("alloys")
     drawn: list[str] = []
     write_report("alloys", documents, calculations, out, tell=drawn.append)
-    assert drawn == ["orderings of Li3Mg7", "orderings of Li3Mg7", "electrochemistry of Li-Mg", "the page"]
+    assert drawn[:3] == ["orderings of Li3Mg7", "orderings of Li3Mg7", "electrochemistry of Li-Mg"]
+    # Then their pictures, one after the other, and the page.
+    assert "(3 of 3)" in drawn[-2]
+    assert drawn[-1] == "the page"
     return out
 
 
@@ -159,7 +162,10 @@ def test_figures_are_there_and_linked(folder, page):
 
 def test_documents_survive_the_file_of_results(tmp_path):
     documents = studies()
-    found, _ = read_results(write_results(documents, {}, tmp_path / "results.json.gz"))
+    # A study stands beside the calculations that it rests on.
+    ids = {identifier for document in documents for identifier in document.calculation_ids.values()}
+    calculations = {identifier: calculation_document(id=identifier) for identifier in sorted(ids)}
+    found, _ = read_results(write_results(documents, calculations, tmp_path / "results.json.gz"))
     assert [type(document) for document in found] == [OrderingsDoc, OrderingsDoc, ElectrochemistryDoc]
     assert [document.rows() for document in found] == [document.rows() for document in documents]
     first = found[0]

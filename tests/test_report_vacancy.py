@@ -22,7 +22,9 @@ def folder(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("vacancy")
     drawn: list[str] = []
     write_report("vacancy", [DOCUMENT], calculations, out, tell=drawn.append)
-    assert drawn == ["Li vacancy in Li3Mg/Li", "the page"]
+    # Then its pictures, one after the other, and the page.
+    assert (drawn[0], drawn[-1]) == ("Li vacancy in Li3Mg/Li", "the page")
+    assert any("(1 of " in words for words in drawn[1:-1])
     return out
 
 

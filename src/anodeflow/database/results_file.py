@@ -90,6 +90,8 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         If the file cannot be read, is damaged, or is of another format or a newer version; if it has a document twice
         with other content, or lacks a calculation that a study rests on.
     """
+    if not file.exists():
+        raise InputError(f"there is no results file {file}: write one with anodeflow export.")
     try:
         content = json.loads(read_bytes(file, LARGEST_RESULTS, gzip.open), parse_constant=finite, parse_float=finite)
     except (ValueError, RecursionError) as error:
