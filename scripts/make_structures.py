@@ -18,9 +18,11 @@ from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.registry import load_backend
-from anodeflow.structures.bulk.crystal_files import write_crystal, write_orderings
+from anodeflow.calculations.backend_makers import Makers
+from anodeflow.structures.bulk.crystal_files import write_crystal
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.files import write_orderings
 from anodeflow.studies.orderings.flow import OrderingsMaker
 
 FOLDER = Path(__file__).resolve().parent.parent / "structures"
@@ -121,7 +123,7 @@ def alloy(formula: str, hosts: list[str], sizes: list[int], keep: int, folder: P
     from maggma.stores import MemoryStore
 
     backend = load_backend("mlip")
-    relax = backend.relax(cell=True)
+    relax = Makers(backend).relax(cell=True)
     references = {}
     for element in Composition(formula).elements:
         lattice, a, c, _ = ELEMENTS[element.symbol]

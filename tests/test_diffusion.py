@@ -434,7 +434,7 @@ def test_hop_whose_end_is_not_the_lowest_point_beside_it_fails(adsorption):
     """The adatom rolls from below both ends to one of them, 30 meV lower than that: it is no minimum."""
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
-    relaxed = load_backend("emt").static().calculate(ends.initial)
+    relaxed = Makers(load_backend("emt")).static().calculate(ends.initial)
     hop, images = search.hops[0], first_path(ends.initial, ends.final, 5)
     points = [0.0, -0.03, 0.1, 0.2, 0.1, 0.05, 0.0]
     hop.state, hop.barrier_forward, hop.images = "done", 0.2, images

@@ -92,7 +92,7 @@ def test_other_files_are_refused_in_a_sentence(content, tmp_path):
     with pytest.raises(InputError, match=r"no results file .*absent.json.gz: write one with anodeflow export"):
         read_results(tmp_path / "absent.json.gz")
     file.write_bytes(file.read_bytes()[:-500])
-    with pytest.raises(InputError, match="is no results file, or is cut short|cannot read .*Compressed file ended"):
+    with pytest.raises(InputError, match=r"is no results file, or is cut short|cannot read .*Compressed file ended"):
         read_results(file)
     for stored, message in (
         ({"format": "anodeflow results", "version": 2}, "of version 2, and this anodeflow reads version 1"),

@@ -28,6 +28,7 @@ _OTHERS = (
     "Python",
     "home",
     "EMT",
+    "ase",
     "database",
     "report",
     "Bader",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.calculations.backend_makers import Makers
 from anodeflow.studies.base import Problem, Study, attempted
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
@@ -38,7 +37,7 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
             assert input.metal is not None
             metal = steps.bulk(surfaces.metal(input.metal), subject.references)
         maker = SurfaceEnergyMaker(
-            static=Makers(subject.backend).static(),
+            static=steps.makers(subject.backend).static(),
             slab=alike.system.slab_spec(),
             held=surfaces.slab(alike).fixed_layers > 0,
             prescreen={} if steps.prescreen is None else steps.prescreen.settings(),

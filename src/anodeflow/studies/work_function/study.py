@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.calculations.backend_makers import Makers
 from anodeflow.studies.base import Problem, Study
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.work_function.document import WorkFunctionDoc
@@ -35,7 +34,7 @@ class WorkFunctionStudy(Study[WorkFunctionInput, WorkFunctionDoc]):
         from anodeflow.studies.work_function.flow import WorkFunctionMaker
 
         maker = WorkFunctionMaker(
-            static=Makers(subject.backend).static(potential=True),
+            static=steps.makers(subject.backend).static(potential=True),
             slab=subject.system.slab_spec(),
             prescreen={} if steps.prescreen is None else steps.prescreen.settings(),
             system=subject.name,

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from anodeflow.calculations.backend_makers import Makers
 from anodeflow.studies.base import InterfaceInput, Study
 from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.subjects.interfaces import Interface
@@ -37,7 +36,7 @@ class WorkOfAdhesionStudy(Study[WorkOfAdhesionInput, WorkOfAdhesionDoc]):
 
         backend = subject.backend
         maker = WorkOfAdhesionMaker(
-            compute=steps.relax(backend) if input.relaxed else Makers(backend).static(),
+            compute=steps.relax(backend) if input.relaxed else steps.makers(backend).static(),
             relaxed=input.relaxed,
             system=subject.name,
             **steps.labels,
