@@ -195,11 +195,11 @@ def test_magnetic_atom_in_a_box_field_by_field(standard, home):
     assert "NUPDOWN" not in incar, "a slab finds its own moment"
     radical = slab().add_site_property("magmom", [1.0, 0.0, None, 0.0, 0.0])
     keeping = standard.with_settings({"fixed_moment": True})
-    _, incar = inputs(home, keeping.static().calculate, radical)
+    _, incar = inputs(home, Makers(keeping).static().calculate, radical)
     assert incar["NUPDOWN"] == 1
     assert "ISYM" not in incar
     with pytest.raises(InputError, match=r"fixed_moment keeps the moment of one adatom.*several atoms start"):
-        keeping.static().calculate(magnetic)
+        Makers(keeping).static().calculate(magnetic)
     assert "fixed_moment" not in standard.all_settings()
 
 
