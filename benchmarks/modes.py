@@ -38,7 +38,7 @@ from anodeflow.calculations.mode_search import SHIFT, motions, signs_of_modes
 from anodeflow.calculations.modes import NEGATIVE
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian, with_symmetry_of
-from anodeflow.structures.sites.sites import add_adsorbate, adsorption_sites
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -80,7 +80,7 @@ def sites(name: str, miller: tuple[int, int, int], adsorbate: str, code: str) ->
     """Yield an adatom at rest on each site of a surface."""
     spec = SlabSpec(miller=miller, layers=4, vacuum=10, min_width=5.5 if code == "emt" else 6.0, termination=0)
     slab = build_slab(load_structure(name), spec, host_lattice(name)).structure
-    for site in adsorption_sites(slab, adsorbate):
+    for site in find_sites(slab, adsorbate):
         start = add_adsorbate(slab, site, adsorbate)
         atoms = AseAtomsAdaptor.get_atoms(start, msonable=False)
         atoms.calc = calculator(code)

@@ -20,13 +20,13 @@ from anodeflow.database import embedded
 from anodeflow.database.embedded import Server, ServerFolder, embedded_server
 from anodeflow.database.locks import file_lock, is_locked
 
+pytestmark = pytest.mark.slow
+
 CLIENT = """
 import sys, time
 from pathlib import Path
 from pymongo import MongoClient
 from anodeflow.database.embedded import embedded_server
-
-pytestmark = pytest.mark.slow
 
 with embedded_server(Path(sys.argv[1])) as server, MongoClient(server.uri) as client:
     for n in range(int(sys.argv[2])):
