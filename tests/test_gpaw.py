@@ -78,7 +78,7 @@ def test_moment_of_a_half_filled_band_is_kept_where_it_is_asked_for(home):
     lattice = Lattice([[1.5, 0, 0], [0, 1.5, 0], [0, 0, 6]], pbc=(True, True, False))
     layer = Structure(lattice, ["H"], [[0.5, 0.5, 0.5]], site_properties={"magmom": [1.0]})
     smeared, kept = (
-        Makers(backend(kpoint_spacing=1.5, smearing_width=0.3, dipole_correction=False, fixed_moment=fixed))
+        Makers(backend(kpoint_spacing=1.5, smearing_width=1.0, dipole_correction=False, fixed_moment=fixed))
         .static()
         .calculate(layer)
         for fixed in (False, True)
