@@ -82,8 +82,7 @@ class CostlyBackend(InProcessBackend):
 
 def register(patch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Make the backend known and write its file; return the file."""
-    load.codes.cache_clear()
-    patch.setitem(load._CODES, "costly", f"{__name__}:CostlyBackend")
+    patch.setitem(load.codes(), "costly", f"{__name__}:CostlyBackend")
     file = folder / "costly.yaml"
     file.write_text(COSTLY)
     return file

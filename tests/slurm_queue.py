@@ -56,7 +56,6 @@ class Queue:
         (metadata / "entry_points.txt").write_text(_ENTRY_POINT)
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-emt\nVersion: 1\n")
         shutil.copy(_TESTS / "slurm_slow_emt.py", self.plugin)
-        sys.path.insert(0, str(self.plugin))  # whoever submits has the plug-in installed, too
         path = [str(self.plugin), os.environ.get("PYTHONPATH")]  # jobs run the anodeflow that is tested
         file = write_project(
             ClusterInput(
@@ -83,7 +82,6 @@ class Queue:
         from anodeflow.database.service import stop_service
         from anodeflow.execution.runner import stop_runner
 
-        sys.path.remove(str(self.plugin))
         stop_runner(PROJECT)
         stop_service(self.home / "database" / "secantusd", force=True)
 
@@ -254,18 +252,18 @@ class Queue:
 
 
 @contextmanager
-def set_environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, and make the plug-in known, for the time of the context."""
+def set_environment(queue: Queue) -> Iterator[None]:
+    """Set environment variables, and let whoever submits have the plug-in installed, for the time of the context."""
     from anodeflow.backends.registry import codes
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in values.items():
+        for name, value in queue.environment.items():
             patch.setenv(name, value)
         patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
         patch.delenv("ANODEFLOW_DATABASE", raising=False)
-        codes.cache_clear()
+        patch.syspath_prepend(queue.plugin)
+        patch.setitem(codes(), "slow-emt", "slurm_slow_emt:SlowEmtBackend")
         yield
-    codes.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -280,13 +278,13 @@ def slurm_session() -> Iterator[Queue]:
     queue = Queue(cluster)
     try:
         cluster.start()
-        with set_environment(queue.environment):
+        with set_environment(queue):
             queue.start()
         yield queue
     finally:
         try:
             if queue.projects.is_dir():
-                with set_environment(queue.environment):
+                with set_environment(queue):
                     queue.stop()
         finally:
             cluster.stop()
@@ -296,5 +294,5 @@ def slurm_session() -> Iterator[Queue]:
 @pytest.fixture
 def queue(slurm_session: Queue, home: Path) -> Iterator[Queue]:
     """The queue, with the environment in which commands find it."""
-    with set_environment(slurm_session.environment):
+    with set_environment(slurm_session):
         yield slurm_session

@@ -37,7 +37,7 @@ def screened(slurm_session: Queue, tmp_path_factory: pytest.TempPathFactory) -> 
         "systems:\n  - {name: Cu(001), structure: Cu, layers: 3, fixed_layers: 1, vacuum: 8, min_width: 5}\n"
         "studies:\n  - adsorption: {adsorbate: Cu}\n"
     )
-    with set_environment(slurm_session.environment):
+    with set_environment(slurm_session):
         submit_campaign(Campaign.from_file(file), PROJECT, WORKER)
     return file
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slurm
 @pytest.fixture(scope="module")
 def walltime_campaign(slurm_session: Queue) -> None:
     """Campaign that runs into its limit while other tests run: Slurm looks at limits twice a minute only."""
-    with set_environment(slurm_session.environment):
+    with set_environment(slurm_session):
         slurm_session.submit("walltime")
 
 
