@@ -144,7 +144,7 @@ class Queue:
         (note,) = submissions(get_settings(), name)
         return queue_status(note)
 
-    def wait(self, name: str, state: str = "finished", seconds: float = 180.0) -> Any:
+    def wait(self, name: str, state: str = "finished", seconds: float = 400.0) -> Any:
         """Wait until nothing of the campaign is on its way; return its state, which must be `state`."""
 
         def ended() -> bool:

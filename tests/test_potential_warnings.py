@@ -37,7 +37,7 @@ def test_only_what_was_compared_with_dft_is_audited(calculation, elements, words
 def test_audit_says_what_the_shipped_documents_say():
     """Binding against the bulk, GPAW and SevenNet on the same surfaces; termination 0 where there are several."""
     found = {}
-    for name in ("surfaces", "dendrite-free-anode-mlip"):
+    for name in ("surfaces", "surfaces-mlip"):
         studies, _ = read_results(DOCS / "results" / f"{name}.json.gz")
         for study in studies:
             if isinstance(study, AdsorptionDoc) and not study.variant and not study.system.endswith(":1"):
