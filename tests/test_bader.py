@@ -27,6 +27,7 @@ from anodeflow.studies.charge.bader_programs import (
     find_basins,
     henkelman_basins,
 )
+from anodeflow.studies.charge.weights import voronoi_neighbours, weight_basins
 
 CELL = np.diag([6.0, 6.0, 9.0])
 # More than 65536 points: BaderKit compiles itself once for small grids and once for large ones.
@@ -178,6 +179,7 @@ def test_closed_cores(number, core):
     assert closed_core(number) == core
 
 
+@pytest.mark.slow
 def test_baderkit_prints_nothing_and_leaves_logging_as_it_was(capfd):
     root = logging.getLogger()
     before = (list(root.handlers), root.level)
@@ -191,10 +193,81 @@ def test_without_a_program_the_message_says_what_to_install(monkeypatch):
     with pytest.raises(BackendUnavailableError, match="not on the PATH"):
         choose_program("henkelman")
     monkeypatch.setattr(bader_programs, "find_spec", lambda name: None)
-    with pytest.raises(BackendUnavailableError, match=r"pip install"):
-        choose_program()
+    with pytest.raises(BackendUnavailableError, match=r"pip install .*--no-deps baderkit"):
+        choose_program("baderkit")
+    assert choose_program() == "anodeflow"
     monkeypatch.setattr(bader_programs.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert choose_program() == "henkelman"
+    assert choose_program("henkelman") == "henkelman"
+    assert choose_program() == "anodeflow"
+
+
+@pytest.mark.parametrize(
+    ("steps", "faces"),
+    [
+        (np.diag([0.1, 0.1, 0.1]), {0.1: 6}),
+        # Areas over distances by hand: 0.2 * 0.3 / 0.1, 0.1 * 0.3 / 0.2, 0.1 * 0.2 / 0.3.
+        (np.diag([0.1, 0.2, 0.3]), {0.6: 2, 0.15: 2, 0.2 / 3: 2}),
+        # A hexagon of distance a between neighbours has edges of a / sqrt(3) and an area of sqrt(3) / 2 a².
+        (0.1 * np.array([[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, 2]]), {0.2 / 3**0.5: 6, 0.1 * 0.75**0.5 / 2: 2}),
+        # The rhombic dodecahedron of fcc: volume 2 r³ * 2 sqrt(2), which the faces cut into 12 pyramids of height r.
+        (0.1 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), {0.1 / 2: 12}),
+        # The same cubic grid, described by long and skewed steps.
+        (0.1 * np.array([[1, 0, 0], [3, 1, 0], [-2, 5, 1]]), {0.1: 6}),
+    ],
+)
+def test_faces_of_the_voronoi_cells_of_grids(steps, faces):
+    found = voronoi_neighbours(steps)
+    assert sorted(weight for _, weight in found) == pytest.approx(
+        sorted(weight for weight, number in faces.items() for _ in range(number))
+    )
+    # What flows through all faces of a cell is what a linear density asks for: the sum of d d^T times weights is 2 V.
+    away = np.array([step @ steps for step, _ in found])
+    sum_of_products = (away.T * [weight for _, weight in found]) @ away
+    assert sum_of_products == pytest.approx(2 * abs(np.linalg.det(steps)) * np.eye(3))
+
+
+def test_a_skewed_cell_of_the_same_crystal_has_the_same_charges():
+    density = lithium_pair((0.07, 0.11, 0.05))
+    skewed = CELL @ np.linalg.inv(CELL) @ np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]]) @ CELL
+    places = density.positions
+    clouds = np.vstack([places, np.add([3.0, 3.0, 4.0], (0.07, 0.11, 0.05))])
+    values = gaussians(clouds, [2.2, 2.2, 1.6], [0.4, 0.4, 0.7], cell=skewed)
+    other = DensityGrid(values, skewed, places, density.numbers)
+    assert bader_partition(other).atom_electrons == pytest.approx(bader_partition(density).atom_electrons, abs=0.005)
+
+
+def test_a_weighted_point_goes_to_both_sides_by_slope():
+    """One line of points, one of which lies between two maxima: 3 parts of its charge go up the steeper side."""
+    # 2 -> 5 <- 2 <- 1 -> 4: the point that holds 1 sees rises of 1 (to 2) and 3 (to 4).
+    values = np.array([[[0, 2, 5, 2, 1, 4, 0, 0]]], dtype=float)
+    density = DensityGrid(values, np.diag([9.0, 9.0, 0.8]), np.zeros((1, 3)), np.array([1]))
+    found = weight_basins(density, vacuum=0.5)
+    charges = found.electrons / density.volume_element
+    assert sorted(charges) == pytest.approx([4 + 0.75, 5 + 2 + 2 + 0.25])
+    assert found.vacuum_electrons == 0
+
+
+@pytest.mark.slow
+def test_baderkit_gives_the_same_charges():
+    """Our weights beside BaderKit's gradient and weights, on the density of Li with a cloud between."""
+    pytest.importorskip("baderkit")
+    density = lithium_pair((0.13, 0.2, 0.31))
+    ours, theirs = bader_partition(density), bader_partition(density, "baderkit")
+    assert ours.program.startswith("anodeflow ")
+    assert theirs.program.startswith("BaderKit ")
+    assert ours.atom_electrons == pytest.approx(theirs.atom_electrons, abs=0.002)
+    assert ours.non_nuclear[0].electrons == pytest.approx(theirs.non_nuclear[0].electrons, abs=0.002)
+    assert ours.vacuum_electrons == pytest.approx(theirs.vacuum_electrons, abs=1e-6)
+
+
+def test_a_ripple_on_the_flank_of_a_maximum_is_its_own_and_one_of_the_vacuum_is_not():
+    density = lithium_pair()
+    ripples = [[3.0, 3.0, 4.1], [0.3, 0.3, 4.0]]
+    basins = by_hand([*density.positions, [3.0, 3.0, 4.0], *ripples], [2.2, 2.2, 1.59, 0.006, 0.004])
+    found = assign_basins(density, basins)
+    assert [basin.electrons for basin in found.non_nuclear] == pytest.approx([1.596])
+    assert found.vacuum_electrons == pytest.approx(0.004)
+    assert found.shoulders == {}
 
 
 STAND_IN = """\

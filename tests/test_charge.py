@@ -242,7 +242,7 @@ def test_study_from_adsorption_to_document(tmp_path):
     assert document.site == 1
     assert document.site_label == "fourfold hollow"
     assert document.grid_shape == SHAPE
-    assert document.program.startswith("BaderKit")
+    assert document.program.startswith("anodeflow ")
     assert set(document.calculation_ids) == {"density", "slab density", "atom density"}
     assert document.calculation_ids["density"] == "Li(001)-density-of-Li-on-slab"
     assert (document.campaign, document.system, document.reference) == ("test", "Li(001)", "10.1/x")

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from servers import EVERY_KIND, free_port, mongodb_server
 
 from anodeflow.core.errors import DatabaseError, InputError
+from anodeflow.core.install import install_command
 from anodeflow.core.settings import Settings
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
@@ -192,7 +193,7 @@ def test_secantusd_asked_for_but_not_installed(settings, monkeypatch):
     monkeypatch.setenv("PATH", "")
     message = sentence_of(settings.model_copy(update={"embedded": "secantusd"}))
     assert "not installed" in message
-    assert "pip install secantusdb" in message
+    assert install_command("database") in message
     with open_store(settings.model_copy(update={"embedded": "auto"})) as store:
         assert store.docs_store.name.startswith("monty:")
 

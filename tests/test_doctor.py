@@ -13,7 +13,7 @@ from anodeflow.core.install import install_command
 
 # What a test does not look at is hidden from it: importing these takes seconds.
 SLOW = (
-    *("chgnet", "sevenn", "baderkit", "jobflow_remote", "matplotlib"),
+    *("chgnet", "sevenn", "jobflow_remote", "matplotlib"),
     *("anodeflow.backends.cp2k.backend", "anodeflow.backends.espresso.backend"),
 )
 # Programs that a set-up without root does not install, or that nobody can install without a licence.
@@ -89,7 +89,7 @@ def test_all_works_after_the_setup(doctor_process):
 
 @pytest.mark.slow
 def test_without_gpaw_the_potential_is_left(doctor_process):
-    status, checks = doctor_process(missing=("gpaw", "jobflow_remote", "matplotlib", "baderkit"))
+    status, checks = doctor_process(missing=("gpaw", "jobflow_remote", "matplotlib"))
     assert status == 0
     assert not checks["GPAW"]["works"]
     assert "gpaw" in checks["GPAW"]["detail"]

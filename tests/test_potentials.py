@@ -16,7 +16,7 @@ from anodeflow.backends.mlip.force_fields import (
 from anodeflow.backends.registry import from_recipe, load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.errors import BackendUnavailableError, InputError
-from anodeflow.core.install import PACKAGES, install_command
+from anodeflow.core.install import PACKAGES, TORCH_CPU, install_command
 
 LITHIUM = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 SLAB = """
@@ -198,3 +198,32 @@ def test_commands_install_into_this_python():
     for part in PACKAGES:
         assert sys.executable in install_command(part)
         assert "anodeflow[" not in install_command(part)
+
+
+@pytest.mark.parametrize(
+    ("there", "system", "machine", "first"),
+    [
+        ({"pip", "torch"}, "Linux", "x86_64", False),
+        ({"pip"}, "Linux", "x86_64", True),
+        ({"pip"}, "Linux", "aarch64", False),
+        ({"pip"}, "Darwin", "arm64", False),
+    ],
+)
+def test_a_potential_asks_for_torch_without_cuda_first_where_it_would_come_with_it(
+    monkeypatch, there, system, machine, first
+):
+    monkeypatch.setattr("anodeflow.core.install.found", there.__contains__)
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    pip = f"{sys.executable} -m pip install"
+    torch = f"{pip} torch --index-url {TORCH_CPU} && " if first else ""
+    assert install_command("mlip") == f"{torch}{pip} sevenn"
+    assert provider("MACE-MP-0").remedy.startswith(f"{torch}{pip} mace-torch (")
+    assert install_command("report").startswith(f"{pip} jinja2 ")
+
+
+@pytest.mark.parametrize(("uv", "command"), [("/usr/bin/uv", "uv pip install --python "), (None, " -m ensurepip && ")])
+def test_a_python_without_pip_is_helped_to_one(monkeypatch, uv, command):
+    monkeypatch.setattr("anodeflow.core.install.found", lambda module: False)
+    monkeypatch.setattr("shutil.which", lambda name: uv)
+    assert command in install_command("report")

@@ -7,6 +7,7 @@ import typer
 
 from anodeflow.cli import app
 from anodeflow.core.errors import InputError
+from anodeflow.core.install import install_command
 
 if TYPE_CHECKING:
     from anodeflow.database.store import Place
@@ -191,7 +192,7 @@ def _server_folder(action: str) -> Path:
         )
     if place.kind == "sqlite":
         raise InputError(
-            f"the database in {place.folder} is SQLite, which has no server: pip install secantusdb, and set "
+            f"the database in {place.folder} is SQLite, which has no server: {install_command('database')}, and set "
             "ANODEFLOW_EMBEDDED=secantusd or another ANODEFLOW_HOME."
         )
     return place.folder

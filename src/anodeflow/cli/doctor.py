@@ -31,7 +31,6 @@ _OTHERS = (
     "ase",
     "database",
     "report",
-    "Bader",
     "jobflow-remote",
 )  # all that is no backend for metals
 _LIBRARIES = (
@@ -115,7 +114,6 @@ def _checks() -> list[Check]:
                     _imports("matplotlib", "matplotlib.pyplot", "jinja2", "plotly.graph_objects", "skimage.measure"),
                     install_command("report"),
                 ),
-                ("Bader", _imports("baderkit", "baderkit"), install_command("charge")),
                 (
                     "jobflow-remote",
                     _imports("jobflow-remote", "jobflow_remote"),

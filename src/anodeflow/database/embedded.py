@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from anodeflow.core.errors import DatabaseError
+from anodeflow.core.install import install_command
 from anodeflow.database.locks import file_lock, is_locked
 from anodeflow.database.server import Server, ServerFolder, Service
 from anodeflow.database.space import full, is_full
@@ -30,7 +31,6 @@ __all__ = ["Server", "ServerFolder", "Service", "embedded_server"]
 _PATIENCE = 60.0  # s; a server on its way down takes up to 10 s, recovery after a power cut may take longer
 _FIRST = 120.0  # s; the first start is two, for the user is made before anybody else is let in
 _DYING = 2.0  # s for which the port of a killed server may still be open
-_INSTALL = "pip install secantusdb"
 
 
 def listens(port: int) -> bool:
@@ -95,8 +95,8 @@ def embedded_server(path: Path) -> Iterator[Server]:
     """
     if server_command() is None:
         raise DatabaseError(
-            f"secantusd, which opens the embedded database in {path}, is not installed: {_INSTALL}, or set "
-            "ANODEFLOW_EMBEDDED=sqlite or ANODEFLOW_DATABASE to a MongoDB URI."
+            f"secantusd, which opens the embedded database in {path}, is not installed: "
+            f"{install_command('database')}, or set ANODEFLOW_EMBEDDED=sqlite or ANODEFLOW_DATABASE to a MongoDB URI."
         )
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = ServerFolder(path)

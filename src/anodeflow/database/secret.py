@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from anodeflow.core.errors import DatabaseError
+from anodeflow.core.install import install_command
 
 USER = "anodeflow"
 _PRIVATE = 0o600
@@ -108,7 +109,7 @@ def certificate(folder: Path) -> Iterator[Path]:
     except ImportError:
         raise DatabaseError(
             f"the embedded database in {folder} gets its password with the package cryptography, which is not "
-            "installed: pip install cryptography."
+            f"installed: {install_command('password')}."
         ) from None
     from ipaddress import ip_address
 

@@ -14,6 +14,7 @@ from anodeflow.calculations.placement import wall_time
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
+from anodeflow.core.install import install_command
 from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.secret import write_private
 from anodeflow.database.store import find_database, open_store
@@ -149,7 +150,7 @@ def _stores(cluster: ClusterInput, settings: Settings) -> dict[str, Any]:
     place = find_database(settings)
     if place.kind == "sqlite":
         raise InputError(
-            f"a queue needs a database server, and {place.folder} is SQLite: pip install secantusdb and set "
+            f"a queue needs a database server, and {place.folder} is SQLite: {install_command('database')}, and set "
             "ANODEFLOW_EMBEDDED=secantusd, or set ANODEFLOW_DATABASE to a MongoDB URI."
         )
     uri = place.uri

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from anodeflow.core.install import pip
+from anodeflow.core.install import install_packages
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Package:
     @property
     def remedy(self) -> str:
         """How to install it."""
-        return f"{pip()} {self.distribution}{self.clash and f' ({self.clash})'}"
+        return f"{install_packages(self.distribution, torch=True)}{self.clash and f' ({self.clash})'}"
 
     def found_weights(self) -> int | None:
         """Return how many files of weights are here, without opening one; none where it is not known where they are."""

@@ -89,7 +89,7 @@ def bader_partition(density: DensityGrid, program: BaderProgram | None = None) -
         All-electron density; it must integrate to the sum of the atomic numbers (GPAW's grids do: what a grid misses
         of the cusp is put on the point next to the nucleus).
     program
-        baderkit or henkelman; none: see :func:`anodeflow.studies.charge.bader_programs.find_basins`.
+        anodeflow, baderkit or henkelman; none: see :func:`anodeflow.studies.charge.bader_programs.find_basins`.
 
     Raises
     ------
@@ -128,8 +128,9 @@ def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
             f"the Bader analysis found no maximum of the density at {name} on a grid of {density.spacing:.3f} Å: "
             "ask for a smaller grid_spacing."
         )
-    atoms = np.bincount(nearest[nuclear], weights=basins.electrons[nuclear], minlength=len(nuclei))
     ripples = ~nuclear & (basins.electrons < LEAST_BASIN)
+    electrons, in_vacuum = _without_ripples(density, lattice, maxima, basins.electrons, ripples)
+    atoms = np.bincount(nearest[nuclear], weights=electrons[nuclear], minlength=len(nuclei))
     others = np.flatnonzero(~nuclear & ~ripples)
     shoulders: dict[int, float] = defaultdict(float)
     for index in others:
@@ -137,14 +138,14 @@ def assign_basins(density: DensityGrid, basins: Basins) -> BaderPartition:
     for index in others[distance[others] < LONGEST_SPLIT]:
         atom = int(nearest[index])
         if _dip(density, maxima[index], _shortest(lattice, nuclei[atom] - maxima[index])) < LEAST_DIP:
-            atoms[atom] += basins.electrons[index]
-            shoulders[atom] += float(basins.electrons[index])
+            atoms[atom] += electrons[index]
+            shoulders[atom] += float(electrons[index])
             others = others[others != index]
     total = float(np.sum(density.numbers))
     return BaderPartition(
         atom_electrons=atoms,
-        non_nuclear=_non_nuclear(density, lattice, nuclei, maxima[others], basins.electrons[others]),
-        vacuum_electrons=basins.vacuum_electrons + float(basins.electrons[ripples].sum()),
+        non_nuclear=_non_nuclear(density, lattice, nuclei, maxima[others], electrons[others]),
+        vacuum_electrons=basins.vacuum_electrons + in_vacuum,
         total_electrons=total,
         partition_error=float(basins.electrons.sum()) + basins.vacuum_electrons - total,
         equivalent_spread=_spread(density, nuclei, atoms),
@@ -229,6 +230,27 @@ def _non_nuclear(
             )
         )
     return sorted(found, key=lambda basin: -basin.electrons)
+
+
+def _without_ripples(
+    density: DensityGrid, lattice: Lattice, maxima: np.ndarray, electrons: np.ndarray, ripples: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Give what each ripple holds to the maximum beside it that is hardly apart; return electrons (n,) and the rest.
+
+    A ripple on the flank of a flat maximum belongs to that; one at the edge of the vacuum has no such neighbour.
+    """
+    given = np.where(ripples, 0.0, electrons)
+    rest = 0.0
+    fuller = np.flatnonzero(~ripples)
+    for ripple in np.flatnonzero(ripples):
+        distances = lattice.get_all_distances(maxima[ripple], maxima[fuller])[0]
+        near = fuller[distances < LONGEST_SPLIT]
+        dips = [_dip(density, maxima[ripple], _shortest(lattice, maxima[one] - maxima[ripple])) for one in near]
+        if dips and min(dips) < LEAST_DIP:
+            given[near[int(np.argmin(dips))]] += electrons[ripple]
+        else:
+            rest += float(electrons[ripple])
+    return given, rest
 
 
 def _dip(density: DensityGrid, start: np.ndarray, way: np.ndarray) -> float:

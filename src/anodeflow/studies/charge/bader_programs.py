@@ -1,8 +1,10 @@
-"""The two programs that cut a density into Bader basins: BaderKit, and the one of the Henkelman group.
+"""The programs that cut a density into Bader basins: anodeflow's own, BaderKit, and that of the Henkelman group.
 
-BaderKit is asked for its neargrid-weight method: basins grow along the gradient (W. Tang et al., J. Phys.: Condens.
-Matter 21, 084204 (2009)), and points at their edges are divided by weights (M. Yu and D. R. Trinkle, J. Chem. Phys.
-134, 064111 (2011)). Tried on LiH and on Li(001), grids of 0.06 to 0.2 Å, against its other methods (version 0.10.2):
+The own one (:mod:`anodeflow.studies.charge.weights`) needs nothing that is not there anyway, and is used unless another
+one is asked for: numbers do not depend on what else is installed. The others are for comparison. BaderKit is asked
+for its neargrid-weight method: basins grow along the gradient (W. Tang et al., J. Phys.: Condens. Matter 21, 084204
+(2009)), and points at their edges are divided by weights (M. Yu and D. R. Trinkle, J. Chem. Phys. 134, 064111
+(2011)). Tried on LiH and on Li(001), grids of 0.06 to 0.2 Å, against its other methods (version 0.10.2):
 
 - neargrid-weight gives symmetry-equivalent atoms the same charge within 0.001 e, and is the fastest;
 - neargrid lets those of LiH differ by 0.03 to 0.09 e: points at the edges go to one basin or the other;
@@ -36,6 +38,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import BackendUnavailableError, CalculationError
 from anodeflow.core.install import install_command
+from anodeflow.studies.charge.weights import weight_basins
 
 VACUUM = 1e-4
 """Density below which there is vacuum, e/Å³.
@@ -44,9 +47,9 @@ Plane waves ripple by about 1e-5 e/Å³ in a vacuum, which makes hundreds of max
 cut off holds 1e-4 e per Å² of a Li surface.
 """
 
-BaderProgram = Literal["baderkit", "henkelman"]
+BaderProgram = Literal["anodeflow", "baderkit", "henkelman"]
 
-METHODS: dict[BaderProgram, str] = {"baderkit": "neargrid-weight", "henkelman": "weight"}
+METHODS: dict[BaderProgram, str] = {"anodeflow": "weight", "baderkit": "neargrid-weight", "henkelman": "weight"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ def find_basins(density: DensityGrid, program: BaderProgram | None = None) -> Ba
     density
         All-electron density.
     program
-        Which one to use; none: BaderKit, or where it is not installed the Henkelman group's `bader`.
+        Which one to use; none: anodeflow's own.
 
     Raises
     ------
@@ -89,22 +92,32 @@ def find_basins(density: DensityGrid, program: BaderProgram | None = None) -> Ba
     CalculationError
         If it ends without a result.
     """
-    return baderkit_basins(density) if choose_program(program) == "baderkit" else henkelman_basins(density)
+    cut = {"anodeflow": own_basins, "baderkit": baderkit_basins, "henkelman": henkelman_basins}
+    return cut[choose_program(program)](density)
 
 
 def choose_program(program: BaderProgram | None = None) -> BaderProgram:
     """Return the program that will be used; see :func:`find_basins` for the arguments and errors."""
-    installed = {"baderkit": find_spec("baderkit") is not None, "henkelman": shutil.which("bader") is not None}
-    for name in ("baderkit", "henkelman") if program is None else (program,):
-        if installed[name]:
-            return name
-    if program == "henkelman":
+    if program == "henkelman" and shutil.which("bader") is None:
         raise BackendUnavailableError(
-            "the Henkelman group's Bader program is not on the PATH: put its executable, bader, there, or use baderkit."
+            "the Henkelman group's Bader program is not on the PATH: put its executable, bader, there, or ask for none."
         )
-    raise BackendUnavailableError(
-        f"the Bader analysis finds no program: install BaderKit ({install_command('charge')}), or put the Henkelman "
-        "group's bader on the PATH."
+    if program == "baderkit" and find_spec("baderkit") is None:
+        raise BackendUnavailableError(
+            f"BaderKit is not installed: {install_command('baderkit')}, or ask for no program."
+        )
+    return program or "anodeflow"
+
+
+def own_basins(density: DensityGrid) -> Basins:
+    """Cut a density into basins by weights."""
+    found = weight_basins(density, VACUUM)
+    return Basins(
+        positions=found.positions,
+        electrons=found.electrons,
+        vacuum_electrons=found.vacuum_electrons,
+        program=f"anodeflow {version('anodeflow')}",
+        method=METHODS["anodeflow"],
     )
 
 
@@ -155,7 +168,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
         if "BADER ANALYSIS" not in output.upper():
             raise CalculationError(
                 f"{executable} is not the Henkelman group's Bader program (another one has its name): remove it from "
-                "the PATH or use baderkit."
+                "the PATH, or ask for no program."
             )
         try:
             if ended.returncode != 0:
@@ -167,7 +180,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
         except (OSError, ValueError) as error:
             last = (output.strip().splitlines() or ["it printed nothing"])[-1].strip()
             raise CalculationError(
-                f"{executable} left no Bader charges ({error}; its last line: {last}): use baderkit instead."
+                f"{executable} left no Bader charges ({error}; its last line: {last}): ask for no program."
             ) from error
         found = re.search(r"Version\s+([\d.]+)", output, re.IGNORECASE)
         return Basins(

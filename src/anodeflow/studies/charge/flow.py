@@ -26,7 +26,7 @@ class ChargeMaker(Maker):
     adsorbate
         Element of the adatom.
     program
-        Program of the Bader analysis, baderkit or henkelman; none: whichever is installed, baderkit first.
+        Program of the Bader analysis: anodeflow, baderkit or henkelman; none: anodeflow's own.
     campaign, system, reference, variant
         Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
         convergence test made the study differ.
@@ -75,7 +75,7 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: d
     Raises
     ------
     BackendUnavailableError
-        If no Bader program is installed: before anything is computed.
+        If that program is not installed: before anything is computed.
     """
     choose_program(study["program"])
     system, adsorbate = study["system"], study["adsorbate"]

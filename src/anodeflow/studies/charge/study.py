@@ -1,14 +1,12 @@
 """The study of charge: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from anodeflow.studies.base import AdatomStudy, Problem, attempted
+from anodeflow.studies.base import AdatomStudy
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.surfaces import Surface
-from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -49,13 +47,6 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
             plan.calculation(f"{subject.name}: density of {what}", "density", number, sites, subject)
             for what, number in ((f"{adsorbate} on slab", atoms + 1), ("slab alone", atoms), (f"{adsorbate} alone", 1))
         ]
-
-    def entry_problems(self, input: ChargeInput, world: World) -> Iterator[Problem]:
-        """Yield what is wrong with the adatom, and that no program of a Bader analysis is there."""
-        from anodeflow.studies.charge.bader_programs import choose_program
-
-        yield from attempted((), choose_program)
-        yield from super().entry_problems(input, world)
 
     def section(self, documents: list[ChargeTransferDoc], context: Any) -> Any:
         """Return the section of a report."""
