@@ -29,8 +29,8 @@ def report(
         str | None,
         typer.Option(
             metavar="DOI|FILE",
-            help="Publication to compare with: its DOI, or a *.reference.yaml of your own. Default: every one that "
-            "anodeflow ships is searched for the names of the systems.",
+            help="Publication to compare with: its DOI, or a *.reference.yaml of your own. Default: the one that the "
+            "campaign names, if it names one.",
         ),
     ] = None,
     results: Annotated[
@@ -47,12 +47,20 @@ def report(
             "each kind of a larger one, whose drawing would take long.",
         ),
     ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Show this system or interface only; may be given several times."),
+    ] = None,
+    short: Annotated[bool, typer.Option("--short", help="Summary, its figure, results and warnings only.")] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Of several campaigns, take the one that finished a study last.")
+    ] = False,
 ) -> None:
     """Write the report of a campaign: index.html, figures/ (PNG, SVG) and tables/ (CSV).
 
-    The page needs no network and no other file. Published values stand
-    beside ours where the systems have the same names, and every number leads
-    to its calculations.
+    The page needs no network and no other file: it can be sent by itself.
+    Published values stand beside ours where a paper is named, and every number
+    leads to its calculations.
 
     Examples: [bold]anodeflow report quickstart -o report[/bold],
     [bold]anodeflow report --results surfaces.json.gz[/bold]
@@ -60,11 +68,43 @@ def report(
     from anodeflow.report.build import write_report
     from anodeflow.report.reference import load_reference
 
+    if latest:
+        campaign = _latest_campaign(campaign, results)
+
     chosen = load_reference(reference) if reference else None
     name, documents, calculations = campaign_documents(campaign, results, edition)
+    if system:
+        documents = _of_systems(documents, system)
+    narrowed = f"{', '.join(system)} only" if system else ""
     with _Progress() as tell:
-        index = write_report(name, documents, calculations, output, chosen, tell, pictures)
+        index = write_report(name, documents, calculations, output, chosen, tell, pictures, short, narrowed)
     typer.echo(f"The report of {name} is {index.resolve()}")
+
+
+def _of_systems(documents: "list[StudyDoc]", names: list[str]) -> "list[StudyDoc]":
+    """Return the studies of the systems named: with an ordering or termination of one, or all of them."""
+    from anodeflow.report.reference import base_name
+
+    def keys(document: "StudyDoc") -> tuple[str, str]:
+        own = document.system.partition(" [")[0]  # a variant stands behind its base
+        return own, base_name(own)
+
+    there = dict.fromkeys(name for document in documents for name in keys(document))
+    if unknown := [name for name in names if name not in there]:
+        raise InputError(f"no results of system {unknown[0]!r}; there are {', '.join(there)}.")
+    return [document for document in documents if not set(keys(document)).isdisjoint(names)]
+
+
+def _latest_campaign(campaign: str | None, results: Path | None) -> str:
+    """Return the name of the campaign that finished a study last."""
+    from anodeflow.database.query import study_documents
+
+    if campaign is not None or results is not None:
+        raise InputError("--latest chooses the campaign: leave it out, or the campaign's name and --results.")
+    documents = study_documents()
+    if not documents:
+        raise InputError("the database has no campaign; it holds none yet: anodeflow run FILE makes one.")
+    return documents[-1].campaign
 
 
 def campaign_documents(

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import anodeflow
 from anodeflow.calculations.document import CalculationDoc
@@ -13,10 +13,11 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies, part_name, part_title
-from anodeflow.report.drawing import drawn, limited
-from anodeflow.report.page import Column, Part, Section, Table, plain
+from anodeflow.report.drawing import drawn, first_figure, limited
+from anodeflow.report.page import Column, Part, Picture, Section, Table
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
+from anodeflow.report.rendering import rendered
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import studies
 
@@ -64,6 +65,8 @@ def write_report(
     reference: Reference | None = None,
     tell: Callable[[str], None] = lambda words: None,
     pictures: int | None = None,
+    short: bool = False,
+    narrowed: str = "",
 ) -> Path:
     """Write the report of one campaign.
 
@@ -79,11 +82,15 @@ def write_report(
         Folder to write to: ``index.html``, ``figures/`` (PNG and SVG) and ``tables/`` (CSV). The page alone is
         complete; the other two hold its figures and tables for papers and talks.
     reference
-        Publication whose values stand beside ours; None: every shipped one is searched for the systems' names.
+        Publication whose values stand beside ours; None: the one that the campaign names, if it names one.
     tell
         Called with a few words before each study is drawn.
     pictures
         Studies a section whose pictures are drawn; None: see :func:`anodeflow.report.drawing.limited`.
+    short
+        Whether the page holds the summary, its figure, the results and the warnings only.
+    narrowed
+        Which part of the campaign is shown, in words; empty: the whole.
 
     Returns
     -------
@@ -105,28 +112,38 @@ def write_report(
     asked = base_studies(documents)
     main = comparison.main_table(asked, references, context.errors, context.error_text)
     papers = paper_tables(asked, context)
-    parts = limited(sections(documents, context), pictures)
+    found = sections(documents, context)
+    gists = [{"title": s.title, "gist": s.gist, "number": 0 if short else n} for n, s in enumerate(found, start=1)]
     with _writing(output):
         for folder in (output / "figures", output / "tables"):
             folder.mkdir(parents=True, exist_ok=True)
-        parts = drawn(parts, output / "figures", tell)
-    settings = provenance.settings_tables(asked or documents)
-    steps = provenance.calculations_table(documents, calculations)
+        if short:
+            figure, parts = first_figure(found, output / "figures"), []
+        else:
+            parts = drawn(limited(found, pictures), output / "figures", tell)
+            figure, parts = _taken_out(parts)
+    settings = [] if short else provenance.settings_tables(asked or documents)
+    steps = [] if short else [provenance.calculations_table(documents, calculations)]
     tables: list[Table | PaperTable] = [
         *papers,
         main,
         *(t for s in parts for t in s.tables),
         *(t for s in parts for p in s.parts for t in p.tables),
         *settings,
-        steps,
+        *steps,
     ]
     figures = [
+        *([figure] if figure else []),
         *(f for s in parts for f in s.pictures),
         *(f for s in parts for p in s.parts for f in p.pictures + p.gallery),
     ]
     tell("the page")
     page = {
         "campaign": campaign,
+        "short": short,
+        "narrowed": narrowed,
+        "gists": gists,
+        "figure": figure,
         "sections": parts,
         "results": main,
         "papers": papers,
@@ -134,11 +151,10 @@ def write_report(
         "notes": comparison.notes(asked, references),
         "warnings": provenance.warnings(documents, calculations),
         "settings": settings,
-        "settings_anchors": sorted({d.settings_hash for d in documents}),
-        "calculations": steps,
+        "settings_anchors": [] if short else sorted({d.settings_hash for d in documents}),
+        "calculations": steps[0] if steps else None,
         "tables": tables,
         "pictures": figures,
-        "scripts": _scripts() if any(p.scenes for s in parts for p in s.parts) else [],
         "version": anodeflow.__version__,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
@@ -147,16 +163,24 @@ def write_report(
         for table in tables:
             (output / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
         with index.open("w", encoding="utf-8") as stream:
-            stream.writelines(_rendered(page))
+            here = (lambda anchor: "") if short else (lambda anchor: f"#{anchor}")
+            stream.writelines(rendered(page, here, any(p.scenes for s in parts for p in s.parts)))
     return index
 
 
-def _scripts() -> list[str]:
-    """The library that draws in three dimensions, whole, and our script that uses it."""
-    from plotly.offline import get_plotlyjs
-
-    own = (Path(__file__).parent / "templates" / "scenes.js").read_text(encoding="utf-8")
-    return [get_plotlyjs(), own]
+def _taken_out(parts: list[Section]) -> tuple[Picture | None, list[Section]]:
+    """Take the first figure of the sections out of its place, for the summary: the page holds every figure once."""
+    for number, section in enumerate(parts):
+        if section.pictures:
+            left = replace(section, pictures=section.pictures[1:])
+            return section.pictures[0], [*parts[:number], left, *parts[number + 1 :]]
+    for number, section in enumerate(parts):
+        for place, part in enumerate(section.parts):
+            if part.pictures:
+                rest = [*section.parts]
+                rest[place] = replace(part, pictures=part.pictures[1:])
+                return part.pictures[0], [*parts[:number], replace(section, parts=rest), *parts[number + 1 :]]
+    return None, parts
 
 
 def _require(*packages: str) -> None:
@@ -168,9 +192,9 @@ def _require(*packages: str) -> None:
 
 
 def _references(documents: list[StudyDoc]) -> list[Reference]:
-    """The papers that the campaign names and anodeflow has values of; all that it has if the campaign names none."""
+    """The papers that the campaign names and anodeflow has values of."""
     named = {document.reference for document in documents if document.reference}
-    return [shipped for shipped in shipped_references() if not named or shipped.doi in named]
+    return [shipped for shipped in shipped_references() if shipped.doi in named]
 
 
 def _used(documents: list[StudyDoc], references: list[Reference]) -> list[Reference]:
@@ -178,21 +202,6 @@ def _used(documents: list[StudyDoc], references: list[Reference]) -> list[Refere
     found = [comparison.published(references, d, row.property) for d in documents for row in d.rows()]
     dois = {paper.reference.doi for paper in found if paper}
     return [reference for reference in references if reference.doi in dois]
-
-
-def _rendered(context: dict[str, Any]) -> Iterator[str]:
-    """The page, piece by piece."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = plain
-    return environment.get_template("index.html.j2").generate(context)
 
 
 @contextmanager

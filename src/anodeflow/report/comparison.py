@@ -1,7 +1,7 @@
 """Our values beside published ones: the main table of a report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anodeflow.report.page import (
@@ -158,7 +158,11 @@ def main_table(
                     "_decimals": dict.fromkeys(("paper", "difference"), paper.entry.decimals) if paper else {},
                 }
             )
-    return Table("results", _COLUMNS, rows)
+    # The columns of a paper are there where one is named.
+    columns = [c for c in _COLUMNS if references or c.key not in ("paper", "difference", "paper_source")]
+    if not references:
+        columns = [replace(c, title="value") if c.key == "ours" else c for c in columns]
+    return Table("results", columns, rows)
 
 
 def notes(documents: list[StudyDoc], references: list[Reference]) -> list[tuple[str, str]]:

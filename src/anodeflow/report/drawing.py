@@ -56,8 +56,8 @@ def drawn(sections: list[Section], folder: Path, tell: Callable[[str], None]) ->
         Called with a few words before each study is drawn.
     """
 
-    def put(pictures: list[Picture]) -> list[Picture]:
-        return [picture.drawn().written(folder) for picture in pictures]
+    def put(pictures: list[Picture], packed: bool = True) -> list[Picture]:
+        return [picture.drawn().written(folder, packed) for picture in pictures]
 
     number = sum(bool(part.pictures or part.gallery or part.scenes) for section in sections for part in section.parts)
     done = 0
@@ -71,5 +71,12 @@ def drawn(sections: list[Section], folder: Path, tell: Callable[[str], None]) ->
                 scenes = [scene.drawn() for scene in part.scenes]
                 part = replace(part, pictures=put(part.pictures), gallery=put(part.gallery), scenes=scenes)
             parts.append(part)
-        finished.append(replace(section, parts=parts, pictures=put(section.pictures)))
+        finished.append(replace(section, parts=parts, pictures=put(section.pictures, packed=False)))
     return finished
+
+
+def first_figure(sections: list[Section], folder: Path) -> Picture | None:
+    """Return the first figure of the sections, written into a folder; None: there is none."""
+    whole = [picture for section in sections for picture in section.pictures]
+    single = [picture for section in sections for part in section.parts for picture in part.pictures]
+    return next((picture.drawn().written(folder) for picture in [*whole, *single]), None)

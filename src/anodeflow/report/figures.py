@@ -1,9 +1,12 @@
 """Draws with matplotlib's objects (no pyplot, no global state) and saves each figure as PNG and SVG."""
 
+import re
 from io import BytesIO
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -23,14 +26,55 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, name: str, caption: str) -> Picture:
-    """Return `figure` as a picture; the same figure gives the same bytes each time."""
+def save(figure: Figure, name: str, caption: str, title: str = "") -> Picture:
+    """Return `figure` as a picture; the same figure gives the same bytes each time.
+
+    Parameters
+    ----------
+    figure
+        What :func:`new_figure` returned, drawn upon.
+    name, caption, title
+        Of the picture.
+    """
     png, svg = BytesIO(), BytesIO()
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # names of systems are not formulas of TeX: $$, \foo
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, for both formats
-    figure.savefig(png, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return Picture(name, caption, png.getvalue(), svg.getvalue(), width=round(figure.get_figwidth() * 96))
+    # Laid out once, for both formats. The canvases write by themselves: savefig would draw twice for each.
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    figure.set_dpi(PIXELS_PER_INCH)
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    return Picture(
+        name,
+        caption,
+        png.getvalue(),
+        _with_circles(svg.getvalue()),
+        width=round(width * 96),
+        height=round(height * 96),
+        title=title,
+    )
+
+
+_ROUND = re.compile(rb'<path d="M ((?:[-\d.]+\s+)+(?:C (?:[-\d.]+\s+){6}){8}z\s*)"')
+_NUMBER = re.compile(rb"[-\d.]+")
+
+
+def _with_circles(svg: bytes) -> bytes:
+    """Return a drawing whose circles are circles: matplotlib writes each as eight curves, ten times as long."""
+
+    def circle(found: re.Match[bytes]) -> bytes:
+        points = np.array(_NUMBER.findall(found[1]), dtype=float).reshape(-1, 2)
+        # The first point lies below the middle, the ends of the second and fourth curve to the right and above.
+        below, right, above = points[0], points[6], points[12]
+        x, y = (below + above) / 2
+        radius = (below - above)[1] / 2
+        if not np.allclose([below[0], right[0], right[1]], [x, x + radius, y], atol=0.01):
+            return found[0]
+        return f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{radius:.2f}"'.encode()
+
+    return _ROUND.sub(circle, svg)

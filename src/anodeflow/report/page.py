@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
@@ -82,12 +83,22 @@ class Table:
             writer.writerow([_raw(row.get(c.key)) for c in self.columns])
         return text.getvalue()
 
+    @property
+    def uri(self) -> str:
+        """The CSV file as a data URI: the link to it works where the page was sent alone."""
+        return csv_uri(self.csv())
+
+
+def csv_uri(text: str) -> str:
+    """Return a CSV file as a data URI."""
+    return "data:text/csv;charset=utf-8;base64," + b64encode(text.encode("utf-8")).decode("ascii")
+
 
 @dataclass(frozen=True)
 class Picture:
     """A figure, drawn once, as PNG and as SVG.
 
-    `source` is the picture on the page; it is made by :meth:`written`, which drops the other two.
+    `source` is the picture on the page; it is made by :meth:`written`. Without it the page holds `svg`.
     """
 
     name: str
@@ -95,27 +106,57 @@ class Picture:
     png: bytes
     svg: bytes
     width: int
+    """Pixels of the page, 96 an inch; so is `height`."""
+    height: int = 0
     source: str = ""
+    title: str = ""
+    """A few words for the menu of a viewer; empty: the caption's first sentence."""
+
+    @property
+    def short(self) -> str:
+        """What a menu calls it."""
+        return self.title or self.caption.partition(". ")[0]
 
     def drawn(self) -> "Picture":
         """Return the picture itself; those that are drawn later (anodeflow.report.later) are drawn by it."""
         return self
 
-    def written(self, folder: Path) -> "Picture":
-        """Write ``NAME.png`` and ``NAME.svg``; return the picture as the page holds it: small, without the two."""
+    def written(self, folder: Path, packed: bool = False) -> "Picture":
+        """Write ``NAME.png`` and ``NAME.svg``; return the picture as the page holds it, once.
+
+        Parameters
+        ----------
+        folder
+            Of the files.
+        packed
+            Whether the page may hold it as a drawing, compressed together with all others: a tenth of the size, but
+            nothing is seen without the page's script. Pictures that hold painted atoms are kept as images all the same.
+        """
         (folder / f"{self.name}.png").write_bytes(self.png)
         (folder / f"{self.name}.svg").write_bytes(self.svg)
+        painted = sum(map(len, re.findall(rb';base64,[^"]*', self.svg)))
+        if packed and painted < _PAINTED:
+            return replace(self, png=b"")
         return replace(self, png=b"", svg=b"", source=_data_uri(self.png))
 
 
+_PAINTED = 20_000
+"""Bytes of images in a drawing from which on it is larger than an image of the whole; the bar of a scale is less."""
+_SHARPNESS = 1.3
+"""Pixels of an image on the page for each of the screen's 96 an inch: sharp on a dense screen, and not large."""
+
+
 def _data_uri(png: bytes) -> str:
-    """Return a PNG as a data URI, so that the page needs no other file; in 256 colours, a third of the size."""
+    """Return a PNG as a data URI, so that the page needs no other file; as WebP, a quarter of the size."""
     from PIL import Image
 
     small = BytesIO()
-    with Image.open(BytesIO(png)) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(small, format="png")
-    return "data:image/png;base64," + b64encode(small.getvalue()).decode("ascii")
+    with Image.open(BytesIO(png)) as image:
+        shrink = _SHARPNESS * 96 / image.info.get("dpi", (200, 200))[0]
+        size = (round(image.width * shrink), round(image.height * shrink))
+        less = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        less.save(small, format="webp", quality=68, method=4)
+    return "data:image/webp;base64," + b64encode(small.getvalue()).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -157,7 +198,8 @@ class Part:
 class Section:
     """All that a report says of one kind of study.
 
-    `answer` holds the sentences that open the report; `explanation` says how to read the numbers.
+    `answer` holds the sentences that open the section; `explanation` says how to read the numbers; `verdicts`, a line
+    or two, stand in the summary of the page.
     """
 
     title: str
@@ -166,6 +208,12 @@ class Section:
     parts: list[Part]
     pictures: list[Picture] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+
+    @property
+    def gist(self) -> list[str]:
+        """What the summary says of the section: its verdicts, or else its first sentences."""
+        return self.verdicts or self.answer[:2]
 
 
 def measured(value: float, decimals: int, error: float | None, signed: bool = False) -> str:

@@ -6,7 +6,7 @@ from io import StringIO
 
 from anodeflow.report.comparison import Published, comparable
 from anodeflow.report.context import Context
-from anodeflow.report.page import Link, number
+from anodeflow.report.page import Link, csv_uri, number
 from anodeflow.report.reference import Reference, ReferenceValue, base_name
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import studies
@@ -98,6 +98,11 @@ class PaperTable:
                 row += [entry.value if entry else None, differences[0], differences[-1]]
                 writer.writerow(["" if value is None else value for value in row])
         return text.getvalue()
+
+    @property
+    def uri(self) -> str:
+        """The CSV file as a data URI."""
+        return csv_uri(self.csv())
 
 
 def paper_tables(documents: list[StudyDoc], context: Context) -> list[PaperTable]:

@@ -3,6 +3,7 @@
 // it for others: browsers allow about sixteen WebGL pictures at once.
 (() => {
   const MOST_ALIVE = 8;
+  const ADATOM = "#d55e00";  // of all elements: an adatom of the slab's own element would not be found
   const BALL = 0.62;  // share of an atom's radius at which it is drawn, so that bonds show
   const alive = [];
   // plotly sheds no light in parallel projection: every vertex brings its own shade.
@@ -97,7 +98,7 @@
     frame.positions.forEach((p, n) => {
       const element = frame.species[n], style = data.elements[element], own = n === frame.adatom;
       const name = own ? element + " " + marked : element;
-      if (!found.has(name)) found.set(name, mesh({name, color: style.colour, legendgroup: name}));
+      if (!found.has(name)) found.set(name, mesh({name, color: own ? ADATOM : style.colour, legendgroup: name}));
       addSphere(found.get(name), p, BALL * style.radius * (own ? 1.08 : 1),
         name + "<br>x " + p[0].toFixed(2) + ", y " + p[1].toFixed(2) + ", z " + p[2].toFixed(2) + " Å");
     });
@@ -155,20 +156,36 @@
         camera: {eye: {x: 0.5, y: -1.65, z: 0.45}, projection: {type: "orthographic"}}}};
   }
 
-  function draw(box) {
-    if (box.drawn) return;
+  // plotly lies on the page compressed; it is unpacked when the first scene comes into view.
+  let library;
+  function plotly() {
+    library = library || (async () => {
+      const script = document.createElement("script");
+      script.textContent = await window.unpacked("plotly");
+      document.head.append(script);
+    })();
+    return library;
+  }
+
+  async function draw(box) {
+    if (box.drawn || box.busy) return;
+    box.busy = true;
+    try {
+      await plotly();
+      paint(box);
+    } catch (problem) {
+      box.querySelector(".canvas").textContent = "This browser cannot draw in three dimensions: see the pictures.";
+    }
+    box.busy = false;
+  }
+  function paint(box) {
     const data = box.data || (box.data = JSON.parse(box.querySelector("script").textContent));
     if (box.index === undefined) box.index = data.shown;
     const target = box.querySelector(".canvas");
     target.textContent = "";
-    try {
-      Plotly.newPlot(target, traces(data, box.index), layout(data),
-        {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["tableRotation", "resetCameraLastSave3d"],
-         toImageButtonOptions: {filename: box.id, scale: 2}});
-    } catch (problem) {
-      target.textContent = "This browser cannot draw in three dimensions (WebGL): see the pictures.";
-      return;
-    }
+    Plotly.newPlot(target, traces(data, box.index), layout(data),
+      {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["tableRotation", "resetCameraLastSave3d"],
+       toImageButtonOptions: {filename: box.id, scale: 2}});
     box.drawn = true;
     alive.push(box);
     while (alive.length > MOST_ALIVE) release(alive.find(other => !other.seen) || alive[0]);

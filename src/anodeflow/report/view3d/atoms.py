@@ -1,7 +1,10 @@
 """Pictures of slabs: from above and from the side, in the colours of Jmol."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,6 +31,8 @@ _WIDTH = 5.5
 _SLACK = 0.02
 """An atom this little outside the cell (fraction) stays there instead of jumping to the far edge."""
 _WHITE = np.ones(3)
+_HELD = "#c5ccd3"
+"""Most of the colour of an atom that is held fixed."""
 
 
 class SlabView:
@@ -79,7 +84,7 @@ class SlabView:
 def configuration(structure: Structure, name: str, title: str, caption: str) -> Picture:
     """Draw a slab with an adatom, its last atom, from above and from the side.
 
-    Neighbouring cells surround the dashed outline of the cell; fixed atoms are hatched; the adatom has a ring.
+    Neighbouring cells surround the dashed outline of the cell; fixed atoms are grey; the adatom has a ring.
     """
     view = SlabView(structure)
     width, height = _extent(view.cell)
@@ -92,7 +97,7 @@ def configuration(structure: Structure, name: str, title: str, caption: str) -> 
     draw_side(side, view, adatom)
     figure.suptitle(title, fontsize=10, color=INK)
     legend(figure, view, with_adatom=True)
-    return save(figure, name, caption)
+    return save(figure, name, caption, title)
 
 
 @drawn_later
@@ -171,6 +176,7 @@ def draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0,
     corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1], [0, 0]])
     low, high = top_limits(view, points)
     highest, depth = view.positions[:, 2].max(), max(np.ptp(view.positions[:, 2]), 1.0)
+    balls: list[Ball] = []
     for index, position in enumerate(view.positions):
         # Deeper layers fade towards white, as the eye expects.
         fade = max(faint, 0.6 * (highest - position[2]) / depth)
@@ -178,9 +184,10 @@ def draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0,
             for j in (-2, -1, 0, 1, 2):
                 point = position[:2] + i * view.cell[0] + j * view.cell[1]
                 if np.all(point > low - 2) and np.all(point < high + 2):
-                    _atom(axes, point, view, index, order=float(position[2]), fade=fade)
+                    balls.append(_atom(point, view, index, order=float(position[2]), fade=fade))
                     if index == adatom:
                         _ring(axes, point, view.species[index], solid=i == j == 0)
+    draw_balls(axes, balls)
     axes.plot(*corners.T, color=INK, lw=1.0, ls=(0, (4, 3)), zorder=800)
     frame(axes, low, high, "from above")
 
@@ -194,6 +201,7 @@ def draw_side(
     highest = max(heights.max(), *points[:, 2]) if points is not None and len(points) else heights.max()
     low = np.array([left, heights.min() - _MARGIN - 0.6])
     high = np.array([right, highest + _MARGIN + 0.8])
+    balls: list[Ball] = []
     for index, position in enumerate(view.positions):
         for i in (-1, 0, 1):
             for j in (-1, 0, 1):
@@ -202,7 +210,8 @@ def draw_side(
                 inside = (i == j == 0) or index != adatom
                 # One row of cells in depth; images of the adatom would only hide the slab.
                 if inside and j == 0 and low[0] - 2 < point[0] < high[0] + 2:
-                    _atom(axes, point, view, index, order=float(-position[1]), fade=faint)
+                    balls.append(_atom(point, view, index, order=float(-position[1]), fade=faint))
+    draw_balls(axes, balls)
     if adatom is not None:
         _ring(axes, np.array([view.positions[adatom, 0], heights[adatom]]), view.species[adatom], solid=True)
     for x in (0.0, view.cell[0, 0]):
@@ -210,17 +219,37 @@ def draw_side(
     frame(axes, low, high, "from the side")
 
 
-def _atom(axes: Axes, point: NDArray, view: SlabView, index: int, order: float, fade: float) -> None:
+@dataclass(frozen=True)
+class Ball:
+    """One atom of a flat picture: place and radius (Å), colours, and its order: the higher, the nearer."""
+
+    place: tuple[float, float]
+    radius: float
+    face: NDArray
+    edge: str
+    order: float
+
+
+def draw_balls(axes: Axes, balls: list[Ball], zorder: float = 100) -> None:
+    """Draw atoms from the farthest to the nearest, as one object: hundreds of single ones take seconds."""
+    balls = sorted(balls, key=lambda ball: ball.order)
+    width = [2 * ball.radius for ball in balls]
+    axes.add_collection(
+        EllipseCollection(
+            width, width, np.zeros(len(balls)), units="xy", offsets=[ball.place for ball in balls],
+            offset_transform=axes.transData, facecolors=[to_rgb(tuple(ball.face)) for ball in balls],
+            edgecolors=[ball.edge for ball in balls], linewidths=0.6, zorder=zorder,
+        ),
+        autolim=False,
+    )  # fmt: skip
+
+
+def _atom(point: NDArray, view: SlabView, index: int, order: float, fade: float) -> Ball:
     face = (1 - fade) * colour(view.species[index]) + fade * _WHITE
     fixed = view.fixed[index]
     if fixed:
-        face = 0.55 * face + 0.45 * np.array(to_rgb("#9aa5b1"))
-    axes.add_patch(
-        Circle(
-            tuple(point), radius(view.species[index]), facecolor=face, lw=0.6, zorder=100 + order,
-            edgecolor=GREY if fixed else INK, hatch="//////" if fixed else None, hatch_linewidth=0.4,
-        )
-    )  # fmt: skip
+        face = 0.3 * face + 0.7 * np.array(to_rgb(_HELD))
+    return Ball((float(point[0]), float(point[1])), radius(view.species[index]), face, GREY if fixed else INK, order)
 
 
 def _ring(axes: Axes, point: NDArray, element: str, solid: bool) -> None:
@@ -261,8 +290,8 @@ def legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
         handles.append(dot(to_hex(tuple(colour(element)))))
         labels.append(element)
     if with_adatom and any(view.fixed):
-        handles.append(dot("#c5ccd3", GREY))
-        labels.append("held fixed (hatched)")
+        handles.append(dot(_HELD, GREY))
+        labels.append("held fixed (grey)")
     if with_adatom:
         handles.append(dot("none", MARK, 2))
         labels.append("adatom")

@@ -16,6 +16,7 @@ from anodeflow.report.page import (
     number,
 )
 from anodeflow.report.reference import base_name
+from anodeflow.report.verdicts import alike, span
 from anodeflow.report.view3d.atoms import configuration, site_map
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
@@ -60,7 +61,22 @@ def adsorption_section(documents: list[AdsorptionDoc], context: Context) -> Sect
         explanation=_EXPLANATION,
         parts=[_part(*pair, context) for pair in pairs],
         pictures=pictures,
+        verdicts=_verdicts(documents),
     )
+
+
+def _verdicts(documents: list[AdsorptionDoc]) -> list[str]:
+    """How strongly the adatom is bound, over all surfaces, and where most of them hold it."""
+    sentences = []
+    for (backend, adatom), mine in alike(documents, "backend", "adsorbate"):
+        energies = span([(each.system, each.binding_energy) for each in mine], "eV")
+        text = f"Binding energy of {adatom}: {energies} [{backend}]"
+        if len(mine) == 1:
+            text += f", at the {mine[0].sites[mine[0].most_stable].final_label}"
+        if not all(each.atom_reference_reliable for each in mine):
+            text += "; this backend is not made for the isolated atom that it counts from: compare differences only"
+        sentences.append(f"{text}.")
+    return sentences
 
 
 def _part(document: AdsorptionDoc, paper: Published | None, context: Context) -> Part:

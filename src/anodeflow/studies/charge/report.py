@@ -12,6 +12,7 @@ from anodeflow.report.page import (
     number,
     scientific,
 )
+from anodeflow.report.verdicts import alike, span
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
 from anodeflow.studies.charge.figures import isosurface_picture, planar_average
 from anodeflow.studies.charge.scenes import difference_scene
@@ -68,7 +69,17 @@ def charge_section(documents: list[ChargeTransferDoc], context: Context) -> Sect
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
         tables=[Table("charge", _SUMMARY, [_row(document, context) for document in documents])],
+        verdicts=_verdicts(documents),
     )
+
+
+def _verdicts(documents: list[ChargeTransferDoc]) -> list[str]:
+    """What the adatom gives away, over all surfaces."""
+    return [
+        f"Electrons that {adatom} gives away (negative: takes) by its Bader basin: "
+        f"{span([(d.system, d.charge_donated) for d in mine], 'e', lambda e: number(e, 2, signed=True))} [{backend}]."
+        for (backend, adatom), mine in alike(documents, "backend", "adsorbate")
+    ]
 
 
 def _answer(document: ChargeTransferDoc, context: Context) -> str:

@@ -11,6 +11,7 @@ from anodeflow.report.page import (
     number,
     scientific,
 )
+from anodeflow.report.verdicts import alike, listed, span
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.diffusion.document import Hop, MigrationDoc
 from anodeflow.studies.diffusion.path_view import hop_graph, hop_images
@@ -94,7 +95,21 @@ def diffusion_section(documents: list[MigrationDoc], context: Context) -> Sectio
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
         pictures=pictures,
+        verdicts=_verdicts(documents),
     )
+
+
+def _verdicts(documents: list[MigrationDoc]) -> list[str]:
+    """How high the barriers of the cheapest paths are, over all surfaces."""
+    sentences = []
+    for (backend, adatom), mine in alike(documents, "backend", "adsorbate"):
+        barriers = [(each.system, each.path.barrier) for each in mine if each.path]
+        without = [each.system for each in mine if not each.path]
+        text = f"Barrier of {adatom} from cell to cell: {span(barriers, 'eV')} [{backend}]." if barriers else ""
+        if without:
+            text += f" No finished path of {adatom} on {listed(without)} [{backend}]."
+        sentences.append(text.strip())
+    return sentences
 
 
 def _answer(document: MigrationDoc, context: Context) -> str:

@@ -58,17 +58,23 @@ def electrochemistry_section(documents: list[ElectrochemistryDoc], context: Cont
         answer=[_answer(document) for document in documents],
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
+        verdicts=[f"{_hull_words(document)}." for document in documents],
     )
+
+
+def _hull_words(document: ElectrochemistryDoc) -> str:
+    """Which phases are on the hull."""
+    ends = (document.ion, document.partner)
+    stable = [p for p in document.points if p.lowest and p not in document.unstable and p.formula not in ends]
+    found = ", ".join(subscripts(point.formula) for point in stable) or "no compound"
+    verb = "are" if len(stable) > 1 else "is"
+    return f"Of {document.partner} and {document.ion}, {found} {verb} on the convex hull [{document.backend}]"
 
 
 def _answer(document: ElectrochemistryDoc) -> str:
     """One sentence for one binary system: phases on the hull, voltages, capacities."""
-    ends = (document.ion, document.partner)
     above = document.unstable
-    stable = [p for p in document.points if p.lowest and p not in above and p.formula not in ends]
-    found = ", ".join(subscripts(point.formula) for point in stable) or "no compound"
-    verb = "are" if len(stable) > 1 else "is"
-    text = f"Of {document.partner} and {document.ion}, {found} {verb} on the convex hull [{document.backend}]"
+    text = _hull_words(document)
     if above:
         parts = [
             f"{subscripts(p.formula)} ({p.name}) by {number(1000 * p.energy_above_hull, 1)} meV/atom against "

@@ -13,6 +13,7 @@ from anodeflow.report.page import (
     number,
 )
 from anodeflow.report.reference import base_name
+from anodeflow.report.verdicts import alike, listed
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 from anodeflow.studies.interdiffusion.figures import interfaces_diagram, level_diagram
@@ -74,7 +75,23 @@ def interdiffusion_section(documents: list[InterdiffusionDoc], context: Context)
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
         pictures=pictures,
+        verdicts=_verdicts(documents),
     )
+
+
+def _verdicts(documents: list[InterdiffusionDoc]) -> list[str]:
+    """Out of which interfaces the element is driven, and which hold it back."""
+    sentences = []
+    for (backend, element), mine in alike(documents, "backend", "element"):
+        groups: dict[str, list[str]] = {}
+        for each in mine:
+            draw = "without a plateau" if each.driving_force is None else "undecided, of one pair of atoms a depth"
+            words = each.verdict or draw
+            force = "" if each.driving_force is None else f" ({number(each.driving_force, 3, signed=True)} eV)"
+            groups.setdefault(words, []).append(f"{each.system}{force}")
+        parts = "; ".join(f"{words}: {listed(names)}" for words, names in groups.items())
+        sentences.append(f"Drive of {element} into the metal [{backend}]: {parts}.")
+    return sentences
 
 
 def interdiffusion_answers(documents: list[InterdiffusionDoc], context: Context) -> list[str]:

@@ -22,6 +22,7 @@ from anodeflow.report.page import (
     Table,
     number,
 )
+from anodeflow.report.verdicts import alike, listed
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.structures.interface.registry import shift_cell
 from anodeflow.studies.interface.document import InterfaceDoc
@@ -71,7 +72,19 @@ def interfaces_section(documents: list[InterfaceDoc], context: Context) -> Secti
         answer=[_answer(document) for document in documents],
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
+        verdicts=_verdicts(documents),
     )
+
+
+def _verdicts(documents: list[InterfaceDoc]) -> list[str]:
+    """How much the cells are strained, and whose middles do not look like their bulks any more."""
+    sentences = []
+    for (backend,), mine in alike(documents, "backend"):
+        strains = [f"{each.system} {number(100 * each.von_mises_strain, 2)} %" for each in mine]
+        text = f"Von Mises strain: {listed(strains)} [{backend}]"
+        changed = [each.system for each in mine if not all(plane.like_bulk for plane in each.middle_layers)]
+        sentences.append(f"{text}{f'; not like the bulk in the middle: {listed(changed)}' if changed else ''}.")
+    return sentences
 
 
 def _answer(document: InterfaceDoc) -> str:

@@ -9,6 +9,7 @@ from anodeflow.report.page import (
     Table,
     number,
 )
+from anodeflow.report.verdicts import span
 from anodeflow.studies.metal_reference.document import ComparedSurface, MetalReferenceDoc
 
 _EXPLANATION = (
@@ -35,7 +36,23 @@ def metal_reference_section(documents: list[MetalReferenceDoc], context: Context
         answer=[_answer(document, context) for document in documents],
         explanation=_EXPLANATION,
         parts=[_part(document) for document in documents],
+        verdicts=[
+            f"Binding of {adatom} less that on {metal}: "
+            f"{span([(d.system, d.binding_energy_vs_metal) for d in mine], 'eV', _signed)} [{backend}]."
+            for (backend, adatom, metal), mine in _by_metal(documents)
+        ],
     )
+
+
+def _by_metal(documents: list[MetalReferenceDoc]) -> list[tuple[tuple[str, str, str], list[MetalReferenceDoc]]]:
+    groups: dict[tuple[str, str, str], list[MetalReferenceDoc]] = {}
+    for each in documents:
+        groups.setdefault((each.backend, each.adsorbate, each.metal.system), []).append(each)
+    return list(groups.items())
+
+
+def _signed(value: float) -> str:
+    return number(value, 3, signed=True)
 
 
 def _part(document: MetalReferenceDoc) -> Part:

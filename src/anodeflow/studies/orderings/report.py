@@ -49,6 +49,11 @@ def orderings_section(documents: list[OrderingsDoc], context: Context) -> Sectio
         answer=[_answer(document) for document in documents],
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
+        verdicts=[
+            f"Lowest ordering of {subscripts(each.formula)}: {each.kept[0].name}, "
+            f"{_milli(each.kept[0].formation_energy)} meV/atom against the elements [{each.backend}]."
+            for each in documents
+        ],
     )
 
 

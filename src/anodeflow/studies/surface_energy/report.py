@@ -4,6 +4,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import INK, OURS, new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.verdicts import alike, span
 from anodeflow.studies.surface_energy.document import JOULE_PER_SQUARE_METRE, SurfaceEnergyDoc
 
 _EXPLANATION = (
@@ -37,6 +38,11 @@ def surface_energy_section(documents: list[SurfaceEnergyDoc], context: Context) 
         parts=[_part(document) for document in documents],
         pictures=[_bars(ranked)],
         tables=[Table("surface-energies", _COLUMNS, [_row(document) for document in ranked])],
+        verdicts=[
+            f"Surface energy: {span([(d.system, d.surface_energy / JOULE_PER_SQUARE_METRE) for d in mine], 'J/m²')} "
+            f"[{backend}]."
+            for (backend,), mine in alike(documents, "backend")
+        ],
     )
 
 

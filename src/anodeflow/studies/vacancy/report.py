@@ -72,7 +72,16 @@ def vacancy_section(documents: list[VacancyDoc], context: Context) -> Section:
         answer=[_answer(document, context) for document in documents],
         explanation=_EXPLANATION,
         parts=[_part(document, context) for document in documents],
+        verdicts=[_verdict(document) for document in documents],
     )
+
+
+def _verdict(document: VacancyDoc) -> str:
+    """Which path is the favourable one, and how high it climbs."""
+    climbs = [f"path {p.name} {number(p.climb, 3)} eV" for p in document.paths if p.climb is not None]
+    text = f"Climb of a {document.element} vacancy in {document.system}: {', '.join(climbs) or 'none is known'}"
+    better = "" if document.favourable is None else f"; path {document.favourable} is the favourable one"
+    return f"{text}{better} [{document.backend}]."
 
 
 def _answer(document: VacancyDoc, context: Context) -> str:

@@ -13,7 +13,7 @@ from anodeflow.report.figures import (
     save,
 )
 from anodeflow.report.page import Picture, number
-from anodeflow.report.view3d.atoms import SlabView, frame, legend
+from anodeflow.report.view3d.atoms import Ball, SlabView, draw_balls, frame, legend
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyPath
 from anodeflow.studies.vacancy.figures import COLOURS
 
@@ -61,6 +61,7 @@ def _span(view: SlabView) -> tuple[float, float]:
 
 def _draw(axes: Axes, view: SlabView, plane: float, low: NDArray, high: NDArray) -> None:
     """Draw the atoms, those near the plane y = `plane` in front and in full colour."""
+    balls: list[Ball] = []
     for index, position in enumerate(view.positions):
         face = colour(view.species[index])
         for i in (-2, -1, 0, 1, 2):
@@ -70,10 +71,9 @@ def _draw(axes: Axes, view: SlabView, plane: float, low: NDArray, high: NDArray)
                 if not low[0] < x < high[0] or away > np.abs(view.cell[:, 1]).max() / 2 + 0.1:
                     continue
                 pale = 0.0 if away < _SLICE else 0.8
-                axes.add_patch(
-                    Circle((x, position[2]), radius(view.species[index]), facecolor=(1 - pale) * face + pale, lw=0.7,
-                           edgecolor=GREY if view.fixed[index] or pale else INK, zorder=100 - away, alpha=1.0)
-                )  # fmt: skip
+                edge = GREY if view.fixed[index] or pale else INK
+                balls.append(Ball((x, position[2]), radius(view.species[index]), (1 - pale) * face + pale, edge, -away))
+    draw_balls(axes, balls, zorder=40)
     for x in (0.0, view.cell[0, 0]):
         axes.plot([x, x], [low[1], high[1]], color=INK, lw=0.8, ls=(0, (4, 3)), zorder=50)
 

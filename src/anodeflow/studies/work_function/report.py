@@ -4,6 +4,7 @@ from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import GREY, INK, OURS, new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.verdicts import alike, span
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 
 _EXPLANATION = (
@@ -32,7 +33,15 @@ def work_function_section(documents: list[WorkFunctionDoc], context: Context) ->
         explanation=_EXPLANATION,
         parts=[_part(document) for document in documents],
         tables=[Table("work-functions", _COLUMNS, [_row(document) for document in documents])],
+        verdicts=[
+            f"Work function, top: {span([(d.system, d.work_function_top) for d in mine], 'eV', _short)} [{backend}]."
+            for (backend,), mine in alike(documents, "backend")
+        ],
     )
+
+
+def _short(value: float) -> str:
+    return number(value, 2)
 
 
 def _row(document: WorkFunctionDoc) -> dict[str, object]:
