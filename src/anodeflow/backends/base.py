@@ -166,6 +166,14 @@ class Backend(InputModel, ABC):
         if not found.works:
             raise BackendUnavailableError(f"backend {self.name}: {found.detail}; {found.remedy}.")
 
+    def complaint(self) -> str:
+        """Return what the installed code says of its own keywords (`extra`), nothing if it takes them.
+
+        Nothing is computed. It is asked where a backend file may start programs; what can be said without the code,
+        the settings say themselves.
+        """
+        return ""
+
     def programs(self) -> list[str]:
         """Return what its file names that is run by being loaded, besides commands and models."""
         return []

@@ -94,6 +94,8 @@ def load_backend(name_or_path: str | Path) -> Backend:
     kind = looked_at(backend, path)
     if kind is not None:
         backend = file.validate(kind, name=path.stem)
+    if words := backend.complaint():
+        raise InputError(f"{file.where('settings', 'extra')}: {words}.")
     return backend.resolved(path.absolute().parent)
 
 

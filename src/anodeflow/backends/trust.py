@@ -186,6 +186,9 @@ def _untouched(kind: type[Backend]) -> type[Backend]:
         def open_questions(self) -> list[str]:
             return []
 
+        def complaint(self) -> str:
+            return ""
+
         def version(self) -> str:
             return "not looked at"
 

@@ -140,8 +140,7 @@ class CampaignCheck:
         """Check one system; return its surfaces, none if it is wrong."""
         here = ("systems", index)
         before = len(self.problems)
-        for key, value in system.settings.items():
-            self._attempt((*here, "settings", key), self.backend.with_settings, {key: value})
+        self._settings(system, *here)
         crystals = [self._attempt((*here, "structure"), self.surfaces.structure, name) for name in system.structures]
         if None in crystals or len(self.problems) > before:
             return []
@@ -156,6 +155,13 @@ class CampaignCheck:
             for crystal in crystals:
                 self._attempt((*here, "structure"), check_moments, crystal)
         return surfaces
+
+    def _settings(self, system: System | InterfaceSystem, *here: Any) -> None:
+        """Check settings of the backend that a system changes, each by itself."""
+        for key, value in system.settings.items():
+            changed = self._attempt((*here, "settings", key), self.backend.with_settings, {key: value})
+            if key == "extra" and changed is not None and (words := changed.complaint()):
+                self._tell(f"{words}.", *here, "settings", key)
 
     def _fixed_moment(self, system: System, elements: set[str], *here: Any) -> None:
         """Note a moment that is to be kept where there is none, or where it is not that of one adatom."""
@@ -172,8 +178,7 @@ class CampaignCheck:
         """Check one interface; return one a termination, none if it is wrong."""
         here = ("interfaces", index)
         before = len(self.problems)
-        for key, value in system.settings.items():
-            self._attempt((*here, "settings", key), self.backend.with_settings, {key: value})
+        self._settings(system, *here)
         for key in ("alloy", "metal"):
             structure = self._attempt((*here, key), self.surfaces.structure, getattr(system, key))
             if structure is not None:

@@ -17,6 +17,7 @@ from anodeflow.backends.cp2k.data import (
     program_version,
     valence_electrons,
 )
+from anodeflow.backends.cp2k.extra import complaint
 from anodeflow.backends.cp2k.input import (
     abort_reason,
     input_text,
@@ -83,6 +84,12 @@ class Cp2kBackend(ExternalCode):
         if find_program(self.parallel.command) is None:
             missing = "CP2K is not installed" if self.parallel.command == "auto" else f"no {self.parallel.command} here"
             raise BackendUnavailableError(f"backend {self.name}: {missing}; {INSTALL}.")
+
+    def complaint(self) -> str:
+        """Return what CP2K, where it is installed, says of the keywords of `extra`."""
+        path = find_program(self.parallel.command) if self.settings.extra else None
+        words = complaint(path, self.settings.extra) if path else ""
+        return words and f"CP2K does not take settings.extra: {words}"
 
     def version(self) -> str:
         """Return the version of CP2K; empty where it is not installed."""

@@ -1,7 +1,14 @@
 """Keywords of CP2K's input that a backend file may give (`extra`), by section."""
 
+import re
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from anodeflow.backends.extra import check_line
 
 if TYPE_CHECKING:
     from ase.calculators.cp2k import InputSection
@@ -50,6 +57,12 @@ TAKEN: dict[str, str] = {
 }
 """Section or keyword -> what decides it."""
 MIXING = "FORCE_EVAL/DFT/SCF/MIXING"
+_NAME = re.compile(r"[A-Z0-9_+-]+")
+_MEANS_ELSE = '&@$!#\\"'
+_SOURCE = re.compile(
+    r",? ?File: .*?(?= input/|$)| input/\S+\.F:\d+$"
+)  # of what CP2K says: its files and lines, not ours
+_PATIENCE = 60  # seconds that CP2K may take to read an input
 
 
 def checked(extra: dict[str, Any]) -> dict[str, Any]:
@@ -61,14 +74,67 @@ def checked(extra: dict[str, Any]) -> dict[str, Any]:
         For one that another setting or the task decides, or that is no section of CP2K's input.
     """
     found = _upper(extra)
-    for path, _ in keywords(found):
+    for path, value in keywords(found):
         parts = path.split("/")
+        for part in parts:
+            if not _NAME.fullmatch(part):
+                raise ValueError(f"{part!r} is no name of a section or keyword of CP2K")
         if parts[0] != "FORCE_EVAL" and parts[0] not in TAKEN:
             raise ValueError(f"{parts[0]} is no section that can be set here: begin with FORCE_EVAL")
         for length in range(1, len(parts) + 1):
             if reason := TAKEN.get("/".join(parts[:length])):
                 raise ValueError(f"{'/'.join(parts[:length])} of CP2K cannot be set here: it is decided by {reason}")
+        for each in value if isinstance(value, list) else [value]:
+            if each != {}:
+                check_line(path, each, _MEANS_ELSE)
     return found
+
+
+def complaint(program: str, extra: dict[str, Any]) -> str:
+    """Return what CP2K says of its own keywords, which it reads without computing; nothing if it takes them.
+
+    Parameters
+    ----------
+    program
+        Path of CP2K, which is started.
+    extra
+        Sections and keywords, as :func:`checked` returns them.
+    """
+    from ase.calculators.cp2k import InputSection
+
+    root = InputSection("ROOT")
+    for path, value in keywords(extra):
+        section, _, keyword = path.rpartition("/")
+        if isinstance(value, dict):
+            root.get_subsection(path)
+        elif keyword == "_SECTION_PARAMETERS_":
+            root.get_subsection(section).params = _text(value)
+        else:
+            lines = [f"{keyword} {_text(each)}" for each in (value if isinstance(value, list) else [value])]
+            root.get_subsection(section).keywords += lines
+    return _said_of("\n".join(["&GLOBAL", "PROJECT x", "&END GLOBAL", *root.write(), ""]), program)
+
+
+@lru_cache
+def _said_of(text: str, program: str) -> str:
+    from anodeflow.backends.cp2k.input import abort_reason
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "check.inp").write_text(text)
+        try:
+            done = subprocess.run(
+                [program, "--check", "check.inp"],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PATIENCE,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""  # it cannot be asked; whether it works at all is asked elsewhere
+    reason = abort_reason(done.stdout)
+    return _SOURCE.sub("", reason)
 
 
 def keywords(sections: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,14 +1,19 @@
 """Keywords of pw.x that a backend file may give (`extra`), by namelist."""
 
+import re
 from typing import Any
 
+from anodeflow.backends.espresso.values import check_value
 from anodeflow.backends.extra import refuse, unknown
 
 _SPIN = "the moments of the structure (spin_polarized of a system)"
 _TASK = "anodeflow, which starts pw.x for one geometry at a time"
 _DIPOLE = "the setting dipole_correction"
 _CELL = "the structure"
+_NEUTRAL = "the studies, whose cells are neutral"
+_SMEARING = "the setting smearing_width"
 _SYMMETRY = "the structure, of which fixed atoms count"
+_INDEXED = re.compile(r"[a-z0-9_]+(\( ?\d+( ?, ?\d+){0,2} ?\))?")
 TAKEN: dict[str, dict[str, str]] = {
     "control": {
         **dict.fromkeys(
@@ -18,6 +23,8 @@ TAKEN: dict[str, dict[str, str]] = {
         **dict.fromkeys(("forc_conv_thr", "etot_conv_thr", "dt", "max_seconds", "verbosity", "title"), _TASK),
         "pseudo_dir": "the setting pseudopotential_folder",
         **dict.fromkeys(("tefield", "dipfield", "lelfield", "lberry", "gate"), _DIPOLE),
+        "lfcp": _NEUTRAL,
+        "trism": "the studies, which are without a solvent",
     },
     "system": {
         **dict.fromkeys(
@@ -25,9 +32,9 @@ TAKEN: dict[str, dict[str, str]] = {
         ),
         "ecutwfc": "the setting cutoff",
         "ecutrho": "the setting density_cutoff",
-        **dict.fromkeys(
-            ("occupations", "smearing", "degauss", "degauss_cond", "nelec_cond"), "the setting smearing_width"
-        ),
+        **dict.fromkeys(("occupations", "smearing", "degauss", "degauss_cond", "nelec_cond", "nbnd_cond"), _SMEARING),
+        **dict.fromkeys(("twochem", "one_atom_occupations"), _SMEARING),
+        **dict.fromkeys(("lgcscf", "gcscf_mu", "gcscf_conv_thr", "gcscf_beta"), _NEUTRAL),
         **dict.fromkeys(
             (
                 *("nspin", "noncolin", "lspinorb", "starting_magnetization", "tot_magnetization", "angle1", "angle2"),
@@ -35,8 +42,8 @@ TAKEN: dict[str, dict[str, str]] = {
             ),
             _SPIN,
         ),
-        "tot_charge": "the studies, whose cells are neutral",
-        "starting_charge": "the studies, whose cells are neutral",
+        "tot_charge": _NEUTRAL,
+        "starting_charge": _NEUTRAL,
         "input_dft": "the pseudopotentials, whose functional is the one that is computed with",
         "assume_isolated": "the structure, which says what is periodic",
         **dict.fromkeys(("edir", "eamp", "emaxpos", "eopreg"), _DIPOLE),
@@ -59,7 +66,8 @@ def checked(extra: dict[str, Any]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     ValueError
-        For one that another setting or the task decides, or that pw.x does not have.
+        For one that another setting or the task decides, or that pw.x does not have, or a value of another kind than
+        pw.x reads.
     """
     from ase.io.espresso_namelist.keys import pw_keys
 
@@ -77,5 +85,9 @@ def checked(extra: dict[str, Any]) -> dict[str, dict[str, Any]]:
         for key in plain.values():
             if key not in known:
                 raise unknown(key, known - TAKEN[namelist].keys(), f"pw.x, in its namelist {namelist},")
+        for key, value in lower.items():
+            if not _INDEXED.fullmatch(key):
+                raise ValueError(f"{key!r} is no keyword of pw.x: write name, or name(1) for one element of a list")
+            check_value(plain[key], value)
         found[namelist] = lower
     return found

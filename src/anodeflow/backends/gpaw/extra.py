@@ -3,6 +3,7 @@
 from typing import Any
 
 from anodeflow.backends.extra import merged, refuse, unknown
+from anodeflow.backends.gpaw.values import check_value
 
 ALLOWED = frozenset(
     {"basis", "convergence", "eigensolver", "experimental", "interpolation", "mixer", "nbands", "random"}
@@ -33,8 +34,13 @@ OWN_CRITERIA = {
     "energy": "the setting energy_tolerance",
     "density": "the setting density_tolerance",
     "eigenstates": "the setting eigenstate_tolerance",
+    "total_energy": "the setting total_energy_tolerance",
+    "maximum iterations": "the setting max_scf_cycles",
+    "custom": "the settings *_tolerance",
 }
 """Criteria of convergence that have a setting."""
+OWN_EXPERIMENTS = {key: TAKEN[key] for key in ("soc", "magmoms")}
+"""What GPAW takes for another parameter where it stands under `experimental`."""
 
 
 def checked(extra: dict[str, Any]) -> dict[str, Any]:
@@ -43,16 +49,18 @@ def checked(extra: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For one that another setting decides, or that GPAW does not have.
+        For one that another setting decides, or that GPAW does not have, or a value that it would not take. What
+        GPAW itself says is asked where it is installed.
     """
     refuse(TAKEN, extra, "GPAW")
     for key in extra:
         if key not in ALLOWED:
             raise unknown(key, ALLOWED, "GPAW", "parameter")
-    criteria = extra.get("convergence", {})
-    if not isinstance(criteria, dict):
-        raise ValueError("convergence is a mapping of criteria: {bands: occupied}")
-    refuse(OWN_CRITERIA, criteria, "GPAW's convergence")
+    for key, taken in (("convergence", OWN_CRITERIA), ("experimental", OWN_EXPERIMENTS)):
+        if isinstance(extra.get(key), dict):
+            refuse(taken, extra[key], f"GPAW's {key}")
+    for key, value in extra.items():
+        check_value(key, value)
     return extra
 
 

@@ -1,13 +1,13 @@
 """What decides VASP's numbers, and how VASP is run."""
 
 from difflib import get_close_matches
-from functools import cache
 from inspect import signature
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from anodeflow.backends.base import SpinSettings
+from anodeflow.backends.vasp.tags import check_tag, known_tags
 from anodeflow.core.inputs import InputModel, by_element
 
 Functional = Literal["PBE", "PBEsol", "RPBE", "revPBE"]
@@ -20,20 +20,12 @@ PERFORMANCE_TAGS = frozenset({"NCORE", "NPAR", "KPAR", "NSIM", "LPLANE", "LSCALU
 # fmt: off
 OWN_TAGS = frozenset({
     "ALGO", "DIPOL", "EDIFF", "EDIFFG", "EFIRST", "ELAST", "ENCUT", "GGA", "IBRION", "ICHAIN", "ICHARG", "IDIPOL",
-    "IMAGES", "IOPT", "ISIF", "ISMEAR", "ISPIN", "ISTART", "KSPACING", "LAECHG", "LCHARG", "LCLIMB", "LDIPOL",
-    "LWAVE", "MAGMOM", "MAXMOVE", "NELM", "NGXF", "NGYF", "NGZF", "NSW", "NUPDOWN", "POTIM", "PREC", "SIGMA",
-    "SPRING",
+    "FERDO", "FERWE", "IMAGES", "IOPT", "ISIF", "ISMEAR", "ISPIN", "ISTART", "KSPACING", "LAECHG", "LCHARG", "LCLIMB",
+    "LDIPOL", "LNONCOLLINEAR", "LSORBIT", "LWAVE", "MAGMOM", "MAXMOVE", "NELECT", "NELM", "NGXF", "NGYF", "NGZF", "NSW",
+    "NUPDOWN", "POTIM", "PREC", "SIGMA", "SPRING",
 })
 # fmt: on
 """INCAR tags that settings and tasks decide: `incar` must not name them."""
-
-
-@cache
-def _incar_tags() -> frozenset[str]:
-    """Return the tags that pymatgen knows; VASP and its patches have a few more."""
-    from pymatgen.io.vasp import Incar
-
-    return frozenset(Incar.INCAR_PARAMS)
 
 
 class VaspSettings(SpinSettings):
@@ -97,10 +89,12 @@ class VaspSettings(SpinSettings):
         if taken := sorted(tags.keys() & OWN_TAGS):
             raise ValueError(f"{', '.join(taken)} is decided by another setting or by the task")
         for tag in tags:
-            if tag not in _incar_tags() and (close := get_close_matches(tag, _incar_tags(), n=1, cutoff=0.8)):
+            if tag not in known_tags() and (close := get_close_matches(tag, known_tags(), n=1, cutoff=0.8)):
                 raise ValueError(f"VASP has no tag {tag}: did you mean {close[0]}?")
         if fast := sorted(tags.keys() & PERFORMANCE_TAGS):
             raise ValueError(f"{', '.join(fast)} belongs to parallel: incar, which is not hashed")
+        for tag, value in tags.items():
+            check_tag(tag, value)
         return tags
 
 
