@@ -11,7 +11,7 @@ _KINDS = {"bool": TRUE_OR_FALSE, "int": WHOLE, "float": NUMBER, "str": TEXT}
 
 
 @cache
-def known_tags() -> Mapping[str, Any]:
+def known_tags() -> Mapping[Any, Any]:
     """Return tag -> `type` and `values`, of the tags that pymatgen knows; VASP and its patches have a few more."""
     from pymatgen.io.vasp import Incar
 
