@@ -368,3 +368,30 @@ def test_one_system_over_several_orderings_and_both_faces(campaign_file):
     twice = campaign_file("adsorption: {}", systems="  - {name: X, structure: [Li, Li]}\n")
     with pytest.raises(InputError, match=r"line 6: .*none of them twice"):
         Campaign.from_file(twice)
+
+
+@pytest.mark.parametrize(
+    ("again", "words"),
+    [
+        ("adsorption: {adsorbate: Al}", "line 8: adsorption of Al on Al\\(001\\) is asked for above already"),
+        ("adsorption: {adsorbate: Al, systems: [Al(001)], sites: [1]}", "line 7"),
+        ("adsorption: {adsorbate: Al, systems: [Al(001)], convergence: {layers: [4]}}", "in another campaign"),
+    ],
+)
+def test_a_study_that_stands_twice_is_refused(campaign_file, again, words):
+    with pytest.raises(InputError, match=words):
+        Campaign.from_file(campaign_file("adsorption: {adsorbate: Al}", again)).check()
+
+
+def test_studies_of_two_adatoms_or_on_two_surfaces_are_two(campaign_file):
+    studies = [f"adsorption: {{adsorbate: {name}, systems: [Al(001)]}}" for name in ("Al", "Cu")]
+    studies.append("adsorption: {adsorbate: Al, systems: [Cu(111)]}")
+    assert Campaign.from_file(campaign_file(*studies)).check()
+
+
+def test_a_slab_of_which_nothing_may_move_is_told(campaign_file):
+    held = "  - {name: rigid, structure: Al, layers: 3, fixed_layers: 3, vacuum: 10, min_width: 5.5}\n"
+    described = Campaign.from_file(campaign_file("adsorption: {adsorbate: Al}", systems=held)).described()
+    told = {each.line.partition(":")[0]: each.notes for each in described}
+    assert any("all of its layers are held fixed" in note for note in told["rigid"])
+    assert not any("held fixed" in note for note in told["Al(001)"])

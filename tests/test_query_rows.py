@@ -369,3 +369,23 @@ def test_of_barriers_that_of_the_cheapest_path_is_printed():
     assert not comparable(row("diffusion", "barrier_forward", "hop 0"))
     assert comparable(row("adsorption", "binding_energy", "hollow"))
     assert comparable(row("of a package that is not installed", "barrier_forward", "hop 0"))
+
+
+def test_the_table_names_adatoms_where_there_are_several(capsys):
+    from anodeflow.cli.tables import print_results
+    from anodeflow.studies.rows import ResultRow
+
+    rows = [
+        ResultRow(
+            **dict.fromkeys(
+                ("campaign", "system", "study", "property", "backend", "settings_hash", "document_id"), "x"
+            ),
+            **{"label": "hollow", "value": 1.0, "unit": "eV", "calculation_ids": [], "adsorbate": name},
+        )
+        for name in ("Cu", "Ag")
+    ]
+    print_results(rows[:1])
+    assert "Cu" not in capsys.readouterr().out
+    print_results(rows)
+    assert "Cu" in (shown := capsys.readouterr().out)
+    assert "Ag" in shown

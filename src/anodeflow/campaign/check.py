@@ -50,6 +50,7 @@ class CampaignCheck:
         self._results("interfaces", [(each.family, each.name) for each in contacts], self.interfaces.systems)
         for element in self.surfaces.references:
             self._reference(element)
+        self._once_each(entries, [*good, *contacts])
         for index, entry in enumerate(entries):
             self._capabilities(index, entry)
             self._study(index, entry, good if entry.study.subject == "surface" else contacts, known)
@@ -111,6 +112,28 @@ class CampaignCheck:
                     "choose another one.",
                     *(key, wrong, "name"),
                 )
+
+    def _once_each(self, entries: Sequence[StudyEntry], subjects: Sequence[Surface | Interface]) -> None:
+        """Refuse a study that stands twice for one subject: nobody could tell its results apart."""
+        seen: dict[tuple[Any, ...], int] = {}
+        for index, entry in enumerate(entries):
+            names = tuple(getattr(entry.input, field) for field in sorted(entry.input.naming))
+            kinds = {"surface": Surface, "interface": Interface}
+            chosen: list[Any] = [None]
+            if entry.study.subject in kinds:
+                kind = kinds[entry.study.subject]
+                chosen = [each for each in subjects if isinstance(each, kind) and includes(entry.input, each)]
+            for subject in chosen:
+                first = seen.setdefault((entry.name, subject and subject.name, names), index)
+                if first != index:
+                    of = "".join(f" of {name}" for name in names[:1])
+                    on = f" on {subject.name}" if subject else ""
+                    self._tell(
+                        f"{entry.name}{of}{on} is asked for above already ({self.where('studies', first)}): ask once, "
+                        "or in another campaign, which shares what is computed.",
+                        *("studies", index, entry.name),
+                    )
+                    break
 
     def _stems(self) -> None:
         """Refuse different crystals that would have one name in results."""

@@ -90,7 +90,7 @@ def _slabs(surfaces: Surfaces) -> Iterator[Described]:
             f"{surface.name}: slab of {cell.layers} layers, {len(cell.structure)} atoms, {cell.thickness:.1f} Å thick, "
             f"{cell.vacuum:g} Å of vacuum, nearest {pair} {nearest:.2f} Å{_grid(cell.structure, surface.backend)}"
         )
-        notes = slab_notes(cell.structure, cell.thickness, cell.vacuum, cell.layers)
+        notes = slab_notes(cell.thickness, cell.vacuum, cell.layers, cell.fixed_layers)
         notes += [note for note in (polar_note(bulk, cell.structure), label_note(surface.family, bulk)) if note]
         yield Described(surface.name, line, notes)
 

@@ -121,7 +121,7 @@ def slab(
             "atoms": len(cell.structure),
             "file": None,
         }
-        odd = slab_notes(cell.structure, cell.thickness, cell.vacuum, cell.layers)
+        odd = slab_notes(cell.thickness, cell.vacuum, cell.layers, cell.fixed_layers)
         polar = polar_note(bulk, cell.structure)
         told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
         if sites:

@@ -23,6 +23,9 @@ def print_results(rows: "list[ResultRow]") -> None:
         table.add_column(column, overflow="fold")
     for column in ("settings", "document"):
         table.add_column(column, no_wrap=True)
+    several = len({row.adsorbate for row in rows if row.adsorbate}) > 1
+    if several:
+        table.add_column("atom", no_wrap=True)
     warned = any(row.warnings for row in rows)
     if warned:
         table.add_column("warnings", justify="right", no_wrap=True)
@@ -31,6 +34,7 @@ def print_results(rows: "list[ResultRow]") -> None:
             *(row.campaign, row.system, row.study, row.property, row.label),
             f"{row.value:.3f}" if row.unit in ("eV", "e") else f"{row.value:.4g}",
             *(row.unit, row.backend, row.settings_hash[:8], row.document_id[:8]),
+            *([row.adsorbate] if several else []),
             *([str(len(row.warnings) or "")] if warned else []),
         )
     console = Console(markup=False, highlight=False)

@@ -124,19 +124,19 @@ def widest_gap(structure: Structure) -> tuple[float, str]:
     return max(gaps)
 
 
-def slab_notes(structure: Structure, thickness: float, vacuum: float, layers: int) -> list[str]:
+def slab_notes(thickness: float, vacuum: float, layers: int, fixed: int) -> list[str]:
     """Return what looks odd about a slab.
 
     Parameters
     ----------
-    structure
-        The slab, its normal along z.
     thickness, vacuum
         Of the slab, Å.
-    layers
-        Number of its atomic planes.
+    layers, fixed
+        Number of its atomic planes, and of those at the bottom that are held.
     """
     notes = []
+    if fixed == layers:
+        notes.append("all of its layers are held fixed, so that no atom of it relaxes: lower fixed_layers")
     if thickness < THIN_SLAB:
         notes.append(
             f"{layers} layer{'s' * (layers != 1)} are {thickness:.1f} Å thick, less than {THIN_SLAB:g} Å: raise "

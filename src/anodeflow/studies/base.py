@@ -37,6 +37,8 @@ class StudyInput(InputModel):
 
     choosing: ClassVar[frozenset[str]] = frozenset()
     """Fields that choose subjects, and change nothing of what is done on one of them."""
+    naming: ClassVar[frozenset[str]] = frozenset()
+    """Fields that tell results of the study on one subject apart: a campaign asks once for each value of them."""
 
     def options(self) -> dict[str, Any]:
         """Return what it says of the study itself, without the choice of subjects."""
@@ -80,6 +82,8 @@ class SurfaceInput(Converged):
 
 class AdatomInput(SurfaceInput):
     """What a study of one adatom on some surfaces may be told."""
+
+    naming: ClassVar[frozenset[str]] = frozenset({"adsorbate"})
 
     adsorbate: str = Field(default="Li", description="Element of the adatom.")
 

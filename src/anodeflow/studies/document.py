@@ -79,7 +79,7 @@ class StudyDoc(Versioned, DecodedModel):
             backend=self.backend,
             settings_hash=self.settings_hash,
             document_id=self.document_id,
-            adsorbate=getattr(self, "adsorbate", ""),
+            adsorbate=getattr(self, "adsorbate", "") or getattr(self, "element", ""),
             edition=self.edition,
             calculation_ids=[self.calculation_ids[step] for step in steps],
             warnings=list(self.warnings),

@@ -21,7 +21,9 @@ class ResultRow(Versioned):
     backend: str = Field(description="Name of the backend file.")
     settings_hash: str = Field(description="Hash of the settings that all calculations shared.")
     document_id: str = Field(description="Id of the study document.")
-    adsorbate: str = Field(default="", description="Element of the adatom; empty: the study has none.")
+    adsorbate: str = Field(
+        default="", description="Element of the adatom, or of the atom that moves or is taken out; empty: none."
+    )
     edition: str = Field(
         default="", description="Edition of the campaign (hash of what its file asks for); empty: from before editions."
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Availability, Capability
+from anodeflow.backends.cp2k.asked import complaint
 from anodeflow.backends.cp2k.data import (
     INSTALL,
     PROGRAMS,
@@ -17,7 +18,6 @@ from anodeflow.backends.cp2k.data import (
     program_version,
     valence_electrons,
 )
-from anodeflow.backends.cp2k.extra import complaint
 from anodeflow.backends.cp2k.input import (
     abort_reason,
     input_text,

@@ -1,11 +1,7 @@
 """Keywords of CP2K's input that a backend file may give (`extra`), by section."""
 
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.backends.extra import check_line
@@ -59,10 +55,6 @@ TAKEN: dict[str, str] = {
 MIXING = "FORCE_EVAL/DFT/SCF/MIXING"
 _NAME = re.compile(r"[A-Z0-9_+-]+")
 _MEANS_ELSE = '&@$!#\\"'
-_SOURCE = re.compile(
-    r",? ?File: .*?(?= input/|$)| input/\S+\.F:\d+$"
-)  # of what CP2K says: its files and lines, not ours
-_PATIENCE = 60  # seconds that CP2K may take to read an input
 
 
 def checked(extra: dict[str, Any]) -> dict[str, Any]:
@@ -90,53 +82,6 @@ def checked(extra: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def complaint(program: str, extra: dict[str, Any]) -> str:
-    """Return what CP2K says of its own keywords, which it reads without computing; nothing if it takes them.
-
-    Parameters
-    ----------
-    program
-        Path of CP2K, which is started.
-    extra
-        Sections and keywords, as :func:`checked` returns them.
-    """
-    from ase.calculators.cp2k import InputSection
-
-    root = InputSection("ROOT")
-    for path, value in keywords(extra):
-        section, _, keyword = path.rpartition("/")
-        if isinstance(value, dict):
-            root.get_subsection(path)
-        elif keyword == "_SECTION_PARAMETERS_":
-            root.get_subsection(section).params = _text(value)
-        else:
-            lines = [f"{keyword} {_text(each)}" for each in (value if isinstance(value, list) else [value])]
-            root.get_subsection(section).keywords += lines
-    return _said_of("\n".join(["&GLOBAL", "PROJECT x", "&END GLOBAL", *root.write(), ""]), program)
-
-
-@lru_cache
-def _said_of(text: str, program: str) -> str:
-    from anodeflow.backends.cp2k.input import abort_reason
-
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "check.inp").write_text(text)
-        try:
-            done = subprocess.run(
-                [program, "--check", "check.inp"],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_PATIENCE,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""  # it cannot be asked; whether it works at all is asked elsewhere
-    reason = abort_reason(done.stdout)
-    return _SOURCE.sub("", reason)
-
-
 def keywords(sections: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield path and value of every keyword in nested sections; an empty section yields itself."""
     for key, value in sections.items():
@@ -158,10 +103,10 @@ def add_to(root: "InputSection", extra: dict[str, Any]) -> None:
             continue
         target = root.get_subsection(section)
         if keyword == "_SECTION_PARAMETERS_":
-            target.params = _text(value)
+            target.params = text_of(value)
             continue
         target.keywords = [line for line in target.keywords if line.split()[0].upper() != keyword]
-        target.keywords += [f"{keyword} {_text(each)}" for each in (value if isinstance(value, list) else [value])]
+        target.keywords += [f"{keyword} {text_of(each)}" for each in (value if isinstance(value, list) else [value])]
 
 
 def mixing(extra: dict[str, Any]) -> dict[str, Any]:
@@ -170,11 +115,12 @@ def mixing(extra: dict[str, Any]) -> dict[str, Any]:
     for path, value in keywords(extra):
         section, _, keyword = path.rpartition("/")
         if section == MIXING and keyword != "_SECTION_PARAMETERS_":
-            found[keyword] = _text(value)
+            found[keyword] = text_of(value)
     return found
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a value as CP2K reads it."""
     return ("T" if value else "F") if isinstance(value, bool) else str(value)
 
 

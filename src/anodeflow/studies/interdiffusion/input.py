@@ -1,5 +1,7 @@
 """What a campaign file may tell a study of interdiffusion."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from anodeflow.core.inputs import known_element
@@ -8,6 +10,8 @@ from anodeflow.studies.base import InterfaceInput
 
 class InterdiffusionInput(InterfaceInput):
     """Energy of the interface with one atom of the alloy exchanged with one of the metal, at rising depth."""
+
+    naming: ClassVar[frozenset[str]] = frozenset({"element"})
 
     element: str = Field(default="Mg", description="Element of the alloy whose atom goes into the metal.")
     depth: int = Field(default=5, ge=1, le=100, description="Planes of the metal that it goes into: 1 to depth.")

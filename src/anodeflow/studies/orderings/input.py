@@ -1,6 +1,6 @@
 """What a campaign file may tell a study of orderings."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,6 +11,8 @@ from anodeflow.studies.base import StudyInput
 
 class OrderingsInput(StudyInput):
     """Lowest orderings of an alloy on simple host lattices."""
+
+    naming: ClassVar[frozenset[str]] = frozenset({"composition"})
 
     composition: str = Field(description="Formula: Li3Mg7.")
     hosts: list[Literal["bcc", "fcc", "hcp"]] = Field(

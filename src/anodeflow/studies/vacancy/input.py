@@ -1,6 +1,6 @@
 """What a campaign file may tell a study of vacancies."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,6 +10,8 @@ from anodeflow.studies.base import InterfaceInput
 
 class VacancyInput(InterfaceInput):
     """A vacancy made in the alloy that moves into the metal, by the metal's atoms alone and with a helper's."""
+
+    naming: ClassVar[frozenset[str]] = frozenset({"element", "start"})
 
     element: str = Field(default="Li", description="Element whose atom is taken out, and whose atoms hop.")
     helper: str = Field(default="Mg", description="Element of the atom that hops first on path II.")
