@@ -380,7 +380,11 @@ def test_the_table_names_adatoms_where_there_are_several(capsys):
             **dict.fromkeys(
                 ("campaign", "system", "study", "property", "backend", "settings_hash", "document_id"), "x"
             ),
-            **{"label": "hollow", "value": 1.0, "unit": "eV", "calculation_ids": [], "adsorbate": name},
+            label="hollow",
+            value=1.0,
+            unit="eV",
+            calculation_ids=[],
+            adsorbate=name,
         )
         for name in ("Cu", "Ag")
     ]
