@@ -1,6 +1,6 @@
 # make demo, make test: set everything up (see scripts/setup.sh), then compute or test.
 .POSIX:
-.PHONY: setup demo test test-quick lint benchmark clean
+.PHONY: setup demo test test-quick lint benchmark release clean
 
 BIN = .venv/bin
 # One thread a process: GPAW and the tests are parallel over processes.
@@ -34,6 +34,10 @@ lint: setup
 # li3mg7-adsorption); prints one JSON line. Tens of minutes on one core; cut off, it goes on when called again.
 benchmark: setup
 	@$(THREADS) $(BIN)/python benchmarks/cost.py $(CASE)
+
+# dist/: sdist, wheel and release notes; the wheel is tried in a clean environment.
+release: setup
+	sh scripts/release.sh $(BIN)/python
 
 # Back to a fresh clone. Results live in ANODEFLOW_HOME and stay.
 clean:
