@@ -25,6 +25,7 @@ from anodeflow.core.grid import pack_grid, unpack_grid
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge import difference as difference_module
 from anodeflow.studies.charge.analysis import charge_document, charge_parts, load_density
+from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.difference import (
     charge_difference,
     isovalue,
@@ -282,7 +283,7 @@ def test_an_adatom_that_sank_is_said_so_in_the_document(tmp_path):
     assert any("not relaxed" in warning for warning in document.warnings)
 
 
-STUDY = {"campaign": "test", "system": "Li(001)", "reference": None, "variant": {}, "adsorbate": "Li", "program": None}
+STUDY = ChargeContext(campaign="test", system="Li(001)", adsorbate="Li")
 
 
 @pytest.fixture

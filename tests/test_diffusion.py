@@ -34,6 +34,7 @@ from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.diffusion import false_minima, hop_search
 from anodeflow.studies.diffusion.analysis import migration_document, record_band
 from anodeflow.studies.diffusion.candidates import candidates
+from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
@@ -629,8 +630,8 @@ def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorptio
     review_modes(search, {"0": found})
     assert (hop.state, hop.negative_modes, search.waiting) == ("second order", 2, [])
     assert "order 2, also after 2 pushes" in hop.message
-    study = {"campaign": "", "system": "Al(001)", "reference": None, "adsorbate": "Al", "images": 5, "modes": True}
-    document = migration_document(search, study | {"prefactor": 1e13, "temperatures": [300.0]})
+    told = {"images": 5, "modes": True, "prefactor": 1e13, "temperatures": [300.0]}
+    document = migration_document(search, DiffusionContext(system="Al(001)", adsorbate="Al", **told))
     assert (document.path, document.diffusivities) == (None, [])
     assert any("hop 0 is left out of path and D(T): its saddle is of order 2" in each for each in document.warnings)
     assert {row.label for row in document.rows()} == {"hop 0: minimum 0 to 0, second order"}

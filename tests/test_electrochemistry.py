@@ -11,6 +11,7 @@ from pymatgen.entries.computed_entries import ComputedEntry
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
+from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.electrochemistry.flow import ElectrochemistryMaker
 from anodeflow.studies.electrochemistry.phases import (
@@ -23,7 +24,7 @@ from anodeflow.studies.electrochemistry.phases import (
 )
 from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
 
-STUDY = {"campaign": "test", "system": "Li-Mg", "reference": None, "ion": "Li", "partner": "Mg"}
+STUDY = ElectrochemistryContext(campaign="test", system="Li-Mg", ion="Li", partner="Mg")
 METALS = [("Li", "bulk", "bulk Li", 0.0), ("Mg", "bulk", "bulk Mg", 0.0)]
 
 

@@ -1,5 +1,7 @@
 """Interdiffusion: which atoms change places, the plateau, the workflow on EMT (Ag into Al) and once on SevenNet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
@@ -20,6 +22,7 @@ from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import build_interface
 from anodeflow.studies.interdiffusion import flow as interdiffusion
 from anodeflow.studies.interdiffusion.analysis import interdiffusion_document, whole_plateau
+from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_flow import DiluteLimitMaker
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit, dilute_limit
 from anodeflow.studies.interdiffusion.document import DiluteExchange, InterdiffusionDoc
@@ -33,10 +36,9 @@ from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker, exchange_
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import failure_jobs
 
-STUDY = {
-    "campaign": "test", "system": "Ag/Al", "reference": None, "element": "Ag", "depth": 4, "samples": 1,
-    "plateau_tolerance": 0.03, "there_and_back": False,
-}  # fmt: skip
+STUDY = InterdiffusionContext(
+    campaign="test", system="Ag/Al", element="Ag", depth=4, samples=1, plateau_tolerance=0.03, there_and_back=False
+)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +213,7 @@ def test_interface_that_changes_on_the_way_is_told(thick):
     exchanges = find_exchanges(thick.structure, thick.layer, "Ag", 1, 1, "x")
     back = calculation_document(structure=thick.structure, energy=thick.energy - 0.035)
     document = interdiffusion_document(
-        thick, exchanges, relaxations(thick, [-0.1]), [], STUDY | {"there_and_back": True}, {"depth 1": back}
+        thick, exchanges, relaxations(thick, [-0.1]), [], replace(STUDY, there_and_back=True), {"depth 1": back}
     )
     assert document.points[0].return_energy == pytest.approx(-0.035)
     assert any("depth 1: there and back gives -0.035 eV instead of 0" in warning for warning in document.warnings)
@@ -246,9 +248,9 @@ def test_depth_that_is_not_there_is_told_and_the_others_go_on(interface, monkeyp
 
 def test_element_that_is_not_there_ends_the_study_with_a_sentence(interface):
     with pytest.raises(InputError, match="Ag/Al: the alloy holds no Mg that could move, only Ag"):
-        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, STUDY | {"element": "Mg"})
+        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, replace(STUDY, element="Mg"))
     with pytest.raises(InputError, match="there is no depth 0"):
-        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, STUDY | {"depth": 0})
+        exchange_atoms.original(Makers(load_backend("emt")).relax(), interface, replace(STUDY, depth=0))
 
 
 def test_depth_that_fails_is_missing_and_the_others_go_on(interface, monkeypatch):
@@ -290,7 +292,7 @@ def sampled(thick: InterfaceDoc, energies: list[list[float]], **changes) -> Inte
             structure = exchanged(thick.structure, exchange.alloy_atom, exchange.metal_atom)
             exchanges.append(exchange)
             results.append(calculation_document(id=exchange.step, structure=structure, energy=thick.energy + energy))
-    return interdiffusion_document(thick, exchanges, results, [], STUDY | {"samples": 3} | changes)
+    return interdiffusion_document(thick, exchanges, results, [], replace(STUDY, **{"samples": 3} | changes))
 
 
 def made_up(interface: InterfaceDoc, energies: list[float], lifted: int = -1, **changes) -> InterdiffusionDoc:
@@ -299,7 +301,7 @@ def made_up(interface: InterfaceDoc, energies: list[float], lifted: int = -1, **
         for depth in range(1, len(energies) + 1)
     ]
     results = relaxations(interface, energies, lifted)
-    return interdiffusion_document(interface, exchanges, results, [], STUDY | changes)
+    return interdiffusion_document(interface, exchanges, results, [], replace(STUDY, **changes))
 
 
 @pytest.fixture(scope="module")

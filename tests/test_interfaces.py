@@ -33,6 +33,7 @@ from anodeflow.structures.interface.registry import (
 )
 from anodeflow.structures.slab.lateral import reduce_in_plane
 from anodeflow.studies.interface.analysis import middle_layer, nearest_plane
+from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.interface.flow import InterfaceMaker, scan_registry
 
@@ -338,7 +339,8 @@ def test_energies_are_those_of_plain_ase(relaxed):
 
 def test_lattices_that_do_not_match_are_a_sentence_of_the_step():
     bulks = [calculation_document(structure=load_structure(name)) for name in ("Ag", "Al")]
-    study = {"system": "silver on aluminium", "spec": SMALL.model_dump(mode="json") | {"max_atoms": 8}}
+    spec = SMALL.model_dump(mode="json") | {"max_atoms": 8}
+    study = InterfaceContext(system="silver on aluminium", alloy="Ag", metal="Al", spec=spec)
     with pytest.raises(InputError, match=r"silver on aluminium: Ag\(0 0 1\)/Al\(0 0 1\): no common cell of at most 8"):
         scan_registry.original({}, *bulks, None, None, study)
 

@@ -35,6 +35,7 @@ from anodeflow.structures.ordering.sqs import special_quasirandom
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.orderings.analysis import orderings_document
+from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.diffraction import diffraction_pattern
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.files import write_ordering, write_orderings
@@ -42,18 +43,17 @@ from anodeflow.studies.orderings.flow import OrderingsMaker
 from anodeflow.studies.orderings.search import formation_energy, rank_orderings
 
 CUBIC = HostLattice(lattice="fcc", axes=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
-STUDY = {
-    "campaign": "test",
-    "system": "Li3Mg",
-    "reference": None,
-    "formula": "Li3Mg",
-    "hosts": ["bcc"],
-    "max_atoms": 4,
-    "window": 0.015,
-    "keep": 3,
-    "sqs_atoms": None,
-    "enumerated": {"bcc": 7},
-}
+STUDY = OrderingsContext(
+    campaign="test",
+    system="Li3Mg",
+    formula="Li3Mg",
+    hosts=["bcc"],
+    max_atoms=4,
+    window=0.015,
+    keep=3,
+    sqs_atoms=None,
+    enumerated={"bcc": 7},
+)
 
 
 def conventional(element: str, a: float = 4.0) -> Structure:

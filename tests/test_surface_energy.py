@@ -18,6 +18,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.report.build import write_report
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.context import SlabContext
 from anodeflow.studies.surface_energy.analysis import surface_energy_document
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
@@ -152,7 +153,7 @@ def test_what_the_document_warns_of():
     moved = cell.structure.copy()
     moved.translate_sites([1], [0, 0, 0.2], frac_coords=False)
     slab = calculation_document(structure=moved, energy=-16.0, converged=False)
-    study = {"campaign": "c", "system": "Al(001)", "reference": None, "slab_spec": {}}
+    study = SlabContext(campaign="c", system="Al(001)", slab_spec={})
     steps = (cell, slab, calculation_document(structure=cell.structure, energy=-15.9),
              calculation_document(structure=bulk, energy=-15.0), None)  # fmt: skip
     document = surface_energy_document(*steps, study)

@@ -1,5 +1,6 @@
 """The vacancy study on EMT: energies that must be equal, plain ASE, split and refused hops, and what goes wrong."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,7 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared import hops
 from anodeflow.studies.vacancy.analysis import favourable, vacancy_document
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
 from anodeflow.studies.vacancy.geometry import (
@@ -53,10 +55,18 @@ from anodeflow.studies.vacancy.search import (
 from anodeflow.studies.vacancy.stops import settle
 
 ALLOY, METAL = ["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"]
-STUDY = {
-    "campaign": "test", "system": "Cu3Au/Cu", "reference": None, "variant": {}, "element": "Cu", "helper": "Au",
-    "start": "surface", "steps": 2, "samples": 2, "images": 3, "paths": ["I", "II"], "barriers": True,
-}  # fmt: skip
+STUDY = VacancyContext(
+    campaign="test",
+    system="Cu3Au/Cu",
+    element="Cu",
+    helper="Au",
+    start="surface",
+    steps=2,
+    samples=2,
+    images=3,
+    paths=["I", "II"],
+    barriers=True,
+)
 
 
 def run(flow: Flow) -> VacancyDoc:
@@ -95,9 +105,9 @@ def plain(**changes) -> InterfaceDoc:
     return interface_document(layered(ALLOY, METAL), 3, **changes)
 
 
-def search_of(interface: InterfaceDoc, **fields) -> tuple[VacancySearch, dict]:
+def search_of(interface: InterfaceDoc, **fields) -> tuple[VacancySearch, VacancyContext]:
     """A search whose start was relaxed without moving; its first hops are proposed."""
-    values = STUDY | fields
+    values = replace(STUDY, **fields)
     search = start_search(interface, None, values)
     settle(search, {str(i): answer(at_rest(search, i), 1.0 + i) for i in search.waiting_trials()}, values)
     propose(search, values)
@@ -223,7 +233,7 @@ def test_vacancy_starts_in_the_first_layer_that_has_the_element():
     search = start_search(document, None, STUDY)
     assert search.start_layer == -2
     assert search.warnings == ["layer -3 has no Cu: the vacancy was made in layer -2"]
-    assert start_search(document, None, STUDY | {"start": "interface"}).start_layer == -1
+    assert start_search(document, None, replace(STUDY, start="interface")).start_layer == -1
 
 
 def test_lowest_place_is_the_stop_and_the_others_are_told():
@@ -310,8 +320,8 @@ def test_wrong_input_is_told_before_anything_runs():
         ({"helper": "Cu"}, "the helper Cu of path II is the element of the vacancy"),
     ):
         with pytest.raises(InputError, match=words):
-            start_search(plain(), None, STUDY | fields)
-    start_search(plain(), None, STUDY | {"helper": "Al", "paths": ["I"]})
+            start_search(plain(), None, replace(STUDY, **fields))
+    start_search(plain(), None, replace(STUDY, helper="Al", paths=["I"]))
     with pytest.raises(InputError, match=r"needs bulk Cu, not Li"):
         start_search(plain(), calculation_document(), STUDY)
 
@@ -413,7 +423,7 @@ def test_better_path_is_the_one_with_the_smaller_climb():
 # Stops that are no minima, and what lies below
 
 
-def two_hops(first: list[float], second: list[float]) -> tuple[VacancySearch, dict]:
+def two_hops(first: list[float], second: list[float]) -> tuple[VacancySearch, VacancyContext]:
     """A search along path I whose two hops have these energies at their images, eV over stop 0."""
     search, values = search_of(plain(), paths=["I"])
     for energy in (first[-1], second[-1]):
@@ -537,7 +547,7 @@ def test_rearranged_trial_above_its_start_is_no_stop():
 
 
 def test_start_that_rearranged_in_its_layer_counts_if_it_is_the_lowest():
-    search = start_search(plain(), None, STUDY | {"paths": ["I"]})
+    search = start_search(plain(), None, replace(STUDY, paths=["I"]))
     (index,) = search.waiting_trials()
     whole, atom = search.interface.structure, search.trials[index].atom
     other = 2  # atom 3 of the interface, Cu of the same layer
@@ -597,7 +607,7 @@ def test_costs_of_alloy_and_metal_stand_side_by_side(computed):
     rows = {row.label: row for row in answered.rows() if row.property == "extraction_energy"}
     assert rows["Cu(0 0 1)"].calculation_ids == ["c", "e", bulk.id]
     assert answered.extraction("metal").energy == 0.2
-    assert not [each for each in vacancy_document(search, values | {"start": "interface"}).extractions
+    assert not [each for each in vacancy_document(search, replace(values, start="interface")).extractions
                 if each.side == "alloy"]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from anodeflow.database.query import study_documents
 from anodeflow.report.build import write_report
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.context import SlabContext
 from anodeflow.studies.work_function.analysis import vacuum_levels, work_function_document
 from anodeflow.studies.work_function.study import WorkFunctionStudy
 
@@ -26,7 +27,7 @@ studies:
   - surface_energy: {{}}
   - work_function: {{}}
 """
-STUDY = {"campaign": "lithium", "system": "Li(001)", "reference": None, "slab_spec": {}}
+STUDY = SlabContext(campaign="lithium", system="Li(001)", slab_spec={})
 HEIGHT = 20.0
 
 

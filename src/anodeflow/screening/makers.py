@@ -13,6 +13,7 @@ from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import named
 from anodeflow.screening.path import potential_ends, start_of_dft
+from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import record_of
 from anodeflow.structures.geometry.transfer import transferred, transferred_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
@@ -51,9 +52,9 @@ class Prescreen(MSONable):
     window: float = 0.15
     paths: PathMode = "saddle"
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> PrescreenSettings:
         """Return what documents say of it among their settings."""
-        return {key: getattr(self, key) for key in ("backend", "settings_hash", "keep", "window", "paths")}
+        return PrescreenSettings(self.backend, self.settings_hash, self.keep, self.window, self.paths)
 
     def label(self, label: str) -> str:
         """Return the label of the potential's calculation that comes before that of DFT called `label`."""

@@ -17,6 +17,7 @@ from anodeflow.calculations.screening_document import (
     PrescreenAudit,
     PrescreenRecord,
 )
+from anodeflow.screening.settings import PrescreenSettings
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
 OTHER_MINIMUM = 0.6
@@ -114,11 +115,9 @@ def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate
     return found + [Candidate(step=each.step, label=each.label, energy=None, handed_on=True) for each in failed]
 
 
-def start_audit(settings: dict[str, Any] | None) -> PrescreenAudit | None:
-    """Return an empty audit with the settings (`backend`, `keep`, `window`, `paths`); none without a prescreen."""
-    if settings is None:
-        return None
-    return PrescreenAudit(**{key: settings[key] for key in ("backend", "keep", "window", "paths")})
+def start_audit(settings: PrescreenSettings) -> PrescreenAudit:
+    """Return the empty audit of a prescreen."""
+    return PrescreenAudit(backend=settings.backend, keep=settings.keep, window=settings.window, paths=settings.paths)
 
 
 def add_checks(effort: Effort, found: Iterable[CalculationDoc | None]) -> None:

@@ -3,18 +3,18 @@
 from typing import Any
 
 from anodeflow.core.address import content_hash
+from anodeflow.studies.context import AdatomContext, StudyContext, SubjectContext
 
 
 def study_fields(
-    study: dict[str, Any], backend: str, code: str, settings: dict[str, Any], calculation_ids: dict[str, str]
+    study: StudyContext, backend: str, code: str, settings: dict[str, Any], calculation_ids: dict[str, str]
 ) -> dict[str, Any]:
     """Return the fields of a :class:`~anodeflow.studies.document.StudyDoc` that tell what it is and what it rests on.
 
     Parameters
     ----------
     study
-        `campaign`, `system`, `reference`, if it is one `variant`, `adsorbate` where there is one, and the settings of
-        a `prescreen` if it has one, which join `settings`.
+        What the study tells its jobs; a prescreen joins `settings`.
     backend
         Name of the backend file.
     code
@@ -29,17 +29,18 @@ def study_fields(
     dict
         The document's id and settings hash are content addresses: the same study made again has the same ones.
     """
-    if study.get("prescreen"):
-        settings = settings | {"prescreen": study["prescreen"]}
+    subject = study if isinstance(study, SubjectContext) else SubjectContext()
+    if subject.prescreen is not None:
+        settings = settings | {"prescreen": subject.prescreen.written()}
     return {
-        "document_id": content_hash({"system": study["system"], "calculations": calculation_ids, "settings": settings}),
-        "campaign": study["campaign"],
-        "system": study["system"],
-        "reference": study["reference"],
+        "document_id": content_hash({"system": study.system, "calculations": calculation_ids, "settings": settings}),
+        "campaign": study.campaign,
+        "system": study.system,
+        "reference": study.reference,
         "backend": backend,
         "code": code,
         "settings": settings,
         "settings_hash": content_hash({"code": code, "settings": settings}),
         "calculation_ids": calculation_ids,
-        "variant": study.get("variant", {}),
-    } | ({"adsorbate": study["adsorbate"]} if "adsorbate" in study else {})
+        "variant": subject.variant,
+    } | ({"adsorbate": study.adsorbate} if isinstance(study, AdatomContext) else {})

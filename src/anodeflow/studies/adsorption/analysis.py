@@ -1,16 +1,16 @@
 """From finished calculations to the document of an adsorption study."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.screening_document import Candidate
 from anodeflow.structures.bulk.magnetism import entropy_warning, moment_warning
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
-from anodeflow.structures.sites.site_choice import SiteChoice
 from anodeflow.structures.sites.sites import AdsorptionSite
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.binding import binding_energy
+from anodeflow.studies.adsorption.context import AdsorptionContext
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
 _ON_THE_SURFACE = ("stayed", "moved")
@@ -23,7 +23,8 @@ def adsorption_document(
     bulk: CalculationDoc,
     sites: Sequence[AdsorptionSite],
     relaxed: Sequence[CalculationDoc | None],
-    study: dict[str, Any],
+    study: AdsorptionContext,
+    candidates: Sequence[Candidate] = (),
 ) -> AdsorptionDoc:
     """Return the document: energies, where each adatom came to rest, which minima are one, which is lowest.
 
@@ -36,9 +37,9 @@ def adsorption_document(
     sites, relaxed
         Sites and their relaxations, in the same order; none where a relaxation failed.
     study
-        `campaign`, `system`, `reference`, `adsorbate`, `spin_polarized`, `atom_reference_reliable`, `slab_spec`;
-        `choice` (SiteChoice, none: all sites were asked for), `variant`, and `candidates` (what a prescreen ranked) may
-        be missing.
+        What was asked for.
+    candidates
+        All sites, as a prescreen ranked them; empty: there was none.
 
     Returns
     -------
@@ -51,10 +52,10 @@ def adsorption_document(
         for site, calculation in zip(sites, relaxed, strict=True)
         if calculation is None
     ]
-    choice: SiteChoice | None = study.get("choice")
+    choice = study.choice
     if choice is not None:
         # With a prescreen the sites that it left out are known, too: the audit tells of them.
-        there = {f"site {site.index}" for site in sites} | {each.step for each in study.get("candidates", [])}
+        there = {f"site {site.index}" for site in sites} | {each.step for each in candidates}
         lost = [site for site in choice.chosen if f"site {site.number}" not in there]
         warnings += [f"site {site.number} ({site.label}) is missing: the relaxed slab has none there" for site in lost]
         if choice.left_out:
@@ -73,11 +74,11 @@ def adsorption_document(
             None,
         )
         results.append(result)
-    candidates = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
-    if not candidates:
+    standing = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
+    if not standing:
         warnings.append("no adatom stayed on the surface: the lowest of all is given, which is no adsorption site")
-        candidates = list(range(len(results)))
-    most_stable = min(candidates, key=lambda index: results[index].binding_energy)
+        standing = list(range(len(results)))
+    most_stable = min(standing, key=lambda index: results[index].binding_energy)
     for result in results:
         if result.state not in _ON_THE_SURFACE:
             warnings.append(f"site {result.site} ({result.label}): the adatom has {result.state}")
@@ -89,15 +90,15 @@ def adsorption_document(
         warnings += [f"site {result.site} ({result.label}): {warning}" for warning in told if warning]
     for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
         warnings += [f"{name}: {warning}" for warning in calculation.warnings]
-    if not study["atom_reference_reliable"]:
+    if not study.atom_reference_reliable:
         warnings.append(f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
     identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
     identifiers |= {f"site {site.index}": found.id for site, found in done}
     settings = {
         "calculation": slab.settings,
-        "slab": study["slab_spec"],
-        "adsorbate": study["adsorbate"],
-        "spin_polarized": study["spin_polarized"],
+        "slab": study.slab_spec,
+        "adsorbate": study.adsorbate,
+        "spin_polarized": study.spin_polarized,
         "atom_box": [round(length, 6) for length in atom.structure.lattice.abc],
     }
     if choice is not None:
@@ -117,7 +118,7 @@ def adsorption_document(
         slab_energy=slab.energy,
         atom_energy=atom.energy,
         bulk_energy=bulk.energy_per_atom,
-        atom_reference_reliable=study["atom_reference_reliable"],
+        atom_reference_reliable=study.atom_reference_reliable,
     )
 
 

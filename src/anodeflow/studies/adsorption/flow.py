@@ -1,7 +1,6 @@
 """Adsorption: one adatom on the distinct sites of a slab, against the isolated atom and against the bulk metal."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobflow import Flow, Job, Maker, Response, job
 from pymatgen.core import Structure
@@ -20,8 +19,10 @@ from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.analysis import adsorption_document
+from anodeflow.studies.adsorption.context import AdsorptionContext
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.prescreen import audited, rank_sites
+from anodeflow.studies.context import in_context
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
 from anodeflow.studies.shared.steps import replaced
 
@@ -122,19 +123,18 @@ class AdsorptionMaker(Maker):
             relax = self.relax if self.prescreen is None else PrescreenedRelaxMaker(self.prescreen, self.relax)
             slab = slab_flow(relax, own_bulk.output.structure, self.slab, host, system)
             jobs.append(slab)
-        study = {
-            "campaign": self.campaign,
-            "system": system,
-            "reference": self.reference,
-            "adsorbate": self.adsorbate,
-            "spin_polarized": self.spin_polarized,
-            "atom_reference_reliable": self.atom_reference_reliable,
-            "slab_spec": self.slab.model_dump(mode="json"),
-            "choice": self.choice,
-            "variant": self.variant,
-        }
-        if self.prescreen is not None:
-            study["prescreen"] = self.prescreen.settings()
+        study = AdsorptionContext(
+            campaign=self.campaign,
+            system=system,
+            reference=self.reference,
+            adsorbate=self.adsorbate,
+            spin_polarized=self.spin_polarized,
+            atom_reference_reliable=self.atom_reference_reliable,
+            slab_spec=self.slab.model_dump(mode="json"),
+            choice=self.choice,
+            variant=self.variant,
+            prescreen=None if self.prescreen is None else self.prescreen.settings(),
+        )
         references = slab.output["cell"], slab.output["calculation"], atom.output, bulk.output
         options = {} if self.prescreen is None else {"prescreen": self.prescreen}
         sites = relax_on_sites(self.relax, *references, study, **options)
@@ -144,13 +144,14 @@ class AdsorptionMaker(Maker):
 
 
 @job
+@in_context
 def relax_on_sites(
     relax: Maker,
     cell: SlabCell,
     slab: CalculationDoc,
     atom: CalculationDoc,
     bulk: CalculationDoc,
-    study: dict[str, Any],
+    study: AdsorptionContext,
     prescreen: Prescreen | None = None,
 ) -> Response:
     """Find the distinct sites of the relaxed slab and replace itself by their relaxations and the document.
@@ -162,10 +163,10 @@ def relax_on_sites(
     CalculationError
         If the relaxed slab has none of the sites that were chosen.
     """
-    adsorbate, system = study["adsorbate"], study["system"]
+    adsorbate, system = study.adsorbate, study.system
     sites = find_sites(slab.structure, adsorbate)
-    if study["choice"] is not None:
-        chosen = same_sites(study["choice"], slab.structure, sites)
+    if study.choice is not None:
+        chosen = same_sites(study.choice, slab.structure, sites)
         if not chosen:
             there = ", ".join(f"{site.index} ({site.label})" for site in sites)
             raise CalculationError(f"{system}: the relaxed slab has none of the chosen sites: it has {there}.")
@@ -189,7 +190,7 @@ def _by_potential(
     atom: CalculationDoc,
     bulk: CalculationDoc,
     sites: list[AdsorptionSite],
-    study: dict[str, Any],
+    study: AdsorptionContext,
 ) -> Response:
     """Relax the adatom on all sites with the potential, and what its binding energies refer to."""
     jobs: dict[str, Job] = {}
@@ -200,14 +201,15 @@ def _by_potential(
     if prescreen.atom_reference_reliable:
         references.append(("atom", prescreen.static, atom))
     for step, maker, reference in references:
-        label = prescreen.label(f"{study['adsorbate']} {step}")
+        label = prescreen.label(f"{study.adsorbate} {step}")
         jobs[step] = named(maker.make(reference.structure, label=label), label)
     found = {step: made.output for step, made in jobs.items()}
     last = hand_on_sites(guided(relax, prescreen), cell, slab, atom, bulk, sites, found, study)
-    return replaced([*jobs.values(), last], last, f"{study['system']}: sites by {prescreen.backend}")
+    return replaced([*jobs.values(), last], last, f"{study.system}: sites by {prescreen.backend}")
 
 
 @job
+@in_context
 def hand_on_sites(
     relax: Maker,
     cell: SlabCell,
@@ -216,10 +218,11 @@ def hand_on_sites(
     bulk: CalculationDoc,
     sites: list[AdsorptionSite],
     found: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: AdsorptionContext,
 ) -> Response:
     """Merge and rank what the potential found, and relax the best sites from there."""
-    candidates = rank_sites(slab, sites, found, study)
+    assert study.prescreen is not None
+    candidates = rank_sites(slab, sites, found, study.prescreen)
     handed_on = {each.step for each in candidates if each.handed_on}
     chosen = [site for site in sites if f"site {site.index}" in handed_on]
     jobs = []
@@ -233,20 +236,21 @@ def hand_on_sites(
         jobs.append(named(relax.make(start, label=label, **options), label))
     outputs = [made.output for made in jobs]
     document = collect_adsorption(cell, slab, atom, bulk, chosen, outputs, study, candidates, found)
-    return replaced([*jobs, document], document, f"{study['system']}: sites")
+    return replaced([*jobs, document], document, f"{study.system}: sites")
 
 
-def _label(site: AdsorptionSite, study: dict[str, Any]) -> str:
-    return f"{study['system']}: {study['adsorbate']} at site {site.index} ({site.label})"
+def _label(site: AdsorptionSite, study: AdsorptionContext) -> str:
+    return f"{study.system}: {study.adsorbate} at site {site.index} ({site.label})"
 
 
-def _adsorbed(slab: CalculationDoc, site: AdsorptionSite, study: dict[str, Any]) -> Structure:
+def _adsorbed(slab: CalculationDoc, site: AdsorptionSite, study: AdsorptionContext) -> Structure:
     """Return the relaxed slab with the adatom put on a site."""
-    magmom = 1.0 if study["spin_polarized"] else None
-    return add_adsorbate(slab.structure, site, study["adsorbate"], magmom=magmom)
+    magmom = 1.0 if study.spin_polarized else None
+    return add_adsorbate(slab.structure, site, study.adsorbate, magmom=magmom)
 
 
 @job(output_schema=AdsorptionDoc)
+@in_context
 def collect_adsorption(
     cell: SlabCell,
     slab: CalculationDoc,
@@ -254,7 +258,7 @@ def collect_adsorption(
     bulk: CalculationDoc,
     sites: list[AdsorptionSite],
     relaxed: list[CalculationDoc | None],
-    study: dict[str, Any],
+    study: AdsorptionContext,
     candidates: list[Candidate] | None = None,
     found: dict[str, CalculationDoc | None] | None = None,
 ) -> AdsorptionDoc:
@@ -266,9 +270,9 @@ def collect_adsorption(
         If no site was computed.
     """
     if not any(relaxed):
-        raise CalculationError(f"{study['system']}: no site of {study['adsorbate']} could be relaxed; see the sites.")
-    document = adsorption_document(cell, slab, atom, bulk, sites, relaxed, study | {"candidates": candidates or []})
-    if candidates is None:
+        raise CalculationError(f"{study.system}: no site of {study.adsorbate} could be relaxed; see the sites.")
+    document = adsorption_document(cell, slab, atom, bulk, sites, relaxed, study, candidates or [])
+    if candidates is None or study.prescreen is None:
         return document
     done = {f"site {site.index}": each for site, each in zip(sites, relaxed, strict=True)}
-    return audited(document, slab, done, candidates, found or {})
+    return audited(document, slab, done, candidates, found or {}, study.prescreen)

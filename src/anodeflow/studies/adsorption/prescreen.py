@@ -1,12 +1,12 @@
 """Adsorption sites ranked by a potential: which are handed on to DFT, and what the document says of it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, Candidate
+from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
     add_effort,
@@ -27,7 +27,7 @@ def rank_sites(
     slab: CalculationDoc,
     sites: Sequence[AdsorptionSite],
     found: Mapping[str, CalculationDoc | None],
-    study: dict[str, Any],
+    prescreen: PrescreenSettings,
 ) -> list[Candidate]:
     """Merge the minima that the potential found and choose those that DFT computes.
 
@@ -39,8 +39,8 @@ def rank_sites(
         Sites where the adatom was put.
     found
         Step (site 2) -> relaxation by the potential; none where it failed.
-    study
-        `prescreen`: `keep`, `window`.
+    prescreen
+        How many are chosen.
     """
     clean = slab.structure if slab.prescreen is None else slab.prescreen.structure
     ranked: list[Ranked] = []
@@ -59,7 +59,7 @@ def rank_sites(
         else:
             kept.append((site, relaxed))
         ranked.append(Ranked(step, site.label, relaxed.energy, unfit))
-    return choose(ranked, study["prescreen"]["keep"], study["prescreen"]["window"])
+    return choose(ranked, prescreen.keep, prescreen.window)
 
 
 def audited(
@@ -68,6 +68,7 @@ def audited(
     relaxed: Mapping[str, CalculationDoc | None],
     candidates: list[Candidate],
     found: Mapping[str, CalculationDoc | None],
+    prescreen: PrescreenSettings,
 ) -> AdsorptionDoc:
     """Return the document with the audit of its prescreen.
 
@@ -81,9 +82,10 @@ def audited(
         All sites as the potential ranked them.
     found
         The potential's calculations: of the sites, of the isolated atom (`atom`) and of the bulk metal (`bulk`).
+    prescreen
+        Which potential, and how many it hands on.
     """
-    audit = start_audit(document.settings["prescreen"])
-    assert audit is not None
+    audit = start_audit(prescreen)
     audit.candidates, audit.start = candidates, slab.prescreen
     done = {step: each for step, each in relaxed.items() if each is not None}
     warnings = [text for step, each in {"clean slab": slab, **done}.items() for text in not_screened(step, each, audit)]

@@ -14,6 +14,7 @@ from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.charge.bader import BaderPartition, bader_partition
 from anodeflow.studies.charge.bader_programs import METHODS, choose_program
+from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.difference import charge_difference
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
 
@@ -48,7 +49,7 @@ def charge_document(
     combined: CalculationDoc,
     slab: CalculationDoc,
     adatom: CalculationDoc,
-    study: dict[str, Any],
+    study: ChargeContext,
 ) -> ChargeTransferDoc:
     """Return the document: Bader partition of the slab with the adatom, and charge-density difference.
 
@@ -59,7 +60,7 @@ def charge_document(
     combined, slab, adatom
         Densities of both together and of each alone at the same place.
     study
-        `campaign`, `system`, `reference`, `variant`, `adsorbate`, `program` (of the Bader analysis, or none).
+        What was asked for.
 
     Raises
     ------
@@ -69,13 +70,13 @@ def charge_document(
         with the name of the system.
     """
     site = adsorption.sites[adsorption.most_stable]
-    program = choose_program(study["program"])
+    program = choose_program(study.program)
     try:
         density = load_density(combined)
         difference = charge_difference(density, load_density(slab), load_density(adatom), Path(combined.directory))
         partition = bader_partition(density, program)
     except CalculationError as error:
-        raise CalculationError(f"{study['system']}: {error}") from error
+        raise CalculationError(f"{study.system}: {error}") from error
     warnings = _warnings(site, {"density": combined, "slab density": slab, "atom density": adatom})
     donated = density.numbers - partition.atom_electrons
     shoulder = partition.shoulders.get(len(donated) - 1, 0.0)
@@ -88,7 +89,7 @@ def charge_document(
     identifiers = {"density": combined.id, "slab density": slab.id, "atom density": adatom.id}
     settings = {
         "calculation": combined.settings,
-        "adsorbate": study["adsorbate"],
+        "adsorbate": study.adsorbate,
         "bader": {"program": program, "method": METHODS[program]},
         "grid_shape": list(density.values.shape),
     }

@@ -1,7 +1,6 @@
 """Charge transfer: Bader charge and charge-density difference of the most stable adatom on one surface."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
 
@@ -9,7 +8,9 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.analysis import charge_document, charge_parts
 from anodeflow.studies.charge.bader_programs import BaderProgram, choose_program
+from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.context import in_context
 from anodeflow.studies.shared.identity import with_stable_uuids
 
 
@@ -55,21 +56,22 @@ class ChargeMaker(Maker):
             Output: ChargeTransferDoc.
         """
         system = self.system or (adsorption.system if isinstance(adsorption, AdsorptionDoc) else "")
-        study = {
-            "campaign": self.campaign,
-            "system": system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "adsorbate": self.adsorbate,
-            "program": self.program,
-        }
+        study = ChargeContext(
+            campaign=self.campaign,
+            system=system,
+            reference=self.reference,
+            variant=self.variant,
+            adsorbate=self.adsorbate,
+            program=self.program,
+        )
         densities = densities_of_most_stable(self.density, adsorption, study)
         densities.name = f"{system}: densities of {self.adsorbate} at its most stable site"
         return Flow([densities], output=densities.output, name=f"{system}: {self.name}")
 
 
 @job
-def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+@in_context
+def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: ChargeContext) -> Response:
     """Replace itself by the densities of slab with adatom, of each alone, and the document.
 
     Raises
@@ -77,8 +79,8 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: d
     BackendUnavailableError
         If that program is not installed: before anything is computed.
     """
-    choose_program(study["program"])
-    system, adsorbate = study["system"], study["adsorbate"]
+    choose_program(study.program)
+    system, adsorbate = study.system, study.adsorbate
     adsorbed = adsorption.sites[adsorption.most_stable].structure
     slab, adatom = charge_parts(adsorbed)
     jobs = []
@@ -94,12 +96,13 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: d
 
 
 @job(output_schema=ChargeTransferDoc, data=ChargeTransferDoc.large_parts())
+@in_context
 def collect_charge(
     adsorption: AdsorptionDoc,
     combined: CalculationDoc,
     slab: CalculationDoc,
     adatom: CalculationDoc,
-    study: dict[str, Any],
+    study: ChargeContext,
 ) -> ChargeTransferDoc:
     """Put the document together from the three densities (see :func:`charge_document`)."""
     return charge_document(adsorption, combined, slab, adatom, study)

@@ -1,7 +1,5 @@
 """From relaxed paths to the document of a diffusion study."""
 
-from typing import Any
-
 import numpy as np
 
 from anodeflow.calculations.modes_document import RestRecord
@@ -12,6 +10,7 @@ from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import Hop, MigrationDoc, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
@@ -61,7 +60,7 @@ def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
         search.rests[str(index)] = RestRecord(energy=band.energy, free_energy=band.free_energy, forces=band.forces)
 
 
-def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc:
+def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationDoc:
     """Return the document of a finished search.
 
     Parameters
@@ -69,8 +68,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
     search
         Minima and hops; none waits.
     study
-        `campaign`, `system`, `reference`, `variant`, `adsorbate`, `images`, `prefactor` (1/s, or
-        "vineyard"), `temperatures` (K), `modes` (whether those of saddles were computed).
+        What was asked for.
     """
     order = sorted(search.minima, key=lambda minimum: minimum.energy)
     place = {minimum.index: index for index, minimum in enumerate(order)}
@@ -87,7 +85,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         for index, minimum in enumerate(order)
     ]
     hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
-    prefactor, remarks = set_prefactors(minima, hops, study["prefactor"])
+    prefactor, remarks = set_prefactors(minima, hops, study.prefactor)
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
@@ -96,9 +94,9 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         "calculation": search.settings,
         "slab": adsorption.settings.get("slab"),
         "sites": adsorption.settings.get("sites", "all"),
-        **{key: study[key] for key in ("adsorbate", "images", "prefactor", "temperatures")},
+        **{key: getattr(study, key) for key in ("adsorbate", "images", "prefactor", "temperatures")},
     }
-    if not study["modes"]:
+    if not study.modes:
         settings["modes"] = False
         remarks.append(
             "the lowest modes of the saddles were not computed: whether they are saddles of first order is not known"
@@ -123,7 +121,7 @@ def migration_document(search: HopSearch, study: dict[str, Any]) -> MigrationDoc
         prefactor=prefactor,
         diffusivities=[]
         if path is None
-        else [diffusivity(network, hops, temperature, prefactor) for temperature in study["temperatures"]],
+        else [diffusivity(network, hops, temperature, prefactor) for temperature in study.temperatures],
     )
 
 

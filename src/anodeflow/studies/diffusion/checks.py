@@ -11,6 +11,7 @@ from anodeflow.core.jobs import named
 from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.structures.sites.minima import soft_push
+from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.saddles import saddle_image
 
@@ -28,7 +29,7 @@ def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: M
 
 
 def pushed_minima(
-    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext
 ) -> tuple[list[Flow | Job], dict[str, Any], dict[str, Any]]:
     """Return the jobs that push the suspect minima along their softest modes and relax them.
 
@@ -47,13 +48,13 @@ def pushed_minima(
         minimum, key, softest = search.minima[index], str(index), None
         x, y, _ = minimum.position
         place = f"site {minimum.site}" if minimum.site is not None else f"the minimum at ({x:.2f}, {y:.2f})"
-        label = f"{of(study)} at {place} ({minimum.label}), softest mode"
+        label = f"{study.of_system} at {place} ({minimum.label}), softest mode"
         if "cheap modes" in makers:
-            name = f"{label} [{study['prescreen']['backend']}]" if "prescreen" in study else label
+            name = f"{label} [{study.prescreen.backend}]" if study.prescreen is not None else label
             made = named(_modes(makers["cheap modes"], minimum.structure, name), name)
             jobs.append(made)
             softest = modes[key] = made.output
-        label = f"{of(study)} at {place} ({minimum.label}), pushed and relaxed"
+        label = f"{study.of_system} at {place} ({minimum.label}), pushed and relaxed"
         push = named(relax_pushed(maker, search.adsorption.slab, minimum.structure, softest, label), label)
         push.config = JobConfig(on_missing_references=OnMissing.NONE)
         jobs.append(push)
@@ -61,11 +62,11 @@ def pushed_minima(
     return jobs, relaxed, modes
 
 
-def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]) -> dict[str, Job]:
+def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: DiffusionContext) -> dict[str, Job]:
     """Return the jobs that find the lowest modes of the saddles that are new (index of a hop -> job)."""
     jobs: dict[str, Job] = {}
     for index in search.saddles:
-        label = f"{of(study)} hop {index}, modes of its saddle"
+        label = f"{study.of_system} hop {index}, modes of its saddle"
         hop = search.hops[index]
         top = saddle_image(hop)
         options = {
@@ -77,14 +78,14 @@ def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: dict[str, A
     return jobs
 
 
-def vibrations(makers: dict[str, Maker], search: HopSearch, study: dict[str, Any]) -> dict[str, Job]:
+def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionContext) -> dict[str, Job]:
     """Return the jobs that find all vibrations at minima and saddles (`minimum N`, `hop N` -> job)."""
     jobs: dict[str, Job] = {}
     places = {f"minimum {minimum.index}": minimum.structure for minimum in search.minima}
     places |= {f"hop {hop.index}": hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
     for place, structure in places.items():
-        label = f"{of(study)} {place}, vibrations"
-        label += f" [{study['prescreen']['backend']}]" if "prescreen" in study else ""
+        label = f"{study.of_system} {place}, vibrations"
+        label += f" [{study.prescreen.backend}]" if study.prescreen is not None else ""
         jobs[place] = named(_modes(makers["cheap modes"], structure, label, full=True), label)
     return jobs
 
@@ -110,6 +111,6 @@ def _modes(maker: Any, structure: Structure, label: str, **options: Any) -> Job:
     return named(maker.make(structure, label=label, **options), label)
 
 
-def of(study: dict[str, Any]) -> str:
+def of(study: DiffusionContext) -> str:
     """Return the system and the adatom, with which all labels begin."""
-    return f"{study['system']}: {study['adsorbate']}"
+    return f"{study.system}: {study.adsorbate}"

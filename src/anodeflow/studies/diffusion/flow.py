@@ -1,7 +1,7 @@
 """Diffusion: hops of an adatom between the minima of a surface, each a nudged elastic band, and the way across."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from jobflow import Flow, Maker, OutputReference, Response, job
 
@@ -12,7 +12,8 @@ from anodeflow.screening.makers import Prescreen, guided
 from anodeflow.screening.shortlist import add_effort, start_audit
 from anodeflow.structures.sites.minima import pushed
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.diffusion.checks import of
+from anodeflow.studies.context import in_context
+from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.hop_search import SaddleTest, saddle_tests, start_search
 from anodeflow.studies.diffusion.rounds import next_round
@@ -83,23 +84,23 @@ class DiffusionMaker(Maker):
         Flow
             Output: MigrationDoc.
         """
-        study = {
-            "campaign": self.campaign,
-            "system": self.system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "adsorbate": self.adsorbate,
-            "images": self.images,
-            "prefactor": self.prefactor,
-            "temperatures": list(self.temperatures),
-            "modes": self.modes is not None,
-        }
+        study = DiffusionContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            prescreen=None if self.prescreen is None else self.prescreen.settings(),
+            adsorbate=self.adsorbate,
+            images=self.images,
+            prefactor=self.prefactor,
+            temperatures=list(self.temperatures),
+            modes=self.modes is not None,
+        )
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
         cheap = self.modes if getattr(self.modes, "cheap", False) else None
         if self.modes is not None:
             makers["modes"] = self.modes if self.prescreen is None else guided(self.modes, self.prescreen)
         if self.prescreen is not None:
-            study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers) | {"static": self.prescreen.static}
             cheap = None if self.modes is None else self.prescreen.modes
         if cheap is not None:
@@ -115,7 +116,8 @@ class DiffusionMaker(Maker):
 
 
 @job
-def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dict[str, Any]) -> Response:
+@in_context
+def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: DiffusionContext) -> Response:
     """Push the adatom off each site that may be a saddle, then look for hops between minima.
 
     Raises
@@ -125,37 +127,38 @@ def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: dic
     CalculationError
         If no site can be a minimum.
     """
-    study = study | {"system": study["system"] or adsorption.system}
-    if adsorption.adsorbate != study["adsorbate"]:
+    study = replace(study, system=study.system or adsorption.system)
+    if adsorption.adsorbate != study.adsorbate:
         raise InputError(
-            f"{study['system']}: diffusion of {study['adsorbate']} cannot start from adsorption of "
+            f"{study.system}: diffusion of {study.adsorbate} cannot start from adsorption of "
             f"{adsorption.adsorbate}: name the same adsorbate in both studies."
         )
-    tests = saddle_tests(adsorption, foreign="prescreen" in study)
+    tests = saddle_tests(adsorption, foreign=study.prescreen is not None)
     sites = {site.site: site for site in adsorption.sites}
     jobs = []
     for number, test in enumerate(tests):
         site, which = sites[test.site], [other.site for other in tests[:number]].count(test.site) + 1
         push = f"push {which}" if any(test.direction) else "at rest"
-        label = f"{of(study)} at site {site.site} ({site.final_label}), {push}"
-        if "prescreen" in study:  # it is the potential that evaluates them
-            label = f"{label} [{study['prescreen']['backend']}]"
+        label = f"{study.of_system} at site {site.site} ({site.final_label}), {push}"
+        if study.prescreen is not None:  # it is the potential that evaluates them
+            label = f"{label} [{study.prescreen.backend}]"
         jobs.append(named(makers["static"].make(pushed(site.structure, test.direction), label=label), label))
     connect = connect_minima(makers, adsorption, tests, [pushed_job.output for pushed_job in jobs], study)
-    return replaced([*jobs, connect], connect, f"{of(study)}: hops")
+    return replaced([*jobs, connect], connect, f"{study.of_system}: hops")
 
 
 @job
+@in_context
 def connect_minima(
     makers: dict[str, Maker],
     adsorption: AdsorptionDoc,
     tests: list[SaddleTest],
     results: list[CalculationDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
 ) -> Response | MigrationDoc:
     """Push the minima that may be none, find the distinct hops between the others and compute them."""
     search = start_search(adsorption, tests, results)
-    search.audit = start_audit(study.get("prescreen"))
-    if search.audit is not None:
+    if study.prescreen is not None:
+        search.audit = start_audit(study.prescreen)
         add_effort(search.audit.effort, results, potential=True)
     return next_round(makers, search, study)

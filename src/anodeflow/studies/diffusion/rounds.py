@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from jobflow import Flow, Job, Maker, Response, job
 
@@ -13,8 +12,10 @@ from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import named
 from anodeflow.screening.shortlist import add_checks, add_effort, not_screened, potential_ids
 from anodeflow.structures.sites.path import first_path
+from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import migration_document, record_band
-from anodeflow.studies.diffusion.checks import downhill, of, pushed_minima, saddle_modes, vibrations
+from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_modes, vibrations
+from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
 from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
@@ -27,12 +28,13 @@ from anodeflow.studies.shared.steps import failure_jobs, replaced
 
 
 @job
+@in_context
 def review_minima(
     makers: dict[str, Maker],
     search: HopSearch,
     relaxed: dict[str, CalculationDoc | None],
     modes: dict[str, ModesDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take out what was no minimum, then look for hops between the others."""
@@ -44,11 +46,12 @@ def review_minima(
 
 
 @job
+@in_context
 def run_bands(
     makers: dict[str, Maker],
     search: HopSearch,
     ends: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
     failed: Sequence[None] = (),
 ) -> Response:
     """Compute the paths of all hops that wait, now that their ends are relaxed.
@@ -59,30 +62,32 @@ def run_bands(
 
 
 @job
+@in_context
 def review_bands(
     makers: dict[str, Maker],
     search: HopSearch,
     bands: dict[str, NebDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
     jobs, images = relax_dips(
-        makers["relax"], search, bands, partial(record_band, search), f"{of(study)} minimum on hop {{}}".format
+        makers["relax"], search, bands, partial(record_band, search), f"{study.of_system} minimum on hop {{}}".format
     )
     if not jobs:
         return next_round(makers, search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{of(study)}: minima on hops")
+    return replaced([*jobs.values(), split], split, f"{study.of_system}: minima on hops")
 
 
 @job
+@in_context
 def split_hops(
     makers: dict[str, Maker],
     search: HopSearch,
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
 ) -> Response | MigrationDoc:
     """Split the hops that have a minimum on their way, and compute the parts."""
     failures: dict[str, AnodeflowError] = {}
@@ -97,16 +102,17 @@ def split_hops(
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
-            failures[f"{of(study)} minimum on hop {key}"] = error
+            failures[f"{study.of_system} minimum on hop {key}"] = error
     return next_round(makers, search, study, failures)
 
 
 @job
+@in_context
 def review_saddles(
     makers: dict[str, Maker],
     search: HopSearch,
     modes: dict[str, ModesDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
@@ -117,9 +123,10 @@ def review_saddles(
 
 
 @job(output_schema=MigrationDoc)
+@in_context
 def collect_diffusion(
     search: HopSearch,
-    study: dict[str, Any],
+    study: DiffusionContext,
     failed: Sequence[None] = (),
     vibrations: dict[str, ModesDoc | None] | None = None,
 ) -> MigrationDoc:
@@ -132,7 +139,7 @@ def collect_diffusion(
 def next_round(
     makers: dict[str, Maker],
     search: HopSearch,
-    study: dict[str, Any],
+    study: DiffusionContext,
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response | MigrationDoc:
     """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
@@ -148,41 +155,41 @@ def next_round(
 
 
 def _push_minima(
-    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response:
     """Push the suspect minima along their softest modes and relax them."""
     jobs, relaxed, modes = pushed_minima(makers, search, study)
     told = failure_jobs(failures)
     review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
-    return replaced([*jobs, *told, review], review, f"{of(study)}: suspect minima")
+    return replaced([*jobs, *told, review], review, f"{study.of_system}: suspect minima")
 
 
 def _saddle_modes(
-    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response:
     """Find the lowest modes of the saddles that are new."""
     jobs = saddle_modes(makers, search, study)
     told = failure_jobs(failures)
     outputs = {key: made.output for key, made in jobs.items()}
     review = review_saddles(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, review], review, f"{of(study)}: saddles")
+    return replaced([*jobs.values(), *told, review], review, f"{study.of_system}: saddles")
 
 
 def _finish(
-    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response | MigrationDoc:
     """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
-    jobs = vibrations(makers, search, study) if study["prefactor"] == "vineyard" else {}
+    jobs = vibrations(makers, search, study) if study.prefactor == "vineyard" else {}
     told = failure_jobs(failures)
     if not jobs and not told:
         return migration_document(search, study)
     found = {place: made.output for place, made in jobs.items()} if jobs else None
     last = collect_diffusion(search, study, [each.output for each in told], found)
-    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: results")
+    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: results")
 
 
 def _ends(
-    makers: dict[str, Maker], search: HopSearch, study: dict[str, Any], failures: dict[str, AnodeflowError]
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response | MigrationDoc:
     """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
     failed = dict(failures)
@@ -194,21 +201,21 @@ def _ends(
             _give_up(search, index, error, failed, study)
             continue
         if ends.guessed:
-            label = f"{of(study)} end of hop {index}"
+            label = f"{study.of_system} end of hop {index}"
             jobs[str(index)] = search.relaxation(makers["relax"], ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
     told = failure_jobs(failed)
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     bands = run_bands(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, bands], bands, f"{of(study)}: ends of hops")
+    return replaced([*jobs.values(), *told, bands], bands, f"{study.of_system}: ends of hops")
 
 
 def _bands(
     makers: dict[str, Maker],
     search: HopSearch,
     relaxed: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: DiffusionContext,
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response:
     """Compute the paths of the hops that wait, `relaxed` being the ends that were only guessed."""
@@ -217,7 +224,9 @@ def _bands(
     for index in list(search.waiting):
         key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
         if key in search.downhill:
-            jobs[key] = downhill(makers, search, index, f"{of(study)} hop {index}, off its saddle of second order")
+            jobs[key] = downhill(
+                makers, search, index, f"{study.of_system} hop {index}, off its saddle of second order"
+            )
             continue
         if key in relaxed and end is None:
             hop.message = "its end could not be relaxed: `anodeflow status` says why"
@@ -228,19 +237,19 @@ def _bands(
             if end is not None:
                 final, energy = finish_end(search, index, ends, end), end.energy
                 _note(search, f"end {index}", end)
-            images = study["images"]
+            images = study.images
             path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
         except AnodeflowError as error:
             _give_up(search, index, error, failed, study)
             continue
-        label = f"{of(study)} hop {index}"
+        label = f"{study.of_system} hop {index}"
         energies = (search.total_energy(hop.initial), energy)
         options = search.path_options(index)
         jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
     told = failure_jobs(failed)
     outputs = [each.output for each in told]
     last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{of(study)}: paths of hops")
+    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
 
 
 def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:
@@ -253,9 +262,9 @@ def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: boo
 
 
 def _give_up(
-    search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: dict[str, Any]
+    search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: DiffusionContext
 ) -> None:
     """Note why a hop cannot be computed, in the document and for a job that fails with it."""
     search.hops[index].message = str(error)
     search.waiting.remove(index)
-    failed[f"{of(study)} hop {index}"] = error
+    failed[f"{study.of_system} hop {index}"] = error

@@ -1,7 +1,6 @@
 """From the orderings of several compositions to the document of hull, voltages and capacities."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pymatgen.core import Composition
 
@@ -9,6 +8,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc, SearchedComposition
 from anodeflow.studies.electrochemistry.phases import (
     decomposition_words,
@@ -27,7 +27,7 @@ _FEW = 3
 
 
 def electrochemistry_document(
-    orderings: Sequence[OrderingsDoc | None], bulks: Mapping[str, CalculationDoc], study: Mapping[str, Any]
+    orderings: Sequence[OrderingsDoc | None], bulks: Mapping[str, CalculationDoc], study: ElectrochemistryContext
 ) -> ElectrochemistryDoc:
     """Return the document.
 
@@ -38,7 +38,7 @@ def electrochemistry_document(
     bulks
         Element -> relaxed bulk by the same backend.
     study
-        `campaign`, `system`, `reference`, `ion`, `partner`.
+        What was asked for.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def electrochemistry_document(
     CalculationError
         If all studies of orderings failed.
     """
-    ion, partner, system = study["ion"], study["partner"], study["system"]
+    ion, partner, system = study.ion, study.partner, study.system
     check_references(Composition({ion: 1, partner: 1}), bulks)
     metals = {element: bulks[element] for element in dict.fromkeys((ion, partner))}
     done = [document for document in orderings if document is not None]
@@ -72,7 +72,7 @@ def electrochemistry_document(
     first = metals[ion]
     asked = {"ion": ion, "partner": partner}
     fields = study_fields(
-        {**study, "adsorbate": ""},
+        study,
         first.backend,
         f"{first.code} {first.code_version}",
         {"calculation": first.settings, "electrochemistry": asked},
@@ -132,17 +132,17 @@ def _searched(documents: Sequence[OrderingsDoc], ion: str) -> list[SearchedCompo
     return sorted(found, key=lambda each: each.fraction)
 
 
-def _check(document: OrderingsDoc, metals: Mapping[str, CalculationDoc], study: Mapping[str, Any]) -> None:
+def _check(document: OrderingsDoc, metals: Mapping[str, CalculationDoc], study: ElectrochemistryContext) -> None:
     """Refuse orderings of other elements or by another backend."""
     elements = {element.symbol for element in Composition(document.formula).elements}
     if elements != set(metals):
         raise InputError(
-            f"{study['system']}: {document.formula} is no alloy of {study['ion']} and {study['partner']}: name "
+            f"{study.system}: {document.formula} is no alloy of {study.ion} and {study.partner}: name "
             "compositions of these two elements only."
         )
     for element, bulk in metals.items():
         if abs(document.references[element] - bulk.energy_per_atom) > 1e-6:
             raise InputError(
-                f"{study['system']}: the formation energies of {document.formula} ({document.backend}) and the bulk of "
+                f"{study.system}: the formation energies of {document.formula} ({document.backend}) and the bulk of "
                 f"{element} ({bulk.backend}) rest on different calculations: use one backend with the same settings."
             )

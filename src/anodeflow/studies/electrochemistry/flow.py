@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jobflow import Flow, JobConfig, Maker, OnMissing, OutputReference, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.studies.context import in_context
 from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
+from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.orderings.document import OrderingsDoc
 
@@ -56,13 +57,13 @@ class ElectrochemistryMaker(Maker):
             Output: ElectrochemistryDoc. Compositions whose study failed are missing in it, and it says so.
         """
         system = self.system or f"{self.ion}-{self.partner}"
-        study = {
-            "campaign": self.campaign,
-            "system": system,
-            "reference": self.reference,
-            "ion": self.ion,
-            "partner": self.partner,
-        }
+        study = ElectrochemistryContext(
+            campaign=self.campaign,
+            system=system,
+            reference=self.reference,
+            ion=self.ion,
+            partner=self.partner,
+        )
         made = collect_electrochemistry(list(orderings), references, study)
         made.name = f"{system}: hull, voltages, capacities"
         made.config = JobConfig(on_missing_references=OnMissing.NONE)
@@ -70,8 +71,9 @@ class ElectrochemistryMaker(Maker):
 
 
 @job(output_schema=ElectrochemistryDoc)
+@in_context
 def collect_electrochemistry(
-    orderings: list[OrderingsDoc | None], references: dict[str, CalculationDoc | None], study: dict[str, Any]
+    orderings: list[OrderingsDoc | None], references: dict[str, CalculationDoc | None], study: ElectrochemistryContext
 ) -> ElectrochemistryDoc:
     """Put the document together.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
@@ -20,6 +19,7 @@ from anodeflow.screening.shortlist import (
 )
 from anodeflow.structures.geometry.positions import steps_between
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
 from anodeflow.studies.interdiffusion.exchange import Exchange
@@ -42,7 +42,7 @@ def interdiffusion_document(
     exchanges: Sequence[Exchange],
     results: Sequence[CalculationDoc | None],
     missing: Sequence[str],
-    study: dict[str, Any],
+    study: InterdiffusionContext,
     returned: Mapping[str, CalculationDoc | None] | None = None,
     dilute: DiluteLimit | None = None,
 ) -> InterdiffusionDoc:
@@ -57,8 +57,7 @@ def interdiffusion_document(
     missing
         What could not be done, a sentence each.
     study
-        `campaign`, `system`, `reference`, `variant`, `element`, `depth`, `samples`, `plateau_tolerance`,
-        `there_and_back`.
+        What was asked for.
     returned
         Step -> relaxation of the interface with its exchange undone, where that was asked for.
     dilute
@@ -107,11 +106,12 @@ def interdiffusion_document(
             )
         if not point.stayed:
             warnings.append(
-                f"{point.step}: the {study['element']} atom left its layer in the relaxation and rests in layer "
+                f"{point.step}: the {study.element} atom left its layer in the relaxation and rests in layer "
                 f"{point.final_layer}"
             )
-    audit = start_audit(study.get("prescreen"))
-    if audit is not None:
+    audit = None
+    if study.prescreen is not None:
+        audit = start_audit(study.prescreen)
         calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
         calculations |= {f"{step} and back": back for step, back in (returned or {}).items()}
         warnings += _audit(audit, interface, calculations)
@@ -125,8 +125,8 @@ def interdiffusion_document(
     for point in points:
         if point.stayed and not point.rearranged and point.depth <= interface.metal_depth - NEAR_SURFACE:
             inside.setdefault(point.depth, []).append(point.exchange_energy)
-    plateau = whole_plateau(inside, study["plateau_tolerance"])
-    warnings += _plateau_warnings(inside, plateau, study["plateau_tolerance"])
+    plateau = whole_plateau(inside, study.plateau_tolerance)
+    warnings += _plateau_warnings(inside, plateau, study.plateau_tolerance)
     if dilute is not None:
         identifiers |= dilute.calculation_ids
         warnings += dilute.warnings
@@ -135,13 +135,13 @@ def interdiffusion_document(
     settings = {
         "calculation": interface.settings.get("calculation"),
         "interface": interface.settings.get("interface"),
-        **{key: study[key] for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
+        **{key: getattr(study, key) for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
     }
     document = InterdiffusionDoc(
         **study_fields(study, interface.backend, interface.code, settings, identifiers),
         warnings=warnings,
         prescreen=audit,
-        element=study["element"],
+        element=study.element,
         alloy=interface.alloy,
         metal=interface.metal,
         interface_document_id=interface.document_id,
@@ -155,7 +155,7 @@ def interdiffusion_document(
         pristine_energy=interface.energy,
         points=points,
         plateau=plateau,
-        plateau_tolerance=study["plateau_tolerance"],
+        plateau_tolerance=study.plateau_tolerance,
         dilute=[] if dilute is None else dilute.exchanges,
         dilute_atoms=None if dilute is None else dilute.atoms,
     )

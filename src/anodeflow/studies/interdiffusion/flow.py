@@ -1,8 +1,7 @@
 """Interdiffusion: an atom of the alloy exchanged with one of the metal, deeper and deeper, all relaxed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
@@ -10,7 +9,9 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import start_record
+from anodeflow.studies.context import in_context
 from anodeflow.studies.interdiffusion.analysis import PLATEAU_TOLERANCE, interdiffusion_document
+from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 from anodeflow.studies.interdiffusion.exchange import (
@@ -84,20 +85,20 @@ class InterdiffusionMaker(Maker):
         Flow
             Output: InterdiffusionDoc.
         """
-        study = {
-            "campaign": self.campaign,
-            "system": self.system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "element": self.element,
-            "depth": self.depth,
-            "samples": self.samples,
-            "plateau_tolerance": self.plateau_tolerance,
-            "there_and_back": self.there_and_back,
-        }
+        study = InterdiffusionContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            prescreen=None if self.prescreen is None else self.prescreen.settings(),
+            element=self.element,
+            depth=self.depth,
+            samples=self.samples,
+            plateau_tolerance=self.plateau_tolerance,
+            there_and_back=self.there_and_back,
+        )
         relax = self.relax
         if self.prescreen is not None:
-            study["prescreen"] = self.prescreen.settings()
             relax = PrescreenedRelaxMaker(self.prescreen, relax)
         start = exchange_atoms(relax, interface, study, dilute)
         start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
@@ -105,8 +106,9 @@ class InterdiffusionMaker(Maker):
 
 
 @job
+@in_context
 def exchange_atoms(
-    relax: Maker, interface: InterfaceDoc, study: dict[str, Any], dilute: DiluteLimit | None = None
+    relax: Maker, interface: InterfaceDoc, study: InterdiffusionContext, dilute: DiluteLimit | None = None
 ) -> Response:
     """Exchange atoms of the alloy with some of each plane of the metal and relax.
 
@@ -117,19 +119,19 @@ def exchange_atoms(
     InputError
         If the alloy has no such element, or no depth is possible.
     """
-    system = study["system"] or interface.system
-    study = study | {"system": system}
-    layers, element = interface.metal_depth, study["element"]
+    system = study.system or interface.system
+    study = replace(study, system=system)
+    layers, element = interface.metal_depth, study.element
     exchanges: list[Exchange] = []
     failures: dict[str, AnodeflowError] = {}
     try:
-        check_depth(study["depth"], layers, system)
+        check_depth(study.depth, layers, system)
     except InputError as error:
-        if study["depth"] < 1:
+        if study.depth < 1:
             raise
         failures[f"{system}: {element} below depth {layers}"] = error
-    for depth in range(1, min(study["depth"], layers) + 1):
-        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study["samples"], system)
+    for depth in range(1, min(study.depth, layers) + 1):
+        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study.samples, system)
     jobs = []
     for exchange in exchanges:
         label = f"{system}: {element} at {exchange.step}"
@@ -139,7 +141,7 @@ def exchange_atoms(
     missing = [str(error) for error in failures.values()]
     outputs = [each.output for each in jobs]
     after = [each.output for each in told]
-    if study["there_and_back"]:
+    if study.there_and_back:
         last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after, dilute)
     else:
         last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after, dilute)
@@ -147,13 +149,14 @@ def exchange_atoms(
 
 
 @job
+@in_context
 def undo_exchanges(
     relax: Maker,
     interface: InterfaceDoc,
     exchanges: list[Exchange],
     results: list[CalculationDoc | None],
     missing: list[str],
-    study: dict[str, Any],
+    study: InterdiffusionContext,
     failed: Sequence[None] = (),
     dilute: DiluteLimit | None = None,
 ) -> Response:
@@ -161,22 +164,23 @@ def undo_exchanges(
     returns: dict[str, Flow | Job] = {}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is not None:
-            label = f"{study['system']}: {study['element']} at {exchange.step} and back"
+            label = f"{study.system}: {study.element} at {exchange.step} and back"
             structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
             record = start_record(interface.prescreen)
             returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
     outputs = {step: made.output for step, made in returns.items()}
     last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs, (), dilute)
-    return replaced([*returns.values(), last], last, f"{study['system']}: exchanges of {study['element']} undone")
+    return replaced([*returns.values(), last], last, f"{study.system}: exchanges of {study.element} undone")
 
 
 @job(output_schema=InterdiffusionDoc)
+@in_context
 def collect_interdiffusion(
     interface: InterfaceDoc,
     exchanges: list[Exchange],
     results: list[CalculationDoc | None],
     missing: list[str],
-    study: dict[str, Any],
+    study: InterdiffusionContext,
     returned: dict[str, CalculationDoc | None],
     failed: Sequence[None] = (),
     dilute: DiluteLimit | None = None,
@@ -189,5 +193,5 @@ def collect_interdiffusion(
         If no exchange could be relaxed.
     """
     if not any(results):
-        raise CalculationError(f"{study['system']}: no exchange of {study['element']} could be relaxed; see the steps.")
+        raise CalculationError(f"{study.system}: no exchange of {study.element} could be relaxed; see the steps.")
     return interdiffusion_document(interface, exchanges, results, missing, study, returned, dilute)

@@ -1,7 +1,6 @@
 """From finished calculations to the document of an interface."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
@@ -12,6 +11,7 @@ from anodeflow.screening.shortlist import potential_ids
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interfaces import InterfaceCell
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, MiddleLayer, RegistryPoint
 from anodeflow.studies.interface.prescreen import finish_audit
 
@@ -28,7 +28,7 @@ def interface_document(
     relaxed: CalculationDoc,
     slabs: Mapping[Side, CalculationDoc | None],
     calculation_ids: Mapping[str, str],
-    study: dict[str, Any],
+    study: InterfaceContext,
     audit: PrescreenAudit | None = None,
 ) -> InterfaceDoc:
     """Return the document.
@@ -46,7 +46,7 @@ def interface_document(
     calculation_ids
         Step -> id of what came before: `alloy bulk`, `metal bulk`, `registry 0` ...
     study
-        `campaign`, `system`, `reference`, `variant`, `alloy`, `metal`, `spec`.
+        What was asked for.
     audit
         What a potential did first, the shifts already in it; it is completed here. None: no prescreen.
     """
@@ -69,18 +69,18 @@ def interface_document(
             study,
             relaxed.backend,
             f"{relaxed.code} {relaxed.code_version}",
-            {"calculation": relaxed.settings, "interface": study["spec"]},
+            {"calculation": relaxed.settings, "interface": study.spec},
             identifiers,
         ),
         warnings=warnings,
         prescreen=audit,
-        alloy=study["alloy"],
-        metal=study["metal"],
+        alloy=study.alloy,
+        metal=study.metal,
         number=cell.number,
         termination=cell.termination,
         alloy_termination=cell.alloy_termination,
         metal_termination=cell.metal_termination,
-        strained=study["spec"]["strained"],
+        strained=study.spec["strained"],
         von_mises_strain=cell.von_mises_strain,
         alloy_strain=cell.alloy_strain,
         metal_strain=cell.metal_strain,

@@ -17,7 +17,9 @@ from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface
 from anodeflow.structures.interface.registry import distinct_shifts, shift_metal
+from anodeflow.studies.context import in_context
 from anodeflow.studies.interface.analysis import interface_document
+from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
 from anodeflow.studies.interface.prescreen import lowest_shift, rank_shifts, record_shifts
 from anodeflow.studies.shared.steps import replaced
@@ -90,31 +92,32 @@ class InterfaceMaker(Maker):
         system = self.system or f"{self.alloy}/{self.metal}"
         if self.spec.termination == "all":
             raise InputError(f"{system}: one interface has one termination: give its number instead of all.")
-        study = {
-            "campaign": self.campaign,
-            "system": system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "alloy": self.alloy,
-            "metal": self.metal,
-            "spec": self.spec.model_dump(mode="json"),
-        }
+        study = InterfaceContext(
+            campaign=self.campaign,
+            system=system,
+            reference=self.reference,
+            variant=self.variant,
+            prescreen=None if self.prescreen is None else self.prescreen.settings(),
+            alloy=self.alloy,
+            metal=self.metal,
+            spec=self.spec.model_dump(mode="json"),
+        )
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static}
         if self.prescreen is not None:
-            study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers) | {"scan": self.prescreen.static}
         start = named(scan_registry(makers, alloy_bulk, metal_bulk, alloy_host, metal_host, study), f"{system}: match")
         return Flow([start], output=start.output, name=f"{system}: {self.name}")
 
 
 @job
+@in_context
 def scan_registry(
     makers: dict[str, Maker],
     alloy_bulk: CalculationDoc,
     metal_bulk: CalculationDoc,
     alloy_host: HostLattice | None,
     metal_host: HostLattice | None,
-    study: dict[str, Any],
+    study: InterfaceContext,
 ) -> Response:
     """Bring the two crystals together and evaluate the distinct lateral shifts of the metal, nothing relaxed.
 
@@ -123,7 +126,7 @@ def scan_registry(
     InputError
         If their lattices do not match within the limits, or there is no such termination.
     """
-    system, spec = study["system"], InterfaceSpec.model_validate(study["spec"])
+    system, spec = study.system, study.interface_spec
     try:
         cell = build_interface(alloy_bulk.structure, metal_bulk.structure, spec, alloy_host, metal_host)
     except InputError as error:
@@ -139,10 +142,11 @@ def scan_registry(
         for shift in shifts
     ]
     bulks = {"alloy bulk": alloy_bulk.id, "metal bulk": metal_bulk.id}
-    if "scan" in makers:
-        jobs = _evaluate(makers["scan"], cell, points, list(range(len(points))), study, f" [{_potential(study)}]")
+    if study.prescreen is not None:
+        by = study.prescreen.backend
+        jobs = _evaluate(makers["scan"], cell, points, list(range(len(points))), study, f" [{by}]")
         last = hand_on_shifts(makers, cell, points, [each.output for each in jobs], bulks, study)
-        return replaced([*jobs, last], last, f"{system}: registry by {_potential(study)}")
+        return replaced([*jobs, last], last, f"{system}: registry by {by}")
     jobs = _evaluate(makers["static"], cell, points, list(range(len(points))), study)
     last = relax_interface(makers, cell, points, [each.output for each in jobs], bulks, study)
     return replaced([*jobs, last], last, f"{system}: registry")
@@ -153,33 +157,31 @@ def _evaluate(
     cell: InterfaceCell,
     points: list[RegistryPoint],
     which: list[int],
-    study: dict[str, Any],
+    study: InterfaceContext,
     by: str = "",
 ) -> list[Job]:
     """Return one job a lateral shift, nothing relaxed."""
     jobs = []
     for index in which:
-        label = f"{study['system']}: registry {index}{by}"
+        label = f"{study.system}: registry {index}{by}"
         shifted = shift_metal(cell.structure, cell.side, np.array(points[index].displacement))
         jobs.append(named(static.make(shifted, label=label), label))
     return jobs
 
 
-def _potential(study: dict[str, Any]) -> str:
-    return str(study["prescreen"]["backend"])
-
-
 @job
+@in_context
 def hand_on_shifts(
     makers: dict[str, Maker],
     cell: InterfaceCell,
     points: list[RegistryPoint],
     found: list[CalculationDoc | None],
     calculation_ids: dict[str, str],
-    study: dict[str, Any],
+    study: InterfaceContext,
 ) -> Response:
     """Evaluate by DFT the shifts that the potential finds lowest, unless it leaves one alone."""
-    audit = rank_shifts(points, found, study)
+    assert study.prescreen is not None
+    audit = rank_shifts(points, found, study.prescreen)
     which = [int(each.step.split()[1]) for each in audit.candidates if each.handed_on]
     calculation_ids |= {
         f"registry {index} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
@@ -190,17 +192,18 @@ def hand_on_shifts(
     for index, made in zip(which, jobs, strict=False):
         results[index] = made.output
     last = relax_interface(makers, cell, points, results, calculation_ids, study, audit)
-    return replaced([*jobs, last], last, f"{study['system']}: registry")
+    return replaced([*jobs, last], last, f"{study.system}: registry")
 
 
 @job
+@in_context
 def relax_interface(
     makers: dict[str, Maker],
     cell: InterfaceCell,
     points: list[RegistryPoint],
     results: list[CalculationDoc | None],
     calculation_ids: dict[str, str],
-    study: dict[str, Any],
+    study: InterfaceContext,
     audit: PrescreenAudit | None = None,
 ) -> Response:
     """Relax the interface at the best shift, and each side alone in the same cell.
@@ -212,7 +215,7 @@ def relax_interface(
     CalculationError
         If no shift could be evaluated.
     """
-    system = study["system"]
+    system = study.system
     done = {index: result for index, result in enumerate(results) if result is not None}
     if not done and (audit is None or lowest_shift(audit) is None):
         raise CalculationError(f"{system}: no lateral shift could be evaluated; see the registry steps.")
@@ -228,7 +231,7 @@ def relax_interface(
         points[index].energy = result.energy - done[best].energy
         calculation_ids[f"registry {index}"] = result.id
     shifted = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
-    start = rattled(shifted, study["spec"]["rattle"])
+    start = rattled(shifted, study.spec["rattle"])
     whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")
     jobs: list[Flow | Job] = [whole]
     slabs: dict[str, OutputReference] = {}
@@ -244,6 +247,7 @@ def relax_interface(
 
 
 @job(output_schema=InterfaceDoc)
+@in_context
 def collect_interface(
     cell: InterfaceCell,
     points: list[RegistryPoint],
@@ -251,7 +255,7 @@ def collect_interface(
     relaxed: CalculationDoc | None,
     slabs: dict[Side, CalculationDoc | None],
     calculation_ids: dict[str, str],
-    study: dict[str, Any],
+    study: InterfaceContext,
     audit: PrescreenAudit | None = None,
 ) -> InterfaceDoc:
     """Put the document together.
@@ -262,5 +266,5 @@ def collect_interface(
         If the interface could not be relaxed.
     """
     if relaxed is None:
-        raise CalculationError(f"{study['system']}: the interface could not be relaxed; see that step.")
+        raise CalculationError(f"{study.system}: the interface could not be relaxed; see that step.")
     return interface_document(cell, points, best, relaxed, slabs, calculation_ids, study, audit)

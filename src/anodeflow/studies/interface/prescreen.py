@@ -1,10 +1,10 @@
 """Lateral shifts of an interface ranked by a potential, and the audit of the interface's prescreen."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
     add_effort,
@@ -19,7 +19,7 @@ from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, Registr
 
 
 def rank_shifts(
-    points: Sequence[RegistryPoint], found: Sequence[CalculationDoc | None], study: dict[str, Any]
+    points: Sequence[RegistryPoint], found: Sequence[CalculationDoc | None], prescreen: PrescreenSettings
 ) -> PrescreenAudit:
     """Return the audit with the shifts as the potential ranks them, those marked that DFT evaluates.
 
@@ -27,11 +27,10 @@ def rank_shifts(
     ----------
     points, found
         Shifts and their evaluations by the potential, in the same order; none where one failed.
-    study
-        `prescreen`: `backend`, `keep`, `window`, `paths`.
+    prescreen
+        How many are chosen.
     """
-    audit = start_audit(study["prescreen"])
-    assert audit is not None
+    audit = start_audit(prescreen)
     ranked = [
         Ranked(
             f"registry {index}",

@@ -6,6 +6,7 @@ from typing import Any
 from anodeflow.structures.slab.room import image_distance
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.context import AdatomContext
 from anodeflow.studies.metal_reference.document import ComparedSurface, MetalReferenceDoc
 
 _OF_THE_SLAB = ("layers", "thickness", "vacuum", "min_width", "fixed_layers")
@@ -25,12 +26,9 @@ def metal_reference_document(surface: AdsorptionDoc, metal: AdsorptionDoc) -> Me
         Its warnings name the settings in which the two studies differ, and pass on that an adatom is no adsorbed one.
     """
     own, other = _compared(surface), _compared(metal)
-    study = {
-        "campaign": surface.campaign,
-        "system": surface.system,
-        "reference": surface.reference,
-        "adsorbate": surface.adsorbate,
-    }
+    study = AdatomContext(
+        campaign=surface.campaign, system=surface.system, reference=surface.reference, adsorbate=surface.adsorbate
+    )
     identifiers = {
         "adatom": surface.calculation_ids[surface.sites[surface.most_stable].step],
         "slab": surface.calculation_ids["slab"],

@@ -1,7 +1,6 @@
 """From ranked and confirmed orderings to the document of the study."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError
@@ -9,6 +8,7 @@ from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.host_check import ordering_name, space_group
 from anodeflow.structures.ordering.orderings import Ordering
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.diffraction import diffraction_pattern
 from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
 from anodeflow.studies.orderings.search import (
@@ -30,7 +30,7 @@ def orderings_document(
     confirmations: Sequence[CalculationDoc | None] | None,
     sqs: tuple[Ordering, CalculationDoc | None] | None,
     bulks: Mapping[str, CalculationDoc],
-    study: Mapping[str, Any],
+    study: OrderingsContext,
 ) -> OrderingsDoc:
     """Return the document.
 
@@ -46,15 +46,14 @@ def orderings_document(
     bulks
         Element -> relaxed bulk by the deciding backend.
     study
-        `campaign`, `system`, `reference`, `formula`, `hosts`, `max_atoms`, `window`, `keep`, `sqs_atoms`,
-        `enumerated`.
+        What was asked for, and how many orderings there are.
 
     Raises
     ------
     CalculationError
         If no ordering could be confirmed, or none kept its host there.
     """
-    system, entries = study["system"], search.entries
+    system, entries = study.system, search.entries
     identifiers = dict(search.calculation_ids)
     decided = search.backend, search.code, search.settings
     if confirmations is None:
@@ -73,7 +72,7 @@ def orderings_document(
             f"{system}: none of the {len(search.chosen)} orderings close to the lowest could be confirmed on its host; "
             "see their relaxations."
         )
-    for entry in standing[: study["keep"]]:
+    for entry in standing[: study.keep]:
         entry.state = "kept"
     random = None
     warnings = list(search.warnings)
@@ -96,7 +95,7 @@ def orderings_document(
     _number_names(entries)
     warnings += _warnings(entries, random, bulks)
     backend, code, calculation_settings = decided
-    asked = {key: study[key] for key in ("formula", "hosts", "max_atoms", "window", "keep", "sqs_atoms")}
+    asked = {key: getattr(study, key) for key in ("formula", "hosts", "max_atoms", "window", "keep", "sqs_atoms")}
     settings = {"calculation": calculation_settings, "orderings": asked}
     if confirmations is not None:
         settings["ranking"] = {"code": search.code, **search.settings}
@@ -104,14 +103,14 @@ def orderings_document(
     assert winner.structure is not None
     host = HostLattice(lattice=winner.host, axes=winner.host_axes)  # type: ignore[arg-type]
     return OrderingsDoc(
-        **study_fields({**study, "adsorbate": ""}, backend, code, settings, identifiers),
+        **study_fields(study, backend, code, settings, identifiers),
         warnings=warnings,
-        formula=study["formula"],
-        hosts=study["hosts"],
-        max_atoms=study["max_atoms"],
-        window=study["window"],
-        keep=study["keep"],
-        enumerated=study["enumerated"],
+        formula=study.formula,
+        hosts=study.hosts,
+        max_atoms=study.max_atoms,
+        window=study.window,
+        keep=study.keep,
+        enumerated=study.enumerated or {},
         rank_backend=search.backend,
         confirmed=confirmations is not None,
         orderings=entries,

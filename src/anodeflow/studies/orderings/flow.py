@@ -1,8 +1,7 @@
 """Orderings of an alloy: all are ranked by a cheap backend, and what lies close to the lowest is confirmed by DFT."""
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
@@ -19,7 +18,9 @@ from anodeflow.structures.ordering.orderings import (
     whole_formula,
 )
 from anodeflow.structures.ordering.sqs import special_quasirandom
+from anodeflow.studies.context import in_context
 from anodeflow.studies.orderings.analysis import orderings_document
+from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.search import OrderingSearch, check_references, rank_orderings
 from anodeflow.studies.shared.steps import failure_jobs, replaced
@@ -88,17 +89,17 @@ class OrderingsMaker(Maker):
             Output: OrderingsDoc.
         """
         system = self.system or self.composition
-        study = {
-            "campaign": self.campaign,
-            "system": system,
-            "reference": self.reference,
-            "formula": self.composition,
-            "hosts": list(self.hosts),
-            "max_atoms": self.max_atoms,
-            "window": self.window,
-            "keep": self.keep,
-            "sqs_atoms": self.sqs_atoms,
-        }
+        study = OrderingsContext(
+            campaign=self.campaign,
+            system=system,
+            reference=self.reference,
+            formula=self.composition,
+            hosts=list(self.hosts),
+            max_atoms=self.max_atoms,
+            window=self.window,
+            keep=self.keep,
+            sqs_atoms=self.sqs_atoms,
+        )
         makers = {"rank": self.rank} | ({"confirm": self.confirm} if self.confirm is not None else {})
         start = rank_all(makers, references, rank_references or references, study)
         start.name = f"{system}: orderings of {self.composition}"
@@ -106,11 +107,12 @@ class OrderingsMaker(Maker):
 
 
 @job
+@in_context
 def rank_all(
     makers: dict[str, Maker],
     references: dict[str, CalculationDoc],
     rank_references: dict[str, CalculationDoc],
-    study: dict[str, Any],
+    study: OrderingsContext,
 ) -> Response:
     """Enumerate the orderings and relax all of them with the ranking backend.
 
@@ -119,33 +121,35 @@ def rank_all(
     InputError
         If no cell holds the composition, a host is unknown, or the bulk of an element is missing.
     """
-    composition = whole_formula(study["formula"])
+    composition = whole_formula(study.formula)
     check_references(composition, references)
     check_references(composition, rank_references)
     elements = [element.symbol for element in composition.elements]
     volumes = {element: rank_references[element].structure.volume for element in elements}
     volumes = {element: volume / len(rank_references[element].structure) for element, volume in volumes.items()}
-    orderings = enumerate_orderings(composition, study["hosts"], study["max_atoms"], volumes)
+    orderings = enumerate_orderings(composition, study.hosts, study.max_atoms, volumes)
     jobs = []
     for ordering in orderings:
-        label = f"{study['system']}: ordering {ordering.index} on {ordering.host.lattice}"
+        label = f"{study.system}: ordering {ordering.index} on {ordering.host.lattice}"
         jobs.append(named(makers["rank"].make(ordering.structure, label=label), label))
-    study = study | {"volumes": volumes, "enumerated": dict(Counter(each.host.lattice for each in orderings))}
+    enumerated: dict[str, int] = dict(Counter(str(each.host.lattice) for each in orderings))
+    study = replace(study, volumes=volumes, enumerated=enumerated)
     bulks = {
         who: {element: found[element] for element in elements}
         for who, found in (("deciding", references), ("rank", rank_references))
     }
     choose = choose_orderings(makers, orderings, [ranked.output for ranked in jobs], bulks, study)
-    return replaced([*jobs, choose], choose, f"{study['system']}: ranking")
+    return replaced([*jobs, choose], choose, f"{study.system}: ranking")
 
 
 @job
+@in_context
 def choose_orderings(
     makers: dict[str, Maker],
     orderings: list[Ordering],
     results: list[CalculationDoc | None],
     bulks: dict[str, dict[str, CalculationDoc]],
-    study: dict[str, Any],
+    study: OrderingsContext,
 ) -> Response | OrderingsDoc:
     """Rank the relaxed orderings and confirm those close to the lowest; make the special quasi-random structure.
 
@@ -156,11 +160,11 @@ def choose_orderings(
     """
     confirm = makers.get("confirm")
     search = rank_orderings(orderings, results, bulks["rank"], study, confirm is not None)
-    for host in known_hosts(study["hosts"]):
-        if not cell_sizes(study["formula"], host, study["max_atoms"]):
+    for host in known_hosts(study.hosts):
+        if not cell_sizes(study.formula, host, study.max_atoms):
             search.warnings.append(
-                f"no {host} cell of up to {study['max_atoms']} atoms holds {study['formula']}: one of "
-                f"{smallest_cell(study['formula'], host)} would"
+                f"no {host} cell of up to {study.max_atoms} atoms holds {study.formula}: one of "
+                f"{smallest_cell(study.formula, host)} would"
             )
     jobs: list[Flow | Job] = []
     confirmations = None
@@ -168,7 +172,7 @@ def choose_orderings(
         confirmations = []
         for ordering in search.chosen:
             entry = search.entries[ordering.index]
-            label = f"{study['system']}: ordering {entry.index} ({entry.name}), confirmation"
+            label = f"{study.system}: ordering {entry.index} ({entry.name}), confirmation"
             assert entry.structure is not None
             made = named(confirm.make(symmetrised(entry.structure), label=label), label)
             jobs.append(made)
@@ -180,16 +184,17 @@ def choose_orderings(
     random = None if sqs is None else (sqs[0], sqs[1][-1].output)
     collect = collect_orderings(search, confirmations, random, bulks["deciding"], study, [each.output for each in told])
     jobs += [*(sqs[1] if sqs is not None else []), *told, collect]
-    return replaced(jobs, collect, f"{study['system']}: close orderings")
+    return replaced(jobs, collect, f"{study.system}: close orderings")
 
 
 @job(output_schema=OrderingsDoc)
+@in_context
 def collect_orderings(
     search: OrderingSearch,
     confirmations: list[CalculationDoc | None] | None,
     sqs: tuple[Ordering, CalculationDoc | None] | None,
     bulks: dict[str, CalculationDoc],
-    study: dict[str, Any],
+    study: OrderingsContext,
     failed: list[None],
 ) -> OrderingsDoc:
     """Put the document together; `failed`: outputs of jobs that only say what could not be done.
@@ -203,15 +208,15 @@ def collect_orderings(
 
 
 def _quasirandom(
-    makers: dict[str, Maker], search: OrderingSearch, study: dict[str, Any]
+    makers: dict[str, Maker], search: OrderingSearch, study: OrderingsContext
 ) -> tuple[tuple[Ordering, list[Job]] | None, dict[str, AnodeflowError]]:
     """Return the special quasi-random structure with its relaxations, the deciding one last; and why there is none."""
-    if study["sqs_atoms"] is None:
+    if study.sqs_atoms is None:
         return None, {}
     host = search.chosen[0].host.lattice
-    label = f"{study['system']}: special quasi-random structure on {host}"
+    label = f"{study.system}: special quasi-random structure on {host}"
     try:
-        ordering = special_quasirandom(study["formula"], host, study["sqs_atoms"], study["volumes"])
+        ordering = special_quasirandom(study.formula, host, study.sqs_atoms, study.volumes)
     except InputError as error:
         search.warnings.append(f"the special quasi-random structure is missing: {error}")
         return None, {label: error}

@@ -16,6 +16,7 @@ from anodeflow.structures.bulk.host_check import (
     space_group,
 )
 from anodeflow.structures.ordering.orderings import Ordering
+from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.document import RankedOrdering
 
 _SAME_ENERGY = 0.002
@@ -78,7 +79,7 @@ def rank_orderings(
     orderings: Sequence[Ordering],
     results: Sequence[CalculationDoc | None],
     bulks: Mapping[str, CalculationDoc],
-    study: Mapping[str, Any],
+    study: OrderingsContext,
     confirm: bool,
 ) -> OrderingSearch:
     """Rank relaxed orderings, drop those that lost their host, and choose those that may be the lowest.
@@ -101,7 +102,7 @@ def rank_orderings(
     InputError
         If the bulk of an element is missing.
     """
-    system = study["system"]
+    system = study.system
     entries = [ranked_entry(ordering, found, bulks) for ordering, found in zip(orderings, results, strict=True)]
     identifiers = {f"ordering {n}": found.id for n, found in enumerate(results) if found is not None}
     done = [found for found in results if found is not None]
@@ -112,14 +113,14 @@ def rank_orderings(
     if not standing:
         far = min(entry.displacement for entry in entries if entry.displacement is not None)
         raise CalculationError(
-            f"{system}: all {len(done)} relaxed orderings left their host lattice ({', '.join(study['hosts'])}; atoms "
+            f"{system}: all {len(done)} relaxed orderings left their host lattice ({', '.join(study.hosts)}; atoms "
             f"moved by {far:.2f} Å or more), so there is none to answer with: name the hosts that they may have "
             "turned into."
         )
     lowest = known_energy(standing[0])
-    close = [entry.index for entry in standing if known_energy(entry) <= lowest + study["window"]]
+    close = [entry.index for entry in standing if known_energy(entry) <= lowest + study.window]
     if not confirm:
-        close = [entry.index for entry in standing[: study["keep"]]]
+        close = [entry.index for entry in standing[: study.keep]]
     for entry in entries:
         if entry.index not in close and not (entry.state == "host lost" and known_energy(entry) < lowest):
             entry.structure = None

@@ -11,6 +11,7 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
+from anodeflow.studies.context import is_context
 
 _CIRCUMSTANCES = {"finished_at", "wall_time", "restarts", "directory"}
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
@@ -21,14 +22,16 @@ def _plain(content: str) -> str:
     """Leave out what does not change a result: where and when calculations run, that no potential guides them, where
     code lies.
 
-    So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides,
-    the same after a class has moved to another module, and the same after a calculation that it is handed was made
-    again, because its file had been damaged.
+    So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
+    same as when what a study tells its jobs was a mapping without a class, the same after a class has moved to another
+    module, and the same after a calculation that it is handed was made again, because its file had been damaged.
     """
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
             left_out = {"placement", "@module", "@version"} | (_CIRCUMSTANCES if "finished_at" in node else set())
+            if is_context(node):
+                left_out.add("@class")
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
             return {key: visit(value) for key, value in kept.items()}
         return [visit(item) for item in node] if isinstance(node, list) else node

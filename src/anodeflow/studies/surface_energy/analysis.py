@@ -1,11 +1,10 @@
 """Energy of a face from that of a slab with two of them: ``gamma = (E - sum n_i mu_i) / 2 A``."""
 
-from typing import Any
-
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.context import SlabContext
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
 
@@ -61,7 +60,7 @@ def surface_energy_document(
     ideal: CalculationDoc | None,
     bulk: CalculationDoc,
     metal: CalculationDoc | None,
-    study: dict[str, Any],
+    study: SlabContext,
 ) -> SurfaceEnergyDoc:
     """Return the document of one surface.
 
@@ -76,14 +75,14 @@ def surface_energy_document(
     bulk, metal
         Relaxed bulks of the slab's crystal, and of the metal that a compound is in equilibrium with.
     study
-        `campaign`, `system`, `reference`, `variant`, `slab_spec`, and `prescreen` if there is one.
+        What was asked for.
 
     Raises
     ------
     CalculationError
         If the two faces of the slab are not alike: the relaxed bulk lost the symmetry of the crystal.
     """
-    system = study["system"]
+    system = study.system
     if not faces_alike(cell.structure):
         raise CalculationError(
             f"{system}: the relaxed bulk has lost the symmetry that makes both faces of the slab alike, so there is no "
@@ -96,7 +95,7 @@ def surface_energy_document(
     element = None if metal is None else metal.structure[0].specie.symbol
     steps = {"slab": slab, "ideal slab": ideal, "bulk": bulk, "metal": metal}
     found = {step: each for step, each in steps.items() if each is not None}
-    settings = {"calculation": slab.settings, "slab": study["slab_spec"], "metal": element}
+    settings = {"calculation": slab.settings, "slab": study.slab_spec, "metal": element}
     return SurfaceEnergyDoc(
         **study_fields(
             study,

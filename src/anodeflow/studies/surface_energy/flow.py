@@ -1,13 +1,14 @@
 """Surface energy: the clean slab, the same as cut where its bottom is held, and the bulks."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobflow import Flow, Job, Maker, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.context import SlabContext, in_context
 from anodeflow.studies.shared.steps import named
 from anodeflow.studies.surface_energy.analysis import surface_energy_document
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
@@ -28,7 +29,7 @@ class SurfaceEnergyMaker(Maker):
     held
         Whether planes at its bottom are held.
     prescreen
-        What documents say of a potential that relaxed the slab before; empty: there was none.
+        What documents say of a potential that relaxed the slab before; none: there was none.
     campaign, system, reference, variant
         Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
         convergence test made the study differ.
@@ -38,7 +39,7 @@ class SurfaceEnergyMaker(Maker):
     name: str = "surface energy"
     slab: SlabSpec = field(default_factory=SlabSpec)
     held: bool = True
-    prescreen: dict[str, Any] = field(default_factory=dict)
+    prescreen: PrescreenSettings | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -61,14 +62,14 @@ class SurfaceEnergyMaker(Maker):
         Flow
             Output: SurfaceEnergyDoc.
         """
-        study = {
-            "campaign": self.campaign,
-            "system": self.system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "slab_spec": self.slab.model_dump(mode="json"),
-            "prescreen": self.prescreen,
-        }
+        study = SlabContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            slab_spec=self.slab.model_dump(mode="json"),
+            prescreen=self.prescreen,
+        )
         jobs: list[Flow | Job] = []
         ideal = None
         if self.held:
@@ -82,13 +83,14 @@ class SurfaceEnergyMaker(Maker):
 
 
 @job(output_schema=SurfaceEnergyDoc)
+@in_context
 def collect_surface_energy(
     cell: SlabCell,
     slab: CalculationDoc,
     ideal: CalculationDoc | None,
     bulk: CalculationDoc,
     metal: CalculationDoc | None,
-    study: dict[str, Any],
+    study: SlabContext,
 ) -> SurfaceEnergyDoc:
     """Put the document together (see :func:`surface_energy_document`)."""
     return surface_energy_document(cell, slab, ideal, bulk, metal, study)

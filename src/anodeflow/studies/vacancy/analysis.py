@@ -1,7 +1,6 @@
 """From the paths of a vacancy's hops to the document: barriers, hops that are split or refused, the better path."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from anodeflow.screening.shortlist import barrier_entries
 from anodeflow.structures.geometry.positions import is_free
 from anodeflow.structures.slab.lateral import reduce_in_plane
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     Extraction,
     PathName,
@@ -28,7 +28,7 @@ NARROW = 6.5
 _EQUAL = 0.001  # eV: climbs that differ by less are equal
 
 
-def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc:
+def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc:
     """Return the document of a finished search.
 
     Parameters
@@ -36,8 +36,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
     search
         Stops and hops; none waits.
     study
-        `campaign`, `system`, `reference`, `variant`, `element`, `helper`, `start`, `steps`, `samples`, `images`,
-        `paths`, `barriers`.
+        What was asked for.
     """
     interface = search.interface
     audit = search.audit
@@ -52,7 +51,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
     settings = {
         "calculation": search.settings,
         "interface": interface.settings,
-        **{key: study[key] for key in keys},
+        **{key: getattr(study, key) for key in keys},
     }
     vectors = interface.structure.lattice.matrix[:2, :2]
     width = float(np.linalg.norm(reduce_in_plane(vectors) @ vectors, axis=1).min())
@@ -66,9 +65,9 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
         ),
         warnings=_warnings(search, paths, width),
         prescreen=audit,
-        element=study["element"],
-        helper=study["helper"],
-        start=study["start"],
+        element=study.element,
+        helper=study.helper,
+        start=study.start,
         start_layer=search.start_layer,
         alloy_layers=-min(interface.layer),
         metal_layers=max(interface.layer),
@@ -86,7 +85,7 @@ def vacancy_document(search: VacancySearch, study: dict[str, Any]) -> VacancyDoc
     )
 
 
-def extractions(search: VacancySearch, study: dict[str, Any]) -> list[Extraction]:
+def extractions(search: VacancySearch, study: VacancyContext) -> list[Extraction]:
     """Return what taking an atom out of the alloy's free face and of the metal's own surface costs.
 
     Parameters
@@ -97,7 +96,7 @@ def extractions(search: VacancySearch, study: dict[str, Any]) -> list[Extraction
         `start`: at the interface no atom is taken out of a face.
     """
     interface, found = search.interface, []
-    if search.bulk_energy is not None and study["start"] == "surface":
+    if search.bulk_energy is not None and study.start == "surface":
         for trial in search.trials:
             if trial.path is None and trial.state in ("taken", "higher") and trial.energy is not None:
                 step = stop_step(search.stops[0]) if trial.state == "taken" else trial.label

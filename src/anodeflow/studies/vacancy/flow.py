@@ -1,9 +1,9 @@
 """Vacancy: from the alloy's surface through an interface, stop by stop on two paths, and the band of every hop."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
@@ -15,10 +15,12 @@ from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
+from anodeflow.studies.context import in_context
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import relax_dips
 from anodeflow.studies.shared.steps import failure_jobs, replaced
 from anodeflow.studies.vacancy.analysis import vacancy_document
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import PathName, VacancyDoc
 from anodeflow.studies.vacancy.geometry import released
 from anodeflow.studies.vacancy.hops import record_band, split_hop
@@ -108,12 +110,23 @@ class VacancyMaker(Maker):
         Flow
             Output: VacancyDoc.
         """
-        keys = ("element", "helper", "start", "steps", "samples", "images", "barriers")
-        study = {key: getattr(self, key) for key in (*keys, "campaign", "system", "reference", "variant")}
-        study["paths"] = list(self.paths)
+        study = VacancyContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            prescreen=None if self.prescreen is None else self.prescreen.settings(),
+            element=self.element,
+            helper=self.helper,
+            start=self.start,
+            steps=self.steps,
+            samples=self.samples,
+            images=self.images,
+            paths=list(self.paths),
+            barriers=self.barriers,
+        )
         makers: dict[str, Maker] = {"relax": self.relax, "neb": self.neb}
         if self.prescreen is not None:
-            study["prescreen"] = self.prescreen.settings()
             makers = self.prescreen.makers(makers)
         first = make_vacancy(makers, interface, bulk, study, face)
         first.name = f"{self.system}: {self.element} vacancy".removeprefix(": ")
@@ -121,11 +134,12 @@ class VacancyMaker(Maker):
 
 
 @job
+@in_context
 def make_vacancy(
     makers: dict[str, Maker],
     interface: InterfaceDoc,
     bulk: CalculationDoc | None,
-    study: dict[str, Any],
+    study: VacancyContext,
     face: MetalFace | None = None,
 ) -> Response:
     """Take an atom out of the alloy, at the places that come into question.
@@ -135,25 +149,26 @@ def make_vacancy(
     InputError
         If the alloy has no such atom, or no helper.
     """
-    study = study | {"system": study["system"] or interface.system}
+    study = replace(study, system=study.system or interface.system)
     search = start_search(interface, bulk, study, face)
     search.audit = begin_audit(interface, study)
-    free = released(interface.structure, interface.layer) if study["start"] == "surface" else None
+    free = released(interface.structure, interface.layer) if study.start == "surface" else None
     if free is None:
         return _relax_trials(makers, search, study)
-    label = f"{study['system']}: interface with the alloy's surface free"
+    label = f"{study.system}: interface with the alloy's surface free"
     relaxed = relaxation(makers["relax"], free, label, interface.structure, start_record(interface.prescreen))
     last = start_free(makers, interface, relaxed.output, bulk, study, face)
-    return replaced([relaxed, last], last, f"{_of(study)}: surface")
+    return replaced([relaxed, last], last, f"{study.of_system}: surface")
 
 
 @job
+@in_context
 def start_free(
     makers: dict[str, Maker],
     interface: InterfaceDoc,
     relaxed: CalculationDoc | None,
     bulk: CalculationDoc | None,
-    study: dict[str, Any],
+    study: VacancyContext,
     face: MetalFace | None = None,
 ) -> Response:
     """Take an atom out of the interface that was relaxed once more, now that its alloy may give way.
@@ -165,7 +180,7 @@ def start_free(
     """
     if relaxed is None:
         raise CalculationError(
-            f"{study['system']}: the interface could not be relaxed with the alloy's surface free; see that step."
+            f"{study.system}: the interface could not be relaxed with the alloy's surface free; see that step."
         )
     again = interface.model_copy(
         update={
@@ -183,11 +198,12 @@ def start_free(
 
 
 @job
+@in_context
 def next_stops(
     makers: dict[str, Maker],
     search: VacancySearch,
     results: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: VacancyContext,
     failed: Sequence[None] = (),
 ) -> Response:
     """Take the lowest place of each path as its next stop and try the next ones, or go on to the bands.
@@ -207,11 +223,12 @@ def next_stops(
 
 
 @job
+@in_context
 def review_hops(
     makers: dict[str, Maker],
     search: VacancySearch,
     bands: dict[str, NebDoc | None],
-    study: dict[str, Any],
+    study: VacancyContext,
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Take the paths into account; relax images that may be minima on the way, or end with the document."""
@@ -220,21 +237,22 @@ def review_hops(
         search,
         bands,
         partial(record_band, search),
-        lambda index: f"{_of(study)}, minimum on {search.step_of(index)}",
+        lambda index: f"{study.of_system}, minimum on {search.step_of(index)}",
     )
     if not jobs:
         return vacancy_document(search, study)
     split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{_of(study)}: minima on hops")
+    return replaced([*jobs.values(), split], split, f"{study.of_system}: minima on hops")
 
 
 @job
+@in_context
 def split_hops(
     makers: dict[str, Maker],
     search: VacancySearch,
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
-    study: dict[str, Any],
+    study: VacancyContext,
 ) -> Response:
     """Split the hops that have a minimum on their way, and compute the parts."""
     failures: dict[str, AnodeflowError] = {}
@@ -242,12 +260,13 @@ def split_hops(
         try:
             split_hop(search, int(key), image, relaxed[key])
         except CalculationError as error:
-            failures[f"{_of(study)}, minimum on {search.hops[int(key)].label}"] = error
+            failures[f"{study.of_system}, minimum on {search.hops[int(key)].label}"] = error
     return _bands(makers, search, study, failures)
 
 
 @job(output_schema=VacancyDoc)
-def collect_vacancy(search: VacancySearch, study: dict[str, Any], failed: Sequence[None] = ()) -> VacancyDoc:
+@in_context
+def collect_vacancy(search: VacancySearch, study: VacancyContext, failed: Sequence[None] = ()) -> VacancyDoc:
     """Put the document together from the finished search."""
     return vacancy_document(search, study)
 
@@ -255,25 +274,25 @@ def collect_vacancy(search: VacancySearch, study: dict[str, Any], failed: Sequen
 def _relax_trials(
     makers: dict[str, Maker],
     search: VacancySearch,
-    study: dict[str, Any],
+    study: VacancyContext,
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response:
     """Relax the places of the vacancy that wait."""
     jobs: dict[str, Flow | Job] = {}
     for index in search.waiting_trials():
-        label = f"{_of(study)}, {search.trials[index].label}"
+        label = f"{study.of_system}, {search.trials[index].label}"
         jobs[str(index)] = search.relaxation(makers["relax"], search.trial_structure(index), label)
     told = failure_jobs(failures or {})
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
     last = next_stops(makers, search, outputs, study, [each.output for each in told])
     step = max(search.trials[index].step for index in search.waiting_trials())
-    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: stops {step}")
+    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: stops {step}")
 
 
 def _bands(
     makers: dict[str, Maker],
     search: VacancySearch,
-    study: dict[str, Any],
+    study: VacancyContext,
     failures: dict[str, AnodeflowError],
 ) -> Response:
     """Compute the paths of the hops that wait."""
@@ -282,10 +301,10 @@ def _bands(
     for index in list(search.waiting):
         hop = search.hops[index]
         ends = search.stops[hop.initial], search.stops[hop.final]
-        label = f"{_of(study)}, {hop.label}"
+        label = f"{study.of_system}, {hop.label}"
         try:
             final = unwrapped(ends[0].structure, ends[1].structure)
-            path = first_path(ends[0].structure, final, study["images"], threshold=0.1)
+            path = first_path(ends[0].structure, final, study.images, threshold=0.1)
         except AnodeflowError as error:
             hop.message = str(error)
             search.waiting.remove(index)
@@ -300,9 +319,9 @@ def _bands(
         last = review_hops(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
     else:
         last = collect_vacancy(search, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{_of(study)}: paths of hops")
+    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
 
 
-def _of(study: dict[str, Any]) -> str:
+def _of(study: VacancyContext) -> str:
     """Return the system and the vacancy, with which all labels begin."""
-    return f"{study['system']}: {study['element']} vacancy"
+    return f"{study.system}: {study.element} vacancy"

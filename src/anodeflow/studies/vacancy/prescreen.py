@@ -1,7 +1,5 @@
 """What a potential did in a vacancy study: its relaxations step by step, and the stops by both."""
 
-from typing import Any
-
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
 from anodeflow.screening.shortlist import (
@@ -12,12 +10,13 @@ from anodeflow.screening.shortlist import (
     start_record,
 )
 from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import stop_step
 from anodeflow.studies.vacancy.search import VacancySearch
 
 
 def begin_audit(
-    interface: InterfaceDoc, study: dict[str, Any], relaxed: CalculationDoc | None = None
+    interface: InterfaceDoc, study: VacancyContext, relaxed: CalculationDoc | None = None
 ) -> PrescreenAudit | None:
     """Return the audit of a study that begins.
 
@@ -26,16 +25,17 @@ def begin_audit(
     interface
         The interface.
     study
-        `prescreen`: `backend`, `keep`, `window`, `paths`; none: there is no audit.
+        What was asked for; without a prescreen there is no audit.
     relaxed
         Relaxation of the interface with its alloy set free, where there was one.
     """
-    audit = start_audit(study.get("prescreen"))
-    if audit is not None:
-        audit.start = start_record(interface.prescreen)
-        if relaxed is not None:
-            audit.start = relaxed.prescreen
-            add_effort(audit.effort, [relaxed])
+    if study.prescreen is None:
+        return None
+    audit = start_audit(study.prescreen)
+    audit.start = start_record(interface.prescreen)
+    if relaxed is not None:
+        audit.start = relaxed.prescreen
+        add_effort(audit.effort, [relaxed])
     return audit
 
 

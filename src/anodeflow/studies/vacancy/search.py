@@ -16,7 +16,6 @@ stop. All energies are relative to the first stop: the cell holds the same atoms
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import Field
 from pymatgen.core import Structure
@@ -26,6 +25,7 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.errors import InputError
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     PathName,
     VacancyHop,
@@ -157,7 +157,7 @@ def empty_place(places: Sequence[int]) -> int:
 
 
 def start_search(
-    interface: InterfaceDoc, bulk: CalculationDoc | None, study: dict[str, Any], face: MetalFace | None = None
+    interface: InterfaceDoc, bulk: CalculationDoc | None, study: VacancyContext, face: MetalFace | None = None
 ) -> VacancySearch:
     """Return the search with the places where the vacancy may start.
 
@@ -168,7 +168,7 @@ def start_search(
     bulk
         Relaxed bulk of the vacancy's element, the reference of the formation energy; none: it is not given.
     study
-        `system`, `element`, `helper`, `start`, `samples`, `paths`.
+        What was asked for.
     face
         What taking an atom out of the metal's own surface costs; none: not computed.
 
@@ -177,7 +177,7 @@ def start_search(
     InputError
         If the alloy lacks the element or the helper, both are the same, or the bulk is another element's.
     """
-    system, element, helper = study["system"], study["element"], study["helper"]
+    system, element, helper = study.system, study.element, study.helper
     structure = interface.structure
     symbols = [site.specie.symbol for site in structure]
     alloy = sorted({symbol for symbol, side in zip(symbols, interface.side, strict=True) if side == "alloy"})
@@ -186,21 +186,21 @@ def start_search(
             f"{system}: the alloy of the interface has no {element} to take out (it has {', '.join(alloy)}): name "
             "another element, or another interface."
         )
-    if "II" in study["paths"] and (helper not in alloy or helper == element):
+    if "II" in study.paths and (helper not in alloy or helper == element):
         what = "is the element of the vacancy" if helper == element else f"is not in the alloy ({', '.join(alloy)})"
         raise InputError(f"{system}: the helper {helper} of path II {what}: name another helper, or `paths: [I]`.")
     if bulk is not None and {site.specie.symbol for site in bulk.structure} != {element}:
         raise InputError(
             f"{system}: the formation energy of a {element} vacancy needs bulk {element}, not {bulk.formula}."
         )
-    layers = sorted({n for n in interface.layer if n < 0}, reverse=study["start"] == "interface")
+    layers = sorted({n for n in interface.layer if n < 0}, reverse=study.start == "interface")
     layer = next(n for n in layers if any(symbols[atom] == element for atom in interface.atoms_of(n)))
     search = VacancySearch(
         interface=interface,
         bulk_energy=None if bulk is None else bulk.energy_per_atom,
         face=face,
         start_layer=layer,
-        paths=[VacancyPath(name=name, stops=[], hops=[]) for name in study["paths"]],
+        paths=[VacancyPath(name=name, stops=[], hops=[]) for name in study.paths],
         calculation_ids={"interface": interface.calculation_ids["interface"]}
         | ({} if bulk is None else {"bulk": bulk.id})
         | ({} if face is None else face.calculation_ids),
@@ -208,12 +208,12 @@ def start_search(
     )
     if layer != layers[0]:
         search.warnings.append(f"layer {layers[0]} has no {element}: the vacancy was made in layer {layer}")
-    for atom in _starts(search, element, helper)[: study["samples"]]:
+    for atom in _starts(search, element, helper)[: study.samples]:
         search.trials.append(VacancyTrial(path=None, step=0, atom=atom, element=element, layer=layer, distance=None))
     return search
 
 
-def propose(search: VacancySearch, study: dict[str, Any]) -> None:
+def propose(search: VacancySearch, study: VacancyContext) -> None:
     """Add the trials of the next step of each path that goes on; note why the others end.
 
     Parameters
@@ -221,15 +221,15 @@ def propose(search: VacancySearch, study: dict[str, Any]) -> None:
     search
         Changed: trials, ends of paths.
     study
-        `element`, `helper`, `steps`, `samples`.
+        What was asked for.
     """
     for path in search.paths:
         step = len(path.stops)
-        if path.end or step > study["steps"]:
+        if path.end or step > study.steps:
             continue
         stop, position, here = search.front(path.name)
         helped = path.name == "II" and step == 1
-        element = study["helper"] if helped else study["element"]
+        element = study.helper if helped else study.element
         deeper = next_layer(here)
         # The helper may come from beside the vacancy: it is to make way, not to lead down.
         for layer in (deeper, here) if helped else (deeper,):
@@ -246,7 +246,7 @@ def propose(search: VacancySearch, study: dict[str, Any]) -> None:
             continue
         search.trials += [
             VacancyTrial(path=path.name, step=step, atom=atom, element=element, layer=layer, distance=distance)
-            for atom, distance in found[: study["samples"]]
+            for atom, distance in found[: study.samples]
         ]
 
 

@@ -1,11 +1,11 @@
 """Which of the relaxed places of a vacancy become stops of its paths."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.structures.geometry.positions import unwrapped
+from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     TrialState,
     VacancyStop,
@@ -21,7 +21,7 @@ _BELOW = 0.005
 
 
 def settle(
-    search: VacancySearch, results: Mapping[str, CalculationDoc | None], study: dict[str, Any]
+    search: VacancySearch, results: Mapping[str, CalculationDoc | None], study: VacancyContext
 ) -> dict[str, AnodeflowError]:
     """Judge the trials that were relaxed; the lowest of each path becomes its next stop.
 
@@ -32,7 +32,7 @@ def settle(
     results
         Index of each trial that waited -> its relaxation; none where it failed.
     study
-        `system`, `element`, `barriers`.
+        What was asked for.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def settle(
             search.settings = relaxed.settings
         trial.state, trial.message = _judge(search, index, relaxed)
         if trial.state == "not converged":
-            failures[f"{study['system']}: {study['element']} vacancy, {trial.label}"] = CalculationError(
+            failures[f"{study.system}: {study.element} vacancy, {trial.label}"] = CalculationError(
                 "the relaxation did not converge; run it again to go on."
             )
     for name in dict.fromkeys(search.trials[int(key)].path for key in results):
@@ -68,14 +68,14 @@ def settle(
         if best is not None:
             relaxed = tried[best]
             assert relaxed is not None
-            _take(search, best, relaxed, asked=study["barriers"])
+            _take(search, best, relaxed, asked=study.barriers)
             continue
         why = "; ".join(
             f"{search.trials[i].element} {search.trials[i].atom}: {search.trials[i].message}" for i in tried
         )
         if name is None:
             raise CalculationError(
-                f"{study['system']}: no {study['element']} vacancy stays in layer {search.start_layer} ({why}): look "
+                f"{study.system}: no {study.element} vacancy stays in layer {search.start_layer} ({why}): look "
                 "at these relaxations, or start elsewhere."
             )
         step = search.trials[next(iter(tried))].step

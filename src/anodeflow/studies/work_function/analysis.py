@@ -1,13 +1,12 @@
 """Work functions of both faces of a slab from its electrostatic potential."""
 
-from typing import Any
-
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc, PlanarPotential
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.context import SlabContext
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 
 PLATEAU = 2.0
@@ -54,7 +53,7 @@ def vacuum_levels(potential: PlanarPotential, bottom: float, top: float) -> dict
 
 
 def work_function_document(
-    cell: SlabCell, slab: CalculationDoc, static: CalculationDoc, study: dict[str, Any]
+    cell: SlabCell, slab: CalculationDoc, static: CalculationDoc, study: SlabContext
 ) -> WorkFunctionDoc:
     """Return the document of one surface.
 
@@ -67,14 +66,14 @@ def work_function_document(
     static
         Calculation of the relaxed slab with its potential.
     study
-        `campaign`, `system`, `reference`, `variant`, `slab_spec`, and `prescreen` if there is one.
+        What was asked for.
 
     Raises
     ------
     CalculationError
         If there is no potential, or too little vacuum.
     """
-    system, potential = study["system"], static.potential
+    system, potential = study.system, static.potential
     if potential is None:
         raise CalculationError(f"{system}: {static.code} gave no electrostatic potential: choose another backend.")
     heights = static.structure.cart_coords[:, 2]
@@ -82,7 +81,7 @@ def work_function_document(
         levels = vacuum_levels(potential, float(heights.min()), float(heights.max()))
     except CalculationError as error:
         raise CalculationError(f"{system}: {error}") from None
-    settings = {"calculation": slab.settings, "slab": study["slab_spec"]}
+    settings = {"calculation": slab.settings, "slab": study.slab_spec}
     (top, slope_top), (bottom, slope_bottom) = levels["top"], levels["bottom"]
     return WorkFunctionDoc(
         **study_fields(

@@ -1,13 +1,14 @@
 """Work function: the potential of the relaxed clean slab."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobflow import Flow, Maker, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.context import SlabContext, in_context
 from anodeflow.studies.shared.steps import named
 from anodeflow.studies.work_function.analysis import work_function_document
 from anodeflow.studies.work_function.document import WorkFunctionDoc
@@ -26,7 +27,7 @@ class WorkFunctionMaker(Maker):
     slab
         The slab.
     prescreen
-        What documents say of a potential that relaxed the slab before; empty: there was none.
+        What documents say of a potential that relaxed the slab before; none: there was none.
     campaign, system, reference, variant
         Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
         convergence test made the study differ.
@@ -35,7 +36,7 @@ class WorkFunctionMaker(Maker):
     static: Maker
     name: str = "work function"
     slab: SlabSpec = field(default_factory=SlabSpec)
-    prescreen: dict[str, Any] = field(default_factory=dict)
+    prescreen: PrescreenSettings | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -54,14 +55,14 @@ class WorkFunctionMaker(Maker):
         Flow
             Output: WorkFunctionDoc.
         """
-        study = {
-            "campaign": self.campaign,
-            "system": self.system,
-            "reference": self.reference,
-            "variant": self.variant,
-            "slab_spec": self.slab.model_dump(mode="json"),
-            "prescreen": self.prescreen,
-        }
+        study = SlabContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            slab_spec=self.slab.model_dump(mode="json"),
+            prescreen=self.prescreen,
+        )
         cell, relaxed = slab.output["cell"], slab.output["calculation"]
         label = f"{self.system}: potential"
         static = named(self.static.make(relaxed.structure, label=label), label)
@@ -71,8 +72,9 @@ class WorkFunctionMaker(Maker):
 
 
 @job(output_schema=WorkFunctionDoc)
+@in_context
 def collect_work_function(
-    cell: SlabCell, slab: CalculationDoc, static: CalculationDoc, study: dict[str, Any]
+    cell: SlabCell, slab: CalculationDoc, static: CalculationDoc, study: SlabContext
 ) -> WorkFunctionDoc:
     """Put the document together (see :func:`work_function_document`)."""
     return work_function_document(cell, slab, static, study)

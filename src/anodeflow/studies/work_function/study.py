@@ -36,7 +36,7 @@ class WorkFunctionStudy(Study[WorkFunctionInput, WorkFunctionDoc]):
         maker = WorkFunctionMaker(
             static=steps.makers(subject.backend).static(potential=True),
             slab=subject.system.slab_spec(),
-            prescreen={} if steps.prescreen is None else steps.prescreen.settings(),
+            prescreen=None if steps.prescreen is None else steps.prescreen.settings(),
             system=subject.name,
             variant=subject.variant,
             **steps.labels,

@@ -1,16 +1,29 @@
 """Work of adhesion: the relaxed interface, cut in two."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from jobflow import Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError
 from anodeflow.studies.about import study_fields
+from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import named, replaced
 from anodeflow_adhesion.document import WorkOfAdhesionDoc, work_of_adhesion
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkOfAdhesionContext(SubjectContext):
+    """What the study tells its jobs.
+
+    Attributes
+    ----------
+    relaxed
+        Whether the two sides are relaxed after they are parted.
+    """
+
+    relaxed: bool
 
 
 @dataclass
@@ -23,8 +36,8 @@ class WorkOfAdhesionMaker(Maker):
         Maker that relaxes the sides, or evaluates them as they are.
     relaxed
         Which of the two it does.
-    system, campaign, reference
-        Names that the document carries, and the DOI of the paper to compare with.
+    system, campaign, reference, variant
+        Names that the document carries, the DOI of the paper to compare with, and what a convergence test changed.
     """
 
     compute: Maker
@@ -33,36 +46,38 @@ class WorkOfAdhesionMaker(Maker):
     system: str = ""
     campaign: str = ""
     reference: str | None = None
+    variant: dict[str, float] = field(default_factory=dict)
 
     def make(self, interface: InterfaceDoc | OutputReference) -> Flow:
         """Build the flow; output: WorkOfAdhesionDoc."""
-        study = {
-            "campaign": self.campaign,
-            "system": self.system,
-            "reference": self.reference,
-            "relaxed": self.relaxed,
-        }
+        study = WorkOfAdhesionContext(
+            campaign=self.campaign,
+            system=self.system,
+            reference=self.reference,
+            variant=self.variant,
+            relaxed=self.relaxed,
+        )
         start = named(part(self.compute, interface, study), f"{self.system}: part")
         return Flow([start], output=start.output, name=f"{self.system}: {self.name}")
 
 
 @job
-def part(compute: Maker, interface: InterfaceDoc, study: dict[str, Any]) -> Response:
+def part(compute: Maker, interface: InterfaceDoc, study: WorkOfAdhesionContext) -> Response:
     """Replace itself by a calculation of each side alone, and the document."""
     jobs, energies = [], {}
     for side in ("alloy", "metal"):
         alone = interface.structure.copy()
         alone.remove_sites([index for index, where in enumerate(interface.side) if where != side])
-        label = f"{study['system']}: {side} parted"
+        label = f"{study.system}: {side} parted"
         jobs.append(named(compute.make(alone, label=label), label))
         energies[side] = jobs[-1].output
     last = collect_work_of_adhesion(interface, energies, study)
-    return replaced([*jobs, last], last, f"{study['system']}: parted")
+    return replaced([*jobs, last], last, f"{study.system}: parted")
 
 
 @job(output_schema=WorkOfAdhesionDoc)
 def collect_work_of_adhesion(
-    interface: InterfaceDoc, sides: dict[str, CalculationDoc | None], study: dict[str, Any]
+    interface: InterfaceDoc, sides: dict[str, CalculationDoc | None], study: WorkOfAdhesionContext
 ) -> WorkOfAdhesionDoc:
     """Put the document together.
 
@@ -73,10 +88,10 @@ def collect_work_of_adhesion(
     """
     found = {side: each for side, each in sides.items() if each is not None}
     if len(found) < 2:
-        raise CalculationError(f"{study['system']}: a side could not be computed alone; see those steps.")
+        raise CalculationError(f"{study.system}: a side could not be computed alone; see those steps.")
     energies = {side: each.energy for side, each in found.items()}
     steps = {"interface": interface.calculation_ids["interface"]} | {side: each.id for side, each in found.items()}
-    settings = interface.settings | {"relaxed": study["relaxed"]}
+    settings = interface.settings | {"relaxed": study.relaxed}
     warnings = [f"{side} alone: {each}" for side, calculation in found.items() for each in calculation.warnings]
     if not interface.converged:
         warnings.append("the relaxation of the interface did not converge")
@@ -85,7 +100,7 @@ def collect_work_of_adhesion(
         warnings=warnings,
         formula=interface.structure.composition.formula,
         termination=interface.termination,
-        relaxed=study["relaxed"],
+        relaxed=study.relaxed,
         area=interface.area,
         interface_energy=interface.energy,
         side_energies=energies,

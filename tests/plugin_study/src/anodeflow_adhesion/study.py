@@ -39,6 +39,7 @@ class WorkOfAdhesionStudy(Study[WorkOfAdhesionInput, WorkOfAdhesionDoc]):
             compute=steps.relax(backend) if input.relaxed else steps.makers(backend).static(),
             relaxed=input.relaxed,
             system=subject.name,
+            variant=subject.variant,
             **steps.labels,
         )
         return maker.make(relaxed_interface(subject, steps).output)

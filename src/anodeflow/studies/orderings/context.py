@@ -1,0 +1,40 @@
+"""What a study of orderings tells its jobs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anodeflow.studies.context import StudyContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderingsContext(StudyContext):
+    """What is asked of the orderings of one alloy.
+
+    Attributes
+    ----------
+    formula
+        Composition of the alloy.
+    hosts, max_atoms
+        Host lattices, and most atoms of a cell.
+    window
+        Orderings within this of the lowest are confirmed, eV/atom.
+    keep
+        How many of the lowest are kept.
+    sqs_atoms
+        Atoms of a special quasi-random structure; none: none is made.
+    volumes
+        Element -> volume of an atom in its bulk, Å³, by the ranking backend; none: not known yet.
+    enumerated
+        Host lattice -> number of orderings; none: not known yet.
+    """
+
+    unsaid: ClassVar[tuple[str, ...]] = ("volumes", "enumerated")
+
+    formula: str
+    hosts: list[str]
+    max_atoms: int
+    window: float
+    keep: int
+    sqs_atoms: int | None
+    volumes: dict[str, float] | None = None
+    enumerated: dict[str, int] | None = None

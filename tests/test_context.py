@@ -1,0 +1,114 @@
+"""What a study tells its jobs: as typed as it is, jobs are those that were told a mapping."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+from jobflow import Flow, job
+from monty.json import MontyDecoder, MontyEncoder
+
+from anodeflow.core.errors import InputError
+from anodeflow.screening.settings import PrescreenSettings
+from anodeflow.structures.sites.site_choice import SiteChoice
+from anodeflow.studies.about import study_fields
+from anodeflow.studies.adsorption.context import AdsorptionContext
+from anodeflow.studies.context import SlabContext, StudyContext, SubjectContext
+from anodeflow.studies.electrochemistry.flow import collect_electrochemistry
+from anodeflow.studies.orderings.context import OrderingsContext
+from anodeflow.studies.registry import studies
+from anodeflow.studies.shared.identity import with_stable_uuids
+
+POTENTIAL = {"backend": "mlip", "settings_hash": "0a", "keep": 2, "window": 0.1, "paths": "band"}
+ADSORPTION = {
+    "campaign": "c",
+    "system": "Li(001)",
+    "reference": None,
+    "adsorbate": "Li",
+    "spin_polarized": False,
+    "atom_reference_reliable": True,
+    "slab_spec": {"layers": 6},
+    "choice": SiteChoice(chosen=[], left_out=["1 (bridge)"]),
+    "variant": {"layers": 5.0},
+}
+ORDERINGS = {
+    "campaign": "c",
+    "system": "Li3Mg",
+    "reference": "10.1/x",
+    "formula": "Li3Mg",
+    "hosts": ["bcc"],
+    "max_atoms": 4,
+    "window": 0.015,
+    "keep": 3,
+    "sqs_atoms": None,
+}
+SLAB = {"campaign": "c", "system": "x", "reference": None, "variant": {}, "slab_spec": {}, "prescreen": {}}
+TOLD = [
+    (AdsorptionContext, ADSORPTION),
+    (AdsorptionContext, ADSORPTION | {"prescreen": POTENTIAL}),
+    (OrderingsContext, ORDERINGS),
+    (OrderingsContext, ORDERINGS | {"volumes": {"Li": 20.0}, "enumerated": {"bcc": 7}}),
+    (SlabContext, SLAB),
+]
+
+
+@job
+def make(study, wanted):
+    return study
+
+
+@pytest.mark.parametrize(("kind", "mapping"), TOLD)
+def test_jobs_are_those_that_were_told_a_mapping(kind, mapping):
+    def uuid(study):
+        return with_stable_uuids(Flow([make(study, 1)]), "seed").jobs[0].uuid
+
+    assert uuid(kind.of(mapping)) == uuid(mapping)
+    assert uuid(replace(kind.of(mapping), system="another")) != uuid(mapping)
+
+
+@pytest.mark.parametrize(("kind", "mapping"), TOLD)
+def test_what_a_job_keeps_of_it_is_read_again(kind, mapping):
+    context = kind.of(mapping)
+    again = json.loads(json.dumps(context, cls=MontyEncoder), cls=MontyDecoder)
+    assert type(again) is kind
+    assert again == context
+    with pytest.raises(FrozenInstanceError):
+        again.system = "another"
+
+
+def test_a_queued_job_that_was_told_a_mapping_still_runs():
+    study = {"campaign": "c", "system": "Li-Mg", "reference": None, "ion": "Li", "partner": "Mg"}
+    with pytest.raises(InputError, match=r"need the bulk of Li, Mg"):
+        collect_electrochemistry.original([], {}, study)
+
+
+def test_every_job_that_is_told_of_its_study_takes_a_mapping_too():
+    import inspect
+    from importlib import import_module
+
+    seen = 0
+    for name in studies():
+        for module in ("flow", "rounds"):
+            try:
+                flow = import_module(f"anodeflow.studies.{name}.{module}")
+            except ModuleNotFoundError:
+                continue
+            for each in vars(flow).values():
+                original = getattr(each, "original", None)
+                if original is None or original.__module__ != flow.__name__:
+                    continue
+                kind = inspect.signature(original).parameters.get("study")
+                if kind is not None and kind.annotation is not str:
+                    assert issubclass(kind.annotation, StudyContext), (name, original.__name__)
+                    assert hasattr(original, "__wrapped__"), f"{name}: {original.__name__} lacks @in_context"
+                    seen += 1
+    assert seen > 20
+
+
+def test_documents_say_what_the_context_does():
+    plain = study_fields(StudyContext(campaign="c", system="s"), "emt", "EMT 1", {"a": 1}, {"bulk": "b"})
+    assert (plain["variant"], plain["settings"], "adsorbate" in plain) == ({}, {"a": 1}, False)
+    told = SubjectContext(campaign="c", system="s", variant={"layers": 5}, prescreen=PrescreenSettings("mlip"))
+    screened = study_fields(told, "emt", "EMT 1", {"a": 1}, {"bulk": "b"})
+    assert screened["settings"]["prescreen"]["backend"] == "mlip"
+    assert screened["variant"] == {"layers": 5}
+    assert screened["settings_hash"] != plain["settings_hash"]
