@@ -18,6 +18,11 @@ CALCULATIONS = {
 }
 
 
+def codes(document: Any) -> list[str]:
+    """The codes of a document's warnings."""
+    return [warning.code for warning in document.warnings]
+
+
 def li_bulk() -> Structure:
     """Primitive cell of bcc Li."""
     return AseAtomsAdaptor.get_structure(bulk("Li", "bcc", a=3.44))

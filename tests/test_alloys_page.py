@@ -220,7 +220,7 @@ def lost_and_lower() -> float:
     """How far the lowest ordering of Li3Mg7 that left hcp lies below the lowest that kept it, meV/atom."""
     document = studies(CAMPAIGN, "orderings")["Li3Mg7"]
     lost = min(each.rank_formation_energy for each in document.orderings if each.state == "host lost")
-    assert any("nearly bcc now" in warning for warning in document.warnings)
+    assert any("nearly bcc now" in warning.text for warning in document.warnings)
     return 1000 * (document.kept[0].formation_energy - lost)
 
 
@@ -242,7 +242,7 @@ CLAIMS: list[tuple[str, Callable[[], Sequence[float]]]] = [
     (r"It is (\S+) eV for Li3Mg,", lambda: dilute("Li3Mg/Li:0")[:1]),
     (r"and (\S+) to (\S+) eV for the Mg sites of Li3Mg7", lambda: dilute("Li3Mg7/Li")),
     (r"on both planes, by (\S+) and (\S+) eV\.", between_paths),
-    (r"errs by up to (\S+) eV in a barrier", lambda: [float(re.search(r"barriers by up to (\S+) eV", warning)[1])
+    (r"errs by up to (\S+) eV in a barrier", lambda: [float(re.search(r"barriers by up to (\S+) eV", warning.text)[1])
                                                       for warning in studies(CAMPAIGN, "orderings")["LiMg"].warnings]),
     (r"Li3Mg7 then lies (\S+) meV/atom above the hull", lambda: [above_hull()]),
     (r"all (\d+) orderings of Li3Mg7 on hcp \(cells of (\d+) atoms\) and "
@@ -314,7 +314,7 @@ VERDICTS: list[tuple[str, Callable[[], bool]]] = [
     ("Some first hops rise all the way to their end",
      lambda: any(hop.barrier_reverse == pytest.approx(0, abs=1e-3) for each in moved() for hop in each.hops)),
     ("Some trials fell to below where they began",
-     lambda: all(any("it fell to" in warning for warning in each.warnings) for each in moved())),
+     lambda: all(any("it fell to" in warning.text for warning in each.warnings) for each in moved())),
     ("Li is *harder* to take out of both alloys than out of Li metal",
      lambda: all(min(energies, key=energies.__getitem__).startswith("Li(")
                  for energies in values(CAMPAIGN, "vacancy", "extraction_energy").values())),
@@ -328,10 +328,10 @@ VERDICTS: list[tuple[str, Callable[[], bool]]] = [
      lambda: {"LiMg2", "LiMg", "Li2Mg"} < compositions(CAMPAIGN)
      and all(studies(CAMPAIGN, "orderings")[name].max_atoms == 6 for name in ("LiMg2", "LiMg", "Li2Mg"))),
     ("between LiMg2 and Mg",
-     lambda: any("it decomposes into 0.90 LiMg2 + 0.10 Mg" in warning
+     lambda: any("it decomposes into 0.90 LiMg2 + 0.10 Mg" in warning.text
                  for warning in studies(CAMPAIGN, "electrochemistry")["Li-Mg"].warnings)),
     ("The last one is within the error of formation energies",
-     lambda: any("Li2Mg -> Li3Mg" in warning and "within the error" in warning
+     lambda: any("Li2Mg -> Li3Mg" in warning.text and "within the error" in warning.text
                  for warning in studies(CAMPAIGN, "electrochemistry")["Li-Mg"].warnings)),
 ]  # fmt: skip
 

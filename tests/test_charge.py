@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.io.cube import read_cube
 from ase.units import Bohr
-from factories import adsorbed_site, adsorption_document, calculation_document
+from factories import adsorbed_site, adsorption_document, calculation_document, codes
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -279,8 +279,8 @@ def test_both_charges_are_given_where_a_shoulder_decides_the_sign(calculations):
 
 def test_an_adatom_that_sank_is_said_so_in_the_document(tmp_path):
     document, _ = run_study(tmp_path, adsorption(state="sunk", converged=False))
-    assert any("the adatom has sunk" in warning for warning in document.warnings)
-    assert any("not relaxed" in warning for warning in document.warnings)
+    assert "adatom-not-on-surface" in codes(document)
+    assert "not-converged" in codes(document)
 
 
 STUDY = ChargeContext(campaign="test", system="Li(001)", adsorbate="Li")
@@ -332,10 +332,9 @@ def test_a_coarse_grid_that_disagrees_or_fails_is_a_warning(calculations):
     moved = gaussians([ADATOM, CLOUD], [-0.1, 0.1], [0.4, 0.4], CELL, density.values.shape)
     replace(density, values=density.values + moved).save(coarse)
     document = charge_document(adsorption(), *calculations, STUDY)
-    (warning,) = document.warnings
-    assert "on a grid half as fine" in warning
+    assert codes(document) == ["coarse-grid"]
     assert document.charge_donated_coarse == pytest.approx(0.7, abs=0.05)
     coarse.write_bytes(b"PK")
     document = charge_document(adsorption(), *calculations, STUDY)
     assert document.charge_donated_coarse is None
-    assert "the grid's error is not known" in document.warnings[0]
+    assert codes(document)[0] == "grid-error-unknown"

@@ -80,7 +80,9 @@ def test_campaign_repeats_the_study_and_says_what_remains(campaign):
     assert both.variant == document.joint.values == {"layers": 5, "vacuum": 12}
     assert document.joint.properties["binding_energy"] == both.binding_energy == pytest.approx(thick.binding_energy)
     assert document.not_varied == ["min_width"]
-    assert document.warnings == ["not varied, so their errors are not known and not counted: min_width"]
+    assert [each.text for each in document.warnings] == [
+        "not varied, so their errors are not known and not counted: min_width"
+    ]
     ids = list(document.calculation_ids.values())
     assert len(ids) == len(set(ids)) == 12
     assert len(calculation_documents(ids)) == 12
@@ -124,7 +126,7 @@ def test_variant_that_fails_is_missing_and_told(campaign, monkeypatch):
     layers = document.series[0]
     assert layers.finest == 4
     assert (layers.points[2].properties, layers.points[2].document_id) == ({}, None)
-    assert "layers 5: missing, the study failed there" in document.warnings
+    assert "layers 5: missing, the study failed there" in [each.text for each in document.warnings]
 
 
 def test_nothing_to_compare_where_the_study_itself_fails(campaign, monkeypatch):
@@ -176,7 +178,7 @@ def test_errors_are_chosen_minus_finest_and_the_joint_point_counts():
     assert layers.errors["binding_energy"] == pytest.approx(0.04)
     assert cutoff.errors["binding_energy"] == pytest.approx(-0.01)
     assert spacing.errors == {}, "nothing finer than the study's own"
-    assert document.warnings == [
+    assert [each.text for each in document.warnings] == [
         "kpoint_spacing: the study's own 0.2 is the finest value that was computed, so its error is not known and not "
         "counted",
         "not varied, so their errors are not known and not counted: vacuum",
@@ -186,7 +188,9 @@ def test_errors_are_chosen_minus_finest_and_the_joint_point_counts():
     failed = convergence_document(base, parameters, variants)
     assert failed.remaining_errors == {}
     assert "(layers 6, cutoff 500) has no such number" in failed.without_error["binding_energy"]
-    assert "layers 6, cutoff 500, all together: missing, the study failed there" in failed.warnings
+    assert "layers 6, cutoff 500, all together: missing, the study failed there" in [
+        each.text for each in failed.warnings
+    ]
     assert failed.rows() == []
     assert document.units["binding_energy"] == "eV"
     assert document.calculation_ids["layers 6: slab"] == "s6"
@@ -236,7 +240,7 @@ def test_number_that_has_not_settled_has_no_error(values, chosen, why):
     assert document.without_error.get("binding_energy", "").startswith(why)
     assert ("binding_energy" in document.without_error) == bool(why)
     assert ("binding_energy" in document.remaining_errors) == (not why)
-    told = [warning for warning in document.warnings if warning.startswith("binding_energy: no error is told")]
+    told = [each for each in document.warnings if each.text.startswith("binding_energy: no error is told")]
     assert len(told) == bool(why)
 
 
@@ -251,7 +255,7 @@ def test_several_values_of_one_property_are_told_apart_by_their_label():
 
     document = convergence_document(two(top=1.0, hollow=2.0), [LAYERS], [[two(top=1.5), None]])
     assert document.series[0].errors == {"binding_energy (top)": -0.5}
-    assert "layers 6: has no binding_energy (hollow) to compare with" in document.warnings
+    assert "layers 6: has no binding_energy (hollow) to compare with" in [each.text for each in document.warnings]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from factories import codes
 from prescreen_factories import CostlyBackend, register
 from relaxations import limited
 
@@ -128,7 +129,7 @@ def test_the_document_names_what_was_left_out_and_compares_both(done):
     (left,) = [each for each in audit.candidates if not each.handed_on]
     assert (left.step, left.label, left.reason) == ("site 0", "onefold top", "outside the window")
     assert left.energy > 0.15
-    assert any("left out by the prescreen with emt: site 0 (onefold top" in text for text in document.warnings)
+    assert any("left out by the prescreen with emt: site 0 (onefold top" in text.text for text in document.warnings)
     assert 0 < audit.ranking_error < 0.02
     entries = {entry.quantity: entry for entry in audit.entries if entry.quantity.startswith("binding")}
     assert entries["binding_energy"].dft == pytest.approx(document.binding_energy, abs=0.01)
@@ -154,7 +155,7 @@ def test_sites_that_symmetry_holds_are_ranked_by_both(done):
             assert entry.dft == pytest.approx(site.binding_energy - document.binding_energy)
             assert entry.potential == pytest.approx(entry.dft / 1.1, abs=0.03)
     assert document.prescreen.ranking_error == pytest.approx(max(abs(entry.difference) for entry in over.values()))
-    assert not [text for text in document.warnings if "prescreen" in text], "nothing was left out"
+    assert "left-out-by-prescreen" not in codes(document), "nothing was left out"
 
 
 def test_only_the_saddle_of_a_hop_is_computed(done):
@@ -171,7 +172,7 @@ def test_only_the_saddle_of_a_hop_is_computed(done):
     assert forward.dft == hop.barrier_forward
     assert forward.potential == pytest.approx(forward.dft / 1.1, abs=0.01)
     assert hop.max_force < 0.02
-    assert [text for text in document.warnings if "too little room" not in text] == [
+    assert [each.text for each in document.warnings if each.code != "little-room"] == [
         "left out by the prescreen: site 0 (onefold top); a minimum there is known only if it lies on a path"
     ]
 
@@ -256,9 +257,9 @@ def test_chosen_sites_that_the_potential_leaves_out_are_not_called_missing(costl
     assert Campaign.from_file(file).run().succeeded
     (document,) = study_documents("copper")
     assert len(document.sites) == 1
-    assert any("left out by the prescreen" in warning for warning in document.warnings)
-    assert not any("missing" in warning for warning in document.warnings), document.warnings
-    assert any("left out by the campaign: site 3" in warning for warning in document.warnings)
+    assert "left-out-by-prescreen" in codes(document)
+    assert "site-missing" not in codes(document)
+    assert "left-out-by-campaign" in codes(document)
 
 
 @pytest.mark.slow
@@ -292,7 +293,9 @@ def test_where_the_potential_fails_the_costly_code_starts_alone(costly, monkeypa
     assert all("EMT gave up" in failure for failure in report.failures)
     (document,) = study_documents("copper")
     assert len(document.sites) == 4
-    assert "site 0: emt failed, so that costly began from the first geometry" in document.warnings
+    assert "site 0: emt failed, so that costly began from the first geometry" in [
+        each.text for each in document.warnings
+    ]
     assert document.prescreen.ranking_error is None
 
 

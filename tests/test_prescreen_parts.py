@@ -83,14 +83,14 @@ def test_a_window_smaller_than_the_potentials_error_is_told():
     dft = {"site 2": 0.09, "site 1": 0.00, "site 4": 0.16}
     wide = audit(choose(RANKED, keep=3, window=0.15))
     (left,) = record_ranking(wide, dft)
-    assert "left out by the prescreen with emt: site 0 (top, 0.500 eV)" in left
+    assert "left out by the prescreen with emt: site 0 (top, 0.500 eV)" in left.text
     assert wide.ranking_error == pytest.approx(0.14)
     assert wide.rank_correlation == pytest.approx(0.5)
     narrow = audit(choose(RANKED, keep=2, window=0.15), keep=2)
     warnings = record_ranking(narrow, {key: dft[key] for key in ("site 2", "site 1")})
     assert narrow.rank_correlation is None
-    assert "the window was too small: emt errs by 0.140 eV" in warnings[1]
-    assert "site 4 (step), which was left out, lies only 0.070 eV above" in warnings[1]
+    assert "the window was too small: emt errs by 0.140 eV" in warnings[1].text
+    assert "site 4 (step), which was left out, lies only 0.070 eV above" in warnings[1].text
     good = audit(choose(RANKED, keep=2, window=0.15), keep=2)
     assert len(record_ranking(good, {"site 2": 0.0, "site 1": 0.06})) == 1
 
@@ -98,7 +98,7 @@ def test_a_window_smaller_than_the_potentials_error_is_told():
 def test_one_candidate_tells_nothing_of_the_error():
     alone = audit(choose(RANKED, keep=1, window=0.15), keep=1)
     warnings = record_ranking(alone, {"site 2": 0.0})
-    assert "is unknown" in warnings[1]
+    assert "is unknown" in warnings[1].text
     far = audit(choose([RANKED[0], RANKED[2]], keep=3, window=0.15))
     assert len(record_ranking(far, {"site 2": 0.0})) == 1, "nothing is near it"
 

@@ -8,6 +8,7 @@ from factories import calculation_document
 from lxml import html
 from test_electrochemistry import STUDY, bulks, orderings
 
+from anodeflow.core.caveats import Caveat
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.report.build import write_report
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
@@ -56,7 +57,7 @@ def alloy(confirmed: bool) -> OrderingsDoc:
             "backend": "gpaw-standard" if confirmed else "mlip",
             "rank_backend": "mlip",
             "calculation_ids": document.calculation_ids | ids,
-            "warnings": ["the lowest of all, ordering 7, is no longer hcp"],
+            "warnings": [Caveat("host-lost", "the lowest of all, ordering 7, is no longer hcp")],
             "pattern": diffraction_pattern(crystal, host, kept[0].name),
             "document_id": f"orderings-{confirmed}",
         }

@@ -14,6 +14,7 @@ from surface_factories import (
 )
 
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import read_results, write_results
 
@@ -33,7 +34,8 @@ def band(identity: str) -> NebDoc:
 def content():
     adsorption, charge = surface_adsorption(), charge_document()
     charge.difference.cube_file = "/scratch/me/calculations/charge-1/difference.cube"
-    adsorption.warnings.append("the SCF was slow, see /scratch/me/calculations/slab-Li(001)/gpaw.txt and /opt/x/y.log")
+    told = "the SCF was slow, see /scratch/me/calculations/slab-Li(001)/gpaw.txt and /opt/x/y.log"
+    adsorption.warnings.append(Caveat("slow", told))
     studies = [adsorption, charge, migration_document(), alloy_migration()]
     studies.append(convergence_document(adsorption, "binding_energy", adsorption.binding_energy))
     ids = {identity for study in studies for identity in study.calculation_ids.values()}
@@ -74,7 +76,7 @@ def test_nothing_says_where_it_was_computed(content, tmp_path):
     studies, calculations = read_results(file)
     assert calculations["slab-Li(001)"].directory == "slab-Li(001)"
     assert studies[1].difference.cube_file == "charge-1/difference.cube"
-    assert studies[0].warnings == ["the SCF was slow, see slab-Li(001)/gpaw.txt and y.log"]
+    assert studies[0].warnings == [Caveat("slow", "the SCF was slow, see slab-Li(001)/gpaw.txt and y.log")]
 
 
 def test_it_is_small_and_the_same_each_time(content, tmp_path):

@@ -20,6 +20,7 @@ from surface_factories import (
 )
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.report.build import write_report
 from anodeflow.studies.document import StudyDoc
 
@@ -34,7 +35,7 @@ def variant(layers: int) -> StudyDoc:
             "system": f"Li(001) [layers {layers}]",
             "variant": {"layers": float(layers)},
             "calculation_ids": {step: f"{i}-{layers}" for step, i in ADSORPTION.calculation_ids.items()},
-            "warnings": ["this variant did not converge"],
+            "warnings": [Caveat("not-converged", "this variant did not converge")],
         }
     )
 

@@ -157,7 +157,7 @@ def test_what_the_document_warns_of():
     steps = (cell, slab, calculation_document(structure=cell.structure, energy=-15.9),
              calculation_document(structure=bulk, energy=-15.0), None)  # fmt: skip
     document = surface_energy_document(*steps, study)
-    told = " | ".join(document.warnings)
+    told = " | ".join(map(str, document.warnings))
     for words in (
         "slab: the relaxation did not converge",
         "only 1 of 4 planes were held",

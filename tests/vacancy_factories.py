@@ -7,6 +7,7 @@ from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.caveats import Caveat
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyHop, VacancyPath
 
@@ -145,6 +146,6 @@ def vacancy_document(system: str = "Li3Mg/Li", **changes: Any) -> VacancyDoc:
             {"path": "I", "step": 1, "atom": 5, "element": "Li", "layer": -2, "distance": 3.02, "energy": None,
              "state": "returned", "message": "the atom went back to 0.10 Å from where it came from"},
         ],
-        "warnings": ["path I step 1, Li 5 from layer -2: the atom went back to 0.10 Å from where it came from"],
+        "warnings": [Caveat("no-stop", "path I step 1, Li 5 from layer -2: it went back to 0.10 Å from where it was")],
     }  # fmt: skip
     return VacancyDoc(**(values | changes))

@@ -20,6 +20,7 @@ from anodeflow.calculations.foreign_documents import told_by
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import content_hash, structure_content
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.geometry.positions import largest_distance, placed
 
@@ -201,9 +202,14 @@ def _document(found: dict[str, Any], structure: Structure, maker: Maker, task: T
     hashed = {"code": found["code"], "version": found["code_version"], "settings": settings}
     converged = task == "static" if found["converged"] is None else bool(found["converged"])
     left = largest_force(np.where(free, forces, 0.0))
-    warnings = [f"{maker.name}, a Maker of another package, relaxed it to its own threshold: {left:.3f} eV/Å are left"]
+    warnings = [
+        Caveat(
+            "own-threshold",
+            f"{maker.name}, a Maker of another package, relaxed it to its own threshold: {left:.3f} eV/Å are left",
+        )
+    ]
     if not converged:
-        warnings.append(f"{maker.name} did not converge: raise its number of steps")
+        warnings.append(Caveat("not-converged", f"{maker.name} did not converge: raise its number of steps"))
     return CalculationDoc(
         id=content_hash({"structure": structure_content(structure), "task": task} | hashed),
         task=task,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 from pymatgen.core import Structure
 
 from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.version import Versioned
 
@@ -80,7 +81,7 @@ class CalculationDoc(Versioned, DecodedModel):
     wall_time: float = Field(description="Wall time of all attempts together, s.")
     restarts: int = Field(default=0, description="How often it went on after an interruption.")
     remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
     prescreen: PrescreenRecord | None = Field(
         default=None, description="Relaxation by a potential from whose result it started; none: there was none."
     )

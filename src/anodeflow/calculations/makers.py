@@ -22,6 +22,7 @@ from anodeflow.calculations.rehearsal import rehearse
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.calculations.steps import largest_force
+from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.settings import get_settings
 from anodeflow.structures.geometry.positions import largest_distance, placed
@@ -195,11 +196,14 @@ def calculation_document(
     if not steps or outcome is None:
         raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
     last = steps[-1]
-    warnings = list(outcome.get("warnings", []))
+    warnings = told_by(outcome)
     if not outcome["converged"]:
         warnings.append(
-            f"not converged after {len(steps)} steps: largest force {largest_force(last['free_forces']):.3f} eV/Å; "
-            "run it again to go on"
+            Caveat(
+                "not-converged",
+                f"not converged after {len(steps)} steps: largest force {largest_force(last['free_forces']):.3f} eV/Å; "
+                "run it again to go on",
+            )
         )
     if request.options.get("potential") and "potential" not in last:
         raise CalculationError(

@@ -34,6 +34,7 @@ from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
@@ -227,17 +228,22 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
     free = free_coordinates(AseAtomsAdaptor.get_atoms(structure, msonable=False)).reshape(-1, 3)
     left = largest_force(np.where(free, rest["forces"], 0.0))
     negative = sum(curvature < NEGATIVE for curvature in outcome["curvatures"])
-    warnings = []
+    warnings: list[Caveat] = []
     if not outcome["certain"]:
         values = zip(outcome["curvatures"], outcome["uncertainties"], strict=True)
         known = ", ".join(f"{value:.2f} ± {error:.2f}" for value, error in values)
         warnings.append(
-            f"the number of negative modes, {negative}, is not certain: after {len(steps)} forces the lowest "
-            f"curvatures are {known} eV/Å²"
+            Caveat(
+                "modes-uncertain",
+                f"the number of negative modes, {negative}, is not certain: after {len(steps)} forces the lowest "
+                f"curvatures are {known} eV/Å²",
+            )
         )
     asked = request.options.get("force_threshold")
     if asked is not None and left > asked and negative == 1:
-        warnings.append(f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left")
+        warnings.append(
+            Caveat("saddle-not-at-rest", f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left")
+        )
     return ModesDoc(
         **common_fields(backend, request, folder, address, label, steps),
         structure=placed(structure, rest["positions"]),

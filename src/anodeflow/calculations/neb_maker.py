@@ -14,6 +14,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
@@ -113,12 +114,17 @@ def with_band(document: NebDoc, band: BandRecord) -> NebDoc:
     warnings = list(document.warnings)
     if band.mode == "saddle":
         if document.energy < max(document.image_energies[0], document.image_energies[-1]):
-            warnings.append("the saddle lies below an end: compute the whole path (paths: band)")
+            warnings.append(
+                Caveat("saddle-below-end", "the saddle lies below an end: compute the whole path (paths: band)")
+            )
         away = largest_distance(document.initial_images[1], document.images[1])
         if away > FAR:
             warnings.append(
-                f"the saddle lies {away:.2f} Å from where {band.backend} has it: it may be another one; compute the "
-                "whole path (paths: band)"
+                Caveat(
+                    "saddle-moved",
+                    f"the saddle lies {away:.2f} Å from where {band.backend} has it: it may be another one; compute "
+                    "the whole path (paths: band)",
+                )
             )
     return document.model_copy(update={"band": band, "warnings": warnings})
 
@@ -149,11 +155,14 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
     symmetry = request.options["symmetry"]
     computed = computed_images(len(images), symmetry is not None)
     iterations = max((sum(step["image"] == index for step in steps) for index in computed), default=0)
-    warnings = list(outcome.get("warnings", []))
+    warnings = told_by(outcome)
     if not outcome["converged"]:
         warnings.append(
-            f"not converged after {iterations} iterations: largest force on the band {outcome['residual']:.3f} eV/Å; "
-            "run it again to go on"
+            Caveat(
+                "not-converged",
+                f"not converged after {iterations} iterations: largest force on the band {outcome['residual']:.3f} "
+                "eV/Å; run it again to go on",
+            )
         )
     return NebDoc(
         **common_fields(backend, request, folder, address, label, steps)

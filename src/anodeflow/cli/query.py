@@ -35,7 +35,7 @@ def query(
 
     Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
     edition, temperature (K), calculation_ids (the last four shown by json and csv only), warnings (the table shows
-    their number). Without --sort the oldest result comes first.
+    their number), warning (the code of one of them: not-converged). Without --sort the oldest result comes first.
 
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]
@@ -94,5 +94,7 @@ def _print_csv(rows: "list[ResultRow]") -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow(
-            row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids), "warnings": " | ".join(row.warnings)}
+            row.model_dump()
+            | {"calculation_ids": " ".join(row.calculation_ids), "warnings": " | ".join(row.warnings)}
+            | {"warning_codes": " | ".join(row.warning_codes)}
         )

@@ -42,6 +42,8 @@ _CONDITIONS = {
 }
 
 
+CODES = "warning_codes"
+"""Column of the codes of warnings, which `warning` filters by."""
 ALL_EDITIONS = "all"
 """Asks for all editions of a campaign, not for the latest alone."""
 
@@ -56,13 +58,15 @@ def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
         that ran last.
     **filters
         Column name = value, pattern (``system="Li*"``) or list of those, of which one must match. Rows with a list
-        in the column (``calculation_ids``, ``warnings``) are kept when one of its entries matches.
+        in the column (``calculation_ids``, ``warnings``) are kept when one of its entries matches; `warning` is the
+        code of one of their warnings (``warning="not-converged"``).
 
     Returns
     -------
     pandas.DataFrame
         Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, adsorbate, edition, temperature (K), calculation_ids, warnings; oldest result first.
+        document_id, adsorbate, edition, temperature (K), calculation_ids, warnings, warning_codes; oldest result
+        first.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def result_rows(
 
 def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str | None = None) -> list[dict[str, Any]]:
     """Rows that match, as plain data."""
-    wanted = {name: _values(value) for name, value in filters.items()}
+    wanted = {CODES if name == "warning" else name: _values(value) for name, value in filters.items()}
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
 _PLACE = ("campaign", "study", "system", "backend", "settings_hash")
-_OWN = ("property", "label", "value", "unit", "adsorbate", "temperature", "calculation_ids", "warnings")
+_OWN = (
+    "property",
+    "label",
+    "value",
+    "unit",
+    "adsorbate",
+    "temperature",
+    "calculation_ids",
+    "warnings",
+    "warning_codes",
+)
 
 
 def place(output: Mapping[str, Any], edition: str = "") -> str:
@@ -92,7 +102,7 @@ def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     common = {name: entry[name] for name in COMMON}
     common |= {"edition": entry.get("edition", ""), "schema_version": entry.get("schema_version", SCHEMA_VERSION)}
     # Entries of an older anodeflow that may not be written anew say nothing of warnings.
-    return [common | {"warnings": []} | row for row in json.loads(entry["rows"])]
+    return [common | {"warnings": [], "warning_codes": []} | row for row in json.loads(entry["rows"])]
 
 
 @cache

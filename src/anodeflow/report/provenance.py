@@ -110,13 +110,15 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
         found[Link(text, f"settings-{digest}")] = None
     for document in documents:
         for warning in document.warnings:
-            found[Link(f"{document.system} ({document.backend}): {warning}", f"study-{document.document_id}")] = None
-    known = [warning for document in documents for warning in document.warnings]
+            found[Link(f"{document.system} ({document.backend}): {warning.text}", f"study-{document.document_id}")] = (
+                None
+            )
+    known = [warning.text for document in documents for warning in document.warnings]
     for identity in calculation_ids(documents):
         calculation = calculations.get(identity)
         name = (calculation.label if calculation else "") or identity[:10]
         # A study repeats some warnings of its calculations, after the name of the step.
-        own = calculation.warnings if calculation else []
+        own = [each.text for each in calculation.warnings] if calculation else []
         texts = [text for text in own if not any(warning.endswith(text) for warning in known)]
         if calculation is None:
             texts.append("this calculation is not in the database, so its number cannot be checked here.")

@@ -17,6 +17,7 @@ from anodeflow.calculations.screening_document import (
     PrescreenAudit,
     PrescreenRecord,
 )
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.settings import PrescreenSettings
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
@@ -189,7 +190,7 @@ def left_out(audit: PrescreenAudit) -> list[Candidate]:
     return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
 
 
-def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[str]:
+def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[Caveat]:
     """Put into the audit how well the potential ranks, and return warnings on what it left out.
 
     Parameters
@@ -201,7 +202,7 @@ def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[st
 
     Returns
     -------
-    list of str
+    list of Caveat
         What was left out, and whether the potential's error may hide the lowest candidate among it.
     """
     by_potential = {each.step: each.energy for each in audit.candidates if each.energy is not None}
@@ -216,31 +217,41 @@ def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[st
     if not left:
         return []
     words = ", ".join(f"{each.step} ({each.label}, {each.energy:.3f} eV)" for each in left)
-    warnings = [f"left out by the prescreen with {audit.backend}: {words}"]
+    warnings = [Caveat("left-out-by-prescreen", f"left out by the prescreen with {audit.backend}: {words}")]
     nearest = min(left, key=lambda each: each.energy or 0.0)
     if audit.ranking_error is None:
         if (nearest.energy or 0.0) < _FAR * audit.window:
             warnings.append(
-                f"only one candidate was computed by both, so the error of {audit.backend} between them is unknown: a "
-                "larger window or keep would tell"
+                Caveat(
+                    "ranking-error-unknown",
+                    f"only one candidate was computed by both, so the error of {audit.backend} between them is "
+                    "unknown: a larger window or keep would tell",
+                )
             )
         return warnings
     best = min(both, key=lambda step: energies[step])
     gap = (nearest.energy or 0.0) - by_potential[best]
     if audit.ranking_error > min(gap, audit.window):
         warnings.append(
-            f"the window was too small: {audit.backend} errs by {audit.ranking_error:.3f} eV between candidates, and "
-            f"{nearest.step} ({nearest.label}), which was left out, lies only {gap:.3f} eV above the lowest by it: "
-            "raise keep or window"
+            Caveat(
+                "window-too-small",
+                f"the window was too small: {audit.backend} errs by {audit.ranking_error:.3f} eV between candidates, "
+                f"and {nearest.step} ({nearest.label}), which was left out, lies only {gap:.3f} eV above the lowest by "
+                "it: raise keep or window",
+            )
         )
     return warnings
 
 
-def not_screened(step: str, found: CalculationDoc, audit: PrescreenAudit | None) -> list[str]:
+def not_screened(step: str, found: CalculationDoc, audit: PrescreenAudit | None) -> list[Caveat]:
     """Return the warning that the potential failed before a relaxation, if it did."""
     if audit is None or found.prescreen is not None:
         return []
-    return [f"{step}: {audit.backend} failed, so that {found.backend} began from the first geometry"]
+    return [
+        Caveat(
+            "prescreen-failed", f"{step}: {audit.backend} failed, so that {found.backend} began from the first geometry"
+        )
+    ]
 
 
 def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:

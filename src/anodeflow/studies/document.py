@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.version import Versioned
 from anodeflow.studies.potentials import potential_warning, without_vouching
@@ -38,7 +39,7 @@ class StudyDoc(Versioned, DecodedModel):
         description="Edition of the campaign (hash of what its file asks for), which the database knows; empty: from "
         "before there were editions, or not read from a database.",
     )
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
     prescreen: PrescreenAudit | None = Field(
         default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
     )
@@ -50,9 +51,10 @@ class StudyDoc(Versioned, DecodedModel):
         # By the formula: rows are made of documents whose structures were not read.
         calculation, formula = self.settings.get("calculation"), getattr(self, "formula", None)
         if isinstance(calculation, dict) and "force_field_name" in calculation and formula:
-            text = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula))
-            if text is not None and text not in self.warnings:
-                self.warnings.append(text)
+            of_potential = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula))
+            if of_potential is not None:  # older documents say it without a code
+                self.warnings = [each for each in self.warnings if each.text != of_potential.text]
+                self.warnings.append(of_potential)
         return self
 
     @abstractmethod
@@ -82,5 +84,6 @@ class StudyDoc(Versioned, DecodedModel):
             adsorbate=getattr(self, "adsorbate", "") or getattr(self, "element", ""),
             edition=self.edition,
             calculation_ids=[self.calculation_ids[step] for step in steps],
-            warnings=list(self.warnings),
+            warnings=[each.text for each in self.warnings],
+            warning_codes=[each.code for each in self.warnings],
         )

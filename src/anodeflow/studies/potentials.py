@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from anodeflow.core.caveats import Caveat
+
 ANIONS = frozenset({"H", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
 """Elements that take electrons from metals."""
 _AUDITED = "SevenNet (7net-l3i5)"
 """Compared with GPAW in docs/results and docs/alloys.md: Li(001), Li3Mg(001), Li3Mg7(001), LiH(001)."""
+OF_POTENTIALS = frozenset({"potential-audited", "potential-wrong", "potential-unaudited"})
+"""Codes of what is said of a potential's numbers on a class of surfaces."""
 _OLD_WORD = re.compile(r"^(\S+) is not made for isolated atoms: trust binding_energy_bulk, not binding_energy$")
 
 
-def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -> str | None:
+def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -> Caveat | None:
     """Return what is to be said of a potential's numbers on a surface; none of those of other codes.
 
     Parameters
@@ -28,20 +32,29 @@ def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -
     name = f"{name} ({model})" if model else name
     anions = sorted(ANIONS.intersection(elements))
     if name == _AUDITED and set(elements) <= {"Li", "Mg"}:
-        return (
+        return Caveat(
+            "potential-audited",
             f"energies by {name} on Li and Li-Mg alloys: binding of Li differs by 0.05 to 0.12 eV from DFT, barriers "
-            "by up to 0.08 eV (0.03 against 0.09 eV on Li(001))"
+            "by up to 0.08 eV (0.03 against 0.09 eV on Li(001))",
         )
     if name == _AUDITED and set(elements) == {"Li", "H"}:
-        return f"energies by {name} on LiH: Li is bound 1 eV more strongly than by DFT, do not use them without it"
-    if anions:
-        return (
-            f"energies by {name} on a surface with anions ({', '.join(anions)}): unaudited, no comparison with DFT is "
-            "known on such a surface, and errors of 1 eV occur"
+        return Caveat(
+            "potential-wrong",
+            f"energies by {name} on LiH: Li is bound 1 eV more strongly than by DFT, do not use them without it",
         )
-    return f"energies by {name} on this surface: unaudited, no comparison with DFT is known on such a surface"
+    if anions:
+        return Caveat(
+            "potential-unaudited",
+            f"energies by {name} on a surface with anions ({', '.join(anions)}): unaudited, no comparison with DFT is "
+            "known on such a surface, and errors of 1 eV occur",
+        )
+    return Caveat(
+        "potential-unaudited",
+        f"energies by {name} on this surface: unaudited, no comparison with DFT is known on such a surface",
+    )
 
 
-def without_vouching(warning: str) -> str:
+def without_vouching(warning: Caveat) -> Caveat:
     """Return a warning without the advice of earlier documents to trust a potential against the bulk."""
-    return _OLD_WORD.sub(r"\1 is not made for isolated atoms: binding_energy is not to be used", warning)
+    text = _OLD_WORD.sub(r"\1 is not made for isolated atoms: binding_energy is not to be used", warning.text)
+    return Caveat(warning.code, text)

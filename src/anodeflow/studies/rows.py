@@ -29,3 +29,7 @@ class ResultRow(Versioned):
     )
     calculation_ids: list[str] = Field(description="Ids of the calculations that the number rests on.")
     warnings: list[str] = Field(default_factory=list, description="What a reader of the study's numbers should know.")
+    warning_codes: list[str] = Field(
+        default_factory=list,
+        description="Code of each of the warnings; empty: of a document from before there were codes.",
+    )

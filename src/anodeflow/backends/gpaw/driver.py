@@ -21,6 +21,7 @@ from anodeflow.backends.gpaw.origin import FromOrigin
 from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
 from anodeflow.backends.gpaw.scf import ScfWatch, keep_orthonormal, with_criteria
 from anodeflow.calculations.folder import read_steps, write_atomically
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.density import DensityGrid
 
 _MIXER_KNOWS = "26.7."
@@ -56,8 +57,12 @@ def main(folder: Path) -> int:
                 raise
             world.barrier()
             continue
-        warnings = [f"GPAW lost the symmetry it had found and found it anew {anew} times"] if anew else []
-        finish(folder, outcome | {"remedies": remedies, "warnings": warnings})
+        warnings = (
+            [Caveat("symmetry-lost", f"GPAW lost the symmetry it had found and found it anew {anew} times")]
+            if anew
+            else []
+        )
+        finish(folder, outcome | {"remedies": remedies, "warnings": [each.model_dump() for each in warnings]})
         return 0
     finish(
         folder,

@@ -28,6 +28,7 @@ from anodeflow.backends.vasp.outputs import (
 )
 from anodeflow.backends.vasp.runs import VaspRuns
 from anodeflow.calculations.steps import largest_force
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import placed
 
@@ -104,7 +105,12 @@ class VaspBand(VaspRuns):
         residual = self.residual(climb=True)
         warnings = []
         if converged and residual >= self.backend.path.force_threshold:
-            warnings.append(f"VASP called the band relaxed; by ASE's measure the largest force is {residual:.3f} eV/Å")
+            warnings.append(
+                Caveat(
+                    "band-not-relaxed",
+                    f"VASP called the band relaxed; by ASE's measure the largest force is {residual:.3f} eV/Å",
+                )
+            )
         return self.outcome(
             converged=converged,
             residual=residual,

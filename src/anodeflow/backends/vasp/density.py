@@ -14,6 +14,7 @@ import numpy as np
 
 from anodeflow.backends.vasp.outputs import Frame
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import CalculationError
 
@@ -21,7 +22,7 @@ MOST_MISSED = 0.02
 """Part of the valence electrons that AECCAR2 may miss on the fine grid."""
 
 
-def write_densities(run: Path, frame: Frame, folder: Path) -> list[str]:
+def write_densities(run: Path, frame: Frame, folder: Path) -> list[Caveat]:
     """Write the two density files of a density calculation: on VASP's fine grid, and on every second point of it.
 
     Parameters
@@ -61,7 +62,12 @@ def write_densities(run: Path, frame: Frame, folder: Path) -> list[str]:
     fine.save(folder / DENSITY_FILE)
     coarse.save(folder / COARSE_DENSITY_FILE)
     if abs(missed) > 0.1 * MOST_MISSED * charges.sum():
-        return [f"{missed:+.3f} of {charges.sum():.0f} valence electrons were put on the points next to the nuclei"]
+        return [
+            Caveat(
+                "electrons-at-nuclei",
+                f"{missed:+.3f} of {charges.sum():.0f} valence electrons were put on the points next to the nuclei",
+            )
+        ]
     return []
 
 

@@ -39,6 +39,7 @@ from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import placed
 
@@ -149,13 +150,20 @@ class VaspRuns:
         warnings = list(fields.pop("warnings", []))
         if self.version and not self.version.startswith(self.backend.release):
             warnings.append(
-                f"VASP {self.version} ran, and the backend file {self.backend.name} says release {self.backend.release}"
+                Caveat(
+                    "other-release",
+                    f"VASP {self.version} ran, and the backend file {self.backend.name} says release "
+                    f"{self.backend.release}",
+                )
             )
         changed = {tag: value for run in runs for tag, value in changed_tags(run).items() if tag not in _HARMLESS}
         if changed:
             listed = ", ".join(f"{tag} = {value}" for tag, value in changed.items())
-            warnings.append(f"custodian changed what decides the numbers: {listed}")
-        return fields | {"remedies": [line for run in runs for line in remedies(run)], "warnings": warnings}
+            warnings.append(Caveat("input-changed", f"custodian changed what decides the numbers: {listed}"))
+        return fields | {
+            "remedies": [line for run in runs for line in remedies(run)],
+            "warnings": [each.model_dump() for each in warnings],
+        }
 
 
 class VaspCalculation(VaspRuns):

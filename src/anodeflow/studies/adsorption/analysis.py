@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import Candidate
+from anodeflow.core.caveats import Caveat
 from anodeflow.structures.bulk.magnetism import entropy_warning, moment_warning
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
 from anodeflow.structures.sites.sites import AdsorptionSite
@@ -48,7 +49,7 @@ def adsorption_document(
         left, the lowest of all, with a warning.
     """
     warnings = [
-        f"site {site.index} ({site.label}) is missing: its relaxation failed"
+        Caveat("site-missing", f"site {site.index} ({site.label}) is missing: its relaxation failed")
         for site, calculation in zip(sites, relaxed, strict=True)
         if calculation is None
     ]
@@ -57,9 +58,14 @@ def adsorption_document(
         # With a prescreen the sites that it left out are known, too: the audit tells of them.
         there = {f"site {site.index}" for site in sites} | {each.step for each in candidates}
         lost = [site for site in choice.chosen if f"site {site.number}" not in there]
-        warnings += [f"site {site.number} ({site.label}) is missing: the relaxed slab has none there" for site in lost]
+        warnings += [
+            Caveat("site-missing", f"site {site.number} ({site.label}) is missing: the relaxed slab has none there")
+            for site in lost
+        ]
         if choice.left_out:
-            warnings.append(f"left out by the campaign: site {', '.join(choice.left_out)}")
+            warnings.append(
+                Caveat("left-out-by-campaign", f"left out by the campaign: site {', '.join(choice.left_out)}")
+            )
     done = [(site, found) for site, found in zip(sites, relaxed, strict=True) if found is not None]
     results: list[AdsorbedSite] = []
     for site, found in done:
@@ -76,22 +82,36 @@ def adsorption_document(
         results.append(result)
     standing = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
     if not standing:
-        warnings.append("no adatom stayed on the surface: the lowest of all is given, which is no adsorption site")
+        warnings.append(
+            Caveat(
+                "no-adsorption-site",
+                "no adatom stayed on the surface: the lowest of all is given, which is no adsorption site",
+            )
+        )
         standing = list(range(len(results)))
     most_stable = min(standing, key=lambda index: results[index].binding_energy)
     for result in results:
         if result.state not in _ON_THE_SURFACE:
-            warnings.append(f"site {result.site} ({result.label}): the adatom has {result.state}")
+            warnings.append(
+                Caveat("adatom-not-on-surface", f"site {result.site} ({result.label}): the adatom has {result.state}")
+            )
         if not result.converged:
-            warnings.append(f"site {result.site} ({result.label}): the relaxation did not converge")
+            warnings.append(
+                Caveat("not-converged", f"site {result.site} ({result.label}): the relaxation did not converge")
+            )
     for result, (_, found) in zip(results, done, strict=True):
-        told = [*found.warnings, moment_warning(found.initial_structure, found.magnetic_moment)]
-        told.append(entropy_warning(result.entropy_term or 0.0))
-        warnings += [f"site {result.site} ({result.label}): {warning}" for warning in told if warning]
+        told = list(found.warnings)
+        if moment := moment_warning(found.initial_structure, found.magnetic_moment):
+            told.append(Caveat("moment-not-whole", moment))
+        if entropy := entropy_warning(result.entropy_term or 0.0):
+            told.append(Caveat("smearing-entropy", entropy))
+        warnings += [warning.under(f"site {result.site} ({result.label})") for warning in told]
     for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
-        warnings += [f"{name}: {warning}" for warning in calculation.warnings]
+        warnings += [warning.under(name) for warning in calculation.warnings]
     if not study.atom_reference_reliable:
-        warnings.append(f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
+        warnings.append(
+            Caveat("atom-reference", f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
+        )
     identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
     identifiers |= {f"site {site.index}": found.id for site, found in done}
     settings = {

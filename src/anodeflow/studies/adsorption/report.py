@@ -22,6 +22,7 @@ from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.adsorption.levels import site_levels, surfaces
 from anodeflow.studies.adsorption.scenes import configurations_scene
+from anodeflow.studies.potentials import OF_POTENTIALS
 
 _EXPLANATION = (
     "The binding energy is E(slab with adatom) − E(slab) − E(reference), negative when bound. Against the isolated, "
@@ -149,7 +150,7 @@ def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) 
     text += f"; against bulk {adatom} it is {bulk} eV."
     if not document.atom_reference_reliable:
         text += " This backend is not made for isolated atoms, so the value against one is not to be used."
-    told = [each for each in document.warnings if each.startswith("energies by ")]
+    told = [each.text for each in document.warnings if each.code in OF_POTENTIALS]
     text += "".join(f" {each[0].upper()}{each[1:]}." for each in told)
     minima = sorted(
         site.binding_energy for site in document.sites if site.merged_into is None and site.state in ("stayed", "moved")

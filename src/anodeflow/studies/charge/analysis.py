@@ -8,6 +8,7 @@ from ase.data import ground_state_magnetic_moments
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.studies.about import study_fields
@@ -82,8 +83,12 @@ def charge_document(
     shoulder = partition.shoulders.get(len(donated) - 1, 0.0)
     if shoulder:
         warnings.append(
-            f"{shoulder:.2f} e of the adatom's basin lie around a shoulder of the density beside it, which is hardly a "
-            f"maximum of its own; counted apart, the adatom would have donated {donated[-1] + shoulder:+.2f} e"
+            Caveat(
+                "shoulder",
+                f"{shoulder:.2f} e of the adatom's basin lie around a shoulder of the density beside it, which is "
+                "hardly a maximum of its own; counted apart, the adatom would have donated "
+                f"{donated[-1] + shoulder:+.2f} e",
+            )
         )
     coarse = _coarse_charge(combined, program, float(donated[-1]), warnings)
     identifiers = {"density": combined.id, "slab density": slab.id, "atom density": adatom.id}
@@ -145,7 +150,7 @@ def _of_partition(partition: BaderPartition) -> dict[str, Any]:
     }
 
 
-def _coarse_charge(combined: CalculationDoc, program: Any, fine: float, warnings: list[str]) -> float | None:
+def _coarse_charge(combined: CalculationDoc, program: Any, fine: float, warnings: list[Caveat]) -> float | None:
     """Return the electrons donated on the coarse grid, if they can be had there; say what they mean."""
     if combined.coarse_density_file is None:
         return None
@@ -153,23 +158,32 @@ def _coarse_charge(combined: CalculationDoc, program: Any, fine: float, warnings
         density = load_density(combined, coarse=True)
         donated = float(density.numbers[-1] - bader_partition(density, program).atom_electrons[-1])
     except AnodeflowError as error:
-        warnings.append(f"the grid's error is not known, since half as fine a grid fails: {error}")
+        warnings.append(
+            Caveat("grid-error-unknown", f"the grid's error is not known, since half as fine a grid fails: {error}")
+        )
         return None
     if not np.isclose(donated, fine, rtol=0, atol=GRID_TOLERANCE):
         warnings.append(
-            f"the adatom's charge changes by {abs(donated - fine):.3f} e on a grid half as fine: "
-            "ask for a smaller grid_spacing"
+            Caveat(
+                "coarse-grid",
+                f"the adatom's charge changes by {abs(donated - fine):.3f} e on a grid half as fine: "
+                "ask for a smaller grid_spacing",
+            )
         )
     return donated
 
 
-def _warnings(site: AdsorbedSite, calculations: dict[str, CalculationDoc]) -> list[str]:
+def _warnings(site: AdsorbedSite, calculations: dict[str, CalculationDoc]) -> list[Caveat]:
     """Return what a reader should know of the site and of the calculations."""
-    warnings = []
+    warnings: list[Caveat] = []
     if site.state not in _ON_THE_SURFACE:
-        warnings.append(f"the adatom has {site.state}: its charge is not that of an adsorbed one")
+        warnings.append(
+            Caveat("adatom-not-on-surface", f"the adatom has {site.state}: its charge is not that of an adsorbed one")
+        )
     if not site.converged:
-        warnings.append("the structure is not relaxed: the adsorption study did not converge at this site")
+        warnings.append(
+            Caveat("not-converged", "the structure is not relaxed: the adsorption study did not converge at this site")
+        )
     for name, calculation in calculations.items():
-        warnings += [f"{name}: {warning}" for warning in calculation.warnings]
+        warnings += [warning.under(name) for warning in calculation.warnings]
     return warnings

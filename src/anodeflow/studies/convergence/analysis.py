@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.core.address import content_hash
+from anodeflow.core.caveats import Caveat
 from anodeflow.studies.convergence.document import (
     ConvergenceDoc,
     ConvergencePoint,
@@ -87,7 +88,7 @@ def convergence_document(
     if joint is not None:
         documents.append(joint)
     named = _property_names(documents)
-    warnings: list[str] = []
+    warnings: list[Caveat] = []
     all_series = []
     for parameter, found in zip(parameters, variants, strict=True):
         points = [
@@ -101,7 +102,7 @@ def convergence_document(
         ]
         points.sort(key=lambda point: point.value, reverse=parameter.finer == "smaller")
         warnings += [
-            f"{parameter.label(point.value)}: missing, the study failed there"
+            Caveat("variant-missing", f"{parameter.label(point.value)}: missing, the study failed there")
             for point in points
             if point.document_id is None
         ]
@@ -109,14 +110,17 @@ def convergence_document(
         errors: dict[str, float] = {}
         if finest.chosen:
             warnings.append(
-                f"{parameter.name}: the study's own {parameter.own:g} is the finest value that was computed, so its "
-                "error is not known and not counted"
+                Caveat(
+                    "finest-is-own",
+                    f"{parameter.name}: the study's own {parameter.own:g} is the finest value that was computed, so "
+                    "its error is not known and not counted",
+                )
             )
         else:
             own = next(point for point in points if point.chosen).properties
             errors = {name: own[name] - finest.properties[name] for name in own if name in finest.properties}
             warnings += [
-                f"{parameter.label(finest.value)}: has no {name} to compare with"
+                Caveat("property-missing", f"{parameter.label(finest.value)}: has no {name} to compare with")
                 for name in own
                 if name not in finest.properties
             ]
@@ -126,9 +130,13 @@ def convergence_document(
             )
         )
     if together and joint is None:
-        warnings.append(f"{variant_label(together)}, all together: missing, the study failed there")
+        warnings.append(
+            Caveat("variant-missing", f"{variant_label(together)}, all together: missing, the study failed there")
+        )
     if not_varied:
-        warnings.append(f"not varied, so their errors are not known and not counted: {', '.join(not_varied)}")
+        warnings.append(
+            Caveat("not-varied", f"not varied, so their errors are not known and not counted: {', '.join(not_varied)}")
+        )
     identifiers: dict[str, str] = {}
     for document in documents:
         for step, identifier in document.calculation_ids.items():
@@ -159,7 +167,9 @@ def convergence_document(
         else None,
         not_varied=None if not_varied is None else list(not_varied),
     )
-    document.warnings += [f"{name}: no error is told, since {why}" for name, why in document.without_error.items()]
+    document.warnings += [
+        Caveat("no-error", f"{name}: no error is told, since {why}") for name, why in document.without_error.items()
+    ]
     return document
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
@@ -17,6 +18,7 @@ from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import set_prefactors
+from anodeflow.studies.potentials import OF_POTENTIALS
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -99,7 +101,11 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
     if not study.modes:
         settings["modes"] = False
         remarks.append(
-            "the lowest modes of the saddles were not computed: whether they are saddles of first order is not known"
+            Caveat(
+                "modes-not-computed",
+                "the lowest modes of the saddles were not computed: whether they are saddles of first order is not "
+                "known",
+            )
         )
     identifiers = {_with_final_number(step, place): identifier for step, identifier in search.calculation_ids.items()}
     audit = search.audit
@@ -109,7 +115,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, minima, hops, found_path=path is not None)
         + remarks
-        + [warning for warning in adsorption.warnings if warning.startswith("energies by ")],
+        + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS],
         prescreen=audit,
         slab=adsorption.slab,
         surface_cell=net.vectors.tolist(),
@@ -131,49 +137,74 @@ def _with_final_number(step: str, place: dict[int, int]) -> str:
     return f"{kind} {place[int(number)]}" if kind == "vibrations of minimum" else step
 
 
-def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[str]:
+def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[Caveat]:
     """Return what a reader should know, hops that failed included."""
     warnings = list(search.warnings)
     for hop in hops:
         ends = ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse))
         warnings += [
-            f"hop {hop.index} rises all the way to one end ({minima[end].label}, {minima[end].energy:.3f} eV), "
-            + ("which is a minimum, but a flat one" if minima[end].pushed else "which may be no minimum")
+            Caveat(
+                "rises-to-end",
+                f"hop {hop.index} rises all the way to one end ({minima[end].label}, {minima[end].energy:.3f} eV), "
+                + ("which is a minimum, but a flat one" if minima[end].pushed else "which may be no minimum"),
+            )
             for end, barrier in ends
             if barrier is not None and barrier < NO_BARRIER
         ]
     if search.audit is not None:
         warnings += [
-            f"hop {hop.index}: {search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of it"
+            Caveat(
+                "no-path-by-potential",
+                f"hop {hop.index}: {search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of "
+                "it",
+            )
             for hop in hops
             if hop.profile and hop.band is None
         ]
     left = [] if search.adsorption.prescreen is None else left_out(search.adsorption.prescreen)
     if left:
         words = ", ".join(f"{each.step} ({each.label})" for each in left)
-        warnings.append(f"left out by the prescreen: {words}; a minimum there is known only if it lies on a path")
+        warnings.append(
+            Caveat(
+                "left-out-by-prescreen",
+                f"left out by the prescreen: {words}; a minimum there is known only if it lies on a path",
+            )
+        )
     layers, fixed = _layers(search.adsorption)
     if narrow := room_warning(search.adsorption.slab, layers, fixed):
-        warnings.append(narrow)
+        warnings.append(Caveat("little-room", narrow))
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
-        warnings.append(f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known")
+        warnings.append(
+            Caveat(
+                "sites-left-out",
+                f"only sites {', '.join(map(str, chosen))} were relaxed: minima at other sites are not known",
+            )
+        )
     warnings += [
-        f"site {site.site} ({site.label}) is no minimum: {site.reason}"
+        Caveat("no-minimum", f"site {site.site} ({site.label}) is no minimum: {site.reason}")
         for site in search.rejected
         if site.reason not in ("saddle", "merged")
     ]
     failed = [hop for hop in hops if hop.state == "failed"]
-    warnings += [f"hop {hop.index} failed: {hop.message}" for hop in failed]
+    warnings += [Caveat("hop-failed", f"hop {hop.index} failed: {hop.message}") for hop in failed]
     rough = [hop for hop in hops if hop.state == "not converged" and not has_barrier(hop)]
-    warnings += [f"hop {hop.index} is left out of path and D(T): {hop.message}" for hop in rough]
+    warnings += [
+        Caveat("hop-left-out", f"hop {hop.index} is left out of path and D(T): {hop.message}") for hop in rough
+    ]
     wrong = [hop for hop in hops if hop.state in ("second order", "no saddle")]
-    warnings += [f"hop {hop.index} is left out of path and D(T): {hop.message}" for hop in wrong]
+    warnings += [
+        Caveat("hop-left-out", f"hop {hop.index} is left out of path and D(T): {hop.message}") for hop in wrong
+    ]
     failed += rough + wrong
     if failed and found_path:
-        warnings.append("the path is the cheapest of the hops that were computed, and D(T) a lower bound")
+        warnings.append(
+            Caveat("lower-bound", "the path is the cheapest of the hops that were computed, and D(T) a lower bound")
+        )
     if not found_path:
-        warnings.append("the hops that were computed lead to no other cell: there is no path and no D(T)")
+        warnings.append(
+            Caveat("no-path", "the hops that were computed lead to no other cell: there is no path and no D(T)")
+        )
     return warnings
 
 

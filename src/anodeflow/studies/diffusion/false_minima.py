@@ -7,6 +7,7 @@ import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
@@ -47,7 +48,9 @@ def settle_suspects(
             search.calculation_ids[f"softest mode of {name}"] = softest.id
         if found is None or not found.converged:
             why = "could not be relaxed" if found is None else "did not converge"
-            search.warnings.append(f"{name} may be a saddle: pushed off it, the adatom {why}")
+            search.warnings.append(
+                Caveat("minimum-not-tested", f"{name} may be a saddle: pushed off it, the adatom {why}")
+            )
             continue
         search.calculation_ids[f"{name} pushed and relaxed"] = found.id
         search.minima[index].pushed = True
@@ -83,8 +86,11 @@ def _judge(
     if into is None and away < SAME_PLACE:
         # The same place, where symmetry kept the atoms around from giving way.
         search.warnings.append(
-            f"{_name(search, minimum)} is {lowered:.3f} eV lower without the symmetry in which it was relaxed: the "
-            "lower one counts"
+            Caveat(
+                "lower-without-symmetry",
+                f"{_name(search, minimum)} is {lowered:.3f} eV lower without the symmetry in which it was relaxed: the "
+                "lower one counts",
+            )
         )
         fallen[index] = _new_minimum(search, found, rest, minimum.site)
         return
@@ -112,7 +118,7 @@ def _minimum_at(search: HopSearch, but: int, place: Sequence[float], energy: flo
 def _reject(search: HopSearch, minimum: SurfaceMinimum, softest: ModesDoc | None, message: str) -> None:
     """Tell that a minimum is none."""
     if minimum.site is None:
-        search.warnings.append(f"{_name(search, minimum)} is no minimum: {message}")
+        search.warnings.append(Caveat("no-minimum", f"{_name(search, minimum)} is no minimum: {message}"))
         return
     search.rejected.append(
         RejectedSite(
@@ -164,8 +170,8 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
     ]
     steps = {_renumbered(step, hops): identifier for step, identifier in search.calculation_ids.items()}
     search.calculation_ids = {step: identifier for step, identifier in steps.items() if step is not None}
-    warnings = [_renumbered(warning, hops) for warning in search.warnings]
-    search.warnings = [warning for warning in warnings if warning is not None]
+    warnings = [(warning.code, _renumbered(warning.text, hops)) for warning in search.warnings]
+    search.warnings = [Caveat(code, text) for code, text in warnings if text is not None]
 
 
 _OF_HOP = re.compile(r"\b(hop|end) (\d+)\b")

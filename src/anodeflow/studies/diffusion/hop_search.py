@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import start_record
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
@@ -136,13 +137,18 @@ def start_search(
     """
     kept, others = candidates(adsorption)
     curvatures: dict[int, float] = {}
-    warnings: list[str] = []
+    warnings: list[Caveat] = []
     identifiers: dict[str, str] = {}
     for site in kept:
         pairs = [(test, result) for test, result in zip(tests, results, strict=True) if test.site == site.site]
         done = [(np.array(test.direction), result) for test, result in pairs if result is not None]
         if len(done) < len(pairs):
-            warnings.append(f"site {site.site} ({site.final_label}): whether it is a saddle could not be tested")
+            warnings.append(
+                Caveat(
+                    "saddle-not-tested",
+                    f"site {site.site} ({site.final_label}): whether it is a saddle could not be tested",
+                )
+            )
         elif done:
             curvatures[site.site] = lowest_curvature([d for d, _ in done], [r.forces[-1] for _, r in done])
         identifiers |= {f"site {site.site} pushed {n}": result.id for n, (_, result) in enumerate(done, 1)}
@@ -157,8 +163,11 @@ def start_search(
         )
     lowest = minima[0].binding_energy
     warnings += [
-        f"site {site.site} ({site.final_label}) is a saddle {lowest - site.binding_energy:.3f} eV below the lowest "
-        "minimum: the minimum beside it was not found, and barriers may be too low by as much"
+        Caveat(
+            "minimum-not-found",
+            f"site {site.site} ({site.final_label}) is a saddle {lowest - site.binding_energy:.3f} eV below the lowest "
+            "minimum: the minimum beside it was not found, and barriers may be too low by as much",
+        )
         for site in kept
         if site not in minima and lowest - site.binding_energy > SAME_ENERGY
     ]

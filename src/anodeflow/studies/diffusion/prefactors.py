@@ -6,6 +6,7 @@ import numpy as np
 
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.vibrations import vineyard_prefactor, zero_point_energy
+from anodeflow.core.caveats import Caveat
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.network import has_barrier, vibrational_entropies
@@ -35,7 +36,7 @@ def record_vibrations(search: HopSearch, vibrations: Mapping[str, ModesDoc | Non
 
 def set_prefactors(
     minima: Sequence[SurfaceMinimum], hops: Sequence[Hop], prefactor: float | str
-) -> tuple[float, list[str]]:
+) -> tuple[float, list[Caveat]]:
     """Give every hop that has a rate its prefactors, forward and back.
 
     Parameters
@@ -49,11 +50,11 @@ def set_prefactors(
     -------
     float
         The prefactor of the hops that have none of their own, 1/s.
-    list of str
+    list of Caveat
         Hops that should have had one of their own but have not, a sentence each.
     """
     given = USUAL if isinstance(prefactor, str) else prefactor
-    told: list[str] = []
+    told: list[Caveat] = []
     entropies = vibrational_entropies(minima)
     for hop in hops:
         if not has_barrier(hop):
@@ -66,10 +67,13 @@ def set_prefactors(
         reverse = vineyard_prefactor(end.frequencies, hop.frequencies)
         # With the entropy of one minimum unknown, forward and back rates of all hops would be at odds.
         if entropies is None or forward is None or reverse is None:
+            which = "a minimum has" if entropies is None else "minimum and saddle have"
             told.append(
-                f"hop {hop.index}: its rate takes {given:.0e} 1/s, not Vineyard's prefactor, for "
-                + ("a minimum has" if entropies is None else "minimum and saddle have")
-                + " no vibrations, or not those of a minimum and a saddle of first order"
+                Caveat(
+                    "no-vineyard-prefactor",
+                    f"hop {hop.index}: its rate takes {given:.0e} 1/s, not Vineyard's prefactor, for {which} no "
+                    "vibrations, or not those of a minimum and a saddle of first order",
+                )
             )
             if entropies is not None:
                 # Detailed balance: the likelier end is left as much more slowly.

@@ -6,6 +6,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.structures.geometry.positions import placed, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.diffusion.document import Hop
@@ -40,10 +41,12 @@ def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> Non
         index = int(key)
         hop = search.hops[index]
         if found is None:
-            search.warnings.append(f"hop {index}: the lowest modes of its saddle could not be computed")
+            search.warnings.append(
+                Caveat("modes-missing", f"hop {index}: the lowest modes of its saddle could not be computed")
+            )
             continue
         search.calculation_ids[f"modes of hop {index}"] = found.id
-        search.warnings += [f"hop {index}, modes of its saddle: {warning}" for warning in found.warnings]
+        search.warnings += [warning.under(f"hop {index}, modes of its saddle") for warning in found.warnings]
         hop.negative_modes, hop.curvatures, hop.modes_certain = found.negative_modes, found.curvatures, found.certain
         if found.certain is False:
             hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"

@@ -6,6 +6,7 @@ from pymatgen.core import Composition
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
@@ -82,12 +83,20 @@ def electrochemistry_document(
     warnings = []
     if len(done) < len(orderings):
         warnings.append(
-            f"{len(orderings) - len(done)} of {len(orderings)} compositions are missing: their study failed"
+            Caveat(
+                "composition-missing",
+                f"{len(orderings) - len(done)} of {len(orderings)} compositions are missing: their study failed",
+            )
         )
     if not steps:
-        warnings.append(f"no compound of {ion} and {partner} is on the hull, so there is no voltage step")
+        warnings.append(
+            Caveat("no-compound", f"no compound of {ion} and {partner} is on the hull, so there is no voltage step")
+        )
     warnings += [
-        f"{step.initial} -> {step.final}: {1000 * step.voltage:.1f} mV is within the error of formation energies"
+        Caveat(
+            "small-voltage",
+            f"{step.initial} -> {step.final}: {1000 * step.voltage:.1f} mV is within the error of formation energies",
+        )
         for step in steps
         if step.voltage < _SMALL_VOLTAGE
     ]
@@ -104,15 +113,21 @@ def electrochemistry_document(
         searched=_searched(done, ion),
     )
     made.warnings += [
-        f"{point.formula} ({point.name}) lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it "
-        f"decomposes into {decomposition_words(point.decomposition)} (fractions of the atoms)"
+        Caveat(
+            "above-hull",
+            f"{point.formula} ({point.name}) lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it "
+            f"decomposes into {decomposition_words(point.decomposition)} (fractions of the atoms)",
+        )
         for point in made.unstable
     ]
     if len(made.searched) < _FEW:
         names = ", ".join(each.formula for each in made.searched)
         made.warnings.append(
-            f"the hull was searched at {names} alone: a phase at another composition may lie lower and change it, and "
-            "the voltages with it; add orderings studies"
+            Caveat(
+                "few-compositions",
+                f"the hull was searched at {names} alone: a phase at another composition may lie lower and change it, "
+                "and the voltages with it; add orderings studies",
+            )
         )
     return made
 

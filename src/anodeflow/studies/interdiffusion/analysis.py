@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import (
     OTHER_MINIMUM,
     add_effort,
@@ -64,11 +65,11 @@ def interdiffusion_document(
         The same exchange far from any interface; none: it was not computed.
     """
     points: list[ExchangePoint] = []
-    warnings = list(missing)
+    warnings = [Caveat("depth-missing", each) for each in missing]
     identifiers = {"interface": interface.calculation_ids["interface"]}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is None:
-            warnings.append(f"{exchange.step} is missing: its relaxation failed")
+            warnings.append(Caveat("exchange-missing", f"{exchange.step} is missing: its relaxation failed"))
             continue
         back = (returned or {}).get(exchange.step)
         point = ExchangePoint(
@@ -90,24 +91,33 @@ def interdiffusion_document(
         identifiers[point.step] = result.id
         if back is not None:
             identifiers[f"{point.step} and back"] = back.id
-        warnings += [f"{point.step}: {warning}" for warning in result.warnings]
+        warnings += [warning.under(point.step) for warning in result.warnings]
         if not point.converged:
-            warnings.append(f"{point.step}: the relaxation did not converge")
+            warnings.append(Caveat("not-converged", f"{point.step}: the relaxation did not converge"))
         if point.return_energy is not None and abs(point.return_energy) > SAME_ENERGY:
             warnings.append(
-                f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
-                "itself has changed: lower the force threshold of the relaxations"
+                Caveat(
+                    "no-way-back",
+                    f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
+                    "itself has changed: lower the force threshold of the relaxations",
+                )
             )
         if point.rearranged:
             warnings.append(
-                f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the interface "
-                "itself has changed and the energy is not that of the exchange alone: take another termination, or "
-                "thicker or less strained sides"
+                Caveat(
+                    "rearranged",
+                    f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the "
+                    "interface itself has changed and the energy is not that of the exchange alone: take another "
+                    "termination, or thicker or less strained sides",
+                )
             )
         if not point.stayed:
             warnings.append(
-                f"{point.step}: the {study.element} atom left its layer in the relaxation and rests in layer "
-                f"{point.final_layer}"
+                Caveat(
+                    "left-layer",
+                    f"{point.step}: the {study.element} atom left its layer in the relaxation and rests in layer "
+                    f"{point.final_layer}",
+                )
             )
     audit = None
     if study.prescreen is not None:
@@ -131,7 +141,7 @@ def interdiffusion_document(
         identifiers |= dilute.calculation_ids
         warnings += dilute.warnings
     if not interface.converged:
-        warnings.append("the relaxation of the pristine interface did not converge")
+        warnings.append(Caveat("not-converged", "the relaxation of the pristine interface did not converge"))
     settings = {
         "calculation": interface.settings.get("calculation"),
         "interface": interface.settings.get("interface"),
@@ -165,12 +175,12 @@ def interdiffusion_document(
 
 def _audit(
     audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
-) -> list[str]:
+) -> list[Caveat]:
     """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
     audit.start = pristine = start_record(interface.prescreen)
     comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
     add_effort(audit.effort, calculations.values())
-    warnings: list[str] = []
+    warnings: list[Caveat] = []
     for step, each in calculations.items():
         if each is None:
             continue
@@ -189,17 +199,22 @@ def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> 
     return int((moved > nearest_distance(pristine) / 2).sum())
 
 
-def _verdict_warnings(document: InterdiffusionDoc) -> list[str]:
+def _verdict_warnings(document: InterdiffusionDoc) -> list[Caveat]:
     """Tell of a driving force that the pairs do not decide."""
     force, spread = document.driving_force, document.spread
     if force is None:
         return []
     if spread is None:
-        return ["one pair of atoms a depth is a draw: the driving force has no range; take more samples"]
+        return [
+            Caveat("one-pair", "one pair of atoms a depth is a draw: the driving force has no range; take more samples")
+        ]
     if document.verdict == "undecided":
         return [
-            f"the driving force is undecided: {force:+.3f} eV is no more than the {spread:.3f} eV by which the pairs "
-            "on the plateau differ; take more samples, or a wider interface"
+            Caveat(
+                "undecided",
+                f"the driving force is undecided: {force:+.3f} eV is no more than the {spread:.3f} eV by which the "
+                "pairs on the plateau differ; take more samples, or a wider interface",
+            )
         ]
     return []
 
@@ -250,15 +265,23 @@ def _flat_run(energies: Mapping[int, Sequence[float]], depths: Sequence[int], to
     return []
 
 
-def _plateau_warnings(energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float) -> list[str]:
+def _plateau_warnings(
+    energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float
+) -> list[Caveat]:
     if not plateau:
         return [
-            f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, agree "
-            f"within {tolerance:.3g} eV, so no driving force is given; take more layers of the metal"
+            Caveat(
+                "no-plateau",
+                f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, "
+                f"agree within {tolerance:.3g} eV, so no driving force is given; take more layers of the metal",
+            )
         ]
     if plateau[-1] < max(energies):
         return [
-            f"the energy leaves the plateau again after depth {plateau[-1]}: the driving force is no more certain than "
-            "that; take more layers of the metal"
+            Caveat(
+                "leaves-plateau",
+                f"the energy leaves the plateau again after depth {plateau[-1]}: the driving force is no more certain "
+                "than that; take more layers of the metal",
+            )
         ]
     return []

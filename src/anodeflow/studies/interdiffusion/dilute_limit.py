@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, Field
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat, Caveats
 from anodeflow.studies.interdiffusion.document import DiluteExchange
 
 
@@ -14,7 +15,7 @@ class DiluteLimit(BaseModel):
     exchanges: list[DiluteExchange] = Field(description="One for each set of equivalent sites.")
     atoms: tuple[int, int] = Field(description="Atoms of the supercells of alloy and metal.")
     calculation_ids: dict[str, str] = Field(description="Step -> id.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
 
 
 def dilute_limit(
@@ -36,7 +37,9 @@ def dilute_limit(
     # The same names as in the study's document, where there are other metals and alloys.
     identifiers = {f"dilute {step}": result.id for step, result in done.items()}
     missing = [step for step in results if step not in done]
-    warnings = [f"dilute limit: {step} is missing, its calculation failed" for step in missing]
+    warnings = [
+        Caveat("dilute-missing", f"dilute limit: {step} is missing, its calculation failed") for step in missing
+    ]
     exchanges = []
     for step, group in sites.items():
         needed = ("metal", "solution", "alloy", step)
@@ -44,7 +47,7 @@ def dilute_limit(
             continue
         converged = done["solution"].converged and done[step].converged
         if not converged:
-            warnings.append(f"dilute limit: a relaxation for {step} did not converge")
+            warnings.append(Caveat("not-converged", f"dilute limit: a relaxation for {step} did not converge"))
         exchanges.append(
             DiluteExchange(
                 sites=group,

@@ -7,6 +7,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import potential_ids
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interfaces import InterfaceCell
@@ -163,27 +164,33 @@ def _warnings(
     relaxed: CalculationDoc,
     slabs: Mapping[Side, CalculationDoc | None],
     layers: Sequence[MiddleLayer],
-) -> list[str]:
+) -> list[Caveat]:
     """Return what a reader should know."""
-    warnings = [f"interface: {warning}" for warning in relaxed.warnings]
+    warnings = [warning.under("interface") for warning in relaxed.warnings]
     if not relaxed.converged:
-        warnings.append("the relaxation of the interface did not converge")
+        warnings.append(Caveat("not-converged", "the relaxation of the interface did not converge"))
     for index, point in enumerate(registry):
         if point.energy is None and not point.left_out:
-            warnings.append(f"registry {index} is missing: its calculation failed")
+            warnings.append(Caveat("registry-missing", f"registry {index} is missing: its calculation failed"))
     for side, slab in slabs.items():
         if slab is None:
-            warnings.append(f"no work of separation: the relaxation of the {side} alone failed")
+            warnings.append(
+                Caveat("no-work-of-separation", f"no work of separation: the relaxation of the {side} alone failed")
+            )
         elif not slab.converged:
-            warnings.append(f"the relaxation of the {side} alone did not converge")
+            warnings.append(Caveat("not-converged", f"the relaxation of the {side} alone did not converge"))
     for plane in layers:
         if not plane.like_bulk:
             warnings.append(
-                f"the middle of the {plane.side} (layer {plane.layer}) is not like its bulk: {plane.coordination:.1f} "
-                f"neighbours at {plane.neighbour_distance:.2f} Å, not {plane.bulk_coordination:.1f} at "
-                f"{plane.bulk_neighbour_distance:.2f} Å; take more layers, or a cell with less strain"
+                Caveat(
+                    "not-like-bulk",
+                    f"the middle of the {plane.side} (layer {plane.layer}) is not like its bulk: "
+                    f"{plane.coordination:.1f} neighbours at {plane.neighbour_distance:.2f} Å, not "
+                    f"{plane.bulk_coordination:.1f} at {plane.bulk_neighbour_distance:.2f} Å; take more layers, or a "
+                    "cell with less strain",
+                )
             )
     left = sum(nearest_plane(relaxed.structure, cell.layer, i) != number for i, number in enumerate(cell.layer))
     if left:
-        warnings.append(f"{left} of {len(cell.layer)} atoms left their planes in the relaxation")
+        warnings.append(Caveat("left-planes", f"{left} of {len(cell.layer)} atoms left their planes in the relaxation"))
     return warnings

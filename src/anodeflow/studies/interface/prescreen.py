@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
@@ -87,7 +88,7 @@ def finish_audit(
     relaxed: CalculationDoc,
     slabs: Mapping[Side, CalculationDoc | None],
     area: float,
-) -> list[str]:
+) -> list[Caveat]:
     """Complete the audit with the relaxations, and return warnings.
 
     Parameters

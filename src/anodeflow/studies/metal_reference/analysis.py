@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from anodeflow.core.caveats import Caveat
 from anodeflow.structures.slab.room import image_distance
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import AdatomContext
 from anodeflow.studies.metal_reference.document import ComparedSurface, MetalReferenceDoc
+from anodeflow.studies.potentials import OF_POTENTIALS
 
 _OF_THE_SLAB = ("layers", "thickness", "vacuum", "min_width", "fixed_layers")
 
@@ -64,7 +66,7 @@ def _compared(document: AdsorptionDoc) -> ComparedSurface:
     )
 
 
-def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[str]:
+def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[Caveat]:
     here, there = surface.settings, metal.settings
     different = slab_differences(here.get("slab") or {}, there.get("slab") or {})
     ours, theirs = here.get("calculation") or {}, there.get("calculation") or {}
@@ -74,14 +76,25 @@ def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[str]:
         different.append("only one of them is spin-polarised")
     told = []
     if different:
-        told.append(f"{surface.system} and {metal.system} are not computed alike: {', '.join(different)}")
+        told.append(
+            Caveat(
+                "computed-differently",
+                f"{surface.system} and {metal.system} are not computed alike: {', '.join(different)}",
+            )
+        )
     for document in (surface, metal):
-        told += [f"{document.system}: {each}" for each in document.warnings if each.startswith("energies by ")]
+        told += [each.under(document.system) for each in document.warnings if each.code in OF_POTENTIALS]
         best = document.sites[document.most_stable]
         if best.state not in ("stayed", "moved"):
-            told.append(f"{document.system}: the adatom has {best.state}, so this is no adsorption")
+            told.append(
+                Caveat(
+                    "adatom-not-on-surface", f"{document.system}: the adatom has {best.state}, so this is no adsorption"
+                )
+            )
         if not best.converged:
-            told.append(f"{document.system}: the relaxation of the most stable site did not converge")
+            told.append(
+                Caveat("not-converged", f"{document.system}: the relaxation of the most stable site did not converge")
+            )
     return told
 
 

@@ -94,5 +94,8 @@ def _answer(document: MetalReferenceDoc, context: Context) -> str:
     paper = context.published(document, "binding_energy_vs_metal")
     if paper and paper.entry.value is not None:
         text += f"; {paper.reference.name}: {number(paper.entry.value, paper.entry.decimals, signed=True)} eV"
-    differently = any("not computed alike" in warning for warning in document.warnings)
+    differently = any(
+        warning.code == "computed-differently" or "not computed alike" in warning.text  # from before there were codes
+        for warning in document.warnings
+    )
     return f"{text}{', not computed alike' if differently else ''}."

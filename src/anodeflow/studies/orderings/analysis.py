@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.host_check import ordering_name, space_group
@@ -79,7 +80,9 @@ def orderings_document(
     if sqs is not None:
         ordering, found = sqs
         if found is None:
-            warnings.append("the special quasi-random structure is missing: its relaxation failed")
+            warnings.append(
+                Caveat("sqs-missing", "the special quasi-random structure is missing: its relaxation failed")
+            )
         else:
             random = ranked_entry(ordering, found, bulks)
             random.formation_energy, random.rank_formation_energy = random.rank_formation_energy, None
@@ -152,7 +155,7 @@ def _number_names(entries: Sequence[RankedOrdering]) -> None:
 
 def _warnings(
     entries: Sequence[RankedOrdering], random: RankedOrdering | None, bulks: Mapping[str, CalculationDoc]
-) -> list[str]:
+) -> list[Caveat]:
     lowest = entries[0]
     found = []
     below = [entry for entry in entries if entry.state == "host lost" and _is_below(entry, lowest)]
@@ -160,19 +163,27 @@ def _warnings(
         first = min(below, key=known_energy)
         others = f" ({len(below) - 1} more of this kind)" if len(below) > 1 else ""
         found.append(
-            f"the lowest of all, ordering {first.index} ({first.name}, {known_energy(first):.4f} eV/atom), "
-            f"{first.message}: {lowest.name} is the lowest that kept it{others}"
+            Caveat(
+                "host-lost",
+                f"the lowest of all, ordering {first.index} ({first.name}, {known_energy(first):.4f} eV/atom), "
+                f"{first.message}: {lowest.name} is the lowest that kept it{others}",
+            )
         )
     gone = {entry.host for entry in entries if entry.state == "host lost"}
     for host in sorted(gone - {entry.host for entry in entries if entry.state not in ("host lost", "failed")}):
-        found.append(f"all orderings on {host} left it in the relaxation")
+        found.append(Caveat("host-lost", f"all orderings on {host} left it in the relaxation"))
     failed = [entry for entry in entries if entry.state == "failed"]
     if failed:
         which = ", ".join(str(entry.index) for entry in failed)
-        found.append(f"missing, a relaxation failed: ordering {which}")
-    found += [f"{entry.name}: {entry.message}" for entry in entries if entry.state == "kept" and entry.message]
+        found.append(Caveat("ordering-missing", f"missing, a relaxation failed: ordering {which}"))
+    found += [
+        Caveat("not-converged", f"{entry.name}: {entry.message}")
+        for entry in entries
+        if entry.state == "kept" and entry.message
+    ]
     if random is not None and random.message:
-        found.append(f"{random.name}: {random.message}")
+        code = "host-lost" if random.state == "host lost" else "not-converged"
+        found.append(Caveat(code, f"{random.name}: {random.message}"))
     for element, bulk in bulks.items():
-        found += [f"bulk {element}: {warning}" for warning in bulk.warnings]
+        found += [warning.under(f"bulk {element}") for warning in bulk.warnings]
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.host_check import symmetrised
@@ -163,8 +164,11 @@ def choose_orderings(
     for host in known_hosts(study.hosts):
         if not cell_sizes(study.formula, host, study.max_atoms):
             search.warnings.append(
-                f"no {host} cell of up to {study.max_atoms} atoms holds {study.formula}: one of "
-                f"{smallest_cell(study.formula, host)} would"
+                Caveat(
+                    "no-cell",
+                    f"no {host} cell of up to {study.max_atoms} atoms holds {study.formula}: one of "
+                    f"{smallest_cell(study.formula, host)} would",
+                )
             )
     jobs: list[Flow | Job] = []
     confirmations = None
@@ -218,7 +222,7 @@ def _quasirandom(
     try:
         ordering = special_quasirandom(study.formula, host, study.sqs_atoms, study.volumes)
     except InputError as error:
-        search.warnings.append(f"the special quasi-random structure is missing: {error}")
+        search.warnings.append(Caveat("sqs-missing", f"the special quasi-random structure is missing: {error}"))
         return None, {label: error}
     jobs = [named(makers["rank"].make(ordering.structure, label=label), label)]
     if "confirm" in makers:

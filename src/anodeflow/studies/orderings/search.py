@@ -8,6 +8,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Composition
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveats
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.host_check import (
     host_survived,
@@ -34,7 +35,7 @@ class OrderingSearch(BaseModel):
     backend: str = Field(description="Name of the backend that ranked.")
     code: str = Field(description="Its code and version.")
     settings: dict[str, Any] = Field(description="Its settings.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
 
 
 def formation_energy(calculation: CalculationDoc, bulks: Mapping[str, CalculationDoc]) -> float:

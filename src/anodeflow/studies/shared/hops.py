@@ -17,6 +17,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
+from anodeflow.core.caveats import Caveats
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import add_band_effort
 from anodeflow.structures.sites.minima import SAME_ENERGY
@@ -101,7 +102,7 @@ class WaitingHops(BaseModel):
     )
     audit: PrescreenAudit | None = Field(default=None, description="What a potential did; none: no prescreen.")
     calculation_ids: dict[str, str] = Field(default_factory=dict, description="Step -> id of its calculation.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
     settings: dict = Field(default_factory=dict, description="Settings of the calculations.")
 
     @property
@@ -142,7 +143,7 @@ class WaitingHops(BaseModel):
         hop.profile = profile(band)
         hop.path_length = hop.profile[-1].distance
         hop.max_force = band.max_force
-        self.warnings += [f"{step}: {warning}" for warning in band.warnings]
+        self.warnings += [warning.under(step) for warning in band.warnings]
         self.calculation_ids[step] = band.id
         if band.band is not None:
             self.calculation_ids[f"{step} [{band.band.backend}]"] = band.band.id

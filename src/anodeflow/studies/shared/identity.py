@@ -33,6 +33,10 @@ def _plain(content: str) -> str:
             if is_context(node):
                 left_out.add("@class")
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
+            if kept.keys() == {"code", "text"}:  # a warning, which was a sentence
+                return kept["text"]
+            if "schema_version" in kept:
+                kept["schema_version"] = 1
             return {key: visit(value) for key, value in kept.items()}
         return [visit(item) for item in node] if isinstance(node, list) else node
 

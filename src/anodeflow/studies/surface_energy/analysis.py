@@ -1,6 +1,7 @@
 """Energy of a face from that of a slab with two of them: ``gamma = (E - sum n_i mu_i) / 2 A``."""
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
@@ -129,28 +130,37 @@ def _excess(slab: dict[str, float], bulk: dict[str, float], metal: str | None, a
     return (slab.get(metal, 0.0) - slab.get(other, 0.0) * bulk[metal] / bulk[other]) / (2 * area)
 
 
-def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -> list[str]:
-    told = [f"{step}: {each}" for step, found in steps.items() for each in found.warnings]
+def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -> list[Caveat]:
+    told = [each.under(step) for step, found in steps.items() for each in found.warnings]
     told += [
-        f"{step}: the relaxation did not converge"
+        Caveat("not-converged", f"{step}: the relaxation did not converge")
         for step, found in steps.items()
-        if not found.converged and not any("not converged" in each for each in found.warnings)
+        if not found.converged and not any(each.code == "not-converged" for each in found.warnings)
     ]
     if 0 < cell.fixed_layers < cell.layers // 2:
         told.append(
-            f"only {cell.fixed_layers} of {cell.layers} planes were held: what the face below gains by relaxing is "
-            "counted for the face above; hold half of them, or none"
+            Caveat(
+                "held-planes",
+                f"only {cell.fixed_layers} of {cell.layers} planes were held: what the face below gains by relaxing is "
+                "counted for the face above; hold half of them, or none",
+            )
         )
     moved = _lowest_free_plane_moved(cell, steps["slab"])
     if moved > INSIDE_MOVED:
         told.append(
-            f"the free plane next to those held moved by {moved:.2f} Å: the slab is too thin, or too coarsely "
-            "computed, for its inside to be that of the bulk, so part of its energy is no surface energy"
+            Caveat(
+                "inside-moved",
+                f"the free plane next to those held moved by {moved:.2f} Å: the slab is too thin, or too coarsely "
+                "computed, for its inside to be that of the bulk, so part of its energy is no surface energy",
+            )
         )
     if energy < 0:
         told.append(
-            "a negative surface energy: the crystal would fall apart; the bulks are not at rest, or the crystal is not "
-            "stable against the metal"
+            Caveat(
+                "negative-surface-energy",
+                "a negative surface energy: the crystal would fall apart; the bulks are not at rest, or the crystal is "
+                "not stable against the metal",
+            )
         )
     return told
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from anodeflow.calculations.profile import NO_BARRIER
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import barrier_entries
 from anodeflow.structures.geometry.positions import is_free
 from anodeflow.structures.slab.lateral import reduce_in_plane
@@ -160,20 +161,27 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
     )
 
 
-def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> list[str]:
+def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> list[Caveat]:
     """Return what a reader should know, trials and hops without a result included."""
     warnings = list(search.warnings)
     if search.audit is not None:
         warnings += [
-            f"{hop.label}: {search.audit.backend} gave no path, so {search.interface.backend} relaxed all of it"
+            Caveat(
+                "no-path-by-potential",
+                f"{hop.label}: {search.audit.backend} gave no path, so {search.interface.backend} relaxed all of it",
+            )
             for hop in search.hops
             if hop.profile and hop.band is None
         ]
     if not search.interface.converged:
-        warnings.append("the interface that it starts from did not converge")
+        warnings.append(Caveat("not-converged", "the interface that it starts from did not converge"))
     if width < NARROW:
         warnings.append(
-            f"the vacancy and its images are only {width:.2f} Å apart: a wider interface cell makes them independent"
+            Caveat(
+                "images-near",
+                f"the vacancy and its images are only {width:.2f} Å apart: a wider interface cell makes them "
+                "independent",
+            )
         )
     start = search.stops[0]
     assert start.position is not None
@@ -181,17 +189,26 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
     near = 2 * nearest_distance(start.structure)
     if any(distance < near and not is_free(start.structure, atom) for atom, distance in enumerate(apart)):
         warnings.append(
-            f"atoms near the vacancy's start in layer {start.layer} are held fixed and cannot give way: set the "
-            "interface's fixed_layers to 0"
+            Caveat(
+                "held-near-vacancy",
+                f"atoms near the vacancy's start in layer {start.layer} are held fixed and cannot give way: set the "
+                "interface's fixed_layers to 0",
+            )
         )
-    warnings += [f"{trial.label}: {trial.message}" for trial in search.trials if trial.state not in ("taken", "higher")]
-    warnings += [path.end for path in paths if path.end]
+    warnings += [
+        Caveat("no-stop", f"{trial.label}: {trial.message}")
+        for trial in search.trials
+        if trial.state not in ("taken", "higher")
+    ]
+    warnings += [Caveat("path-ends", path.end) for path in paths if path.end]
     for hop in search.hops:
         if hop.state in ("failed", "refused", "not converged"):
-            warnings.append(f"{hop.label} {hop.state}: {hop.message}")
+            warnings.append(Caveat("hop-failed", f"{hop.label} {hop.state}: {hop.message}"))
         elif hop.state == "done":
             for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
                 if barrier is not None and barrier < NO_BARRIER:
                     name = stop_step(search.stops[end])
-                    warnings.append(f"{hop.label} rises all the way to {name}, which may be no minimum")
+                    warnings.append(
+                        Caveat("rises-to-end", f"{hop.label} rises all the way to {name}, which may be no minimum")
+                    )
     return warnings

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat, Caveats
 
 CLEAN = "metal's own surface"
 EMPTY = "metal's own surface, an atom taken out"
@@ -17,7 +18,7 @@ class MetalFace(BaseModel):
         description="E(slab without the atom) + E(bulk) per atom - E(slab), eV; none: a calculation failed."
     )
     calculation_ids: dict[str, str] = Field(description="Step -> id.")
-    warnings: list[str] = Field(default_factory=list, description="What a reader should know.")
+    warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
 
 
 def metal_face(
@@ -37,12 +38,18 @@ def metal_face(
         The relaxed slab with and without the atom; none where a relaxation failed.
     """
     done = {step: found for step, found in ((CLEAN, clean), (EMPTY, empty)) if found is not None}
-    warnings = [f"{step}: the relaxation did not converge" for step, found in done.items() if not found.converged]
+    warnings = [
+        Caveat("not-converged", f"{step}: the relaxation did not converge")
+        for step, found in done.items()
+        if not found.converged
+    ]
     energy = None
     if clean is not None and empty is not None:
         energy = empty.energy + bulk.energy_per_atom - clean.energy
     else:
-        warnings.append(f"what an atom of {surface} costs is missing: a relaxation failed")
+        warnings.append(
+            Caveat("metal-face-missing", f"what an atom of {surface} costs is missing: a relaxation failed")
+        )
     return MetalFace(
         surface=surface,
         atom=atom,

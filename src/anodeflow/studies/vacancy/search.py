@@ -22,6 +22,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenRecord
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
@@ -207,7 +208,9 @@ def start_search(
         warnings=[] if face is None else list(face.warnings),
     )
     if layer != layers[0]:
-        search.warnings.append(f"layer {layers[0]} has no {element}: the vacancy was made in layer {layer}")
+        search.warnings.append(
+            Caveat("other-start-layer", f"layer {layers[0]} has no {element}: the vacancy was made in layer {layer}")
+        )
     for atom in _starts(search, element, helper)[: study.samples]:
         search.trials.append(VacancyTrial(path=None, step=0, atom=atom, element=element, layer=layer, distance=None))
     return search

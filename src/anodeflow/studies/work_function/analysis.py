@@ -3,6 +3,7 @@
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc, PlanarPotential
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
@@ -109,16 +110,23 @@ def work_function_document(
     )
 
 
-def _warnings(slab: CalculationDoc, static: CalculationDoc, levels: dict[str, tuple[float, float]]) -> list[str]:
-    told = [f"{step}: {each}" for step, found in (("slab", slab), ("potential", static)) for each in found.warnings]
+def _warnings(slab: CalculationDoc, static: CalculationDoc, levels: dict[str, tuple[float, float]]) -> list[Caveat]:
+    told = [each.under(step) for step, found in (("slab", slab), ("potential", static)) for each in found.warnings]
     for face, (_, slope) in levels.items():
         if abs(slope) > FLAT:
             told.append(
-                f"the potential over the {face} is not flat ({slope:+.3f} eV/Å), so its level is not that of the "
-                "vacuum: take more vacuum, and a dipole correction where the two faces differ"
+                Caveat(
+                    "vacuum-not-flat",
+                    f"the potential over the {face} is not flat ({slope:+.3f} eV/Å), so its level is not that of the "
+                    "vacuum: take more vacuum, and a dipole correction where the two faces differ",
+                )
             )
     if not all(site.specie.is_metal for site in slab.structure):
         told.append(
-            "the slab is no metal: if it has a gap, its Fermi level lies anywhere in it, and so does the work function"
+            Caveat(
+                "no-metal",
+                "the slab is no metal: if it has a gap, its Fermi level lies anywhere in it, and so does the work "
+                "function",
+            )
         )
     return told

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from jobflow import Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.context import SubjectContext
@@ -92,9 +93,9 @@ def collect_work_of_adhesion(
     energies = {side: each.energy for side, each in found.items()}
     steps = {"interface": interface.calculation_ids["interface"]} | {side: each.id for side, each in found.items()}
     settings = interface.settings | {"relaxed": study.relaxed}
-    warnings = [f"{side} alone: {each}" for side, calculation in found.items() for each in calculation.warnings]
+    warnings = [each.under(f"{side} alone") for side, calculation in found.items() for each in calculation.warnings]
     if not interface.converged:
-        warnings.append("the relaxation of the interface did not converge")
+        warnings.append(Caveat("not-converged", "the relaxation of the interface did not converge"))
     return WorkOfAdhesionDoc(
         **study_fields(study, interface.backend, interface.code, settings, steps),
         warnings=warnings,

@@ -1,0 +1,96 @@
+"""Warnings have a code and a sentence; documents, rows and files from before there were codes are read."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from factories import adsorption_document, calculation_document, codes
+from monty.json import MontyDecoder, MontyEncoder
+from pydantic import ValidationError
+
+from anodeflow.core.caveats import Caveat, told_by
+from anodeflow.database.results_file import read_results, write_results
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.rows import ResultRow
+from anodeflow.studies.shared.identity import _plain
+
+ROOT = Path(__file__).parents[1]
+KEBAB = "[a-z0-9]+(-[a-z0-9]+)*"
+
+
+def used() -> set[str]:
+    """Codes that the source gives; each is written where it is given, so that a search finds it."""
+    found = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Caveat" and node.args:
+                found |= {each.value for each in ast.walk(node.args[0]) if isinstance(each, ast.Constant)}
+    return found - {""}
+
+
+def test_page_has_a_table_of_all_codes():
+    page = (ROOT / "docs" / "database.md").read_text()
+    section = page.split("## Codes of warnings")[1].split("\n## ")[0]
+    listed = re.findall(rf"^\| `({KEBAB})` \| [A-Z].*\. \|$", section, re.MULTILINE)
+    names = [name for name, _ in listed]
+    assert len(names) == len(set(names))
+    assert set(names) == used()
+    assert len(names) > 80
+
+
+@pytest.mark.parametrize("code", ["Not-Converged", "not converged", "not_converged", "-x", "x-"])
+def test_a_code_is_a_short_kebab_case_word(code):
+    with pytest.raises(ValidationError):
+        Caveat(code, "a sentence")
+
+
+def test_a_warning_keeps_its_code_where_it_is_passed_on():
+    warning = Caveat("not-converged", "not converged after 3 steps")
+    assert warning.under("clean slab") == Caveat("not-converged", "clean slab: not converged after 3 steps")
+    assert str(warning) == warning.text
+    with pytest.raises(ValidationError):
+        warning.text = "another"
+
+
+@pytest.mark.parametrize("version", [None, 0, 1])
+def test_documents_made_before_there_were_codes_are_read(version):
+    fields = adsorption_document().model_dump() | {"warnings": ["the bulk is thin"]}
+    fields = {name: value for name, value in fields.items() if name != "schema_version"}
+    document = AdsorptionDoc.model_validate(fields | ({} if version is None else {"schema_version": version}))
+    assert document.warnings == [Caveat("", "the bulk is thin")]
+    (row, *_) = document.rows()
+    assert (row.warnings, row.warning_codes) == (["the bulk is thin"], [""])
+    old = row.model_dump(exclude={"warning_codes"}) | {"schema_version": 1}
+    assert ResultRow.model_validate(old).warning_codes == []
+
+
+def test_warnings_survive_databases_and_results_files(tmp_path):
+    warnings = [Caveat("not-converged", "it did not converge"), Caveat("", "old")]
+    document = adsorption_document(warnings=warnings)
+    again = json.loads(json.dumps(document, cls=MontyEncoder), cls=MontyDecoder)
+    assert again.warnings == warnings
+    calculations = {each: calculation_document(id=each) for each in document.calculation_ids.values()}
+    (read,), _ = read_results(write_results([document], calculations, tmp_path / "x.json.gz"))
+    assert codes(read) == ["not-converged", ""]
+    assert read.rows()[0].warning_codes == ["not-converged", ""]
+
+
+def test_codes_take_both_forms_of_what_a_code_left():
+    assert told_by({"warnings": ["old", {"code": "symmetry-lost", "text": "new"}]}) == [
+        Caveat("", "old"), Caveat("symmetry-lost", "new"),
+    ]  # fmt: skip
+    assert told_by({}) == []
+
+
+def test_a_malformed_warning_is_a_validation_error():
+    for wrong in ([3], [{"code": 3, "text": "x"}], [{"code": "x"}], [{"text": None, "code": ""}]):
+        with pytest.raises(ValidationError):
+            adsorption_document(warnings=wrong)
+
+
+def test_jobs_that_are_handed_documents_are_the_same_as_before_there_were_codes():
+    now = json.loads(json.dumps(calculation_document(warnings=[Caveat("x", "told")]), cls=MontyEncoder))
+    before = now | {"warnings": ["told"], "schema_version": 1}
+    assert _plain(json.dumps([now])) == _plain(json.dumps([before]))
