@@ -27,6 +27,7 @@ FLOORS = (
     ("database", "execution"),
     ("report",),
     ("study objects", "testing"),
+    ("api",),
     ("cli",),
 )
 # What describes, finds and records a calculation lies below the codes; what makes jobs of it, above.

@@ -21,6 +21,7 @@ from anodeflow.campaign.overrides import (
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
+from anodeflow.core.html import table
 from anodeflow.core.inputs import InputModel, by_element
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
@@ -246,12 +247,35 @@ class Campaign(InputModel):
         computed = [backend.settings_hash(), backend.path.model_dump(), prescreen and prescreen.settings()]
         return content_hash([asked, computed, crystals])
 
-    def run(self, listener: Any = None) -> "RunReport":
-        """Run the campaign here, or go on with it; see :func:`anodeflow.execution.local.run_campaign`."""
+    def __repr__(self) -> str:
+        subjects = f"{len(self.systems)} surfaces, {len(self.interfaces)} interfaces"
+        return f"<Campaign {self.name}: {subjects}, {len(self.studies)} studies by {self.backend}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("surface", each.name, ", ".join(each.structures)) for each in self.systems]
+        rows += [("interface", each.name, f"{each.alloy} on {each.metal}") for each in self.interfaces]
+        rows += [("study", each.name, _asked(each.input)) for each in self.studies]
+        return table(f"Campaign {self.name} ({self.backend})", ("", "name", ""), rows, filter(None, [self.description]))
+
+    def run(self, listener: Any = None, progress: bool = False) -> "RunReport":
+        """Run the campaign here, or go on with it.
+
+        Parameters
+        ----------
+        listener
+            Called with every message of every calculation (:class:`~anodeflow.calculations.progress.Progress`).
+        progress
+            Show how far it is: in a terminal, a notebook or a log.
+
+        Returns
+        -------
+        RunReport
+            See :func:`anodeflow.execution.local.run_campaign`.
+        """
         # By the public API: what runs campaigns knows them, and they do not know it.
         import anodeflow
 
-        return anodeflow.run_campaign(self, listener)
+        return anodeflow.run_campaign(self, listener, progress)
 
     def _changed(self, changes: dict[str, Any], notes: list[str]) -> "Campaign":
         """Return the campaign with some fields changed and with notes on that."""
@@ -310,3 +334,9 @@ def _of_the_caller(name: str | None) -> str | None:
     if name and Path(name).suffix in (".yaml", ".yml") and Path(name).is_file():
         return str(Path(name).absolute())
     return name
+
+
+def _asked(given: InputModel) -> str:
+    """What a study was told beyond its defaults, as a campaign file says it."""
+    said = given.model_dump(mode="json", exclude_unset=True)
+    return ", ".join(f"{name}: {value}" for name, value in said.items())

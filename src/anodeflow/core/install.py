@@ -9,7 +9,7 @@ import sys
 from importlib.util import find_spec
 from typing import Literal
 
-Part = Literal["gpaw", "mlip", "remote", "database", "password", "report", "orderings", "baderkit"]
+Part = Literal["gpaw", "mlip", "remote", "database", "password", "report", "orderings", "baderkit", "notebook"]
 
 PACKAGES: dict[Part, str] = {
     "gpaw": "gpaw gpaw-data",
@@ -22,6 +22,7 @@ PACKAGES: dict[Part, str] = {
     # BaderKit asks for older versions of pymatgen and pandas than it needs and anodeflow has: an installer that obeys
     # would put those into the place of anodeflow's own, or find no solution at all.
     "baderkit": "numba && {pip} --no-deps baderkit",
+    "notebook": "ipykernel pymatviz",
 }
 """Part of anodeflow -> what to install for it: what extras of the same name ask for."""
 

@@ -42,7 +42,9 @@ class RunReport(BaseModel):
     seconds: float = Field(description="Wall time of the run, s.")
 
 
-def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | None = None) -> RunReport:
+def run_campaign(
+    campaign: "Campaign", listener: Callable[[Progress], None] | None = None, progress: bool = False
+) -> RunReport:
     """Run a campaign with jobflow's local manager; what is finished already is found, not run again.
 
     Parameters
@@ -51,6 +53,8 @@ def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | No
         A campaign; it is checked first.
     listener
         Called with every message of every calculation.
+    progress
+        Show how far it is, where there is no listener: in a terminal, a notebook or a log.
 
     Returns
     -------
@@ -67,6 +71,13 @@ def run_campaign(campaign: "Campaign", listener: Callable[[Progress], None] | No
 
     settings = get_settings().prepare()
     planned = campaign.check()
+    if progress and listener is None:
+        from rich.console import Console
+
+        from anodeflow.execution.display import RunDisplay
+
+        with RunDisplay([each.label for each in planned if each.number], Console()) as display:
+            return run_campaign(campaign, display)
     began = time.monotonic()
     with campaign_lock(settings, campaign.name), open_store(settings) as store:
         status = CampaignStatus(

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
+from anodeflow.core.html import table
 from anodeflow.core.version import Versioned
+from anodeflow.structures.slab.room import image_distance
 from anodeflow.studies.potentials import potential_warning, without_vouching
 from anodeflow.studies.rows import ResultRow
 
@@ -64,6 +66,39 @@ class StudyDoc(Versioned, DecodedModel):
     def compared_rows(self) -> list[ResultRow]:
         """Return the rows that are compared between backends; a study with more than its answer may return more."""
         return self.rows()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what all rows of the document are about: formula, surface, layers, width of the cell (Å)."""
+        slab = getattr(self, "slab", None)
+        miller = getattr(self, "miller", None)
+        return {
+            "formula": getattr(self, "formula", None),
+            "miller": " ".join(map(str, miller)) if miller else None,
+            "termination": getattr(self, "termination", None),
+            "layers": getattr(self, "layers", None),
+            "width": None if slab is None else image_distance(slab.lattice),
+        }
+
+    def parts(self, row: ResultRow) -> dict[str, int]:
+        """Return the number of the `site` or `hop` that a row of this document is about; empty: of none."""
+        return {}
+
+    def headline(self) -> str:
+        """Return the document's first number in a few words."""
+        rows = self.rows()
+        if not rows:
+            return "no number"
+        first = rows[0]
+        words = f"{first.property.replace('_', ' ')} {first.value:.4g} {first.unit}".rstrip()
+        return f"{words} ({first.label})" if first.label else words
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.system}, {self.campaign}, {self.backend}: {self.headline()}>"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.study} of {self.system} ({self.campaign}, {self.backend}, {self.code})"
+        rows = [(row.property, row.label, row.value, row.unit) for row in self.rows()]
+        return table(title, ("property", "", "value", "unit"), rows, self.warnings)
 
     def _row(
         self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None

@@ -96,6 +96,10 @@ class AdsorptionDoc(StudyDoc):
             self._row("binding_energy_bulk", best.binding_energy_bulk, "eV", [site, "slab", "bulk"], best.final_label),
         ]
 
+    def parts(self, row: ResultRow) -> dict[str, int]:
+        """Return the number of the most stable site, which all rows are about."""
+        return {"site": self.sites[self.most_stable].site}
+
     def compared_rows(self) -> list[ResultRow]:
         """Return both energies of every site, labelled by where the adatom was put: backends may prefer other sites."""
         return [

@@ -201,6 +201,11 @@ class MigrationDoc(StudyDoc):
                 rows.append(self._row("diffusivity_principal", value, "cm²/s", done, along, point.temperature))
         return rows
 
+    def parts(self, row: ResultRow) -> dict[str, int]:
+        """Return the number of the hop that a row is about: those of the path and of D are about none."""
+        found = [hop.index for hop in self.hops if row.label.startswith(f"hop {hop.index}:")]
+        return {"hop": found[0]} if found else {}
+
     def _hop_rows(self, hop: Hop) -> list[ResultRow]:
         """Return the rows of one hop."""
         if hop.barrier_forward is None or hop.barrier_reverse is None:
