@@ -27,6 +27,12 @@ SPEC = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=12.0, min_width=5.0)
 CLOSE = {"relax_kwargs": {"fmax": 5e-4}, "calculator_kwargs": POTENTIAL}
 
 
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    """Makers of atomate2 leave files where they run, as jobs do in their own folders."""
+    monkeypatch.chdir(tmp_path)
+
+
 def adsorption(bulk: Structure, element: str, makers, spec: SlabSpec = SPEC) -> AdsorptionDoc:
     maker = AdsorptionMaker(**makers, adsorbate=element, slab=spec, system="surface")
     return AdsorptionDoc.model_validate(output_of(maker.make(bulk, bulk)))

@@ -98,7 +98,7 @@ class StudyDoc(Versioned, DecodedModel):
     def _repr_html_(self) -> str:
         title = f"{self.study} of {self.system} ({self.campaign}, {self.backend}, {self.code})"
         rows = [(row.property, row.label, row.value, row.unit) for row in self.rows()]
-        return table(title, ("property", "", "value", "unit"), rows, self.warnings)
+        return table(title, ("property", "", "value", "unit"), rows, [each.text for each in self.warnings])
 
     def _row(
         self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None
