@@ -22,6 +22,7 @@ from surface_factories import (
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.report.build import write_report
+from anodeflow.report.palette import ACCUMULATION, DEPLETION
 from anodeflow.studies.document import StudyDoc
 
 ADSORPTION, MIGRATION = surface_adsorption(), migration_document()
@@ -264,8 +265,8 @@ def test_scene_of_the_configurations(page):
 def test_scene_of_the_charge_difference(page):
     data = scene(page, "difference")
     assert [(s["name"], s["colour"]) for s in data["surfaces"]] == [
-        ("accumulation", "#f2c200"),
-        ("depletion", "#2f6fd0"),
+        ("accumulation", ACCUMULATION),
+        ("depletion", DEPLETION),
     ]
     frame = data["frames"][0]
     adatom = frame["positions"][frame["adatom"]]

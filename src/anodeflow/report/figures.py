@@ -15,13 +15,13 @@ from anodeflow.report.page import Picture
 PIXELS_PER_INCH = 200
 """Resolution of the PNG files; the page shows them at 96, so that they stay sharp on a dense screen and on paper."""
 
-INK, GREY, OURS, PAPER, MARK = "#1f2933", "#7b8794", "#1f5f99", "#c2410c", "#d6220f"
-"""Colours of text and axes, of helping lines, of our values, of published values, of the adatom's mark."""
+WIDEST = 7.2
+"""Inches: two columns of a journal; no figure is wider, however many levels it has."""
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of `width` x `height` inches that draws without a display."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """Return an empty figure of `width` x `height` inches, at most :data:`WIDEST` wide, that needs no display."""
+    figure = Figure(figsize=(min(width, WIDEST), height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -41,8 +41,32 @@ _UNITS = {
     "vacuum": "Å",
     "thickness": "Å",
     "min_width": "Å",
+    "relative_cutoff": "eV",
+    "density_cutoff": "eV",
+    "eigenstate_tolerance": "eV² per valence electron",
+    "total_energy_tolerance": "eV",
+    "rattle": "Å",
+    "max_strain": "fraction",
+    "max_atoms": "atoms",
+    "layers": "planes",
+    "alloy_layers": "planes",
+    "metal_layers": "planes",
+    "fixed_layers": "planes",
+    "depth": "planes",
+    "window": "eV",
+    "orderings.window": "eV/atom",
+    "vasp.energy_tolerance": "eV per cell",
+    "espresso.scf_tolerance": "eV/atom",
+    "plateau_tolerance": "eV",
+    "climb_below": "eV/Å",
+    "spring_constant": "eV/Å²",
+    "prefactor": "1/s",
+    "steps": "hops",
+    "max_steps": "steps",
+    "max_scf_cycles": "cycles",
+    "samples": "pairs a depth",
 }
-"""Units of the settings of backends and slabs, by the last part of their keys."""
+"""Units of settings by the last part of their keys, or by the last two, or by code and last part, where they differ."""
 
 
 def calculation_ids(documents: list[StudyDoc]) -> list[str]:
@@ -95,7 +119,7 @@ def _settings_table(documents: list[StudyDoc], name: str, caption: str) -> Table
         Column(digest, f"{d.backend} · {digest[:8]}: {', '.join(systems[digest])}") for digest, d in by_hash.items()
     ]
     rows = [
-        {"setting": key, "unit": _UNITS.get(key.rpartition(".")[2])}
+        {"setting": key, "unit": ", ".join(dict.fromkeys(_unit(key, flat[d]["code"]) for d in flat if key in flat[d]))}
         | {digest: flat[digest].get(key) for digest in flat}
         for key in keys
     ]
@@ -127,6 +151,13 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
         for text in texts:
             found[Link(f"{name}: {text}", f"calc-{identity}")] = None
     return list(found)
+
+
+def _unit(key: str, code: str) -> str:
+    """Return the unit of a setting of a code, ``gpaw 26.7.0``; empty: it has none."""
+    name = key.rpartition(".")[2]
+    candidates = (f"{code.split()[0]}.{name}", ".".join(key.split(".")[-2:]), name)
+    return next((_UNITS[each] for each in candidates if each in _UNITS), "")
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,15 +13,10 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import colour, radius
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
+from anodeflow.report.palette import GREY, INK, MARK
 from anodeflow.structures.geometry.positions import fixed_coordinates
 
 _MARGIN = 1.2

@@ -8,9 +8,6 @@ from skimage.measure import marching_cubes
 
 from anodeflow.core.grid import CompactGrid, unpack_grid
 
-ACCUMULATION, DEPLETION = "#f2c200", "#2f6fd0"
-"""Colours of the paper: electrons gather in the yellow surfaces and leave the blue ones."""
-
 
 @dataclass(frozen=True, eq=False)
 class Mesh:

@@ -1,80 +1,69 @@
 """Diagrams of binding energies: the sites of one surface, and the best site of every surface."""
 
-from textwrap import fill
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from anodeflow.report.comparison import Published
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    OURS,
-    PAPER,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
+from anodeflow.report.palette import GREY, GRID, INK, OURS, PAPER, series_colour
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
-_PLAIN = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
-"""Ground behind a number, so that no line runs through it."""
-_COLOURS = [OURS, "#0f766e", "#7c3aed", "#a16207"]
+_ROW = 0.27
+"""Height of a row, inches."""
+_SHOWN = 40
+"""Rows in one figure; of more, the lowest."""
 
 
 @drawn_later
 def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> Picture:
-    """Draw the binding energy of every site as a level, with the published value as a line.
+    """Draw the binding energies of the sites, a row each, the strongest on top, with the published value as a line.
 
-    Both references share the levels: they differ by the bulk's cohesive energy only, which shifts the right axis.
+    Both references share the rows: they differ by the bulk's cohesive energy only, which shifts the upper axis.
     """
-    sites = document.sites
-    energies = np.array([site.binding_energy for site in sites])
+    ranked = sorted(range(len(document.sites)), key=lambda index: document.sites[index].binding_energy)[:_SHOWN]
+    sites = [document.sites[index] for index in ranked]
     cohesion = document.atom_energy - document.bulk_energy
-    marks = [*energies, *([paper.entry.value] if paper and paper.entry.value is not None else [])]
+    published = paper.entry.value if paper else None
+    marks = [*(site.binding_energy for site in sites), *([published] if published is not None else [])]
     near_bulk = min(marks) - 0.5 < -cohesion < max(marks) + 0.5
-    low, high = (
-        min([*marks, -cohesion] if near_bulk else marks),
-        max([*marks, -cohesion] if near_bulk else marks),
-    )
-    pad = max(0.14 * (high - low), 0.03)
-
-    figure = new_figure(max(5.0, 1.25 * len(sites) + 2.4), 3.6)
-    axes = figure.subplots()
-    for x, site in enumerate(sites):
-        best, own = x == document.most_stable, site.merged_into is None and site.converged
-        colour, weight = (OURS, "bold") if best else (INK, "normal")
-        axes.plot([x - 0.32, x + 0.32], [site.binding_energy] * 2, color=OURS if best else GREY,
-                  lw=4 if best else 2.5, ls="-" if own else (0, (1.5, 1)), solid_capstyle="butt")  # fmt: skip
-        axes.annotate(number(site.binding_energy, 3), (x, site.binding_energy), (0, 5), textcoords="offset points",
-                      ha="center", fontsize=9, color=colour, weight=weight, bbox=_PLAIN)  # fmt: skip
-    strip = len(sites) - 0.5  # lines are named to the right of all levels, where no level hides them
-    if paper and paper.entry.value is not None:
-        axes.axhline(paper.entry.value, color=PAPER, lw=1.3, ls="--", zorder=0)
-        axes.text(strip, paper.entry.value, f"{paper.reference.name}\n{paper.text}", color=PAPER, fontsize=8.5,
-                  ha="left", va="center", bbox=_PLAIN)  # fmt: skip
+    figure, axes = _rows([_site_name(site) for site in sites])
+    for row, (index, site) in enumerate(zip(ranked, sites, strict=True)):
+        best, own = index == document.most_stable, site.merged_into is None and site.converged
+        shade = OURS if best else GREY
+        axes.plot(site.binding_energy, row, "D" if best else "o", ms=7, color=shade, mfc=shade if own else "white",
+                  zorder=3)  # fmt: skip
+        axes.annotate(number(site.binding_energy, 3), (site.binding_energy, row), (8, 0), textcoords="offset points",
+                      va="center", fontsize=8.5, color=OURS if best else INK, weight="bold" if best else "normal",
+                      zorder=4)  # fmt: skip
+    if paper and published is not None:
+        axes.axvline(published, color=PAPER, lw=1.3, ls="--", zorder=0, label=f"{paper.reference.name}: {paper.text}")
     if near_bulk:
-        axes.axhline(-cohesion, color=GREY, lw=1, ls=":", zorder=0)
-        axes.text(-0.55, -cohesion, f"an atom of bulk {document.adsorbate}", color=GREY, fontsize=8,
-                  ha="left", va="bottom")  # fmt: skip
-    axes.set(xlim=(-0.6, len(sites) + 0.25), ylim=(low - pad, high + 1.6 * pad))
-    axes.set_xticks(range(len(sites)), [_site_name(site) for site in sites], fontsize=8)
-    axes.set_ylabel(f"against the isolated {document.adsorbate} atom (eV)", fontsize=9)
-    other = axes.secondary_yaxis("right", functions=(lambda e: np.add(e, cohesion), lambda e: np.subtract(e, cohesion)))
-    other.set_ylabel(f"against bulk {document.adsorbate} (eV)", fontsize=9)
-    for axis in (axes, other):
-        axis.tick_params(axis="y", labelsize=8)
-    axes.spines["top"].set_visible(False)
-    axes.set_title(f"Binding energy of {document.adsorbate} on {document.system}", fontsize=10, color=INK)
-    dotted = any(site.merged_into is not None or not site.converged for site in sites)
-    caption = "Binding energy of each site; the most stable one in blue" + (
-        ", dotted: fell into another site's minimum, or not converged." if dotted else "."
+        words = f"an atom of bulk {document.adsorbate}"
+        axes.axvline(-cohesion, color=GREY, lw=1, ls=":", zorder=0, label=words)
+    axes.margins(x=0.16)
+    axes.set_xlabel(f"against the isolated {document.adsorbate} atom (eV)", fontsize=9)
+    other = axes.secondary_xaxis("top", functions=(lambda e: np.add(e, cohesion), lambda e: np.subtract(e, cohesion)))
+    other.set_xlabel(f"against bulk {document.adsorbate} (eV)", fontsize=9)
+    other.tick_params(labelsize=8)
+    figure.suptitle(f"Binding energy of {document.adsorbate} on {document.system}", fontsize=10, color=INK)
+    if near_bulk or published is not None:
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    hollow = any(site.merged_into is not None or not site.converged for site in sites)
+    caption = "Binding energy of each site, the most stable one in blue" + (
+        "; hollow: fell into another site's minimum, or not converged." if hollow else "."
     )
+    if len(document.sites) > _SHOWN:
+        caption += f" The {_SHOWN} strongest of {len(document.sites)} sites."
     return save(figure, name, caption)
 
 
 def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], name: str) -> Picture:
-    """Draw the binding energy of the best site of every surface beside the published ones.
+    """Draw the binding energy of the best site of every surface, a row each, beside the published ones.
 
     Parameters
     ----------
@@ -85,43 +74,64 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
     name
         Name of the picture.
     """
-    systems = list(dict.fromkeys(document.system for document in documents))
+    lowest: dict[str, float] = {}
+    for document in documents:
+        lowest[document.system] = min(document.binding_energy, lowest.get(document.system, np.inf))
+    systems = sorted(lowest, key=lowest.__getitem__)[:_SHOWN]
     backends = list(dict.fromkeys(d.backend for d in documents))
-    figure = new_figure(max(4.6, 1.4 * len(systems) + 1.6), 3.6)
-    axes = figure.subplots()
+    figure, axes = _rows(systems, len(backends))
     for index, backend in enumerate(backends):
-        mine = [d for d in documents if d.backend == backend]
-        x = [systems.index(d.system) + 0.16 * (index - (len(backends) - 1) / 2) for d in mine]
-        y = [d.binding_energy for d in mine]
-        axes.plot(x, y, "o", ms=8, color=_COLOURS[index % len(_COLOURS)], label=backend, zorder=3)
+        mine = [d for d in documents if d.backend == backend and d.system in systems]
+        y = [systems.index(d.system) + 0.3 * (index - (len(backends) - 1) / 2) for d in mine]
+        x = [d.binding_energy for d in mine]
+        axes.plot(x, y, "o", ms=7, color=series_colour(index), label=backend, zorder=3)
         for point in zip(x, y, strict=True):
-            axes.annotate(number(point[1], 3), point, (8, 0), textcoords="offset points", va="center",
-                          fontsize=8, bbox=_PLAIN)  # fmt: skip
+            axes.annotate(number(point[0], 3), point, (7, 0), textcoords="offset points", va="center", fontsize=8,
+                          color=INK, zorder=4)  # fmt: skip
     values = {d.system: p for d, p in zip(documents, papers, strict=True) if p and p.entry.value is not None}
-    for rank, (system, paper) in enumerate(values.items()):
-        x_paper = systems.index(system)
+    for rank, (system, paper) in enumerate((s, p) for s, p in values.items() if s in systems):
+        row = systems.index(system)
         assert paper.entry.value is not None
-        axes.plot([x_paper - 0.3, x_paper + 0.3], [paper.entry.value] * 2, color=PAPER, lw=2, ls="--", zorder=2,
+        axes.plot([paper.entry.value] * 2, [row - 0.36, row + 0.36], color=PAPER, lw=2.2, zorder=2,
                   label=None if rank else paper.reference.name)  # fmt: skip
-    axes.set_xticks(range(len(systems)), systems, fontsize=9)
-    axes.set(xlim=(-0.5, len(systems) - 0.3))
-    axes.margins(y=0.12)
-    axes.tick_params(axis="y", labelsize=8)
-    axes.set_ylabel(f"binding energy against the isolated {documents[0].adsorbate} atom (eV)", fontsize=9)
-    axes.grid(axis="y", color="#e4e7eb", lw=0.8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.margins(x=0.14)
+    axes.set_xlabel(f"binding energy against the isolated {documents[0].adsorbate} atom (eV)", fontsize=9)
+    axes.grid(axis="x", color=GRID, lw=0.8)
     figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
-    return save(figure, name, f"Most stable site of {documents[0].adsorbate} on every surface.")
+    more = f" The {_SHOWN} strongest of {len(lowest)}." if len(lowest) > _SHOWN else ""
+    return save(figure, name, f"Most stable site of {documents[0].adsorbate} on every surface.{more}")
+
+
+def site_words(site: AdsorbedSite) -> str:
+    """Return where an adatom was put and where it came to rest; one that stayed has one place."""
+    if site.state == "stayed" or site.final_label == site.label:
+        return site.final_label
+    return f"{site.label} → {site.final_label}"
+
+
+def site_state(site: AdsorbedSite) -> str:
+    """Return what became of an adatom, with how far it went in the plane: stayed, 0.18 Å."""
+    return f"{site.state}, {site.displacement:.2f} Å" if site.state in ("stayed", "moved") else site.state
+
+
+def _rows(names: Sequence[str], height: int = 1) -> tuple[Figure, Axes]:
+    """Return a figure with a row for each name, the first on top; `height`: points on top of each other in a row."""
+    figure = new_figure(6.0, 1.5 + _ROW * len(names) * (1 + 0.5 * (height - 1)))
+    axes = figure.subplots()
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    for row in range(len(names)):
+        axes.axhline(row, color=GRID, lw=0.6, zorder=0)
+    return figure, axes
 
 
 def _site_name(site: AdsorbedSite) -> str:
-    """Number, start and rest of a site, one a line."""
-    lines = [f"site {site.site}", fill(site.label, 17)]
-    if site.final_label != site.label:
-        lines.append(fill(f"→ {site.final_label}", 17))
+    """Return number, start and rest of a site."""
+    words = f"{site.site}: {site_words(site)}"
     if site.state not in ("stayed", "moved"):
-        lines.append(f"({site.state})")
-    if not site.converged:
-        lines.append("(not converged)")
-    return "\n".join(lines)
+        words += f" ({site.state})"
+    return words if site.converged else f"{words} (not converged)"

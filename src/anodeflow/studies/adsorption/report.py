@@ -20,7 +20,7 @@ from anodeflow.report.verdicts import alike, span
 from anodeflow.report.view3d.atoms import configuration, site_map
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
-from anodeflow.studies.adsorption.levels import site_levels, surfaces
+from anodeflow.studies.adsorption.levels import site_levels, site_state, site_words, surfaces
 from anodeflow.studies.adsorption.scenes import configurations_scene
 from anodeflow.studies.potentials import OF_POTENTIALS
 
@@ -120,16 +120,16 @@ def _row(document: AdsorptionDoc, index: int) -> dict:
         for energy in ("binding_energy", "binding_energy_bulk"):
             row[energy] = Link(row[energy], f"calc-{identity}")
     row["_marked"] = index == document.most_stable
+    row["_text"] = {"state": site_state(site)}
     return row
 
 
 def _configuration(site: AdsorbedSite, name: str) -> Picture:
-    rest = site.final_label if site.final_label == site.label else f"{site.label} → {site.final_label}"
     return configuration(
         site.structure,
         f"configuration-{name}-site-{site.site}",
-        f"site {site.site}: {rest}, {number(site.binding_energy, 3)} eV",
-        f"Site {site.site} at rest ({site.state}, {site.height:.2f} Å high): binding energy "
+        f"site {site.site}: {site_words(site)}, {number(site.binding_energy, 3)} eV",
+        f"Site {site.site} at rest ({site_state(site)}, {site.height:.2f} Å high): binding energy "
         f"{number(site.binding_energy, 3)} eV against the atom, "
         f"{number(site.binding_energy_bulk, 3)} eV against the bulk.",
     )
@@ -156,7 +156,8 @@ def _answer(document: AdsorptionDoc, paper: Published | None, context: Context) 
         site.binding_energy for site in document.sites if site.merged_into is None and site.state in ("stayed", "moved")
     )
     if len(minima) > 1:
-        text += f" The next distinct site lies {1000 * (minima[1] - minima[0]):.0f} meV higher."
+        apart = 1000 * (minima[1] - minima[0])
+        text += f" The next distinct site lies {apart:.0f} meV higher." if apart >= 1 else " Another site is as low."
     return text
 
 

@@ -4,6 +4,7 @@ from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene, number
 from anodeflow.report.scenes import frame, scene_data
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.levels import site_words
 
 
 @drawn_later
@@ -11,8 +12,7 @@ def configurations_scene(document: AdsorptionDoc, name: str) -> Scene:
     """Return all configurations of an adsorption study, the most stable one first on show."""
     frames = []
     for site in document.sites:
-        rest = site.final_label if site.final_label == site.label else f"{site.label} → {site.final_label}"
-        label = f"site {site.site}: {rest}, {number(site.binding_energy, 3)} eV"
+        label = f"site {site.site}: {site_words(site)}, {number(site.binding_energy, 3)} eV"
         frames.append(frame(site.structure, label))
     return Scene(
         name,

@@ -1,4 +1,6 @@
-"""Figures of a charge-density difference: its isosurfaces around the adatom, and its planar average."""
+"""Figures of a charge-density difference: its isosurfaces around the adatom, and what each plane holds of it."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,21 +10,11 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from anodeflow.report.colours import colour, radius
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number, scientific
-from anodeflow.report.view3d.fields import (
-    ACCUMULATION,
-    DEPLETION,
-    Field,
-    Mesh,
-)
+from anodeflow.report.palette import ACCUMULATION, DEPLETION, GREY, INK, MARK
+from anodeflow.report.view3d.fields import Field, Mesh
 from anodeflow.report.view3d.neighbourhood import Neighbourhood, around_adatom
 from anodeflow.report.view3d.painter import Camera, Painting
 from anodeflow.structures.geometry.positions import images_in_plane
@@ -32,23 +24,31 @@ _PIXELS = 50
 """Pixels per Å of a painting."""
 
 
-def difference_surfaces(document: ChargeTransferDoc) -> list[tuple[str, str, Mesh]]:
-    """Return (name, colour, surface) of accumulation and depletion, the adatom in the middle of the cell."""
+def common_isovalue(documents: Sequence[ChargeTransferDoc]) -> float:
+    """Return the one value, e/Å³, at which the differences of all documents are drawn, so that they can be compared.
+
+    The least of the documents' own: all of them have surfaces there.
+    """
+    return float(f"{min(document.difference.isovalue for document in documents):.1g}")
+
+
+def difference_surfaces(document: ChargeTransferDoc, isovalue: float) -> list[tuple[str, str, Mesh]]:
+    """Return (name, colour, surface) of accumulation and depletion at ± `isovalue`, the adatom in the middle."""
     structure, difference = document.structure, document.difference
     field = Field.from_document(difference.grid).centred(structure.cart_coords[-1], structure.lattice.matrix)
     found = []
     for name, shade, sign in (("accumulation", ACCUMULATION, 1), ("depletion", DEPLETION, -1)):
-        mesh = field.isosurface(sign * difference.isovalue)
+        mesh = field.isosurface(sign * isovalue)
         if mesh is not None:
             found.append((name, shade, mesh))
     return found
 
 
 @drawn_later
-def isosurface_picture(document: ChargeTransferDoc, name: str) -> Picture:
-    """Paint the isosurfaces with the atoms below them, from the side and from above."""
+def isosurface_picture(document: ChargeTransferDoc, isovalue: float, name: str) -> Picture:
+    """Paint the isosurfaces at ± `isovalue` (e/Å³) with the atoms below them, from the side and from above."""
     atoms = around_adatom(document.structure)
-    surfaces = difference_surfaces(document)
+    surfaces = difference_surfaces(document, isovalue)
     figure = new_figure(6.2, 3.6)
     side, top = figure.subplots(1, 2, width_ratios=(1.15, 1))
     for axes, camera, title in (
@@ -63,27 +63,29 @@ def isosurface_picture(document: ChargeTransferDoc, name: str) -> Picture:
         f"Charge-density difference of {document.adsorbate} on {document.system}, {document.site_label}",
         fontsize=10, color=INK,
     )  # fmt: skip
-    value = f"{document.difference.isovalue:.2g} e/Å³"
+    value = f"{isovalue:.2g} e/Å³"
     handles: list[Patch | Line2D] = [
         Patch(color=ACCUMULATION, label=f"electrons gather (+{value})"),
         Patch(color=DEPLETION, label=f"electrons leave (−{value})"),
     ]
     handles += [
         Line2D([], [], ls="", marker="o", ms=8, mfc=tuple(colour(e)), mec=INK, mew=0.6, label=e)
-        for e in dict.fromkeys(atoms.species)
+        for e in dict.fromkeys(s for n, s in enumerate(atoms.species) if n != atoms.centre)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
+    handles.append(Line2D([], [], ls="", marker="o", ms=8, mfc=MARK, mec=INK, mew=0.6, label="adatom"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return save(
         figure,
         name,
-        f"ρ(slab + {document.adsorbate}) − ρ(slab) − ρ({document.adsorbate}), isosurfaces at ±{value}: accumulation "
-        f"yellow, depletion blue. The adatom {_verb(document)} by its Bader basin.",
+        f"ρ(slab + {document.adsorbate}) − ρ(slab) − ρ({document.adsorbate}), isosurfaces at ±{value}, the same "
+        f"for all surfaces here: accumulation yellow, depletion blue; the adatom is orange. It {_verb(document)} by "
+        "its Bader basin.",
     )
 
 
 @drawn_later
 def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
-    """Draw the planar average of the difference along z, with the heights of the atoms."""
+    """Draw the difference integrated over planes parallel to the surface, with the heights of the atoms."""
     z, average = np.array(document.difference.z), np.array(document.difference.planar_average)
     # The slab may cross the edge of the cell: heights run on from its lowest atom.
     atoms = around_adatom(document.structure)
@@ -119,11 +121,13 @@ def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
                   fontsize=8, color=MARK)  # fmt: skip
     axes.set_xlim(x[0], x[-1])
     axes.set_xlabel("height z (Å)", fontsize=9)
-    axes.set_ylabel("density difference (e/Å)", fontsize=9)
+    axes.set_ylabel("density difference in the plane (e/Å)", fontsize=9)
     axes.tick_params(labelsize=8)
     for edge in ("top", "right"):
         axes.spines[edge].set_visible(False)
-    axes.set_title(f"Planar average, {document.adsorbate} on {document.system}", fontsize=10, color=INK)
+    axes.set_title(
+        f"Density difference plane by plane, {document.adsorbate} on {document.system}", fontsize=10, color=INK
+    )
     moved = number(document.difference.accumulated, 2)
     return save(
         figure,
@@ -139,9 +143,11 @@ def _painting(
     painting = Painting(camera)
     depths = painting.project(atoms.positions)[:, 2]
     far = np.ptp(depths) or 1.0
-    for species, position, depth in zip(atoms.species, atoms.positions, depths, strict=True):
+    for index, (species, position, depth) in enumerate(zip(atoms.species, atoms.positions, depths, strict=True)):
         fade = 0.45 * (depths.max() - depth) / far
-        painting.balls.append((position, 0.78 * radius(species), colour(species), float(fade)))
+        # The adatom has its own colour: on a slab of its own element it would not be found.
+        shade = np.array(to_rgb(MARK)) if index == atoms.centre else colour(species)
+        painting.balls.append((position, 0.78 * radius(species), shade, float(fade)))
     for start, end in atoms.bonds:
         painting.stick(atoms.positions[start], atoms.positions[end], 0.09, np.array(to_rgb("#8d99a6")))
     if with_floor:

@@ -14,7 +14,7 @@ from anodeflow.report.page import (
 )
 from anodeflow.report.verdicts import alike, span
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
-from anodeflow.studies.charge.figures import isosurface_picture, planar_average
+from anodeflow.studies.charge.figures import common_isovalue, isosurface_picture, planar_average
 from anodeflow.studies.charge.scenes import difference_scene
 
 _EXPLANATION = (
@@ -67,7 +67,7 @@ def charge_section(documents: list[ChargeTransferDoc], context: Context) -> Sect
         title="Charge transfer",
         answer=[_answer(document, context) for document in documents],
         explanation=_EXPLANATION,
-        parts=[_part(document, context) for document in documents],
+        parts=[_part(document, common_isovalue(documents), context) for document in documents],
         tables=[Table("charge", _SUMMARY, [_row(document, context) for document in documents])],
         verdicts=_verdicts(documents),
     )
@@ -119,7 +119,7 @@ def _answer(document: ChargeTransferDoc, context: Context) -> str:
     return text
 
 
-def _part(document: ChargeTransferDoc, context: Context) -> Part:
+def _part(document: ChargeTransferDoc, isovalue: float, context: Context) -> Part:
     context.tell(f"charge of {document.adsorbate} on {document.system}")
     name = part_name(document)
     difference = document.difference
@@ -149,8 +149,11 @@ def _part(document: ChargeTransferDoc, context: Context) -> Part:
             f"({document.method}). {number(difference.accumulated, 2)} e change place when the adatom binds."
         ),
         tables=tables,
-        pictures=[isosurface_picture(document, f"difference-{name}"), planar_average(document, f"planar-{name}")],
-        scenes=[difference_scene(document, f"scene-difference-{name}")],
+        pictures=[
+            isosurface_picture(document, isovalue, f"difference-{name}"),
+            planar_average(document, f"planar-{name}"),
+        ],
+        scenes=[difference_scene(document, isovalue, f"scene-difference-{name}")],
     )
 
 

@@ -10,9 +10,9 @@ from anodeflow.studies.charge.figures import difference_surfaces, in_middle
 
 
 @drawn_later
-def difference_scene(document: ChargeTransferDoc, name: str) -> Scene:
+def difference_scene(document: ChargeTransferDoc, isovalue: float, name: str) -> Scene:
     """Return the isosurfaces of a charge-density difference with the atoms and the non-nuclear maxima."""
-    surfaces = [surface(title, shade, mesh) for title, shade, mesh in difference_surfaces(document)]
+    surfaces = [surface(title, shade, mesh) for title, shade, mesh in difference_surfaces(document, isovalue)]
     data = scene_data([frame(document.structure, document.site_label)], "menu") | {"surfaces": surfaces}
     if document.non_nuclear_basins:
         maxima = in_middle(document, np.array([basin.position for basin in document.non_nuclear_basins]))
@@ -24,7 +24,7 @@ def difference_scene(document: ChargeTransferDoc, name: str) -> Scene:
     return Scene(
         name,
         f"Charge-density difference, {document.adsorbate} on {document.system}",
-        f"Isosurfaces at ±{document.difference.isovalue:.2g} e/Å³: electrons gather in the yellow and leave the blue "
+        f"Isosurfaces at ±{isovalue:.2g} e/Å³: electrons gather in the yellow and leave the blue "
         "one. A click on a name in the legend hides it.",
         data,
     )

@@ -6,14 +6,7 @@ from matplotlib.axes import Axes
 
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.errors import not_varied, parameter_words
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    OURS,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.page import (
     Column,
     Link,
@@ -24,6 +17,7 @@ from anodeflow.report.page import (
     measured,
     number,
 )
+from anodeflow.report.palette import GREY, INK, MARK, OURS
 from anodeflow.studies.convergence.document import (
     ConvergenceDoc,
     ConvergencePoint,
@@ -211,7 +205,7 @@ def _linked(point: ConvergencePoint, key: str, context: Context) -> float | Link
 def _picture(document: ConvergenceDoc, name: str) -> Picture:
     """Draw every property against every parameter; the chosen value has a ring, the finest a dotted line."""
     properties = main_properties(document)
-    figure = new_figure(max(4.6, 3.1 * len(document.series)), 2.5 * len(properties) + 0.5)
+    figure = new_figure(max(4.6, 2.4 * len(document.series)), 2.5 * len(properties) + 0.5)
     grid = figure.subplots(len(properties), len(document.series), squeeze=False, sharey="row")
     for row, key in enumerate(properties):
         for column, series in enumerate(document.series):
@@ -237,8 +231,8 @@ def _draw(axes: Axes, series: ConvergenceSeries, key: str) -> None:
             axes.plot(point.value, point.properties[key], "o", ms=11, mfc="none", mec=MARK, mew=1.6, zorder=3)
             if key in series.errors:
                 axes.annotate(number(series.errors[key], 3, signed=True), (point.value, point.properties[key]),
-                              (0, -13), textcoords="offset points", ha="center", va="top", fontsize=8, color=MARK,
-                              bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8})  # fmt: skip
+                              (0, -13), textcoords="offset points", ha="center", va="top", fontsize=8,
+                              color=MARK)  # fmt: skip
     if x:
         axes.set_xticks(x, [f"{value:g}" for value in x])
         # From the least to the most demanding value, left to right.

@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import radius
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    OURS,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
+from anodeflow.report.palette import GREEN, GREY, INK, MARK, OURS, PURPLE, SKY
 from anodeflow.report.view3d.atoms import (
     SlabView,
     draw_side,
@@ -30,7 +25,7 @@ from anodeflow.studies.diffusion.document import Hop, MigrationDoc
 from anodeflow.studies.diffusion.paths import path_positions
 
 _HEAT = "YlOrRd"
-_GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.0}
+_RING = [(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
 
 
 @drawn_later
@@ -100,6 +95,8 @@ def hop_graph(document: MigrationDoc, name: str) -> Picture:
                     axes.add_patch(Circle(tuple(copy), 0.3, facecolor=shades[index], edgecolor="white", lw=0.8,
                                           alpha=0.5, zorder=840))  # fmt: skip
     on_path = {step.hop for step in document.path.steps} if document.path else set()
+    labels: list[Label] = []
+    lines = [np.add(place, 0.4 * np.array(_RING)) for place in minima]
     for hop, start, end in ways:
         done = hop.barrier_forward is not None
         shade = MARK if hop.index in on_path else INK if done else GREY
@@ -111,11 +108,14 @@ def hop_graph(document: MigrationDoc, name: str) -> Picture:
             )
         )  # fmt: skip
         words = f"{number(hop.barrier_forward, 3)} eV" if hop.barrier_forward is not None else hop.state
-        # Beside the arrow, on the side to which it bends.
-        across = np.array([end[1] - start[1], start[0] - end[0]])
-        middle = 0.5 * (start + end) + (0.06 + 0.55 / max(float(np.linalg.norm(across)), 0.1)) * across
-        axes.text(middle[0], middle[1], f"hop {hop.index}\n{words}", fontsize=7.5, color=shade, ha="center",
-                  va="center", zorder=890, bbox=_GROUND)  # fmt: skip
+        # The middle of the arrow, on the side to which it bends.
+        along = end - start
+        x, y = 0.5 * (start + end) + 0.06 * np.array([along[1], -along[0]])
+        label = Label(x, y, f"hop {hop.index}\n{words}", shade, size=7.5, weight="bold")
+        labels.insert(0, label) if hop.index in on_path else labels.append(label)
+        bend = start + 0.5 * along + 0.12 * np.array([along[1], -along[0]])
+        t = np.linspace(0, 1, 40)[:, None]
+        lines.append((1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end)
     for index, minimum in enumerate(minima):
         axes.add_patch(Circle(tuple(minimum), 0.42, facecolor=shades[index], edgecolor="white", lw=1.2, zorder=870))
         axes.text(minimum[0], minimum[1], str(index), color="white", fontsize=8.5, ha="center", va="center", zorder=880)
@@ -127,6 +127,7 @@ def hop_graph(document: MigrationDoc, name: str) -> Picture:
     ]  # fmt: skip
     handles.append(Line2D([], [], color=MARK, lw=2.2, label="on the cheapest path"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    write_labels(axes, labels, np.concatenate(lines))
     return save(figure, name, "Distinct minima (numbers; paler: their copies by the lattice) with their energies over "
                 "the lowest, and one copy of each distinct hop with its barrier forward.")  # fmt: skip
 
@@ -140,7 +141,7 @@ def without_adatom(structure: Structure) -> Structure:
 
 def plot_colour(index: int) -> str:
     """Return the colour of a minimum."""
-    return [OURS, "#0f766e", "#7c3aed", "#a16207", "#be185d", "#475569"][index % 6]
+    return (OURS, GREEN, PURPLE, "#8a6d00", SKY, INK)[index % 6]
 
 
 def _ways(document: MigrationDoc, view: SlabView, minima: NDArray) -> list[tuple[Hop, NDArray, NDArray]]:

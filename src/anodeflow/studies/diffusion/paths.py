@@ -49,8 +49,7 @@ class Stretch:
 
     def curve(self, points: int = 200) -> tuple[NDArray, NDArray]:
         """Return distances and energies of the curve through the images that has their slopes (cubic Hermite)."""
-        x = np.linspace(self.distance[0], self.distance[-1], points)
-        return x, CubicHermiteSpline(self.distance, self.energy, self.slope)(x)
+        return through_images(self.distance, self.energy, self.slope, points)
 
 
 def stretch(document: MigrationDoc, hop: Hop, reverse: bool = False, start: float = 0.0, zero: int = 0) -> Stretch:
@@ -94,8 +93,41 @@ def potential_curve(band: BandRecord, reverse: bool = False, points: int = 200) 
     x, y, slope = np.array(band.distances), np.array(band.energies), np.array(band.slopes)
     if reverse:
         x, y, slope = x[-1] - x[::-1], y[::-1] - y[-1], -slope[::-1]
-    fine = np.linspace(x[0], x[-1], points)
-    return fine, CubicHermiteSpline(x, y, slope)(fine)
+    return through_images(x, y, slope, points)
+
+
+def through_images(distance: NDArray, energy: NDArray, slope: NDArray, points: int = 200) -> tuple[NDArray, NDArray]:
+    """Return a curve through the images of a path that has their slopes, its peak at the highest image.
+
+    The highest image climbed to the saddle, where the energy has no slope: what is left of one there, and slopes that
+    would carry the curve over the saddle elsewhere, would draw a peak that nothing computed.
+
+    Parameters
+    ----------
+    distance, energy, slope
+        Of every image (N,), Å, eV and eV/Å; the distances grow.
+    points
+        About how many points the curve has; those of the images are among them.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Distances and energies of the curve.
+    """
+    slope = np.array(slope, dtype=float)
+    saddle = int(np.argmax(energy))
+    if 0 < saddle < len(energy) - 1:
+        slope[saddle] = 0.0
+    x = np.union1d(np.linspace(distance[0], distance[-1], points), distance)
+    steepness = np.diff(energy) / np.diff(distance)
+    for left, rise in enumerate(steepness):
+        inside = (x >= distance[left]) & (x <= distance[left + 1])
+        y = CubicHermiteSpline(distance, energy, slope)(x[inside])
+        if np.max(y) > energy[saddle] + 1e-9:
+            # Between 0 and three times the mean slope a cubic rises or falls all the way (Fritsch and Carlson 1980).
+            low, high = sorted((0.0, 3.0 * rise))
+            slope[left : left + 2] = np.clip(slope[left : left + 2], low, high)
+    return x, CubicHermiteSpline(distance, energy, slope)(x)
 
 
 def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:

@@ -6,23 +6,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from anodeflow.report.comparison import Published
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    OURS,
-    PAPER,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number, scientific
+from anodeflow.report.palette import GREY, GRID, INK, MARK, OURS, PAPER, series_colour, series_style
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.paths import Stretch, stretch, stretches
 
-_COLOURS = [OURS, "#0f766e", "#7c3aed", "#a16207", "#be185d", "#475569"]
-_STYLES: list[Any] = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5))]
-_GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+_MANY = 3
+"""Hops of a path from which on only the limiting one has its barriers written, and minima have numbers only."""
+_SHOWN = 10
+"""Surfaces in one figure: those with the lowest barriers."""
 
 
 @drawn_later
@@ -39,16 +34,24 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
     span = max(top - low, 0.01)
     length = float(parts[-1].distance[-1])
     axes.set(xlim=(-0.06 * length, 1.06 * length), ylim=(low - 0.24 * span, top + 0.2 * span))
-    for number_, part in enumerate(parts):
-        _name_minimum(axes, document, part.ends[0], part.distance[0], part.energy[0], span)
-        if number_ == len(parts) - 1:
-            _name_minimum(axes, document, part.ends[1], part.distance[-1], part.energy[-1], span)
+    short = len(parts) > _MANY
+    labels: list[Label] = []
+    last = parts[-1]
+    stops = [(part.ends[0], part.distance[0], part.energy[0]) for part in parts]
+    for index, place, energy in [*stops, (last.ends[1], last.distance[-1], last.energy[-1])]:
+        axes.plot(place, energy, "o", ms=8, mfc="white", mec=OURS, mew=1.8, zorder=5)
+        words = str(index) if short else f"{index}: {document.minima[index].label}"
+        labels.append(Label(place, energy, words, OURS, sides=(270, 315, 225, 90)))
+    arrows = []
+    told = False
     for part in parts:
         limiting = part.hop == document.path.limiting_hop
         x, y = part.distance[part.saddle], part.energy[part.saddle]
         axes.plot(x, y, "D", ms=6, color=MARK if limiting else INK, zorder=5)
-        axes.annotate("saddle", (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=8,
-                      color=MARK if limiting else INK)  # fmt: skip
+        if short and (not limiting or told):
+            continue
+        told = limiting
+        labels.append(Label(x, y, "saddle", MARK if limiting else INK))
         width = part.distance[-1] - part.distance[0]
         for end, place, words in ((0, 0.02, "forward"), (-1, 0.98, "reverse")):
             base = part.energy[end]
@@ -56,17 +59,24 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
             axes.plot([part.distance[end], x], [base, base], color=GREY, lw=0.7, ls=":", zorder=0)
             axes.plot([at, x], [y, y], color=GREY, lw=0.7, ls=":", zorder=0)
             axes.annotate("", (at, y), (at, base), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 0.9})
-            axes.annotate(
-                f"{words}\n{number(y - base, 3)} eV", (at, base + 0.62 * (y - base)), (5 if end == 0 else -5, 0),
-                textcoords="offset points", ha="left" if end == 0 else "right", va="center", fontsize=8, color=INK,
-                bbox=_GROUND,
-            )  # fmt: skip
-    if paper and paper.entry.value is not None:
-        axes.axhline(paper.entry.value, color=PAPER, lw=1.2, ls="--", zorder=0)
-        axes.annotate(f"{paper.reference.name}\n{paper.text} eV", (1.0, paper.entry.value), (4, 0),
-                      xycoords=("axes fraction", "data"), textcoords="offset points", ha="left", va="center",
-                      fontsize=8, color=PAPER)  # fmt: skip
+            arrows.append(np.stack([np.full(30, at), np.linspace(base, y, 30)], axis=1))
+            text = f"{words}\n{number(y - base, 3)} eV"
+            sides = (180.0, 0.0, 135.0, 225.0) if end == 0 else (0.0, 180.0, 45.0, 315.0)
+            labels.append(Label(at, base + 0.62 * (y - base), text, INK, sides=sides))
+    published = paper.entry.value if paper else None
+    if paper and published is not None:
+        words = f"{paper.reference.name}: {paper.text} eV"
+        beyond = published > top + 2 * span
+        axes.set_ylim(top=max(top, top if beyond else published) + 0.2 * span)
+        if beyond:
+            words += ", beyond this figure"
+        else:
+            axes.axhline(published, color=PAPER, lw=1.2, ls="--", zorder=0)
+        place = ((0.99, 0.99), "axes fraction") if beyond else ((0.99, published), ("axes fraction", "data"))
+        axes.annotate(words, place[0], (0, 0 if beyond else 2), xycoords=place[1], textcoords="offset points",
+                      ha="right", va="top" if beyond else "bottom", fontsize=8, color=PAPER)  # fmt: skip
     _dress(axes, f"Cheapest path of {document.adsorbate} over {document.system}")
+    write_labels(axes, labels, np.concatenate([*arrows, *(np.stack(part.curve(), axis=1) for part in parts)]))
     return save(figure, name, "Energy along the cheapest path from one cell to the next. Dots: images; curve: through "
                 f"their energies with their slopes from the forces.{_with_potential([document])}")  # fmt: skip
 
@@ -81,8 +91,7 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
         words = f"hop {hop.index}: {hop.initial} → {hop.final}"
         if hop.barrier_forward is not None:
             words += f", {number(hop.barrier_forward, 3)} eV"
-        _draw(axes, stretch(document, hop), _COLOURS[rank % len(_COLOURS)], label=words,
-              style=_STYLES[rank // len(_COLOURS) % len(_STYLES)])  # fmt: skip
+        _draw(axes, stretch(document, hop), series_colour(rank), label=words, style=series_style(rank))
     _dress(axes, f"All hops of {document.adsorbate} on {document.system}")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     return save(figure, name, "Energy along every hop over the lowest minimum, with the barrier forward."
@@ -90,7 +99,12 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
 
 
 def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: str) -> Picture:
-    """Draw the cheapest paths over all surfaces together, the published barriers as open diamonds over the saddles."""
+    """Draw the cheapest paths over all surfaces together, the published barriers as open diamonds over the saddles.
+
+    Of many surfaces those with the lowest barriers are shown.
+    """
+    of = len(pairs)
+    pairs = sorted(pairs, key=lambda pair: pair[0].path.barrier if pair[0].path else np.inf)[:_SHOWN]
     figure = new_figure(6.0, 4.0)
     axes = figure.subplots()
     backends = len({document.backend for document, _ in pairs})
@@ -101,8 +115,7 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
         parts = stretches(document, document.path)
         words = f"{document.system}{f' [{document.backend}]' if backends > 1 else ''}: "
         words += f"{number(document.path.barrier, 3)} eV"
-        shade = _COLOURS[rank % len(_COLOURS)]
-        style = _STYLES[rank // len(_COLOURS) % len(_STYLES)]
+        shade, style = series_colour(rank), series_style(rank)
         for index, part in enumerate(parts):
             _draw(axes, part, shade, label=None if index else words, style=style)
         highest = max(parts, key=lambda part: float(part.energy.max()))
@@ -115,25 +128,28 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
     axes.margins(y=0.1)
     _dress(axes, f"Cheapest paths of {pairs[0][0].adsorbate} from cell to cell")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
+    more = _of_many(of) + _with_potential([document for document, _ in pairs])
     return save(figure, name, "Energy over the lowest minimum along the cheapest path on each surface; legend: the "
-                f"barrier of the path.{_with_potential([document for document, _ in pairs])}")  # fmt: skip
+                f"barrier of the path.{more}")  # fmt: skip
 
 
 def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
-    """Draw the diffusivity of every surface against the inverse temperature."""
+    """Draw the diffusivity of every surface against the inverse temperature; of many, the fastest ones."""
+    of = len(documents)
+    documents = sorted(documents, key=lambda each: -max(point.diffusivity for point in each.diffusivities))[:_SHOWN]
     figure = new_figure(5.2, 4.0)
     axes = figure.subplots()
     temperatures: list[float] = []
     for rank, document in enumerate(documents):
         points = sorted(document.diffusivities, key=lambda point: point.temperature)
         x = [1000 / point.temperature for point in points]
-        axes.semilogy(x, [point.diffusivity for point in points], "o-", ms=5, lw=1.6, label=document.system,
-                      color=_COLOURS[rank % len(_COLOURS)])  # fmt: skip
+        axes.semilogy(x, [point.diffusivity for point in points], marker="o", ms=5, lw=1.6, label=document.system,
+                      color=series_colour(rank), ls=series_style(rank))  # fmt: skip
         temperatures += [point.temperature for point in points]
     axes.set_xlabel("1000/T (1/K)", fontsize=9)
     axes.set_ylabel("diffusivity D (cm²/s)", fontsize=9)
     axes.tick_params(labelsize=8)
-    axes.grid(color="#e4e7eb", lw=0.8)
+    axes.grid(color=GRID, lw=0.8)
     top = axes.secondary_xaxis("top", functions=(_inverse, _inverse))
     shown = sorted(set(temperatures))
     top.set_xticks(shown[:: max(1, len(shown) // 6)])
@@ -145,7 +161,7 @@ def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
     own = any(hop.prefactor_source == "vineyard" for document in documents for hop in document.hops)
     prefactors = f"{', '.join(given)} 1/s" + (" or Vineyard's prefactors" if own else "")
     return save(figure, name, "Diffusivity of the adatom from rates ν exp(−barrier/kT) with attempt frequencies of "
-                f"{prefactors}: half the trace of the tensor in the plane.")  # fmt: skip
+                f"{prefactors}: half the trace of the tensor in the plane.{_of_many(of)}")  # fmt: skip
 
 
 def _draw(axes: Axes, part: Stretch, shade: str, label: str | None = None, style: Any = "-") -> None:
@@ -160,12 +176,6 @@ def _draw(axes: Axes, part: Stretch, shade: str, label: str | None = None, style
     axes.plot(part.distance, part.energy, "o", **points)
 
 
-def _name_minimum(axes: Axes, document: MigrationDoc, index: int, x: float, y: float, span: float) -> None:
-    axes.plot(x, y, "o", ms=8, mfc="white", mec=OURS, mew=1.8, zorder=5)
-    axes.annotate(f"{index}: {document.minima[index].label}", (x, y - 0.06 * span), ha="center", va="top", fontsize=8,
-                  color=OURS, bbox=_GROUND, annotation_clip=False)  # fmt: skip
-
-
 def _dress(axes: Axes, title: str) -> None:
     axes.axhline(0, color="#d9e0e7", lw=0.8, zorder=0)
     axes.set_xlabel("length of the path (Å)", fontsize=9)
@@ -174,6 +184,11 @@ def _dress(axes: Axes, title: str) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.set_title(title, fontsize=10, color=INK)
+
+
+def _of_many(number_of_surfaces: int) -> str:
+    """Say that not all surfaces are shown, where that is so."""
+    return f" The {_SHOWN} easiest of {number_of_surfaces} surfaces." if number_of_surfaces > _SHOWN else ""
 
 
 def _with_potential(documents: list[MigrationDoc]) -> str:

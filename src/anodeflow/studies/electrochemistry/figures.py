@@ -4,15 +4,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    OURS,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.page import Picture, number
+from anodeflow.report.palette import GREY, INK, MARK, OURS
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.orderings.figures import subscripts
 

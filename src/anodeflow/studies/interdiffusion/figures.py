@@ -2,23 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    OURS,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
+from anodeflow.report.palette import GREEN, GREY, INK, OURS, PALE, PURPLE, series_colour
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 
-_GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
-_COLOURS = [OURS, "#c2410c", "#0f766e", "#7c3aed", "#a16207", "#475569"]
 _BAR = 0.32
 """Half of the length of a level, in depths."""
+_SHOWN = 12
+"""Interfaces in one figure."""
 _LINE: dict[str, Any] = {"lw": 1.0, "ls": (0, (3, 2)), "zorder": 2}
 
 
@@ -32,28 +29,26 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
     several = any(level.pairs > 1 for level in levels)
     if several:
         for point in document.points:
-            axes.plot([point.depth - _BAR, point.depth + _BAR], [point.exchange_energy] * 2, color="#c5ccd3", lw=2,
+            axes.plot([point.depth - _BAR, point.depth + _BAR], [point.exchange_energy] * 2, color=PALE, lw=2,
                       zorder=1, solid_capstyle="butt")  # fmt: skip
+    labels: list[Label] = []
     for level in levels:
         words = number(level.median, 3, signed=True) + ("" if level.sound else "*")
-        axes.annotate(words, (level.depth, level.median), (0, 5), textcoords="offset points", ha="center",
-                      fontsize=8, color=OURS, bbox=_GROUND, zorder=5)  # fmt: skip
+        labels.append(Label(level.depth, level.median, words, OURS, sides=(90, 270)))
     if document.driving_force is not None:
         ends = [document.plateau[0] - 0.45, document.plateau[-1] + 0.45]
         if document.spread is not None:
             low, high = min(document.plateau_energies), max(document.plateau_energies)
-            axes.fill_between(ends, low, high, color="#0f766e", alpha=0.08, lw=0, zorder=0)
-        axes.plot(ends, [document.driving_force] * 2, color="#0f766e", lw=8, alpha=0.25, zorder=0)
+            axes.fill_between(ends, low, high, color=GREEN, alpha=0.08, lw=0, zorder=0)
+        axes.plot(ends, [document.driving_force] * 2, color=GREEN, lw=8, alpha=0.25, zorder=0)
         words = f"driving force {number(document.driving_force, 3, signed=True)} eV"
         words += ", undecided" if document.verdict == "undecided" else ""
-        axes.text(
-            0.02, 0.04, words, transform=axes.transAxes, fontsize=8.5, color="#0f766e", weight="bold", bbox=_GROUND
-        )
+        axes.text(0.02, 0.04, words, transform=axes.transAxes, fontsize=8.5, color=GREEN, weight="bold")
     if document.dilute:
         far = [each.exchange_energy for each in document.dilute]
-        axes.axhspan(min(far) - 1e-3, max(far) + 1e-3, color="#a16207", alpha=0.25, lw=0, zorder=0)
+        axes.axhspan(min(far) - 1e-3, max(far) + 1e-3, color=PURPLE, alpha=0.25, lw=0, zorder=0)
         axes.annotate("dilute limit", (0.995, max(far)), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      fontsize=7.5, color="#a16207")  # fmt: skip
+                      fontsize=7.5, color=PURPLE)  # fmt: skip
     _dress(axes, levels[-1].depth, f"{document.element} from {document.alloy} into {document.metal}")
     _shade_surface(axes, document, levels[-1].depth)
     words = "Total energy relative to the pristine interface"
@@ -66,12 +61,18 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
         words += " Green: the plateau that the driving force is taken from"
         words += ", and the range of its pairs." if document.spread is not None else "."
     if document.dilute:
-        words += " Brown: the exchange in the bulks, over the sites of the alloy."
+        words += " Purple: the exchange in the bulks, over the sites of the alloy."
+    medians = [
+        np.stack([level.depth + _BAR * np.linspace(-1, 1, 9), np.full(9, level.median)], axis=1) for level in levels
+    ]
+    write_labels(axes, labels, np.concatenate(medians))
     return save(figure, name, words)
 
 
 def interfaces_diagram(documents: list[InterdiffusionDoc], name: str) -> Picture:
-    """Draw the levels of all interfaces together."""
+    """Draw the levels of all interfaces together; of many, those with the strongest drive."""
+    of = len(documents)
+    documents = sorted(documents, key=lambda each: each.driving_force or 0.0)[:_SHOWN] if of > _SHOWN else documents
     deepest = max(document.levels[-1].depth for document in documents)
     figure = new_figure(max(5.2, 0.85 * deepest + 2.2), 4.2)
     axes = figure.subplots()
@@ -80,12 +81,13 @@ def interfaces_diagram(documents: list[InterdiffusionDoc], name: str) -> Picture
         words = f"{document.system}, {document.termination}{f' [{document.backend}]' if backends > 1 else ''}"
         if document.driving_force is not None:
             words += f": {number(document.driving_force, 3, signed=True)} eV"
-        _levels(axes, document, _COLOURS[rank % len(_COLOURS)], words)
+        _levels(axes, document, series_colour(rank), words)
     _dress(axes, deepest, f"{documents[0].element} into the metal")
     figure.legend(loc="outside lower center", ncols=min(2, len(documents)), fontsize=8.5, frameon=False)
     return save(figure, name, "Total energy of every interface with the atom in plane after plane of the metal, "
                 "relative to the pristine one, the median of the pairs of atoms at each depth; legend: the driving "
-                "force, where there is a plateau.")  # fmt: skip
+                "force, where there is a plateau."
+                + (f" The {_SHOWN} strongest of {of} interfaces." if of > _SHOWN else ""))  # fmt: skip
 
 
 def _levels(axes: Axes, document: InterdiffusionDoc, shade: str, label: str | None = None) -> None:

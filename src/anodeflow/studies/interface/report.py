@@ -5,13 +5,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Polygon
 
 from anodeflow.report.context import Context, part_name, part_title
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import (
     Column,
@@ -22,6 +16,7 @@ from anodeflow.report.page import (
     Table,
     number,
 )
+from anodeflow.report.palette import GREY, INK, MARK
 from anodeflow.report.verdicts import alike, listed
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.structures.interface.registry import shift_cell

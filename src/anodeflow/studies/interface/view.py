@@ -17,15 +17,10 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import bonded, colour, radius
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, Scene
+from anodeflow.report.palette import GREY, INK, MARK
 from anodeflow.report.view3d.painter import Camera, Painting
 
 _PALE = 0.5

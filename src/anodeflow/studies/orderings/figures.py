@@ -3,15 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    MARK,
-    OURS,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.page import Picture
+from anodeflow.report.palette import GREY, INK, MARK, OURS
 from anodeflow.studies.orderings.document import (
     DiffractionPattern,
     DiffractionPeak,

@@ -6,27 +6,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.interpolate import CubicHermiteSpline
 
 from anodeflow.calculations.screening_document import BandRecord
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
-from anodeflow.studies.diffusion.paths import potential_curve
+from anodeflow.report.palette import BLUE, GREY, INK, VERMILLION
+from anodeflow.studies.diffusion.paths import potential_curve, through_images
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyHop, VacancyPath
 
-COLOURS = {"I": "#c81e1e", "II": "#1f5fbf"}
+COLOURS = {"I": VERMILLION, "II": BLUE}
 """Colours of the two paths: red and blue, as in the paper."""
-_GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 _BAR = 0.16
 """Half of the length of a level, in steps."""
-_SHIFTS = (9.0, -9.0, 19.0, -19.0, 29.0, -29.0)
-"""How far above its point a label may stand, points."""
 
 
 @drawn_later
@@ -36,7 +29,7 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
     steps = max(1.0, *(place[-1] for place in places.values()))
     figure = new_figure(max(5.0, 1.6 * steps + 2.0), 4.6)
     axes = figure.subplots()
-    labels: list[tuple[float, float, str, str, bool]] = []
+    labels: list[Label] = []
     drawn: list[NDArray] = []
     for path in document.paths:
         shade, x = COLOURS[path.name], places[path.name]
@@ -45,7 +38,7 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
             axes.plot([place - _half(place), place + _half(place)], [energy] * 2, color=shown, lw=3.5,
                       solid_capstyle="butt", zorder=4)  # fmt: skip
             drawn.append(np.stack([place + _half(place) * np.linspace(-1, 1, 21), np.full(21, energy)], axis=1))
-            labels.append((place, energy, number(energy, 3), shown, True))
+            labels.append(Label(place, energy, number(energy, 3), shown, weight="bold", sides=(90, 270)))
         for (start, end), index in zip(pairwise(x), path.hops, strict=True):
             hop = document.hops[index]
             curve = hop_curve(document, hop, start + _half(start), end - _half(end))
@@ -58,13 +51,14 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
             top = int(np.argmax(curve[1])) if computed else len(curve[0]) // 2
             words = number(hop.barrier_forward, 3) if hop.barrier_forward is not None else hop.state
             if hop.state != "left out":
-                labels.append((float(curve[0][top]), float(curve[1][top]), words, shade, False))
+                labels.append(Label(float(curve[0][top]), float(curve[1][top]), words, shade))
     _dress(axes, document, places)
-    _label(axes, labels, np.concatenate(drawn), 72 * figure.get_size_inches() - [60, 130])
     handles = [
         Line2D([], [], color=COLOURS[path.name], lw=3, label=_path_words(document, path)) for path in document.paths
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=8.5, frameon=False)
+    bold_first = sorted(dict.fromkeys(labels), key=lambda label: (label.weight != "bold", -label.y))
+    write_labels(axes, bold_first, np.concatenate(drawn))
     return save(figure, name, "Energy over the vacancy at its start. Bars: stops, with their energies (bold); curves: "
                 "through the images of every hop with their slopes, with its barrier in the direction down; dashed: "
                 "no barrier is known; thin dashes: the path of a potential, with the saddle by DFT as a dot. "
@@ -99,8 +93,7 @@ def hop_curve(document: VacancyDoc, hop: VacancyHop, start: float, end: float) -
     x = start + distance * scale
     energy = np.array([point.energy for point in hop.profile]) - hop.profile[0].energy + low
     slope = np.array([point.slope for point in hop.profile]) / scale
-    fine = np.linspace(start, end, 200)
-    return fine, CubicHermiteSpline(x, energy, slope)(fine)
+    return through_images(x, energy, slope)
 
 
 def saddle_alone(hop: VacancyHop) -> bool:
@@ -123,41 +116,6 @@ def _draw_potential(
 def _half(place: float) -> float:
     """Half of the length of a level: shorter between two steps."""
     return _BAR if float(place).is_integer() else 0.4 * _BAR
-
-
-def _label(axes: Axes, labels: list[tuple[float, float, str, str, bool]], curves: NDArray, size: NDArray) -> None:
-    """Write words at points, above or below them, where they hide other words and curves the least.
-
-    Parameters
-    ----------
-    axes
-        Its limits are set.
-    labels
-        Place, energy, words, colour, and whether they are bold.
-    curves
-        Points (n, 2) of all curves and levels.
-    size
-        Width and height of the axes, points (1/72 inch).
-    """
-    limits = np.array([axes.get_xlim(), axes.get_ylim()])
-    scale = size / np.ptp(limits, axis=1)
-    drawn = curves * scale
-    taken: list[NDArray] = []
-    for x, y, words, shade, bold in sorted(set(labels), key=lambda label: (not label[4], -label[1])):
-        half = np.array([2.4 * len(words) + 1.0, 5.0])
-        places = [np.add(scale * [x, y], [0.0, shift]) for shift in _SHIFTS]
-        costs = [
-            100 * sum(bool(np.all(np.abs(other - place) < 2 * half)) for other in taken)
-            + np.count_nonzero(np.all(np.abs(drawn - place) < half, axis=1))
-            + 0.05 * abs(shift)
-            for place, shift in zip(places, _SHIFTS, strict=True)
-        ]
-        best = int(np.argmin(costs))
-        taken.append(places[best])
-        axes.annotate(
-            words, (x, y), (0, _SHIFTS[best]), textcoords="offset points", ha="center", va="center", fontsize=8,
-            color=shade, weight="bold" if bold else "normal", bbox=_GROUND, zorder=5,
-        )  # fmt: skip
 
 
 def _dress(axes: Axes, document: VacancyDoc, places: dict) -> None:

@@ -6,13 +6,9 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from anodeflow.report.colours import colour, radius
-from anodeflow.report.figures import (
-    GREY,
-    INK,
-    new_figure,
-    save,
-)
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.page import Picture, number
+from anodeflow.report.palette import GREY, INK
 from anodeflow.report.view3d.atoms import Ball, SlabView, draw_balls, frame, legend
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyPath
 from anodeflow.studies.vacancy.figures import COLOURS

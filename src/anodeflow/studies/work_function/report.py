@@ -1,9 +1,10 @@
 """The section of a report on work functions."""
 
 from anodeflow.report.context import Context, part_name, part_title
-from anodeflow.report.figures import GREY, INK, OURS, new_figure, save
+from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
+from anodeflow.report.palette import GREY, INK, OURS
 from anodeflow.report.verdicts import alike, span
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 

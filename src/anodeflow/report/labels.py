@@ -1,0 +1,90 @@
+"""Writes words beside points of a figure where they hide neither curves nor each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+_REACH = (7.0, 13.0, 20.0, 28.0, 38.0)
+"""How far from its point a label may stand, points; the nearest first."""
+_OVER_WORDS, _OVER_CURVE, _OUTSIDE = 100.0, 6.0, 200.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words at a point of the axes.
+
+    Attributes
+    ----------
+    x, y
+        The point, in units of the axes.
+    words, colour, size, weight
+        What is written, and how.
+    sides
+        Directions from the point in which it may stand, degrees from the right; the best first.
+    """
+
+    x: float
+    y: float
+    words: str
+    colour: str
+    size: float = 8
+    weight: str = "normal"
+    sides: tuple[float, ...] = (90, 270, 45, 135, 315, 225, 0, 180)
+
+
+def write_labels(axes: Axes, labels: Sequence[Label], curves: NDArray | None = None) -> None:
+    """Write labels, the first ones with the first choice; the limits of the axes and all else must be there.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    labels
+        What, in the order of their importance.
+    curves
+        Points (n, 2) in units of the axes that should stay visible; none: only the other labels count.
+    """
+    figure = cast(Figure, axes.figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)  # where the axes will stand
+    renderer = cast(FigureCanvasAgg, figure.canvas).get_renderer()
+    point = figure.dpi / 72
+    frame = axes.get_window_extent(renderer)
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
+    shown = np.empty((0, 2)) if curves is None else axes.transData.transform(np.asarray(curves))
+    taken: list[tuple[NDArray, NDArray]] = []
+    for label in labels:
+        text = axes.annotate(
+            label.words, (label.x, label.y), (0, 0), textcoords="offset points", ha="center", va="center",
+            fontsize=label.size, color=label.colour, weight=label.weight, zorder=900, annotation_clip=False,
+        )  # fmt: skip
+        text.set_in_layout(False)
+        box = text.get_window_extent(renderer)
+        half = np.array([box.width, box.height]) / 2
+        at = axes.transData.transform((label.x, label.y))
+        best: tuple[float, NDArray] | None = None
+        for rank, reach in enumerate(_REACH):
+            for turn, side in enumerate(label.sides):
+                way = np.array([np.cos(np.radians(side)), np.sin(np.radians(side))])
+                # The nearest edge of the words, not their middle, stands `reach` away.
+                step = way * (reach * point + np.abs(way) * np.maximum(half - 5 * point, 0))
+                middle = at + step
+                gap = 1.5 * point
+                cost = 2.0 * rank + 0.4 * turn
+                cost += _OVER_WORDS * sum(
+                    bool(np.all(np.abs(other - middle) < half + size + gap)) for other, size in taken
+                )
+                cost += _OVER_CURVE * min(int(np.count_nonzero(np.all(np.abs(shown - middle) < half, axis=1))), 10)
+                cost += _OUTSIDE * bool(np.any(middle - half < low) or np.any(middle + half > high))
+                if best is None or cost < best[0]:
+                    best = (cost, step)
+        assert best is not None
+        text.set_position(tuple(best[1] / point))
+        taken.append((at + best[1], half))
