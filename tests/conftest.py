@@ -57,6 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("ANODEFLOW_HOME", str(folder))
     monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
+    monkeypatch.setenv("ANODEFLOW_CONFIG", str(tmp_path / "no-settings.toml"))
     return folder
 
 

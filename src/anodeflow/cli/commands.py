@@ -3,7 +3,7 @@
 from importlib import import_module
 
 for _name in (
-    *("doctor", "build", "build_interface", "catalogue", "check", "trust", "run", "status", "submit", "retry"),
+    *("new", "doctor", "build", "build_interface", "catalogue", "check", "trust", "run", "status", "submit", "retry"),
     *("cluster", "query", "compare", "report", "export", "delete", "db", "db_exchange"),
 ):
     import_module(f"anodeflow.cli.{_name}")

@@ -1,29 +1,45 @@
 """``anodeflow status``: what is done, running, failed and why."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from anodeflow.cli import app
+
+if TYPE_CHECKING:
+    from anodeflow.execution.state import CampaignStatus
 
 
 @app.command()
 def status(
     campaign: str | None = typer.Argument(None, help="Name of a campaign; none: an overview of all."),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
+    watch: bool = typer.Option(False, "--watch", "-w", help="Show it again and again until nothing runs any more."),
+    every: float = typer.Option(5.0, "--every", min=0.2, help="Seconds between looks of --watch."),
 ) -> None:
     """Show what of a campaign is done, running, failed and why; of a submitted one, queue and results together.
 
-    Example: [bold]anodeflow status quickstart[/bold]
+    Examples: [bold]anodeflow status quickstart[/bold], [bold]anodeflow status quickstart --watch[/bold]
     """
-    import json
+    import time
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    found = _states(campaign)
+    _show(found, campaign, output)
+    before = found
+    while watch and any(one.state == "running" for one in found):
+        try:
+            time.sleep(every)
+        except KeyboardInterrupt:
+            return
+        found = _states(campaign)
+        if found != before:  # a pipe gets what changed only
+            _show(found, campaign, output, anew=True)
+        before = found
 
+
+def _states(campaign: str | None) -> "list[CampaignStatus]":
+    """Return the states of a campaign here and in queues, or those of all."""
     from anodeflow.core.settings import get_settings
-    from anodeflow.execution.display import clock
     from anodeflow.execution.state import campaign_names, read_status
     from anodeflow.execution.submissions import submissions
 
@@ -37,14 +53,30 @@ def status(
         from anodeflow.execution.queue import queue_status
 
         found += [queue_status(note) for note in notes]
+    return found
+
+
+def _show(found: "list[CampaignStatus]", campaign: str | None, output: str, anew: bool = False) -> None:
+    """Print states, on a terminal in the place of those before."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from anodeflow.core.settings import get_settings
+    from anodeflow.execution.display import clock
+
     if output == "json":
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found]))
         return
     console = Console()
     if not console.is_terminal:
         console.width = 200  # a pipe has no width of its own
+    if anew and console.is_terminal:
+        console.clear()
     if not found:
-        console.print(f"No campaign was run from {settings.home} yet: anodeflow run FILE", soft_wrap=True)
+        console.print(f"No campaign was run from {get_settings().home} yet: anodeflow run FILE", soft_wrap=True)
     for one in found:
         done = sum(step.state in ("finished", "reused") for step in one.steps)
         where = f" in project {one.project}" if one.project else ""

@@ -1,22 +1,40 @@
 """Where anodeflow keeps its files, and which database it talks to.
 
-Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_DATABASE``, ...) or its default.
+Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_DATABASE``, ...), else from
+``config.toml`` in the home folder, else from ``~/.config/anodeflow.toml``, else it is the default.
 """
 
 import errno
 import os
+import tomllib
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from anodeflow.core.errors import InputError
 
 
 class Settings(BaseSettings):
-    """Settings of this user on this machine, read from ``ANODEFLOW_*`` environment variables."""
+    """Settings of this user on this machine: ``ANODEFLOW_*`` environment variables, then the two files."""
 
     model_config = SettingsConfigDict(env_prefix="ANODEFLOW_", extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the strongest first."""
+        user = _from_file(user_file(), cls.model_fields)
+        home = os.environ.get("ANODEFLOW_HOME") or user.get("home") or Path.home() / ".anodeflow"
+        own = _from_file(Path(home).expanduser() / "config.toml", cls.model_fields.keys() - {"home"})
+        return init_settings, env_settings, *(InitSettingsSource(settings_cls, values) for values in (own, user))
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".anodeflow",
@@ -69,9 +87,41 @@ class Settings(BaseSettings):
         return self
 
 
+def user_file() -> Path:
+    """Return the user's settings file: ``ANODEFLOW_CONFIG``, else ``anodeflow.toml`` in ``XDG_CONFIG_HOME``."""
+    named = os.environ.get("ANODEFLOW_CONFIG")
+    return Path(named or Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "anodeflow.toml").expanduser()
+
+
+def _from_file(file: Path, known: Any) -> dict[str, Any]:
+    """Return the values of a settings file; none if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no TOML, or sets what is no setting.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RuntimeError) as error:
+        raise InputError(f"the settings file {file} cannot be read ({error}): mend or remove it.") from error
+    for name in values:
+        if name not in known:
+            raise InputError(
+                f"{file} sets {name!r}, which is no setting there: take one of {', '.join(sorted(known))}."
+            )
+    return values
+
+
 def get_settings() -> Settings:
-    """Return the settings as the environment has them now."""
-    settings = Settings()
+    """Return the settings as the environment and the settings files have them now."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"the setting {first['loc'][0]} is wrong ({first['msg']}): see {user_file()}.") from error
     try:
         home = settings.home.expanduser().resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, or no such user
