@@ -4,6 +4,7 @@
 set -eu
 cd -P "$(dirname "$0")/.."
 python=$1
+unset PYTHONPATH  # what stands there would count as installed
 rm -rf dist
 "$python" -m hatchling build
 version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')

@@ -109,9 +109,8 @@ def _from_file(file: Path, known: Any) -> dict[str, Any]:
         raise InputError(f"the settings file {file} cannot be read ({error}): mend or remove it.") from error
     for name in values:
         if name not in known:
-            raise InputError(
-                f"{file} sets {name!r}, which is no setting there: take one of {', '.join(sorted(known))}."
-            )
+            names = ", ".join(sorted(known))
+            raise InputError(f"{file} sets {name!r}, which is no setting there: take one of {names}.")
     return values
 
 
