@@ -295,3 +295,11 @@ def test_every_number_has_bounds():
             assert limits & {"Le", "Lt"}, f"{kind.__name__}.{name}"
             assert limits & {"Ge", "Gt"}, f"{kind.__name__}.{name}"
     assert looked_at > 60
+
+
+def test_characters_that_are_no_text_and_endless_brackets(tmp_path):
+    assert refused(tmp_path, "code: gpaw\ndescription: a\x07b\n").startswith(
+        "mine.yaml, line 2: it holds the character U+0007"
+    )
+    deep = "code: gpaw\ndescription: &a [*a]\nsettings: " + "[" * 20_000
+    assert "levels deep" in refused(tmp_path, deep)

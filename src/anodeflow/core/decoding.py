@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.textfile import nesting
 
 _PACKAGES = (
     *("anodeflow.core.density", "anodeflow.density", "anodeflow.schemas", "anodeflow.structures.sites.path_symmetry"),
@@ -26,6 +26,7 @@ _OURS = re.compile(r"anodeflow\.(calculations|studies)(\.\w+)*\.(\w+_)?(document
 """Modules of our own documents and rows; `anodeflow.schemas` is where they were before."""
 _BUILT_IN = ("datetime", "uuid", "pathlib", "bson.objectid")
 """Modules of plain values that monty writes."""
+_DEEPEST = 100  # brackets open at once in a YAML file
 _PROGRAMS = (
     *("anodeflow.workflows", "anodeflow.backends", "anodeflow.execution", "anodeflow.studies", "anodeflow.screening"),
     *("anodeflow.calculations", "jobflow", "jobflow_remote", "qtoolkit", "atomate2"),
@@ -66,28 +67,10 @@ def refuse_foreign(value: Any, where: object, *, jobs: bool = False) -> None:
         )
 
 
-def refuse_foreign_file(path: Path) -> None:
-    """Look through a file that may be JSON or YAML, gzipped or not, as :func:`refuse_foreign` does.
-
-    Files of other formats hold nothing that is decoded; what cannot be read is left to whoever reads it next.
-    """
-    from monty.io import zopen
-
-    name = path.name.lower()
-    if not any(kind in name for kind in (".json", ".mson", ".yaml", ".yml")):
-        return
-    try:
-        with zopen(path, "rt", encoding="utf-8", errors="replace") as stream:
-            text = str(stream.read())
-    except (OSError, EOFError, ValueError):
-        return
-    refuse_foreign_text(text, path)
-
-
-def refuse_foreign_text(text: str, where: object) -> None:
+def refuse_foreign_text(text: str, where: object, *, may_be_yaml: bool = True) -> None:
     """Look through text that may be JSON or YAML, as :func:`refuse_foreign` does; what is neither holds nothing."""
     try:
-        content = _parsed(text.removeprefix("\ufeff"))
+        content = _parsed(text.removeprefix("\ufeff"), may_be_yaml)
     except ValueError:
         return
     except RecursionError:
@@ -95,13 +78,17 @@ def refuse_foreign_text(text: str, where: object) -> None:
     refuse_foreign(content, where)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, may_be_yaml: bool) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
         return json.loads(text)
     except ValueError:
+        if not may_be_yaml:
+            raise
+        if nesting(text) > _DEEPEST:
+            raise RecursionError from None
         try:
             return YAML().load(text)  # as pymatgen does, for it forgives what a safe loader stumbles over
         except YAMLError as error:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import math
+import re
 import stat
 import zlib
 from collections.abc import Callable
@@ -94,6 +95,15 @@ def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
         If it cannot be read, or is no text.
     """
     return decoded(read_bytes(path, largest), path)
+
+
+def nesting(text: str) -> int:
+    """Return how deep brackets are nested in a text, whatever they mean: before a parser spends its time on them."""
+    deepest = depth = 0
+    for bracket in re.findall(r"[][{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def finite(text: str) -> float:

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import said
-from anodeflow.core.textfile import read_text
+from anodeflow.core.textfile import nesting, read_text
 
 LARGEST_YAML = 2_000_000
 """Most bytes of a YAML file."""
 DEEPEST, MOST_VALUES = 20, 100_000
 """Most levels and values of a YAML file, aliases (*name) written out."""
+_BRACKETS = 5 * DEEPEST
+"""Brackets open at once with which a file is not even parsed: in texts they need not be levels."""
 _OLD = re.compile(r"(#[^\n]*\n|\s)*%YAML\s+1\.1\b")
 LARGEST_NUMBER = 1e20
 """No number of a YAML file is larger: none of its keys means one."""
@@ -51,6 +53,7 @@ class YamlFile:
         """
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
+        from ruamel.yaml.reader import ReaderError
 
         path = Path(path)
         try:
@@ -59,6 +62,8 @@ class YamlFile:
                 raise InputError(
                     f"{path}, line 1: %YAML 1.1 makes yes a true and 010 an 8: take the line out, write what is meant."
                 )
+            if nesting(text) > _BRACKETS:
+                raise RecursionError
             if "&" in text and "*" in text:
                 _check_aliases(text, path)
             content = YAML(typ="rt").load(text)
@@ -69,8 +74,14 @@ class YamlFile:
         except MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise InputError(f"{path}{line}: not valid YAML ({error.problem}).") from error
+        except ReaderError as error:
+            number = text.count("\n", 0, error.position) + 1
+            raise InputError(
+                f"{path}, line {number}: it holds the character U+{error.character:04X}, which is no part of a text: "
+                "take it out."
+            ) from error
         except YAMLError as error:
-            raise InputError(f"{path}: not valid YAML ({error}).") from error
+            raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from error
         except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"{path}: not valid YAML ({reason}).") from error

@@ -73,7 +73,7 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
         if any(kind in path.name.lower() for kind in (".json", ".mson", ".yaml", ".yml")):
             text = decoded(content, path)
             check_size(text)
-            refuse_foreign_text(text, path)
+            refuse_foreign_text(text, path, may_be_yaml=not path.name.lower().endswith(".json"))
         structure, notes = _read(path, content)
         refuse_open_cells(structure.lattice.pbc)
         structure = _plain(structure)
