@@ -1,6 +1,7 @@
 """Orderings: enumeration against known numbers, hosts lost, the workflow on EMT against plain ASE, and its files."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ase.optimize import BFGS
 from factories import calculation_document, codes
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
+from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 from ruamel.yaml import YAML
 
@@ -40,6 +42,7 @@ from anodeflow.studies.orderings.diffraction import diffraction_pattern
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.files import write_ordering, write_orderings
 from anodeflow.studies.orderings.flow import OrderingsMaker
+from anodeflow.studies.orderings.input import OrderingsInput
 from anodeflow.studies.orderings.search import formation_energy, rank_orderings
 
 CUBIC = HostLattice(lattice="fcc", axes=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
@@ -417,6 +420,37 @@ def test_window_chooses_what_is_confirmed():
     assert [(entry.index, round(entry.formation_energy, 3)) for entry in document.kept] == [(2, -0.06), (1, -0.05)]
     assert document.backend == "dft"
     assert [each.text for each in document.warnings] == [f"{document.kept[0].name}: its relaxation did not converge"]
+
+
+def test_one_shortlist_chooses_the_lowest_within_the_window():
+    orderings, results = ranked([-0.03, -0.05, -0.036, -0.034])
+    two = replace(STUDY, window=0.018, confirm_at_most=2)
+    chosen = rank_orderings(orderings, results, elements(), two, confirm=True).chosen
+    assert [ordering.index for ordering in chosen] == [1, 2]
+    chosen = rank_orderings(orderings, results, elements(), replace(two, confirm_at_most=None), confirm=True).chosen
+    assert [ordering.index for ordering in chosen] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("told", "shortlist"),
+    [
+        ({}, ("mlip", None, 0.015)),
+        ({"rank_with": "emt", "window": 0.005}, ("emt", None, 0.005)),
+        ({"prescreen": "emt"}, ("emt", None, 0.015)),
+        ({"prescreen": {"backend": "emt", "keep": 20, "window": 0.01}}, ("emt", 20, 0.01)),
+    ],
+)
+def test_keys_of_the_shortlist_old_and_new(told, shortlist):
+    read = OrderingsInput.model_validate({"composition": "AgAl"} | told)
+    assert tuple(read.shortlist.model_dump().values()) == shortlist
+    if "prescreen" not in told:
+        assert "prescreen" not in read.model_dump(exclude_defaults=True), "editions of older files stay"
+
+
+def test_a_shortlist_is_told_once():
+    told = {"composition": "AgAl", "prescreen": "emt", "rank_with": "emt", "window": 0.01}
+    with pytest.raises(ValidationError, match="prescreen says what rank_with and window would"):
+        OrderingsInput.model_validate(told)
 
 
 def test_orderings_that_relaxed_into_one_count_once():

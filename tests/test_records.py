@@ -11,11 +11,13 @@ import pytest
 from ase.calculators.emt import EMT
 from pydantic import ValidationError
 from relaxations import computed
+from test_db_commands import neb_document
 
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.steps import append_step, cut_damage, read_steps
 from anodeflow.core import version as schema
 from anodeflow.core.errors import CalculationError
@@ -212,6 +214,18 @@ def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):
     assert AdsorptionDoc.model_validate(fields).system == old.system
     with pytest.raises(ValidationError, match="newer anodeflow"):
         ResultRow.model_validate(old.rows()[0].model_dump() | {"schema_version": schema.SCHEMA_VERSION + 1})
+
+
+@pytest.mark.parametrize("version", [None, 1, 2])
+def test_potentials_path_is_read_under_its_former_name(version):
+    record = {
+        "backend": "mlip", "id": "m", "end_ids": [], "energies": [0.0, 0.2, 0.0], "distances": [0.0, 1.0, 2.0],
+        "slopes": [0.0] * 3, "climbing_image": 1, "converged": True, "force_evaluations": 9, "mode": "saddle",
+    }  # fmt: skip
+    fields = {name: value for name, value in neb_document().model_dump().items() if name != "schema_version"}
+    del fields["potential_path"]
+    fields |= {"band": record} | ({} if version is None else {"schema_version": version})
+    assert NebDoc.model_validate(fields).potential_path.barrier_forward == 0.2
 
 
 def test_what_an_older_anodeflow_recorded_as_nan_is_no_step(tmp_path):

@@ -31,7 +31,7 @@ class NebDoc(CalculationDoc):
     )
     climbing_image: int = Field(description="Index of the image that climbed: the highest one.")
     computed_images: int = Field(description="Number of images that were computed: half of them on a symmetric path.")
-    band: BandRecord | None = Field(
+    potential_path: BandRecord | None = Field(
         default=None,
         description="Path of a potential from which it started. Where DFT climbed from the potential's saddle alone, "
         "`images` are the two minima and the saddle, all three by DFT, and the path between them is here.",

@@ -126,7 +126,7 @@ def with_band(document: NebDoc, band: BandRecord) -> NebDoc:
                     "the whole path (paths: band)",
                 )
             )
-    return document.model_copy(update={"band": band, "warnings": warnings})
+    return document.model_copy(update={"potential_path": band, "warnings": warnings})
 
 
 def _check_path(images: list[Structure], label: str) -> None:

@@ -47,9 +47,9 @@ def profile(band: NebDoc) -> list[ProfilePoint]:
     positions = [band.images[0].cart_coords]
     for image in band.images[1:]:
         positions.append(positions[-1] + images_in_plane(lattice, image.cart_coords - positions[-1]))
-    if band.band is not None and band.band.mode == "saddle" and not band.by_potential:
-        along = band.band.distances
-        lengths = along[0], along[band.band.climbing_image], along[-1]
+    if band.potential_path is not None and band.potential_path.mode == "saddle" and not band.by_potential:
+        along = band.potential_path.distances
+        lengths = along[0], along[band.potential_path.climbing_image], along[-1]
         return [
             ProfilePoint(distance=distance, energy=energy - band.image_energies[0], slope=0.0)
             for distance, energy in zip(lengths, band.image_energies, strict=True)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, model_validator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a field changes its name or its meaning; a new field with a default needs no new version."""
 
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -24,7 +24,14 @@ def _from_1(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     return fields | {"warnings": [{"code": "", "text": each} if isinstance(each, str) else each for each in told]}
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1}
+def _from_2(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a document in which the potential's path of a path was called `band`."""
+    if kind != "NebDoc" or "band" not in fields:
+        return fields
+    return {"potential_path" if name == "band" else name: value for name, value in fields.items()}
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2}
 """Version -> what makes a document of the next version of one of this: takes the name of its class, and its fields.
 
 A document that is being made says no version, as those of version 0: a migration must look for the old form, and leave

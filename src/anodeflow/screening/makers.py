@@ -254,7 +254,7 @@ def go_on(
         return Response(replace=named(neb.make(images, energies, label=label, symmetry=symmetry), label))
     start = start_of_dft(images, symmetry, found, done, mode, whole)
     if start.kind == "dip":
-        return found.model_copy(update={"images": start.images, "band": start.record, "by_potential": True})
+        return found.model_copy(update={"images": start.images, "potential_path": start.record, "by_potential": True})
     options: dict[str, Any] = {"band": start.record}
     if start.tangent is not None:
         options["tangent"] = start.tangent

@@ -143,7 +143,7 @@ def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential
             continue
         before: Any = each.prescreen
         if isinstance(each, NebDoc):
-            before = each.band
+            before = each.potential_path
         effort.potential_force_evaluations += 0 if before is None else before.force_evaluations
         if isinstance(each, NebDoc) and each.by_potential:
             continue
@@ -157,8 +157,8 @@ def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential
 
 def add_band_effort(effort: Effort, band: NebDoc, before: BandRecord | None) -> None:
     """Add what a path took; the potential's path is not counted again where the hop has it already (`before`)."""
-    again = before is not None and band.band is not None and before.id == band.band.id
-    add_effort(effort, [band.model_copy(update={"band": None}) if again else band])
+    again = before is not None and band.potential_path is not None and before.id == band.potential_path.id
+    add_effort(effort, [band.model_copy(update={"potential_path": None}) if again else band])
 
 
 def is_same(relaxed: CalculationDoc) -> bool:

@@ -22,13 +22,15 @@ class OrderingsContext(StudyContext):
         How many of the lowest are kept.
     sqs_atoms
         Atoms of a special quasi-random structure; none: none is made.
+    confirm_at_most
+        Most orderings that are confirmed; none: all within the window.
     volumes
         Element -> volume of an atom in its bulk, Å³, by the ranking backend; none: not known yet.
     enumerated
         Host lattice -> number of orderings; none: not known yet.
     """
 
-    unsaid: ClassVar[tuple[str, ...]] = ("volumes", "enumerated")
+    unsaid: ClassVar[tuple[str, ...]] = ("confirm_at_most", "volumes", "enumerated")
 
     formula: str
     hosts: list[str]
@@ -36,5 +38,6 @@ class OrderingsContext(StudyContext):
     window: float
     keep: int
     sqs_atoms: int | None
+    confirm_at_most: int | None = None
     volumes: dict[str, float] | None = None
     enumerated: dict[str, int] | None = None

@@ -56,6 +56,8 @@ class OrderingsMaker(Maker):
         How many of the lowest are kept.
     sqs_atoms
         Atoms of the special quasi-random structure on the host of the lowest ordering; none: none is made.
+    confirm_at_most
+        Most orderings that are confirmed, the lowest first; none: all within the window.
     campaign, system, reference
         Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, the
         composition.
@@ -70,6 +72,7 @@ class OrderingsMaker(Maker):
     window: float = 0.015
     keep: int = 3
     sqs_atoms: int | None = None
+    confirm_at_most: int | None = None
     campaign: str = ""
     system: str = ""
     reference: str | None = None
@@ -100,6 +103,7 @@ class OrderingsMaker(Maker):
             window=self.window,
             keep=self.keep,
             sqs_atoms=self.sqs_atoms,
+            confirm_at_most=self.confirm_at_most,
         )
         makers = {"rank": self.rank} | ({"confirm": self.confirm} if self.confirm is not None else {})
         start = rank_all(makers, references, rank_references or references, study)

@@ -1,12 +1,27 @@
 """What a campaign file may tell a study of orderings."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from anodeflow.core.errors import InputError
-from anodeflow.core.inputs import each_once
+from anodeflow.core.inputs import InputModel, each_once
 from anodeflow.studies.base import StudyInput
+
+
+class OrderingsShortlist(InputModel):
+    """`prescreen: mlip`, or `prescreen: {backend: mlip, keep: 20, window: 0.015}`."""
+
+    backend: str = Field(default="mlip", description="Backend that relaxes all orderings: a file's name or path.")
+    keep: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Most orderings that are handed on to the campaign's backend; none: all.",
+    )
+    window: float = Field(
+        default=0.015, ge=0, le=10, description="Energy above the lowest up to which they are, eV/atom."
+    )
 
 
 class OrderingsInput(StudyInput):
@@ -19,12 +34,14 @@ class OrderingsInput(StudyInput):
         default=["bcc", "fcc", "hcp"], min_length=1, description="Host lattices."
     )
     max_atoms: int = Field(default=10, ge=1, le=50, description="Most atoms of a cell.")
-    rank_with: str = Field(
-        default="mlip",
-        description="Backend that relaxes all orderings; the campaign's confirms those close to the lowest.",
+    prescreen: OrderingsShortlist | None = Field(
+        default=None,
+        description="Backend that relaxes all orderings, and which of them the campaign's confirms; none: as rank_with "
+        "and window say.",
     )
+    rank_with: str = Field(default="mlip", description="`backend` of `prescreen`, as files called it at first.")
     window: float = Field(
-        default=0.015, ge=0, le=10, description="Orderings within this of the lowest are confirmed, eV/atom."
+        default=0.015, ge=0, le=10, description="`window` of `prescreen`, as files called it at first."
     )
     keep: int = Field(default=3, ge=1, le=1000, description="How many of the lowest are kept.")
     sqs_atoms: int | None = Field(
@@ -35,6 +52,23 @@ class OrderingsInput(StudyInput):
     )
 
     _once = field_validator("hosts")(each_once)
+
+    @field_validator("prescreen", mode="before")
+    @classmethod
+    def _by_name(cls, prescreen: Any) -> Any:
+        return {"backend": prescreen} if isinstance(prescreen, str) else prescreen
+
+    @model_validator(mode="after")
+    def _told_once(self) -> "OrderingsInput":
+        twice = sorted({"rank_with", "window"} & self.model_fields_set) if self.prescreen is not None else []
+        if twice:
+            raise ValueError(f"prescreen says what {' and '.join(twice)} would: leave {' and '.join(twice)} out")
+        return self
+
+    @property
+    def shortlist(self) -> OrderingsShortlist:
+        """Backend that ranks, and how much of what it finds is handed on."""
+        return self.prescreen or OrderingsShortlist(backend=self.rank_with, window=self.window)
 
     @field_validator("composition")
     @classmethod

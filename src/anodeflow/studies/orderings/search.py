@@ -1,5 +1,6 @@
 """Ranking of relaxed orderings: formation energies, hosts that were lost, duplicates, and the close ones."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from pymatgen.core import Composition
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveats
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.screening.shortlist import Ranked, choose
 from anodeflow.structures.bulk.host_check import (
     host_survived,
     ordering_name,
@@ -92,9 +94,10 @@ def rank_orderings(
     bulks
         Element -> relaxed bulk by the ranking backend.
     study
-        `system`, `hosts`, `window` (eV/atom), `keep`.
+        What was asked for.
     confirm
-        Whether another backend decides: then all within the window of the lowest are chosen; else the `keep` lowest.
+        Whether another backend decides: then those within the window of the lowest are chosen, as many as are to be
+        confirmed at most; else the `keep` lowest (:func:`anodeflow.screening.shortlist.choose`).
 
     Raises
     ------
@@ -119,9 +122,10 @@ def rank_orderings(
             "turned into."
         )
     lowest = known_energy(standing[0])
-    close = [entry.index for entry in standing if known_energy(entry) <= lowest + study.window]
-    if not confirm:
-        close = [entry.index for entry in standing[: study.keep]]
+    keep, window = (study.confirm_at_most or len(standing), study.window) if confirm else (study.keep, math.inf)
+    ranked = [Ranked(f"ordering {entry.index}", entry.name, known_energy(entry)) for entry in standing]
+    handed_on = {each.step for each in choose(ranked, keep, window) if each.handed_on}
+    close = [entry.index for entry in standing if f"ordering {entry.index}" in handed_on]
     for entry in entries:
         if entry.index not in close and not (entry.state == "host lost" and known_energy(entry) < lowest):
             entry.structure = None

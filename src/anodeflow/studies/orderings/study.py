@@ -40,7 +40,9 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
             rank=steps.makers(rank).relax(cell=True),
             confirm=None if rank is backend else steps.makers(backend).relax(cell=True),
             system=input.composition,
-            **input.model_dump(exclude={"rank_with"}),
+            window=input.shortlist.window,
+            confirm_at_most=input.shortlist.keep,
+            **input.model_dump(exclude={"prescreen", "rank_with", "window"}),
             **steps.labels,
         )
 
@@ -75,15 +77,16 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         """Yield what is wrong with the composition and with the backend that ranks."""
         from anodeflow.structures.bulk.magnetism import is_magnetic
 
+        by = ("rank_with",) if input.prescreen is None else ("prescreen",)
         try:
             rank = ranking_backend(input, world.surfaces)
         except (InputError, BackendUnavailableError) as error:
-            yield Problem(str(error), ("rank_with",))
+            yield Problem(str(error), by)
             rank = world.backend
         elements = set(_elements(input))
         for backend in [world.backend] if rank is world.backend else [world.backend, rank]:
             if backend.name not in world.absent:
-                found = list(attempted(("rank_with",), backend.check_available))
+                found = list(attempted(by, backend.check_available))
                 yield from found
                 if found:
                     world.absent.add(backend.name)
@@ -120,8 +123,8 @@ def ranking_backend(input: OrderingsInput, surfaces: Surfaces) -> Backend:
     """Return the backend that relaxes all orderings; the campaign's own where the two have one name."""
     from anodeflow.backends.registry import load_backend
 
-    backend = surfaces.backend
-    return backend if input.rank_with == backend.name else load_backend(surfaces.backend_file(input.rank_with))
+    backend, name = surfaces.backend, input.shortlist.backend
+    return backend if name == backend.name else load_backend(surfaces.backend_file(name))
 
 
 def enumerated(input: OrderingsInput, surfaces: Surfaces) -> "list[Ordering]":

@@ -131,7 +131,7 @@ class WaitingHops(BaseModel):
             self.waiting.remove(index)
         if self.audit is not None:
             add_band_effort(self.audit.effort, band, hop.band)
-        hop.images, hop.band = band.images, band.band
+        hop.images, hop.band = band.images, band.potential_path
         energies = np.array(band.image_energies)
         if band.by_potential:
             self.calculation_ids[f"{step} [{band.backend}]"] = band.id
@@ -145,8 +145,8 @@ class WaitingHops(BaseModel):
         hop.max_force = band.max_force
         self.warnings += [warning.under(step) for warning in band.warnings]
         self.calculation_ids[step] = band.id
-        if band.band is not None:
-            self.calculation_ids[f"{step} [{band.band.backend}]"] = band.band.id
+        if band.potential_path is not None:
+            self.calculation_ids[f"{step} [{band.potential_path.backend}]"] = band.potential_path.id
         self.settings = band.settings
         return minimum_on_way(energies, band.converged)
 

@@ -37,6 +37,8 @@ def _plain(content: str) -> str:
                 return kept["text"]
             if "schema_version" in kept:
                 kept["schema_version"] = 1
+            if "potential_path" in kept:  # as it was called at first
+                kept["band"] = kept.pop("potential_path")
             return {key: visit(value) for key, value in kept.items()}
         return [visit(item) for item in node] if isinstance(node, list) else node
 
