@@ -408,6 +408,7 @@ def test_full_disk_is_told_as_full(kind, tmp_path, anodeflow, monkeypatch):
     ("module", "names"),
     [
         ("anodeflow.workflows.diffusion", ("DiffusionMaker", "push_adatoms", "review_bands", "collect_diffusion")),
+        ("anodeflow.workflows.vacancy", ("VacancyMaker", "make_vacancy", "next_stops", "collect_vacancy")),
         ("anodeflow.schemas.neb", ("NebDoc", "PathSymmetry")),
         ("anodeflow.schemas.diffusion", ("MigrationDoc", "ProfilePoint")),
         ("anodeflow.schemas.interface", ("InterfaceDoc", "InterfaceCandidate")),

@@ -518,7 +518,7 @@ def test_magnesium_there_and_back_on_sevennet():
 
 def test_default_thickness_lets_the_default_depth_be_inside():
     """Depths that a study takes by default lie far enough below the free face to make a plateau."""
-    from anodeflow.studies.interdiffusion.analysis import NEAR_SURFACE
+    from anodeflow.studies.interdiffusion.verdicts import NEAR_SURFACE
 
     relax = Makers(load_backend("emt")).relax()
     assert InterdiffusionMaker(relax=relax).depth <= InterfaceSpec().metal_layers - NEAR_SURFACE

@@ -11,16 +11,16 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends.drivers.hessian import finite_difference_hessian
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
-from anodeflow.calculations.screening_document import Effort, PrescreenAudit
+from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
     BEYOND_WINDOW,
     Ranked,
-    add_effort,
     choose,
     difference_entry,
+    effort_of,
     record_of,
-    record_ranking,
+    with_ranking,
 )
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.geometry.positions import largest_distance
@@ -82,25 +82,27 @@ def test_what_the_potential_fails_for_is_handed_on_and_so_is_the_lowest_if_none_
 def test_a_window_smaller_than_the_potentials_error_is_told():
     dft = {"site 2": 0.09, "site 1": 0.00, "site 4": 0.16}
     wide = audit(choose(RANKED, keep=3, window=0.15))
-    (left,) = record_ranking(wide, dft)
+    untouched = wide.model_copy(deep=True)
+    ranked, (left,) = with_ranking(wide, dft)
+    assert wide == untouched
     assert "left out by the prescreen with emt: site 0 (top, 0.500 eV)" in left.text
-    assert wide.ranking_error == pytest.approx(0.14)
-    assert wide.rank_correlation == pytest.approx(0.5)
+    assert ranked.ranking_error == pytest.approx(0.14)
+    assert ranked.rank_correlation == pytest.approx(0.5)
     narrow = audit(choose(RANKED, keep=2, window=0.15), keep=2)
-    warnings = record_ranking(narrow, {key: dft[key] for key in ("site 2", "site 1")})
-    assert narrow.rank_correlation is None
+    ranked, warnings = with_ranking(narrow, {key: dft[key] for key in ("site 2", "site 1")})
+    assert ranked.rank_correlation is None
     assert "the window was too small: emt errs by 0.140 eV" in warnings[1].text
     assert "site 4 (step), which was left out, lies only 0.070 eV above" in warnings[1].text
     good = audit(choose(RANKED, keep=2, window=0.15), keep=2)
-    assert len(record_ranking(good, {"site 2": 0.0, "site 1": 0.06})) == 1
+    assert len(with_ranking(good, {"site 2": 0.0, "site 1": 0.06})[1]) == 1
 
 
 def test_one_candidate_tells_nothing_of_the_error():
     alone = audit(choose(RANKED, keep=1, window=0.15), keep=1)
-    warnings = record_ranking(alone, {"site 2": 0.0})
+    _, warnings = with_ranking(alone, {"site 2": 0.0})
     assert "is unknown" in warnings[1].text
     far = audit(choose([RANKED[0], RANKED[2]], keep=3, window=0.15))
-    assert len(record_ranking(far, {"site 2": 0.0})) == 1, "nothing is near it"
+    assert len(with_ranking(far, {"site 2": 0.0})[1]) == 1, "nothing is near it"
 
 
 def test_entries_and_effort_rest_on_the_same_relaxations():
@@ -113,10 +115,9 @@ def test_entries_and_effort_rest_on_the_same_relaxations():
     assert (entry.potential, entry.dft) == pytest.approx((0.5, 0.8))
     assert entry.difference == pytest.approx(-0.3)
     assert difference_entry("", "", [dft[1]], [cheap[0]]) is None, "a calculation without the potential"
-    effort = Effort()
-    add_effort(effort, [*dft, None])
+    effort = effort_of([*dft, None])
     assert (effort.force_evaluations, effort.scf_cycles, effort.potential_force_evaluations) == (6, 40, 14)
-    add_effort(effort, cheap, potential=True)
+    effort += effort_of(cheap, potential=True)
     assert effort.potential_force_evaluations == 28
 
 

@@ -86,6 +86,16 @@ class Effort(BaseModel):
         "not counted in `force_evaluations`.",
     )
 
+    def __add__(self, other: "Effort") -> "Effort":
+        """Return what both took together."""
+        cycles = [each.scf_cycles for each in (self, other) if each.scf_cycles is not None]
+        return Effort(
+            force_evaluations=self.force_evaluations + other.force_evaluations,
+            scf_cycles=sum(cycles) if cycles else None,
+            potential_force_evaluations=self.potential_force_evaluations + other.potential_force_evaluations,
+            check_force_evaluations=self.check_force_evaluations + other.check_force_evaluations,
+        )
+
 
 class PrescreenAudit(BaseModel):
     """What a study owes to a potential: what it left out, and how far the potential is from DFT."""

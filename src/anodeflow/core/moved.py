@@ -55,7 +55,10 @@ MOVED = {
     "anodeflow.workflows.vacancy": "anodeflow.studies.vacancy.flow",
 }
 """Module of anodeflow up to 0.1 -> module that holds its classes and functions now."""
-_DIVIDED = {"anodeflow.workflows.diffusion": ["anodeflow.studies.diffusion.rounds"]}
+_DIVIDED = {
+    "anodeflow.workflows.diffusion": ["anodeflow.studies.diffusion.rounds"],
+    "anodeflow.workflows.vacancy": ["anodeflow.studies.vacancy.rounds"],
+}
 """Module of anodeflow up to 0.1 -> modules that hold the rest of it."""
 _FORMER_PACKAGES = ("anodeflow.schemas", "anodeflow.workflows", "anodeflow.analysis")
 

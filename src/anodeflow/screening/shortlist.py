@@ -121,44 +121,43 @@ def start_audit(settings: PrescreenSettings) -> PrescreenAudit:
     return PrescreenAudit(backend=settings.backend, keep=settings.keep, window=settings.window, paths=settings.paths)
 
 
-def add_checks(effort: Effort, found: Iterable[CalculationDoc | None]) -> None:
-    """Add what calculations by DFT took that only check minima and saddles; none where one failed."""
-    effort.check_force_evaluations += sum(each.force_evaluations for each in found if each is not None)
+def effort_of_checks(found: Iterable[CalculationDoc | None]) -> Effort:
+    """Return what calculations by DFT took that only check minima and saddles; none where one failed."""
+    return Effort(check_force_evaluations=sum(each.force_evaluations for each in found if each is not None))
 
 
-def add_effort(effort: Effort, found: Iterable[CalculationDoc | None], potential: bool = False) -> None:
-    """Add what calculations took.
+def effort_of(found: Iterable[CalculationDoc | None], potential: bool = False) -> Effort:
+    """Return what calculations took.
 
     Parameters
     ----------
-    effort
-        Changed.
     found
         Calculations by DFT, which bring those of the potential that they started from; none where one failed.
     potential
         Whether they are the potential's own.
     """
-    for each in found:
-        if each is None:
-            continue
-        before: Any = each.prescreen
-        if isinstance(each, NebDoc):
-            before = each.potential_path
-        effort.potential_force_evaluations += 0 if before is None else before.force_evaluations
-        if isinstance(each, NebDoc) and each.by_potential:
-            continue
-        if potential:
-            effort.potential_force_evaluations += each.force_evaluations
-            continue
-        effort.force_evaluations += each.force_evaluations
-        if each.scf_cycles is not None:
-            effort.scf_cycles = (effort.scf_cycles or 0) + each.scf_cycles
+    return sum((_effort(each, potential) for each in found if each is not None), Effort())
 
 
-def add_band_effort(effort: Effort, band: NebDoc, before: BandRecord | None) -> None:
-    """Add what a path took; the potential's path is not counted again where the hop has it already (`before`)."""
+def _effort(found: CalculationDoc, potential: bool) -> Effort:
+    """Return what one calculation took, and that of the potential before it."""
+    before: Any = found.potential_path if isinstance(found, NebDoc) else found.prescreen
+    brought = 0 if before is None else before.force_evaluations
+    if isinstance(found, NebDoc) and found.by_potential:
+        return Effort(potential_force_evaluations=brought)
+    if potential:
+        return Effort(potential_force_evaluations=brought + found.force_evaluations)
+    return Effort(
+        force_evaluations=found.force_evaluations,
+        scf_cycles=found.scf_cycles,
+        potential_force_evaluations=brought,
+    )
+
+
+def effort_of_band(band: NebDoc, before: BandRecord | None) -> Effort:
+    """Return what a path took; the potential's path is not counted again where the hop has it already (`before`)."""
     again = before is not None and band.potential_path is not None and before.id == band.potential_path.id
-    add_effort(effort, [band.model_copy(update={"potential_path": None}) if again else band])
+    return effort_of([band.model_copy(update={"potential_path": None}) if again else band])
 
 
 def is_same(relaxed: CalculationDoc) -> bool:
@@ -190,29 +189,37 @@ def left_out(audit: PrescreenAudit) -> list[Candidate]:
     return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
 
 
-def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[Caveat]:
-    """Put into the audit how well the potential ranks, and return warnings on what it left out.
+def with_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> tuple[PrescreenAudit, list[Caveat]]:
+    """Return the audit with how well the potential ranks, and warnings on what it left out.
 
     Parameters
     ----------
     audit
-        Changed; its `candidates` are known.
+        Its `candidates` are known.
     energies
         Step of each distinct candidate -> its energy by DFT, eV, up to one constant.
 
     Returns
     -------
+    PrescreenAudit
+        With `rank_correlation` and `ranking_error`, as far as they are known.
     list of Caveat
         What was left out, and whether the potential's error may hide the lowest candidate among it.
     """
     by_potential = {each.step: each.energy for each in audit.candidates if each.energy is not None}
     both = [step for step in energies if step in by_potential]
     pairs = np.array([(by_potential[step], energies[step]) for step in both]).reshape(-1, 2)
-    if len(both) >= _FEWEST_RANKS:
-        rank = float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
-        audit.rank_correlation = rank if np.isfinite(rank) else None
+    found: dict[str, float] = {}
+    if len(both) >= _FEWEST_RANKS and np.isfinite(rank := float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)):
+        found["rank_correlation"] = rank
     if len(both) > 1:
-        audit.ranking_error = float(np.ptp(pairs[:, 0] - pairs[:, 1]))
+        found["ranking_error"] = float(np.ptp(pairs[:, 0] - pairs[:, 1]))
+    audit = audit.model_copy(update=found)
+    return audit, _ranking_warnings(audit, {step: (by_potential[step], energies[step]) for step in both})
+
+
+def _ranking_warnings(audit: PrescreenAudit, both: Mapping[str, tuple[float, float]]) -> list[Caveat]:
+    """Return warnings on what a potential left out; `both`: step -> energy by the potential and by DFT, eV."""
     left = left_out(audit)
     if not left:
         return []
@@ -229,8 +236,8 @@ def record_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> list[Ca
                 )
             )
         return warnings
-    best = min(both, key=lambda step: energies[step])
-    gap = (nearest.energy or 0.0) - by_potential[best]
+    best = min(both, key=lambda step: both[step][1])
+    gap = (nearest.energy or 0.0) - both[best][0]
     if audit.ranking_error > min(gap, audit.window):
         warnings.append(
             Caveat(

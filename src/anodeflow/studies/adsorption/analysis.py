@@ -7,6 +7,7 @@ from anodeflow.calculations.screening_document import Candidate
 from anodeflow.core.caveats import Caveat
 from anodeflow.structures.bulk.magnetism import entropy_warning, moment_warning
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
+from anodeflow.structures.sites.site_choice import SiteChoice
 from anodeflow.structures.sites.sites import AdsorptionSite
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
@@ -48,70 +49,17 @@ def adsorption_document(
         The most stable site is the lowest among adatoms that are on the surface; if all of them sank, exchanged or
         left, the lowest of all, with a warning.
     """
-    warnings = [
-        Caveat("site-missing", f"site {site.index} ({site.label}) is missing: its relaxation failed")
-        for site, calculation in zip(sites, relaxed, strict=True)
-        if calculation is None
-    ]
-    choice = study.choice
-    if choice is not None:
-        # With a prescreen the sites that it left out are known, too: the audit tells of them.
-        there = {f"site {site.index}" for site in sites} | {each.step for each in candidates}
-        lost = [site for site in choice.chosen if f"site {site.number}" not in there]
-        warnings += [
-            Caveat("site-missing", f"site {site.number} ({site.label}) is missing: the relaxed slab has none there")
-            for site in lost
-        ]
-        if choice.left_out:
-            warnings.append(
-                Caveat("left-out-by-campaign", f"left out by the campaign: site {', '.join(choice.left_out)}")
-            )
     done = [(site, found) for site, found in zip(sites, relaxed, strict=True) if found is not None]
-    results: list[AdsorbedSite] = []
-    for site, found in done:
-        result = _adsorbed(site, found, slab, atom, bulk)
-        result.merged_into = next(
-            (
-                earlier.site
-                for earlier, (_, other) in zip(results, done, strict=False)
-                if earlier.merged_into is None
-                and same_minimum(other.structure, found.structure, other.energy, found.energy, slab.structure)
-            ),
-            None,
-        )
-        results.append(result)
+    results = _relaxed_sites(done, slab, atom, bulk)
     standing = [index for index, result in enumerate(results) if result.state in _ON_THE_SURFACE]
-    if not standing:
-        warnings.append(
-            Caveat(
-                "no-adsorption-site",
-                "no adatom stayed on the surface: the lowest of all is given, which is no adsorption site",
-            )
-        )
-        standing = list(range(len(results)))
-    most_stable = min(standing, key=lambda index: results[index].binding_energy)
-    for result in results:
-        if result.state not in _ON_THE_SURFACE:
-            warnings.append(
-                Caveat("adatom-not-on-surface", f"site {result.site} ({result.label}): the adatom has {result.state}")
-            )
-        if not result.converged:
-            warnings.append(
-                Caveat("not-converged", f"site {result.site} ({result.label}): the relaxation did not converge")
-            )
-    for result, (_, found) in zip(results, done, strict=True):
-        told = list(found.warnings)
-        if moment := moment_warning(found.initial_structure, found.magnetic_moment):
-            told.append(Caveat("moment-not-whole", moment))
-        if entropy := entropy_warning(result.entropy_term or 0.0):
-            told.append(Caveat("smearing-entropy", entropy))
-        warnings += [warning.under(f"site {result.site} ({result.label})") for warning in told]
+    most_stable = min(standing or range(len(results)), key=lambda index: results[index].binding_energy)
+    warnings = _missing(sites, relaxed, study.choice, candidates)
+    warnings += _of_sites(results, [found for _, found in done])
     for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
         warnings += [warning.under(name) for warning in calculation.warnings]
     if not study.atom_reference_reliable:
-        warnings.append(
-            Caveat("atom-reference", f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used")
-        )
+        text = f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used"
+        warnings.append(Caveat("atom-reference", text))
     identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
     identifiers |= {f"site {site.index}": found.id for site, found in done}
     settings = {
@@ -121,8 +69,8 @@ def adsorption_document(
         "spin_polarized": study.spin_polarized,
         "atom_box": [round(length, 6) for length in atom.structure.lattice.abc],
     }
-    if choice is not None:
-        settings["sites"] = choice.numbers
+    if study.choice is not None:
+        settings["sites"] = study.choice.numbers
     return AdsorptionDoc(
         **study_fields(study, slab.backend, f"{slab.code} {slab.code_version}", settings, identifiers),
         warnings=warnings,
@@ -140,6 +88,76 @@ def adsorption_document(
         bulk_energy=bulk.energy_per_atom,
         atom_reference_reliable=study.atom_reference_reliable,
     )
+
+
+def _relaxed_sites(
+    done: Sequence[tuple[AdsorptionSite, CalculationDoc]],
+    slab: CalculationDoc,
+    atom: CalculationDoc,
+    bulk: CalculationDoc,
+) -> list[AdsorbedSite]:
+    """Describe the relaxed sites, those merged that came to rest in one minimum."""
+    results: list[AdsorbedSite] = []
+    for site, found in done:
+        merged_into = next(
+            (
+                earlier.site
+                for earlier, (_, other) in zip(results, done, strict=False)
+                if earlier.merged_into is None
+                and same_minimum(other.structure, found.structure, other.energy, found.energy, slab.structure)
+            ),
+            None,
+        )
+        results.append(_adsorbed(site, found, slab, atom, bulk).model_copy(update={"merged_into": merged_into}))
+    return results
+
+
+def _missing(
+    sites: Sequence[AdsorptionSite],
+    relaxed: Sequence[CalculationDoc | None],
+    choice: SiteChoice | None,
+    candidates: Sequence[Candidate],
+) -> list[Caveat]:
+    """Return warnings on sites of which there is no relaxation."""
+    warnings = [
+        Caveat("site-missing", f"site {site.index} ({site.label}) is missing: its relaxation failed")
+        for site, calculation in zip(sites, relaxed, strict=True)
+        if calculation is None
+    ]
+    if choice is None:
+        return warnings
+    # With a prescreen the sites that it left out are known, too: the audit tells of them.
+    there = {f"site {site.index}" for site in sites} | {each.step for each in candidates}
+    warnings += [
+        Caveat("site-missing", f"site {site.number} ({site.label}) is missing: the relaxed slab has none there")
+        for site in choice.chosen
+        if f"site {site.number}" not in there
+    ]
+    if choice.left_out:
+        text = f"left out by the campaign: site {', '.join(choice.left_out)}"
+        warnings.append(Caveat("left-out-by-campaign", text))
+    return warnings
+
+
+def _of_sites(results: Sequence[AdsorbedSite], done: Sequence[CalculationDoc]) -> list[Caveat]:
+    """Return warnings on the relaxed sites and their calculations."""
+    warnings: list[Caveat] = []
+    if not any(result.state in _ON_THE_SURFACE for result in results):
+        text = "no adatom stayed on the surface: the lowest of all is given, which is no adsorption site"
+        warnings.append(Caveat("no-adsorption-site", text))
+    names = [f"site {result.site} ({result.label})" for result in results]
+    for name, result in zip(names, results, strict=True):
+        if result.state not in _ON_THE_SURFACE:
+            warnings.append(Caveat("adatom-not-on-surface", f"{name}: the adatom has {result.state}"))
+        if not result.converged:
+            warnings.append(Caveat("not-converged", f"{name}: the relaxation did not converge"))
+    for name, result, found in zip(names, results, done, strict=True):
+        warnings += [warning.under(name) for warning in found.warnings]
+        if moment := moment_warning(found.initial_structure, found.magnetic_moment):
+            warnings.append(Caveat("moment-not-whole", moment).under(name))
+        if entropy := entropy_warning(result.entropy_term or 0.0):
+            warnings.append(Caveat("smearing-entropy", entropy).under(name))
+    return warnings
 
 
 def _adsorbed(

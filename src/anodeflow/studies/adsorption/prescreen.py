@@ -9,13 +9,13 @@ from anodeflow.calculations.screening_document import AuditEntry, Candidate
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
-    add_effort,
     choose,
     difference_entry,
+    effort_of,
     is_same,
     not_screened,
-    record_ranking,
     start_audit,
+    with_ranking,
 )
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
 from anodeflow.structures.sites.sites import AdsorptionSite
@@ -91,7 +91,8 @@ def audited(
     warnings = [text for step, each in {"clean slab": slab, **done}.items() for text in not_screened(step, each, audit)]
     minima = _representatives(document, done)
     same = {site.step: done[site.step].energy for site in minima.values() if is_same(done[site.step])}
-    warnings += record_ranking(audit, same)
+    audit, of_ranking = with_ranking(audit, same)
+    warnings += of_ranking
     lowest = document.sites[document.most_stable]
     best = minima[lowest.site if lowest.merged_into is None else lowest.merged_into]
     if is_same(done[best.step]):
@@ -101,8 +102,8 @@ def audited(
                 entry = difference_entry(f"energy over {best.step}", step, [done[step]], [done[best.step]])
                 audit.entries += [] if entry is None else [entry]
     # The potential's relaxations of the sites are counted with those that were left out.
-    add_effort(audit.effort, [slab, *(each.model_copy(update={"prescreen": None}) for each in done.values())])
-    add_effort(audit.effort, found.values(), potential=True)
+    audit.effort += effort_of([slab, *(each.model_copy(update={"prescreen": None}) for each in done.values())])
+    audit.effort += effort_of(found.values(), potential=True)
     identifiers = {f"{step} [{audit.backend}]": each.id for step, each in found.items() if each is not None}
     if slab.prescreen is not None:
         identifiers[f"slab [{audit.backend}]"] = slab.prescreen.id

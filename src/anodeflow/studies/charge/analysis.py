@@ -90,7 +90,8 @@ def charge_document(
                 f"{donated[-1] + shoulder:+.2f} e",
             )
         )
-    coarse = _coarse_charge(combined, program, float(donated[-1]), warnings)
+    coarse, of_grid = _coarse_charge(combined, program, float(donated[-1]))
+    warnings += of_grid
     identifiers = {"density": combined.id, "slab density": slab.id, "atom density": adatom.id}
     settings = {
         "calculation": combined.settings,
@@ -150,27 +151,20 @@ def _of_partition(partition: BaderPartition) -> dict[str, Any]:
     }
 
 
-def _coarse_charge(combined: CalculationDoc, program: Any, fine: float, warnings: list[Caveat]) -> float | None:
-    """Return the electrons donated on the coarse grid, if they can be had there; say what they mean."""
+def _coarse_charge(combined: CalculationDoc, program: Any, fine: float) -> tuple[float | None, list[Caveat]]:
+    """Return the electrons donated on the coarse grid, if they can be had there, and what they mean."""
     if combined.coarse_density_file is None:
-        return None
+        return None, []
     try:
         density = load_density(combined, coarse=True)
         donated = float(density.numbers[-1] - bader_partition(density, program).atom_electrons[-1])
     except AnodeflowError as error:
-        warnings.append(
-            Caveat("grid-error-unknown", f"the grid's error is not known, since half as fine a grid fails: {error}")
-        )
-        return None
-    if not np.isclose(donated, fine, rtol=0, atol=GRID_TOLERANCE):
-        warnings.append(
-            Caveat(
-                "coarse-grid",
-                f"the adatom's charge changes by {abs(donated - fine):.3f} e on a grid half as fine: "
-                "ask for a smaller grid_spacing",
-            )
-        )
-    return donated
+        text = f"the grid's error is not known, since half as fine a grid fails: {error}"
+        return None, [Caveat("grid-error-unknown", text)]
+    if np.isclose(donated, fine, rtol=0, atol=GRID_TOLERANCE):
+        return donated, []
+    changes = f"the adatom's charge changes by {abs(donated - fine):.3f} e on a grid half as fine"
+    return donated, [Caveat("coarse-grid", f"{changes}: ask for a smaller grid_spacing")]
 
 
 def _warnings(site: AdsorbedSite, calculations: dict[str, CalculationDoc]) -> list[Caveat]:

@@ -17,7 +17,7 @@ from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
-from anodeflow.studies.diffusion.prefactors import set_prefactors
+from anodeflow.studies.diffusion.prefactors import with_prefactors
 from anodeflow.studies.potentials import OF_POTENTIALS
 
 
@@ -87,7 +87,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         for index, minimum in enumerate(order)
     ]
     hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
-    prefactor, remarks = set_prefactors(minima, hops, study.prefactor)
+    hops, prefactor, remarks = with_prefactors(minima, hops, study.prefactor)
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
@@ -110,7 +110,8 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
     identifiers = {_with_final_number(step, place): identifier for step, identifier in search.calculation_ids.items()}
     audit = search.audit
     if audit is not None:
-        audit.entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
+        entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
+        audit = audit.model_copy(update={"entries": entries})
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, minima, hops, found_path=path is not None)

@@ -9,7 +9,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen, guided
-from anodeflow.screening.shortlist import add_effort, start_audit
+from anodeflow.screening.shortlist import effort_of, start_audit
 from anodeflow.structures.sites.minima import pushed
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import in_context
@@ -160,5 +160,5 @@ def connect_minima(
     search = start_search(adsorption, tests, results)
     if study.prescreen is not None:
         search.audit = start_audit(study.prescreen)
-        add_effort(search.audit.effort, results, potential=True)
+        search.audit.effort += effort_of(results, potential=True)
     return next_round(makers, search, study)

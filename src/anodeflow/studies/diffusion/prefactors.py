@@ -34,20 +34,22 @@ def record_vibrations(search: HopSearch, vibrations: Mapping[str, ModesDoc | Non
         search.calculation_ids[f"vibrations of {place}"] = found.id
 
 
-def set_prefactors(
+def with_prefactors(
     minima: Sequence[SurfaceMinimum], hops: Sequence[Hop], prefactor: float | str
-) -> tuple[float, list[Caveat]]:
-    """Give every hop that has a rate its prefactors, forward and back.
+) -> tuple[list[Hop], float, list[Caveat]]:
+    """Return the hops, those that have a rate with their prefactors, forward and back.
 
     Parameters
     ----------
     minima, hops
-        Of the document; hops are changed.
+        Of the document.
     prefactor
         That of all hops, 1/s, or "vineyard".
 
     Returns
     -------
+    list of Hop
+        All of them.
     float
         The prefactor of the hops that have none of their own, 1/s.
     list of Caveat
@@ -55,6 +57,7 @@ def set_prefactors(
     """
     given = USUAL if isinstance(prefactor, str) else prefactor
     told: list[Caveat] = []
+    hops = [hop.model_copy() for hop in hops]
     entropies = vibrational_entropies(minima)
     for hop in hops:
         if not has_barrier(hop):
@@ -85,4 +88,4 @@ def set_prefactors(
         saddle = zero_point_energy(hop.frequencies)
         hop.zero_point_change = saddle - zero_point_energy(start.frequencies)
         hop.zero_point_change_reverse = saddle - zero_point_energy(end.frequencies)
-    return given, told
+    return hops, given, told

@@ -10,7 +10,7 @@ from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import named
-from anodeflow.screening.shortlist import add_checks, add_effort, not_screened, potential_ids
+from anodeflow.screening.shortlist import effort_of, effort_of_checks, not_screened, potential_ids
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import migration_document, record_band
@@ -39,8 +39,8 @@ def review_minima(
 ) -> Response | MigrationDoc:
     """Take out what was no minimum, then look for hops between the others."""
     if search.audit is not None:
-        add_checks(search.audit.effort, relaxed.values())
-        add_effort(search.audit.effort, modes.values(), potential=True)
+        search.audit.effort += effort_of_checks(relaxed.values())
+        search.audit.effort += effort_of(modes.values(), potential=True)
     settle_suspects(search, relaxed, modes)
     return next_round(makers, search, study)
 
@@ -117,7 +117,7 @@ def review_saddles(
 ) -> Response | MigrationDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
     if search.audit is not None:
-        add_checks(search.audit.effort, modes.values())
+        search.audit.effort += effort_of_checks(modes.values())
     review_modes(search, modes)
     return next_round(makers, search, study)
 
@@ -256,7 +256,7 @@ def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: boo
     """Put a relaxation into the document; `by_potential`: whether the potential was to go before it."""
     search.calculation_ids[step] = found.id
     if search.audit is not None:
-        add_effort(search.audit.effort, [found])
+        search.audit.effort += effort_of([found])
         search.calculation_ids |= potential_ids({step: found})
         search.warnings += not_screened(step, found, search.audit) if by_potential else []
 

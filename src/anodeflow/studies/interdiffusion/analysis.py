@@ -11,7 +11,7 @@ from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import (
     OTHER_MINIMUM,
-    add_effort,
+    effort_of,
     is_same,
     not_screened,
     potential_ids,
@@ -24,16 +24,13 @@ from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
 from anodeflow.studies.interdiffusion.exchange import Exchange
+from anodeflow.studies.interdiffusion.verdicts import NEAR_SURFACE, plateau_warnings, point_warnings, verdict_warnings
 from anodeflow.studies.interface.analysis import nearest_plane
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.geometry import nearest_distance
 
 PLATEAU_TOLERANCE = 0.01
 """How far the median at either end of a plateau may lie outside of the energies of its other pairs, eV."""
-SAME_ENERGY = 0.005
-"""There and back gives the pristine interface within this, eV."""
-NEAR_SURFACE = 2
-"""Planes at the free face of the metal that are too near to it to tell of its inside."""
 _SHORTEST_PLATEAU = 2
 _ROUNDING = 1e-9  # eV
 
@@ -64,79 +61,31 @@ def interdiffusion_document(
     dilute
         The same exchange far from any interface; none: it was not computed.
     """
-    points: list[ExchangePoint] = []
-    warnings = [Caveat("depth-missing", each) for each in missing]
+    returned = returned or {}
+    done = [(exchange, found) for exchange, found in zip(exchanges, results, strict=True) if found is not None]
+    points = with_lowest([_point(interface, each, found, returned.get(each.step)) for each, found in done])
+    inside = _inside(points, interface.metal_depth)
+    plateau = whole_plateau(inside, study.plateau_tolerance)
     identifiers = {"interface": interface.calculation_ids["interface"]}
+    for exchange, found in done:
+        identifiers[exchange.step] = found.id
+        back = returned.get(exchange.step)
+        identifiers |= {} if back is None else {f"{exchange.step} and back": back.id}
+    warnings = [Caveat("depth-missing", each) for each in missing]
+    by_step = {point.step: point for point in points}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is None:
             warnings.append(Caveat("exchange-missing", f"{exchange.step} is missing: its relaxation failed"))
-            continue
-        back = (returned or {}).get(exchange.step)
-        point = ExchangePoint(
-            depth=exchange.depth,
-            sample=exchange.sample,
-            partner=interface.structure[exchange.metal_atom].specie.symbol,
-            alloy_atom=exchange.alloy_atom,
-            metal_atom=exchange.metal_atom,
-            lateral=exchange.lateral,
-            exchange_energy=result.energy - interface.energy,
-            return_energy=None if back is None else back.energy - interface.energy,
-            converged=result.converged,
-            final_layer=nearest_plane(result.structure, interface.layer, exchange.metal_atom),
-            rearranged=_rearranged(interface.structure, result.structure, exchange),
-            lowest=False,
-            structure=result.structure,
-        )
-        points.append(point)
-        identifiers[point.step] = result.id
-        if back is not None:
-            identifiers[f"{point.step} and back"] = back.id
-        warnings += [warning.under(point.step) for warning in result.warnings]
-        if not point.converged:
-            warnings.append(Caveat("not-converged", f"{point.step}: the relaxation did not converge"))
-        if point.return_energy is not None and abs(point.return_energy) > SAME_ENERGY:
-            warnings.append(
-                Caveat(
-                    "no-way-back",
-                    f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
-                    "itself has changed: lower the force threshold of the relaxations",
-                )
-            )
-        if point.rearranged:
-            warnings.append(
-                Caveat(
-                    "rearranged",
-                    f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the "
-                    "interface itself has changed and the energy is not that of the exchange alone: take another "
-                    "termination, or thicker or less strained sides",
-                )
-            )
-        if not point.stayed:
-            warnings.append(
-                Caveat(
-                    "left-layer",
-                    f"{point.step}: the {study.element} atom left its layer in the relaxation and rests in layer "
-                    f"{point.final_layer}",
-                )
-            )
+        else:
+            warnings += point_warnings(by_step[exchange.step], result, study.element)
     audit = None
     if study.prescreen is not None:
-        audit = start_audit(study.prescreen)
         calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
-        calculations |= {f"{step} and back": back for step, back in (returned or {}).items()}
-        warnings += _audit(audit, interface, calculations)
+        calculations |= {f"{step} and back": back for step, back in returned.items()}
+        audit, of_audit = _audit(start_audit(study.prescreen), interface, calculations)
+        warnings += of_audit
         identifiers |= potential_ids(calculations)
-    for depth in {point.depth for point in points}:
-        here = [point for point in points if point.depth == depth]
-        min(here, key=lambda point: (point.rearranged > 0, point.exchange_energy)).lowest = True
-    # Near the free face the atom feels the vacuum; one that left its plane is at another depth; and an interface that
-    # has changed is another one.
-    inside: dict[int, list[float]] = {}
-    for point in points:
-        if point.stayed and not point.rearranged and point.depth <= interface.metal_depth - NEAR_SURFACE:
-            inside.setdefault(point.depth, []).append(point.exchange_energy)
-    plateau = whole_plateau(inside, study.plateau_tolerance)
-    warnings += _plateau_warnings(inside, plateau, study.plateau_tolerance)
+    warnings += plateau_warnings(inside, plateau, study.plateau_tolerance)
     if dilute is not None:
         identifiers |= dilute.calculation_ids
         warnings += dilute.warnings
@@ -169,17 +118,63 @@ def interdiffusion_document(
         dilute=[] if dilute is None else dilute.exchanges,
         dilute_atoms=None if dilute is None else dilute.atoms,
     )
-    document.warnings += _verdict_warnings(document)
+    document.warnings += verdict_warnings(document)
     return document
+
+
+def _point(
+    interface: InterfaceDoc, exchange: Exchange, found: CalculationDoc, back: CalculationDoc | None
+) -> ExchangePoint:
+    """Describe one relaxed exchange; `back`: the relaxation of it undone, where that was asked for."""
+    return ExchangePoint(
+        depth=exchange.depth,
+        sample=exchange.sample,
+        partner=interface.structure[exchange.metal_atom].specie.symbol,
+        alloy_atom=exchange.alloy_atom,
+        metal_atom=exchange.metal_atom,
+        lateral=exchange.lateral,
+        exchange_energy=found.energy - interface.energy,
+        return_energy=None if back is None else back.energy - interface.energy,
+        converged=found.converged,
+        final_layer=nearest_plane(found.structure, interface.layer, exchange.metal_atom),
+        rearranged=_rearranged(interface.structure, found.structure, exchange),
+        lowest=False,
+        structure=found.structure,
+    )
+
+
+def with_lowest(points: Sequence[ExchangePoint]) -> list[ExchangePoint]:
+    """Return exchanges, the lowest of each depth marked; of those alone that left the interface as it was, if any."""
+    lowest = {
+        depth: min(
+            (point for point in points if point.depth == depth),
+            key=lambda point: (point.rearranged > 0, point.exchange_energy),
+        )
+        for depth in {point.depth for point in points}
+    }
+    return [point.model_copy(update={"lowest": lowest[point.depth] is point}) for point in points]
+
+
+def _inside(points: Sequence[ExchangePoint], metal_depth: int) -> dict[int, list[float]]:
+    """Return depth -> energies of the exchanges that tell of the inside of the metal, eV.
+
+    Near the free face the atom feels the vacuum; one that left its plane is at another depth; and an interface that
+    has changed is another one.
+    """
+    inside: dict[int, list[float]] = {}
+    for point in points:
+        if point.stayed and not point.rearranged and point.depth <= metal_depth - NEAR_SURFACE:
+            inside.setdefault(point.depth, []).append(point.exchange_energy)
+    return inside
 
 
 def _audit(
     audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
-) -> list[Caveat]:
-    """Put the exchange energies by both into the audit; return warnings on relaxations without the potential."""
-    audit.start = pristine = start_record(interface.prescreen)
+) -> tuple[PrescreenAudit, list[Caveat]]:
+    """Return the audit with the exchange energies by both, and warnings on relaxations without the potential."""
+    pristine = start_record(interface.prescreen)
     comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
-    add_effort(audit.effort, calculations.values())
+    entries = list(audit.entries)
     warnings: list[Caveat] = []
     for step, each in calculations.items():
         if each is None:
@@ -188,8 +183,9 @@ def _audit(
         back = step.endswith("and back")
         if pristine is not None and comparable and each.prescreen is not None and is_same(each) and not back:
             potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
-            audit.entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
-    return warnings
+            entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
+    effort = audit.effort + effort_of(calculations.values())
+    return audit.model_copy(update={"start": pristine, "entries": entries, "effort": effort}), warnings
 
 
 def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> int:
@@ -197,26 +193,6 @@ def _rearranged(pristine: Structure, relaxed: Structure, exchange: Exchange) -> 
     moved = np.linalg.norm(steps_between(pristine, relaxed), axis=1)
     moved[[exchange.alloy_atom, exchange.metal_atom]] = 0
     return int((moved > nearest_distance(pristine) / 2).sum())
-
-
-def _verdict_warnings(document: InterdiffusionDoc) -> list[Caveat]:
-    """Tell of a driving force that the pairs do not decide."""
-    force, spread = document.driving_force, document.spread
-    if force is None:
-        return []
-    if spread is None:
-        return [
-            Caveat("one-pair", "one pair of atoms a depth is a draw: the driving force has no range; take more samples")
-        ]
-    if document.verdict == "undecided":
-        return [
-            Caveat(
-                "undecided",
-                f"the driving force is undecided: {force:+.3f} eV is no more than the {spread:.3f} eV by which the "
-                "pairs on the plateau differ; take more samples, or a wider interface",
-            )
-        ]
-    return []
 
 
 def whole_plateau(energies: Mapping[int, Sequence[float]], tolerance: float) -> list[int]:
@@ -262,26 +238,4 @@ def _flat_run(energies: Mapping[int, Sequence[float]], depths: Sequence[int], to
         if outside[worst] <= tolerance + _ROUNDING:
             return run
         run.remove(worst)
-    return []
-
-
-def _plateau_warnings(
-    energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float
-) -> list[Caveat]:
-    if not plateau:
-        return [
-            Caveat(
-                "no-plateau",
-                f"there is no plateau: no two successive depths, {NEAR_SURFACE} planes or more below the free face, "
-                f"agree within {tolerance:.3g} eV, so no driving force is given; take more layers of the metal",
-            )
-        ]
-    if plateau[-1] < max(energies):
-        return [
-            Caveat(
-                "leaves-plateau",
-                f"the energy leaves the plateau again after depth {plateau[-1]}: the driving force is no more certain "
-                "than that; take more layers of the metal",
-            )
-        ]
     return []

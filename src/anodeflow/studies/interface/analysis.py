@@ -14,7 +14,7 @@ from anodeflow.structures.interface.interfaces import InterfaceCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, MiddleLayer, RegistryPoint
-from anodeflow.studies.interface.prescreen import finish_audit
+from anodeflow.studies.interface.prescreen import finished_audit
 
 NEIGHBOURS_WITHIN = 1.25
 """Atoms are neighbours up to this times the crystal's shortest distance: both shells of bcc, the first of others."""
@@ -49,7 +49,7 @@ def interface_document(
     study
         What was asked for.
     audit
-        What a potential did first, the shifts already in it; it is completed here. None: no prescreen.
+        What a potential did first, the shifts already in it; the document completes it. None: no prescreen.
     """
     layers = [
         middle_layer(relaxed.structure, cell.layer, "alloy", cell.alloy_crystal),
@@ -61,7 +61,8 @@ def interface_document(
     heights = plane_heights(relaxed.structure, cell.layer)
     warnings = _warnings(cell, registry, relaxed, slabs, layers)
     if audit is not None:
-        warnings += finish_audit(audit, registry, relaxed, slabs, cell.area)
+        audit, of_audit = finished_audit(audit, registry, relaxed, slabs, cell.area)
+        warnings += of_audit
         screened: dict[str, CalculationDoc | None] = {"interface": relaxed}
         screened |= {f"{side} slab": slab for side, slab in slabs.items()}
         identifiers |= potential_ids(screened)

@@ -21,7 +21,7 @@ from anodeflow.studies.context import in_context
 from anodeflow.studies.interface.analysis import interface_document
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
-from anodeflow.studies.interface.prescreen import lowest_shift, rank_shifts, record_shifts
+from anodeflow.studies.interface.prescreen import lowest_shift, rank_shifts, with_shifts
 from anodeflow.studies.shared.steps import replaced
 
 
@@ -183,7 +183,7 @@ def hand_on_shifts(
     assert study.prescreen is not None
     audit = rank_shifts(points, found, study.prescreen)
     which = [int(each.step.split()[1]) for each in audit.candidates if each.handed_on]
-    calculation_ids |= {
+    calculation_ids = calculation_ids | {
         f"registry {index} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
     }
     decided = len(which) == 1 and lowest_shift(audit) is not None
@@ -224,12 +224,14 @@ def relax_interface(
     else:
         assert audit is not None
         best = lowest_shift(audit) or 0
-        points[best].energy = 0.0
     if audit is not None:
-        record_shifts(audit, points, done)
-    for index, result in done.items():
-        points[index].energy = result.energy - done[best].energy
-        calculation_ids[f"registry {index}"] = result.id
+        audit, points = with_shifts(audit, points, done)
+    energies = {index: result.energy - done[best].energy for index, result in done.items()} or {best: 0.0}
+    points = [
+        point.model_copy(update={"energy": energies[index]}) if index in energies else point
+        for index, point in enumerate(points)
+    ]
+    identifiers = calculation_ids | {f"registry {index}": result.id for index, result in done.items()}
     shifted = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
     start = rattled(shifted, study.spec["rattle"])
     whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")
@@ -242,7 +244,7 @@ def relax_interface(
         alone.remove_sites([index for index, where in enumerate(cell.side) if where != side])
         jobs.append(named(makers["relax"].make(alone, label=label), label))
         slabs[side] = jobs[-1].output
-    last = collect_interface(cell, points, best, whole.output, slabs, calculation_ids, study, audit)
+    last = collect_interface(cell, points, best, whole.output, slabs, identifiers, study, audit)
     return replaced([*jobs, last], last, f"{system}: relaxation")
 
 

@@ -8,12 +8,12 @@ from anodeflow.core.caveats import Caveat
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
-    add_effort,
     choose,
     difference_entry,
+    effort_of,
     not_screened,
-    record_ranking,
     start_audit,
+    with_ranking,
 )
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, RegistryPoint
@@ -41,7 +41,7 @@ def rank_shifts(
         for index, (point, result) in enumerate(zip(points, found, strict=True))
     ]
     audit.candidates = choose(ranked, audit.keep, audit.window)
-    add_effort(audit.effort, found, potential=True)
+    audit.effort += effort_of(found, potential=True)
     return audit
 
 
@@ -51,28 +51,29 @@ def lowest_shift(audit: PrescreenAudit) -> int | None:
     return int(only[0].step.split()[1]) if len(only) == 1 and only[0].energy is not None else None
 
 
-def record_shifts(audit: PrescreenAudit, points: Sequence[RegistryPoint], done: Mapping[int, CalculationDoc]) -> None:
-    """Put into the audit what DFT found of the shifts that were handed on, and mark the others.
+def with_shifts(
+    audit: PrescreenAudit, points: Sequence[RegistryPoint], done: Mapping[int, CalculationDoc]
+) -> tuple[PrescreenAudit, list[RegistryPoint]]:
+    """Return the audit with what DFT found of the shifts that were handed on, and the shifts with the others marked.
 
     Parameters
     ----------
     audit, points
-        Changed.
+        The audit with its candidates, and the shifts.
     done
         Number of the shift -> its evaluation by DFT.
     """
     by_potential = {int(each.step.split()[1]): each for each in audit.candidates}
-    add_effort(audit.effort, done.values())
-    for index, point in enumerate(points):
-        point.left_out = not by_potential[index].handed_on
-    if len(done) < 2:
-        return
-    best = min(done, key=lambda index: done[index].energy)
-    zero = by_potential[best].energy
+    marked = [
+        point.model_copy(update={"left_out": not by_potential[index].handed_on}) for index, point in enumerate(points)
+    ]
+    entries = list(audit.entries)
+    best = min(done, key=lambda index: done[index].energy, default=None)
+    zero = None if best is None else by_potential[best].energy
     for index, result in sorted(done.items()):
         energy = by_potential[index].energy
-        if index != best and energy is not None and zero is not None:
-            audit.entries.append(
+        if best is not None and index != best and energy is not None and zero is not None:
+            entries.append(
                 AuditEntry(
                     quantity=f"energy over registry {best}",
                     step=f"registry {index}",
@@ -80,21 +81,22 @@ def record_shifts(audit: PrescreenAudit, points: Sequence[RegistryPoint], done: 
                     dft=result.energy - done[best].energy,
                 )
             )
+    return audit.model_copy(update={"entries": entries, "effort": audit.effort + effort_of(done.values())}), marked
 
 
-def finish_audit(
+def finished_audit(
     audit: PrescreenAudit,
     points: Sequence[RegistryPoint],
     relaxed: CalculationDoc,
     slabs: Mapping[Side, CalculationDoc | None],
     area: float,
-) -> list[Caveat]:
-    """Complete the audit with the relaxations, and return warnings.
+) -> tuple[PrescreenAudit, list[Caveat]]:
+    """Return the audit with the relaxations, and warnings.
 
     Parameters
     ----------
     audit
-        Changed.
+        The audit with its shifts.
     points
         Shifts; energies by DFT of those that were handed on.
     relaxed, slabs
@@ -102,19 +104,19 @@ def finish_audit(
     area
         Of the interface, Å².
     """
-    audit.start = relaxed.prescreen
     energies = {f"registry {index}": point.energy for index, point in enumerate(points) if point.energy is not None}
-    warnings = record_ranking(audit, energies)
+    audit, warnings = with_ranking(audit, energies)
+    entries = list(audit.entries)
     parted = difference_entry("work_of_separation", "interface", list(slabs.values()), [relaxed])
     if parted is not None:
         factor = EV_PER_SQUARE_ANGSTROM / area
-        audit.entries.append(
+        entries.append(
             parted.model_copy(
                 update={"unit": "J/m²", "potential": parted.potential * factor, "dft": parted.dft * factor}
             )
         )
     calculations = {"interface": relaxed, **{f"{side} slab": slab for side, slab in slabs.items()}}
-    add_effort(audit.effort, calculations.values())
     for step, each in calculations.items():
         warnings += [] if each is None else not_screened(step, each, audit)
-    return warnings
+    effort = audit.effort + effort_of(calculations.values())
+    return audit.model_copy(update={"start": relaxed.prescreen, "entries": entries, "effort": effort}), warnings

@@ -1,5 +1,6 @@
 """From ranked and confirmed orderings to the document of the study."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from anodeflow.calculations.document import CalculationDoc
@@ -16,10 +17,10 @@ from anodeflow.studies.orderings.search import (
     OrderingSearch,
     formation_energy,
     known_energy,
-    mark_duplicates,
-    note_host,
     ranked_entry,
     standing_entries,
+    with_duplicates,
+    with_host,
 )
 
 _EQUAL = 0.0005
@@ -38,7 +39,7 @@ def orderings_document(
     Parameters
     ----------
     search
-        The ranking; its entries are changed.
+        The ranking.
     confirmations
         Relaxations by the deciding backend of `search.chosen`, in that order, none where one failed; None: the
         ranking is the answer.
@@ -54,54 +55,30 @@ def orderings_document(
     CalculationError
         If no ordering could be confirmed, or none kept its host there.
     """
-    system, entries = study.system, search.entries
-    identifiers = dict(search.calculation_ids)
-    decided = search.backend, search.code, search.settings
-    if confirmations is None:
-        for entry in entries:
-            entry.formation_energy = entry.rank_formation_energy
-    else:
-        for ordering, found in zip(search.chosen, confirmations, strict=True):
-            _confirm(entries[ordering.index], ordering, found, bulks)
-            if found is not None:
-                identifiers[f"ordering {ordering.index} confirmed"] = found.id
-                decided = found.backend, f"{found.code} {found.code_version}", found.settings
-        mark_duplicates(entries)
-    standing = [entry for entry in standing_entries(entries) if entry.formation_energy is not None]
+    entries = _decided(search, confirmations, bulks)
+    standing = [entry.index for entry in standing_entries(entries) if entry.formation_energy is not None]
     if not standing:
         raise CalculationError(
-            f"{system}: none of the {len(search.chosen)} orderings close to the lowest could be confirmed on its host; "
-            "see their relaxations."
+            f"{study.system}: none of the {len(search.chosen)} orderings close to the lowest could be confirmed on its "
+            "host; see their relaxations."
         )
-    for entry in standing[: study.keep]:
-        entry.state = "kept"
-    random = None
+    entries = _in_order(entries, set(standing[: study.keep]))
+    random = None if sqs is None or sqs[1] is None else _random_entry(sqs[0], sqs[1], bulks)
     warnings = list(search.warnings)
-    if sqs is not None:
-        ordering, found = sqs
-        if found is None:
-            warnings.append(
-                Caveat("sqs-missing", "the special quasi-random structure is missing: its relaxation failed")
-            )
-        else:
-            random = ranked_entry(ordering, found, bulks)
-            random.formation_energy, random.rank_formation_energy = random.rank_formation_energy, None
-            random.name = f"{random.host} SQS {random.atoms} atoms"
-            random.state = "host lost" if random.state == "host lost" else "kept"
-            identifiers["sqs confirmed" if confirmations is not None else "sqs"] = found.id
-    identifiers |= {f"bulk {element}": bulk.id for element, bulk in bulks.items()}
-    order = {"kept": 0, "not kept": 1, "duplicate": 2, "host lost": 3, "failed": 4}
-    entries = sorted(entries, key=lambda e: (order[e.state], e.formation_energy is None, known_energy(e)))
-    for entry in entries:
-        if entry.state not in ("kept", "host lost"):
-            entry.structure = None
-    _number_names(entries)
+    if sqs is not None and sqs[1] is None:
+        warnings.append(Caveat("sqs-missing", "the special quasi-random structure is missing: its relaxation failed"))
     warnings += _warnings(entries, random, bulks)
-    backend, code, calculation_settings = decided
+    last = next((found for found in reversed(confirmations or []) if found is not None), None)
+    backend, code, calculation_settings = search.backend, search.code, search.settings
+    if last is not None:
+        backend, code, calculation_settings = last.backend, f"{last.code} {last.code_version}", last.settings
     asked = {key: getattr(study, key) for key in ("formula", "hosts", "max_atoms", "window", "keep", "sqs_atoms")}
+    if study.confirm_at_most is not None:
+        asked["confirm_at_most"] = study.confirm_at_most
     settings = {"calculation": calculation_settings, "orderings": asked}
     if confirmations is not None:
         settings["ranking"] = {"code": search.code, **search.settings}
+    identifiers = _identifiers(search, confirmations, sqs, bulks)
     winner = entries[0]
     assert winner.structure is not None
     host = HostLattice(lattice=winner.host, axes=winner.host_axes)  # type: ignore[arg-type]
@@ -123,18 +100,80 @@ def orderings_document(
     )
 
 
-def _confirm(
+def _decided(
+    search: OrderingSearch, confirmations: Sequence[CalculationDoc | None] | None, bulks: Mapping[str, CalculationDoc]
+) -> list[RankedOrdering]:
+    """Return the orderings with the formation energies that decide."""
+    if confirmations is None:
+        return [each.model_copy(update={"formation_energy": each.rank_formation_energy}) for each in search.entries]
+    entries = list(search.entries)
+    for ordering, found in zip(search.chosen, confirmations, strict=True):
+        entries[ordering.index] = _confirmed(entries[ordering.index], ordering, found, bulks)
+    return with_duplicates(entries)
+
+
+def _confirmed(
     entry: RankedOrdering, ordering: Ordering, found: CalculationDoc | None, bulks: Mapping[str, CalculationDoc]
-) -> None:
-    """Take the relaxation by the deciding backend into account."""
+) -> RankedOrdering:
+    """Return an ordering with the relaxation by the deciding backend taken into account."""
     if found is None:
-        entry.state, entry.message = "failed", "its confirmation failed: `anodeflow status` says why"
-        entry.structure = None
-        return
-    entry.structure, entry.space_group = found.structure, space_group(found.structure)
-    entry.name = ordering_name(found.structure, entry.host)
-    entry.formation_energy = formation_energy(found, bulks)
-    note_host(entry, ordering, found)
+        message = "its confirmation failed: `anodeflow status` says why"
+        return entry.model_copy(update={"state": "failed", "message": message, "structure": None})
+    confirmed = entry.model_copy(
+        update={
+            "structure": found.structure,
+            "space_group": space_group(found.structure),
+            "name": ordering_name(found.structure, entry.host),
+            "formation_energy": formation_energy(found, bulks),
+        }
+    )
+    return with_host(confirmed, ordering, found)
+
+
+def _in_order(entries: Sequence[RankedOrdering], kept: set[int]) -> list[RankedOrdering]:
+    """Return the orderings as the document has them: those kept first, with names that differ, the rest without atoms.
+
+    Orderings of the same name are told apart: hcp Pm 10 atoms, hcp Pm 10 atoms (2).
+    """
+    states = [entry.model_copy(update={"state": "kept"}) if entry.index in kept else entry for entry in entries]
+    order = {"kept": 0, "not kept": 1, "duplicate": 2, "host lost": 3, "failed": 4}
+    found: list[RankedOrdering] = []
+    seen: Counter[str] = Counter()
+    for entry in sorted(states, key=lambda e: (order[e.state], e.formation_energy is None, known_energy(e))):
+        seen[entry.name] += 1
+        name = entry.name if seen[entry.name] == 1 else f"{entry.name} ({seen[entry.name]})"
+        structure = entry.structure if entry.state in ("kept", "host lost") else None
+        found.append(entry.model_copy(update={"name": name, "structure": structure}))
+    return found
+
+
+def _random_entry(ordering: Ordering, found: CalculationDoc, bulks: Mapping[str, CalculationDoc]) -> RankedOrdering:
+    """Return the entry of the special quasi-random structure."""
+    entry = ranked_entry(ordering, found, bulks)
+    return entry.model_copy(
+        update={
+            "formation_energy": entry.rank_formation_energy,
+            "rank_formation_energy": None,
+            "name": f"{entry.host} SQS {entry.atoms} atoms",
+            "state": "host lost" if entry.state == "host lost" else "kept",
+        }
+    )
+
+
+def _identifiers(
+    search: OrderingSearch,
+    confirmations: Sequence[CalculationDoc | None] | None,
+    sqs: tuple[Ordering, CalculationDoc | None] | None,
+    bulks: Mapping[str, CalculationDoc],
+) -> dict[str, str]:
+    """Return step -> id of every calculation."""
+    identifiers = dict(search.calculation_ids)
+    for ordering, found in zip(search.chosen, confirmations or [], strict=confirmations is not None):
+        if found is not None:
+            identifiers[f"ordering {ordering.index} confirmed"] = found.id
+    if sqs is not None and sqs[1] is not None:
+        identifiers["sqs confirmed" if confirmations is not None else "sqs"] = sqs[1].id
+    return identifiers | {f"bulk {element}": bulk.id for element, bulk in bulks.items()}
 
 
 def _is_below(entry: RankedOrdering, lowest: RankedOrdering) -> bool:
@@ -142,15 +181,6 @@ def _is_below(entry: RankedOrdering, lowest: RankedOrdering) -> bool:
     if entry.formation_energy is not None:
         return entry.formation_energy < (lowest.formation_energy or 0.0) - _EQUAL
     return known_energy(entry) < (lowest.rank_formation_energy or 0.0) - _EQUAL
-
-
-def _number_names(entries: Sequence[RankedOrdering]) -> None:
-    """Tell orderings of the same name apart: hcp Pm 10 atoms, hcp Pm 10 atoms (2)."""
-    seen: dict[str, int] = {}
-    for entry in entries:
-        seen[entry.name] = seen.get(entry.name, 0) + 1
-        if seen[entry.name] > 1:
-            entry.name = f"{entry.name} ({seen[entry.name]})"
 
 
 def _warnings(

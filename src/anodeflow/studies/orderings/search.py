@@ -112,7 +112,7 @@ def rank_orderings(
     done = [found for found in results if found is not None]
     if not done:
         raise CalculationError(f"{system}: none of {len(orderings)} orderings could be relaxed; see the orderings.")
-    mark_duplicates(entries)
+    entries = with_duplicates(entries)
     standing = standing_entries(entries)
     if not standing:
         far = min(entry.displacement for entry in entries if entry.displacement is not None)
@@ -126,9 +126,12 @@ def rank_orderings(
     ranked = [Ranked(f"ordering {entry.index}", entry.name, known_energy(entry)) for entry in standing]
     handed_on = {each.step for each in choose(ranked, keep, window) if each.handed_on}
     close = [entry.index for entry in standing if f"ordering {entry.index}" in handed_on]
-    for entry in entries:
-        if entry.index not in close and not (entry.state == "host lost" and known_energy(entry) < lowest):
-            entry.structure = None
+    entries = [
+        entry
+        if entry.index in close or (entry.state == "host lost" and known_energy(entry) < lowest)
+        else entry.model_copy(update={"structure": None})
+        for entry in entries
+    ]
     return OrderingSearch(
         entries=entries,
         chosen=[orderings[index] for index in close],
@@ -139,13 +142,14 @@ def rank_orderings(
     )
 
 
-def mark_duplicates(entries: Sequence[RankedOrdering]) -> None:
-    """Mark orderings that relaxed into a lower one, in place; those without a structure are not looked at.
+def with_duplicates(entries: Sequence[RankedOrdering]) -> list[RankedOrdering]:
+    """Return orderings, those marked that relaxed into a lower one; those without a structure are not looked at.
 
     Those that left their sites are told which other ordering they have become, if one: on the same host they are
     duplicates of it.
     """
     matcher = StructureMatcher(ltol=0.05, stol=0.1, angle_tol=2)
+    entries = [entry.model_copy() for entry in entries]
     seen: list[RankedOrdering] = []
     for entry in standing_entries(entries):
         for other in seen:
@@ -167,6 +171,7 @@ def mark_duplicates(entries: Sequence[RankedOrdering]) -> None:
                 else:
                     entry.message += f": it has become ordering {other.index} on {other.host}"
                 break
+    return entries
 
 
 def _fit(matcher: StructureMatcher, one: RankedOrdering, other: RankedOrdering) -> bool:
@@ -195,12 +200,12 @@ def ranked_entry(
         return entry
     entry.structure = found.structure
     entry.rank_formation_energy = formation_energy(found, bulks)
-    note_host(entry, ordering, found)
-    return entry
+    return with_host(entry, ordering, found)
 
 
-def note_host(entry: RankedOrdering, ordering: Ordering, found: CalculationDoc) -> None:
-    """Write into an entry how far its atoms are from the host, and whether it is lost, in place."""
+def with_host(entry: RankedOrdering, ordering: Ordering, found: CalculationDoc) -> RankedOrdering:
+    """Return an entry with how far its atoms are from the host, and whether that is lost."""
+    entry = entry.model_copy()
     check = host_survived(ordering, found.structure)
     entry.displacement, entry.host_edges = check.displacement, check.edges
     entry.message = "" if found.converged else "its relaxation did not converge"
@@ -209,6 +214,7 @@ def note_host(entry: RankedOrdering, ordering: Ordering, found: CalculationDoc) 
         now = resembled_host(found.structure)
         became = {None: "", entry.host: f" for another {now}"}.get(now, f", nearly {now} now")
         entry.message = f"left its {entry.host} lattice in the relaxation by {found.backend}{became}"
+    return entry
 
 
 def standing_entries(entries: Sequence[RankedOrdering]) -> list[RankedOrdering]:

@@ -19,7 +19,7 @@ from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
 from anodeflow.core.caveats import Caveats
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
-from anodeflow.screening.shortlist import add_band_effort
+from anodeflow.screening.shortlist import effort_of_band
 from anodeflow.structures.sites.minima import SAME_ENERGY
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
@@ -130,7 +130,7 @@ class WaitingHops(BaseModel):
         if index in self.waiting:
             self.waiting.remove(index)
         if self.audit is not None:
-            add_band_effort(self.audit.effort, band, hop.band)
+            self.audit.effort += effort_of_band(band, hop.band)
         hop.images, hop.band = band.images, band.potential_path
         energies = np.array(band.image_energies)
         if band.by_potential:

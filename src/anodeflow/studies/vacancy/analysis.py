@@ -42,8 +42,9 @@ def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc
     interface = search.interface
     audit = search.audit
     if audit is not None:
-        audit.entries = stop_entries(search)
-        audit.entries += [entry for hop in search.hops for entry in barrier_entries(hop, hop.label)]
+        entries = stop_entries(search)
+        entries += [entry for hop in search.hops for entry in barrier_entries(hop, hop.label)]
+        audit = audit.model_copy(update={"entries": entries})
     paths = [_finished_path(search, path) for path in search.paths]
     formation = None
     if search.bulk_energy is not None:

@@ -3,7 +3,7 @@
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
 from anodeflow.screening.shortlist import (
-    add_effort,
+    effort_of,
     is_same,
     not_screened,
     start_audit,
@@ -35,7 +35,7 @@ def begin_audit(
     audit.start = start_record(interface.prescreen)
     if relaxed is not None:
         audit.start = relaxed.prescreen
-        add_effort(audit.effort, [relaxed])
+        audit.effort += effort_of([relaxed])
     return audit
 
 
@@ -43,7 +43,7 @@ def note_relaxation(search: VacancySearch, step: str, relaxed: CalculationDoc, b
     """Keep what the potential found before a relaxation; `by_potential`: whether it was to go before it."""
     if search.audit is None:
         return
-    add_effort(search.audit.effort, [relaxed])
+    search.audit.effort += effort_of([relaxed])
     search.warnings += not_screened(step, relaxed, search.audit) if by_potential else []
     if relaxed.prescreen is not None:
         if is_same(relaxed):
