@@ -150,7 +150,7 @@ def test_a_potential_without_such_end_states_leaves_the_path_to_the_costly_code(
     whole = document.hops[0]
     assert whole.band is None
     assert "hop 0" in document.calculation_ids
-    assert "no-path-by-potential" in codes(document)
+    assert "no-path-by-potential" in [warning.code for warning in document.warnings]
 
 
 def test_stops_and_hops_of_a_vacancy(codes, home):
