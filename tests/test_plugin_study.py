@@ -92,6 +92,25 @@ def test_commands_know_a_study_of_another_package(run, tmp_path):
     assert "found complete" in anodeflow("db", "restore", tmp_path / "silver.backup", home="third")
 
 
+_SUITE = """
+from anodeflow.testing.study_conformance import StudyConformance
+
+
+class TestWorkOfAdhesion(StudyConformance):
+    study = "work_of_adhesion"
+    campaign = {campaign!r}
+"""
+
+
+@pytest.mark.slow
+def test_it_passes_the_suite_of_studies(run, tmp_path):
+    file = tmp_path / "test_adhesion.py"
+    file.write_text(_SUITE.format(campaign=CAMPAIGN))
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", file)
+    assert done.returncode == 0, done.stdout
+    assert "8 passed" in done.stdout
+
+
 _READS = """
 from anodeflow.core.decoding import foreign_module
 document = {"@module": "anodeflow_adhesion.document", "@class": "WorkOfAdhesionDoc"}

@@ -1,1 +1,1 @@
-"""Conformance of backends, for those who add one."""
+"""Conformance of backends and of studies, for those who add one."""

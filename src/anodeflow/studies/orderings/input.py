@@ -60,8 +60,9 @@ class OrderingsInput(StudyInput):
 
     @model_validator(mode="after")
     def _told_once(self) -> "OrderingsInput":
-        twice = sorted({"rank_with", "window"} & self.model_fields_set) if self.prescreen is not None else []
-        if twice:
+        first = {name: getattr(self, name) for name in ("rank_with", "window")}
+        twice = [name for name, value in first.items() if value != type(self).model_fields[name].default]
+        if self.prescreen is not None and twice:
             raise ValueError(f"prescreen says what {' and '.join(twice)} would: leave {' and '.join(twice)} out")
         return self
 
