@@ -1,6 +1,6 @@
 # make demo, make test: set everything up (see scripts/setup.sh), then compute or test.
 .POSIX:
-.PHONY: setup demo test test-quick lint benchmark release clean
+.PHONY: setup demo test test-quick lint docs benchmark release clean
 
 BIN = .venv/bin
 # One thread a process: GPAW and the tests are parallel over processes.
@@ -25,6 +25,10 @@ test: lint
 test-quick: setup
 	$(PYTEST) -n 2 -m "not slow and not gpaw and not mlip and not slurm" $(ARGS)
 
+# The manual as a site, its notebooks run: site/index.html. Any warning, a dead link for one, is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 ANODEFLOW_HOME=$(CURDIR)/site/.home $(THREADS) $(BIN)/python -m mkdocs build --clean
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,5 +45,5 @@ release: setup
 
 # Back to a fresh clone. Results live in ANODEFLOW_HOME and stay.
 clean:
-	rm -rf .venv demo report dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo report site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
