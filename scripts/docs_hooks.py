@@ -1,4 +1,4 @@
-"""What the site of the manual has besides docs/*.md: reference pages of the models and commands, files that pages link to."""
+"""What the site of the manual has besides docs/*.md: reference pages, and the files that pages link to."""
 
 import re
 import types
@@ -44,7 +44,8 @@ def campaign() -> str:
     from anodeflow.studies.subjects.systems import InterfaceSystem, System
 
     parts = [
-        "# Keys of a campaign\n\nMade from the models that read campaign files. [Campaign files](../campaigns.md) explains them.\n",
+        "# Keys of a campaign\n\n"
+        "Made from the models that read campaign files. [Campaign files](../campaigns.md) explains them.\n",
         "## The campaign\n\n" + keys(Campaign),
         "## A surface (`systems`)\n\n" + keys(System),
         "## An interface (`interfaces`)\n\n" + keys(InterfaceSystem),
@@ -53,9 +54,8 @@ def campaign() -> str:
     for name, study in sorted(studies().items()):
         if study.Input is not None:
             needs = ", ".join(f"`{each}`" for each in sorted(study.needs))
-            parts.append(
-                f"## `{name}`\n\n{study.summary} Made on: {study.subject}. Asks of a backend: {needs}.\n\n{keys(study.Input)}"
-            )
+            about = f"{study.summary} Made on: {study.subject}. Asks of a backend: {needs}."
+            parts.append(f"## `{name}`\n\n{about}\n\n{keys(study.Input)}")
     return "\n\n".join(parts)
 
 
@@ -65,7 +65,8 @@ def backends() -> str:
 
     shipped = ", ".join(f"`{name}`" for name in shipped_backends())
     parts = [
-        "# Settings of backends\n\nMade from the models that read backend files. [Backends](../backends.md) explains them. "
+        "# Settings of backends\n\n"
+        "Made from the models that read backend files. [Backends](../backends.md) explains them. "
         f"Shipped files: {shipped}.\n"
     ]
     for code in sorted(codes()):
