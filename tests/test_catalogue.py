@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from pymatgen.core import Lattice, Structure
+from ase.data import atomic_numbers, reference_states
+from pymatgen.core import Element, Lattice, Structure
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.catalogue import (
@@ -154,3 +155,25 @@ def test_a_catalogue_entry_survives_a_strained_copy():
     bulk.lattice = Lattice(bulk.lattice.matrix * 1.03)
     host = host_lattice("Li3Mg7").cell(bulk)
     assert np.linalg.norm(host[0]) == pytest.approx(1.03 * 3.135, rel=0.02)
+
+
+OF_EXPERIMENT = ("Ag", "Al", "Au", "Bi", "Ca", "Cu", "Ga", "In", "Mn", "Pb", "Sb", "Si", "Sn", "Zn")
+
+
+@pytest.mark.parametrize("name", OF_EXPERIMENT)
+def test_density_is_that_of_the_element(name):
+    """Measured densities, of another table than the cells."""
+    assert float(load_structure(name).density) == pytest.approx(float(Element(name).density_of_solid) / 1000, rel=0.015)
+
+
+@pytest.mark.parametrize("name", ["Sb", "Bi", "Ga", "Mn"])
+def test_cells_are_those_of_ase(name):
+    """Of structures that are not fcc, bcc or hcp ASE has the cell in other axes."""
+    reference = reference_states[atomic_numbers[name]]
+    a, lattice = reference["a"], load_structure(name).lattice
+    if reference["symmetry"] == "rhombohedral":
+        angle = np.radians(reference["alpha"])
+        expected = [2 * a * np.sin(angle / 2)] * 2 + [a * np.sqrt(3 * (1 + 2 * np.cos(angle)))]
+    else:
+        expected = sorted([a, a * reference.get("b/a", 1), a * reference.get("c/a", 1)])
+    assert sorted(lattice.abc) == pytest.approx(expected, rel=0.01)

@@ -172,7 +172,8 @@ def _start(folder: ServerFolder) -> Server:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in paths)}
     with folder.log.open("ab") as log:
         seen = log.tell()
-        with suppress(subprocess.TimeoutExpired):
+        late = False
+        try:
             subprocess.run(
                 [sys.executable, "-P", "-m", "anodeflow.database.supervisor", str(folder.path)],
                 stdin=subprocess.DEVNULL,
@@ -182,12 +183,19 @@ def _start(folder: ServerFolder) -> Server:
                 env=environment,
                 timeout=_FIRST,
             )
+        except subprocess.TimeoutExpired:
+            late = True
     server = folder.recorded()
     if server is not None and server.answers():
         return server
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
     if is_full(folder.path, "\n".join(printed)):
         raise DatabaseError(full(folder.path))
+    if late and not printed:
+        raise DatabaseError(
+            f"the server of the embedded database in {folder.path} did not answer within {_FIRST:g} s, and names no "
+            "fault: this machine may be busy; run the same command again."
+        )
     reason = printed[-1].strip() if printed else "it printed nothing"
     raise DatabaseError(
         f"the embedded database in {folder.path} does not open ({reason}): it is damaged if {folder.log} speaks of "

@@ -21,6 +21,7 @@ from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.core.grid import CompactGrid
 from anodeflow.core.textfile import finite, read_bytes
+from anodeflow.core.whole import whole
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
@@ -68,7 +69,8 @@ def write_results(studies: Iterable[StudyDoc], calculations: Mapping[str, Calcul
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+        with whole(file) as draft:
+            draft.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     except OSError as error:
         raise InputError(
             f"cannot write the results to {file} ({error.strerror}): give another file with -o."

@@ -11,6 +11,7 @@ import anodeflow
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
+from anodeflow.core.whole import whole
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies, part_name, part_title
 from anodeflow.report.drawing import drawn, first_figure, limited
@@ -161,8 +162,9 @@ def write_report(
     index = output / "index.html"
     with _writing(output):
         for table in tables:
-            (output / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
-        with index.open("w", encoding="utf-8") as stream:
+            with whole(output / "tables" / f"{table.name}.csv") as draft:
+                draft.write_text(table.csv(), encoding="utf-8")
+        with whole(index) as draft, draft.open("w", encoding="utf-8") as stream:
             here = (lambda anchor: "") if short else (lambda anchor: f"#{anchor}")
             stream.writelines(rendered(page, here, any(p.scenes for s in parts for p in s.parts)))
     return index

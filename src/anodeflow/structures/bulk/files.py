@@ -18,6 +18,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.core.decoding import refuse_foreign_text
 from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import decoded, read_bytes
+from anodeflow.core.whole import whole
 from anodeflow.structures.bulk.cif_file import read_cif
 from anodeflow.structures.bulk.limits import check_cell, check_count, check_size
 from anodeflow.structures.bulk.other_formats import refuse_open_cells, refuse_unread, tell_far_coordinates
@@ -264,16 +265,17 @@ def write_structure(structure: Structure, path: Path, force: bool = False) -> li
         raise InputError(f"there is a file {path} already: name another one, or replace it (--force).")
     suffix = path.suffix.lower()
     try:
-        if suffix == ".json":
-            path.write_text(structure.to_json(), encoding="utf-8")
-        elif suffix in (".vasp", ".poscar") or path.name.upper().startswith(("POSCAR", "CONTCAR")):
-            suffix = ".vasp"
-            write(path, AseAtomsAdaptor.get_atoms(structure, msonable=False), format="vasp", sort=True)
-        elif suffix == ".cif":
-            structure.to(filename=str(path), fmt="cif")
-        else:
-            kind = "extxyz" if suffix == ".xyz" else _ase_format(path)
-            write(path, AseAtomsAdaptor.get_atoms(structure, msonable=False), format=kind)
+        with whole(path) as draft:
+            if suffix == ".json":
+                draft.write_text(structure.to_json(), encoding="utf-8")
+            elif suffix in (".vasp", ".poscar") or path.name.upper().startswith(("POSCAR", "CONTCAR")):
+                suffix = ".vasp"
+                write(draft, AseAtomsAdaptor.get_atoms(structure, msonable=False), format="vasp", sort=True)
+            elif suffix == ".cif":
+                structure.to(filename=str(draft), fmt="cif")
+            else:
+                kind = "extxyz" if suffix == ".xyz" else _ase_format(path)
+                write(draft, AseAtomsAdaptor.get_atoms(structure, msonable=False), format=kind)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror or error}): choose another place.") from error
     lost = []
