@@ -5,6 +5,8 @@ import importlib
 import io
 import json
 import pkgutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -122,6 +124,29 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 
 
 # --- rows and filters, on every kind of database ---
+
+
+def test_rows_that_are_made_need_no_whole_store_of_a_server(database, filled, monkeypatch):
+    if filled.get("ANODEFLOW_EMBEDDED") == "sqlite":
+        pytest.skip("SQLite has no server")
+    expected = result_rows({})
+
+    def opened(store):
+        raise AssertionError("the whole store was opened")
+
+    monkeypatch.setattr("anodeflow.database.query._opened", opened)
+    assert result_rows({}) == expected
+    assert {row.document_id for row in result_rows({"campaign": "first", "system": "Li(*"})} == {"a"}
+    # Rows of another anodeflow have to be made anew, which takes the whole store.
+    monkeypatch.setattr("anodeflow.database.rows.supersedes", lambda mine, theirs: True)
+    with pytest.raises(AssertionError, match="whole store"):
+        result_rows({})
+
+
+@pytest.mark.slow
+def test_a_query_imports_neither_jobflow_nor_pymatgen():
+    code = "import sys, anodeflow.database.query; print(*{'jobflow', 'maggma', 'pymatgen', 'scipy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_rows_are_those_of_the_documents(database):

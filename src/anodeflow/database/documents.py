@@ -1,13 +1,12 @@
 """Documents as the database holds them: read with the large parts that lie in the additional store."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel
-from pymatgen.core import Structure
 
 if TYPE_CHECKING:
     from jobflow import JobStore
+    from pydantic import BaseModel
 
 FIELDS = ("uuid", "index", "output", "completed_at", "metadata")
 
@@ -17,7 +16,7 @@ class MissingPartError(LookupError):
 
 
 def stored(
-    store: "JobStore", kinds: Mapping[str, type[BaseModel]], criteria: Mapping[str, Any]
+    store: "JobStore", kinds: "Mapping[str, type[BaseModel]]", criteria: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield what jobs returned, large parts not yet in place, for outputs that are documents of `kinds`."""
     # The most selective conditions come first: secantusd takes the index of the first field that has one.
@@ -63,19 +62,21 @@ class UnreadStructureError(Exception):
     """A structure is needed that was not read."""
 
 
-class _UnreadStructure(Structure):
-    """Stands for a structure that was not read."""
+@cache
+def _unread() -> Any:
+    """Return what stands for a structure that was not read. A query of rows that are made imports no pymatgen."""
+    from pymatgen.core import Structure
 
-    def __init__(self) -> None:
-        pass
+    class UnreadStructure(Structure):
+        def __init__(self) -> None:
+            pass
 
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("__"):
-            return super().__getattribute__(name)
-        raise UnreadStructureError
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("__"):
+                return super().__getattribute__(name)
+            raise UnreadStructureError
 
-
-_UNREAD = _UnreadStructure()
+    return UnreadStructure()
 
 
 def without_structures(value: Any) -> Any:
@@ -85,6 +86,6 @@ def without_structures(value: Any) -> Any:
     """
     if isinstance(value, dict):
         if value.get("@class") == "Structure" and value.get("sites") and isinstance(value.get("lattice"), dict):
-            return _UNREAD
+            return _unread()
         return {name: without_structures(item) for name, item in value.items()}
     return [without_structures(item) for item in value] if isinstance(value, list) else value

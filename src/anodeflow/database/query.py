@@ -7,21 +7,23 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pymongo.errors import PyMongoError
 
-from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.documents import age, completed, edition, stored
 from anodeflow.database.row_entry import COMMON, place, unpacked
+from anodeflow.database.rows_only import rows_only
 from anodeflow.database.store import open_store
-from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.registry import CALCULATIONS, document_classes
 from anodeflow.studies.rows import ResultRow
 
 if TYPE_CHECKING:
     from jobflow import JobStore
     from pandas import DataFrame
+    from pydantic import BaseModel
+
+    from anodeflow.calculations.document import CalculationDoc
+    from anodeflow.studies.document import StudyDoc
 
 Filter = str | float | Sequence[str | float]
 """One value, or several of which one must match; a string may be a pattern (``Li*``)."""
@@ -111,19 +113,32 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str
     for name in ("value", "temperature"):
         if name in wanted:
             wanted[name] = [_number(value, name) for value in wanted[name]]
+    if edition is None and "edition" in wanted:
+        edition = ALL_EDITIONS
+    if store is None:
+        try:
+            with rows_only() as light:
+                if light is not None and rows.all_made(light):
+                    return _selected(light, [], wanted, edition)
+        except PyMongoError:
+            pass  # the whole store meets it again, and says what to do
     with _opened(store) as opened:
-        unsaved = rows.refresh(opened)
-        entries = rows.find(opened, _conditions(wanted), unsaved)
-        for entry in rows.problems(opened, unsaved):
-            _warn(opened, entry, wanted)
-        if edition is None and "edition" in wanted:
-            edition = ALL_EDITIONS
-        if edition != ALL_EDITIONS:
-            there = rows.editions(opened, (entry["campaign"] for entry in entries), unsaved)
-            chosen = chosen_editions(there, edition)
-            entries = [
-                entry for entry in entries if (entry["campaign"], entry["backend"], entry.get("edition", "")) in chosen
-            ]
+        return _selected(opened, rows.refresh(opened), wanted, edition)
+
+
+def _selected(
+    store: Any, unsaved: list[dict[str, Any]], wanted: Mapping[str, list[Any]], edition: str | None
+) -> list[dict[str, Any]]:
+    """Rows that match, of the entries that are stored and those that could not be."""
+    entries = rows.find(store, _conditions(wanted), unsaved)
+    for entry in rows.problems(store, unsaved):
+        _warn(store, entry, wanted)
+    if edition != ALL_EDITIONS:
+        there = rows.editions(store, (entry["campaign"] for entry in entries), unsaved)
+        chosen = chosen_editions(there, edition)
+        entries = [
+            entry for entry in entries if (entry["campaign"], entry["backend"], entry.get("edition", "")) in chosen
+        ]
     return [row for entry in entries for row in unpacked(entry) if _matches(row, wanted)]
 
 
@@ -150,10 +165,10 @@ def _warn(store: "JobStore", entry: Mapping[str, Any], wanted: Mapping[str, list
     if entry["sound"]:
         warnings.warn(
             f"skipped the rows of the {entry['kind']} {entry['document_id']}: it is incomplete ({entry['error']})",
-            stacklevel=4,
+            stacklevel=5,
         )
     else:
-        _warn_damaged(entry["kind"], entry, entry["error"], 5)
+        _warn_damaged(entry["kind"], entry, entry["error"], 6)
 
 
 def _warn_damaged(kind: str, entry: Mapping[str, Any], reason: str, level: int) -> None:
@@ -196,7 +211,7 @@ def chosen_editions(there: Iterable[Mapping[str, Any]], wanted: str | None) -> s
 
 def study_documents(
     campaign: str | None = None, store: "JobStore | None" = None, edition: str | None = None
-) -> list[StudyDoc]:
+) -> "list[StudyDoc]":
     """Return the latest version of every study's document, oldest first.
 
     Of documents with the same campaign, study, system, backend and settings the latest counts: those before it were
@@ -211,6 +226,8 @@ def study_documents(
     edition
         As of :func:`query`.
     """
+    from anodeflow.studies.registry import document_classes  # all studies, seconds of imports
+
     criteria = {} if campaign is None else {"output.campaign": campaign}
     documents: list[StudyDoc] = _latest(
         document_classes(), criteria, lambda output: place(output, output["edition"]), store
@@ -218,7 +235,7 @@ def study_documents(
     return of_edition(documents, edition)
 
 
-def of_edition(documents: Sequence[StudyDoc], edition: str | None) -> list[StudyDoc]:
+def of_edition(documents: "Sequence[StudyDoc]", edition: str | None) -> "list[StudyDoc]":
     """Return those of study documents (the oldest first) that belong to an edition, as :func:`query` names it."""
     there = {(doc.campaign, doc.backend, doc.edition): None for doc in reversed(documents)}
     keys = [dict(zip(("campaign", "backend", "edition"), key, strict=True)) for key in reversed(there)]
@@ -226,7 +243,7 @@ def of_edition(documents: Sequence[StudyDoc], edition: str | None) -> list[Study
     return [doc for doc in documents if (doc.campaign, doc.backend, doc.edition) in chosen]
 
 
-def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -> dict[str, CalculationDoc]:
+def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -> "dict[str, CalculationDoc]":
     """Return the documents of calculations by their ids; ids that are not in the database are left out.
 
     Parameters
@@ -236,13 +253,15 @@ def calculation_documents(ids: Iterable[str], store: "JobStore | None" = None) -
     store
         Connected store; default: that of the environment.
     """
+    from anodeflow.studies.registry import CALCULATIONS
+
     # A potential's path that DFT had no use for is handed on in other coordinates: its own document is the first.
     criteria = {"output.id": {"$in": sorted(set(ids))}, "output.by_potential": {"$ne": True}}
     return {doc.id: doc for doc in _latest(CALCULATIONS, criteria, lambda output: output["id"], store)}
 
 
 def _latest(
-    classes: Mapping[str, type[BaseModel]],
+    classes: "Mapping[str, type[BaseModel]]",
     criteria: Mapping[str, Any],
     key: Callable[[Mapping[str, Any]], Hashable],
     store: "JobStore | None",
@@ -251,6 +270,8 @@ def _latest(
 
     One may lie there several times: its job was run again, or another job handed it on.
     """
+    from anodeflow.studies.document import StudyDoc
+
     latest: dict[Hashable, BaseModel] = {}
     with _opened(store) as opened:
         for entry in sorted(stored(opened, classes, criteria), key=age, reverse=True):

@@ -11,11 +11,11 @@ import anodeflow.studies
 from anodeflow import __version__
 from anodeflow.core.version import SCHEMA_VERSION
 from anodeflow.database.documents import MissingPartError, UnreadStructureError, completed, edition, without_structures
-from anodeflow.studies.document import StudyDoc
-from anodeflow.studies.registry import document_classes
 
 if TYPE_CHECKING:
     from jobflow import JobStore
+
+    from anodeflow.studies.document import StudyDoc
 
 COMMON = ("campaign", "system", "study", "backend", "settings_hash", "document_id")
 """Fields in which all rows of a document agree."""
@@ -49,6 +49,8 @@ def place(output: Mapping[str, Any], edition: str = "") -> str:
 
 def is_study(output: Mapping[str, Any]) -> bool:
     """Return whether an output is a study document of ours."""
+    from anodeflow.studies.registry import document_classes
+
     return isinstance(output["output"], dict) and output["output"].get("@class") in document_classes()
 
 
@@ -58,6 +60,8 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
     `sound` says whether the document could be read, `error` what could not be read of it, and `parted` whether large
     parts of it are missing.
     """
+    from anodeflow.studies.registry import document_classes  # all studies, seconds of imports
+
     output = stored_output["output"] | {"edition": edition(stored_output)}
     kind = document_classes()[output["@class"]]
     made: dict[str, Any] = {
@@ -89,7 +93,7 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
     return made | {"properties": properties, "calculation_ids": ids, "rows": json.dumps(rows)}
 
 
-def _is_sound(kind: type[StudyDoc], output: dict[str, Any]) -> bool:
+def _is_sound(kind: "type[StudyDoc]", output: dict[str, Any]) -> bool:
     try:
         kind.model_validate(output)
     except (ValueError, TypeError, AttributeError, LookupError):
@@ -122,7 +126,7 @@ def supersedes(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     return own > other and mine["sources"] != theirs["sources"]
 
 
-def _rows(kind: type[StudyDoc], output: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(kind: "type[StudyDoc]", output: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         rows = kind.model_validate(without_structures(output)).rows()
     except UnreadStructureError:

@@ -53,6 +53,12 @@ def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
         return _refreshed(store, again)
 
 
+def all_made(store: Any) -> bool:
+    """Return whether a query needs no more than the rows that are there: none is to be made, or made anew."""
+    known = collection(store).find_one({"_id": _MADE_BY})
+    return known is not None and not supersedes(made_by(), known) and not _unseen(store, known["generation"])
+
+
 def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     generation = _generation(store, again)
     unfinished: dict[Any, dict[str, Any]] = {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _Embedded = Literal["secantusd", "sqlite"]
 _EMBEDDED_NAME = "anodeflow"
-_DOCUMENTS = "outputs"
+DOCUMENTS = "outputs"
 _BLOBS = "data"  # the name under which atomate2 stores charge densities, trajectories and the like
 ROWS_MARK = "anodeflow_rows_made"  # field beside an output (see anodeflow.database.rows)
 _SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
@@ -167,10 +167,8 @@ def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] 
 
     from anodeflow.database.blobs import OF_JOB, BlobStore
 
-    # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
-    options: dict[str, Any] = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
-    options |= login or {}
-    docs = MongoStore.from_uri(uri, _DOCUMENTS, name, mongoclient_kwargs=options)
+    options = _options(patience) | dict(login or {})
+    docs = MongoStore.from_uri(uri, DOCUMENTS, name, mongoclient_kwargs=options)
     of_job = list(OF_JOB)
     blobs = BlobStore.from_uri(
         uri, _BLOBS, name, mongoclient_kwargs=options, compression=True, searchable_fields=of_job
@@ -178,6 +176,16 @@ def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] 
     docs.connect()
     blobs.connect()
     return docs, blobs
+
+
+def server_options(users: bool = False) -> dict[str, Any]:
+    """Return the options of pymongo's client for the embedded server, or for one that the user has set."""
+    return _options(_SERVER_PATIENCE if users else _EMBEDDED_PATIENCE)
+
+
+def _options(patience: int) -> dict[str, Any]:
+    # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
+    return {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
 
 
 def _index(store: "JobStore") -> None:
@@ -299,7 +307,7 @@ def _opened_sqlite(path: Path, explain: Callable[[Exception], str]) -> "Iterator
     from anodeflow.database.blobs import BlobFiles
     from anodeflow.database.files import Files
 
-    kinds = {_DOCUMENTS: Files, _BLOBS: BlobFiles}
+    kinds = {DOCUMENTS: Files, _BLOBS: BlobFiles}
     stores = [kind(name, str(path), database_name=_EMBEDDED_NAME) for name, kind in kinds.items()]
     # MontyDB writes its settings file on each connection, and two processes that both create a collection lose
     # documents: hence the lock, and the collections made here.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
@@ -209,6 +208,8 @@ def with_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> tuple[Pre
     by_potential = {each.step: each.energy for each in audit.candidates if each.energy is not None}
     both = [step for step in energies if step in by_potential]
     pairs = np.array([(by_potential[step], energies[step]) for step in both]).reshape(-1, 2)
+    from scipy.stats import spearmanr  # half a second of imports
+
     found: dict[str, float] = {}
     if len(both) >= _FEWEST_RANKS and np.isfinite(rank := float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)):
         found["rank_correlation"] = rank

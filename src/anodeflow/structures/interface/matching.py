@@ -11,7 +11,6 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-from pymatgen.analysis.interfaces.zsl import ZSLGenerator
 from scipy.linalg import polar, sqrtm
 
 from anodeflow.structures.slab.lateral import reduce_in_plane
@@ -111,6 +110,8 @@ def lattice_matches(
     list of LatticeMatch
         The one of least strain for every pair of supercell areas, in order of the number of atoms.
     """
+    from pymatgen.analysis.interfaces.zsl import ZSLGenerator  # networkx and sympy, a second of imports
+
     areas = [abs(np.linalg.det(lattice)) for lattice in (alloy, metal)]
     largest = max_atoms / (atoms[0] / areas[0] + atoms[1] / areas[1])
     # A biaxial strain e has the von Mises strain 2/3 e and changes areas by 2 e.
