@@ -1,6 +1,7 @@
 """What every figure keeps to: colours that are told apart, words that stay words, curves that peak at saddles."""
 
 import re
+import zlib
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,8 @@ from matplotlib.colors import to_rgb
 from surface_factories import alloy_migration, charge_document, migration_document, surface_adsorption
 
 from anodeflow.report import palette
-from anodeflow.report.figures import PIXELS_PER_INCH, WIDEST, new_figure, save
+from anodeflow.report.build import write_report
+from anodeflow.report.figures import COLUMNS, PIXELS_PER_INCH, WIDEST, new_figure, save, with_pdfs
 from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.provenance import settings_tables
 from anodeflow.studies.adsorption.levels import site_levels, site_state, site_words, surfaces
@@ -123,6 +125,31 @@ def test_labels_do_not_cover_each_other_nor_the_curve():
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     shown = axes.transData.transform(curve)
     assert not any(box.contains(*point) for box in boxes for point in shown)
+
+
+@pytest.mark.parametrize(("columns", "inches"), COLUMNS.items())
+def test_a_pdf_has_the_width_of_columns_and_its_words(columns, inches):
+    with with_pdfs(True):
+        pdf = path_profile(migration_document(), None, "profile").drawn().pdfs[columns]
+    (box,) = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
+    assert float(box[0]) / 72 == pytest.approx(inches, abs=1e-3)
+    assert b"/Type /Font" in pdf, "words, not outlines"
+    content = b"".join(
+        zlib.decompress(part) for part in re.findall(rb"FlateDecode.*?stream\n(.*?)\nendstream", pdf, re.S)[:1]
+    )
+    scale = float(re.search(rb"([\d.]+) 0 0 [\d.]+ 0 0 cm", content)[1])
+    assert 0.7 < scale < 1.35, "words stay between 5 and 12 points"
+    right = max(float(x) for x in re.findall(rb"\n([\d.]+) [\d.]+ [lm]\b", content))
+    assert 0.9 * inches < scale * right / 72 <= inches + 1e-3, "nothing is cut off"
+
+
+def test_pdfs_are_written_when_asked_for(tmp_path):
+    index = write_report("page", [surface_adsorption()], {}, tmp_path, pdf=True)
+    names = {file.stem for file in (tmp_path / "figures").glob("*.png")}
+    assert {file.stem for file in (tmp_path / "figures").glob("*.pdf")} == {
+        f"{n}-{c}column" for n in names for c in COLUMNS
+    }
+    assert "-2column.pdf" in index.read_text(encoding="utf-8")
 
 
 def test_circles_of_drawings_are_circles():

@@ -51,6 +51,9 @@ def report(
         list[str] | None,
         typer.Option(metavar="NAME", help="Show this system or interface only; may be given several times."),
     ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Write each figure as PDF, too: for one column of a journal and for two.")
+    ] = False,
     short: Annotated[bool, typer.Option("--short", help="Summary, its figure, results and warnings only.")] = False,
     latest: Annotated[
         bool, typer.Option("--latest", help="Of several campaigns, take the one that finished a study last.")
@@ -77,7 +80,7 @@ def report(
         documents = _of_systems(documents, system)
     narrowed = f"{', '.join(system)} only" if system else ""
     with _Progress() as tell:
-        index = write_report(name, documents, calculations, output, chosen, tell, pictures, short, narrowed)
+        index = write_report(name, documents, calculations, output, chosen, tell, pictures, short, narrowed, pdf)
     typer.echo(f"The report of {name} is {index.resolve()}")
 
 

@@ -15,6 +15,7 @@ from anodeflow.core.whole import whole
 from anodeflow.report import comparison, provenance
 from anodeflow.report.context import Context, base_studies, part_name, part_title
 from anodeflow.report.drawing import drawn, first_figure, limited
+from anodeflow.report.figures import with_pdfs
 from anodeflow.report.page import Column, Part, Picture, Section, Table
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
@@ -68,6 +69,7 @@ def write_report(
     pictures: int | None = None,
     short: bool = False,
     narrowed: str = "",
+    pdf: bool = False,
 ) -> Path:
     """Write the report of one campaign.
 
@@ -92,6 +94,8 @@ def write_report(
         Whether the page holds the summary, its figure, the results and the warnings only.
     narrowed
         Which part of the campaign is shown, in words; empty: the whole.
+    pdf
+        Whether each figure is also written as a PDF of one column's width and of two, NAME-1column.pdf.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def write_report(
     papers = paper_tables(asked, context)
     found = sections(documents, context)
     gists = [{"title": s.title, "gist": s.gist, "number": 0 if short else n} for n, s in enumerate(found, start=1)]
-    with _writing(output):
+    with _writing(output), with_pdfs(pdf):
         for folder in (output / "figures", output / "tables"):
             folder.mkdir(parents=True, exist_ok=True)
         if short:
@@ -142,6 +146,7 @@ def write_report(
     page = {
         "campaign": campaign,
         "short": short,
+        "pdf": pdf,
         "narrowed": narrowed,
         "gists": gists,
         "figure": figure,

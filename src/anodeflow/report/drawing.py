@@ -1,7 +1,13 @@
-"""Draws the pictures of a report, writes each at once, and keeps what the page shows of it."""
+"""Draws the pictures of a report on all processors, writes each at once, and keeps what the page shows of it."""
 
-from collections.abc import Callable
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice, repeat
 from pathlib import Path
 
 from anodeflow.report.page import Part, Picture, Section
@@ -44,7 +50,7 @@ def _limited(section: Section, pictures: int) -> Section:
 
 
 def drawn(sections: list[Section], folder: Path, tell: Callable[[str], None]) -> list[Section]:
-    """Return the sections with their pictures drawn, and written into a folder one after the other.
+    """Return the sections with their pictures drawn and written into a folder, and their scenes.
 
     Parameters
     ----------
@@ -55,24 +61,62 @@ def drawn(sections: list[Section], folder: Path, tell: Callable[[str], None]) ->
     tell
         Called with a few words before each study is drawn.
     """
-
-    def put(pictures: list[Picture], packed: bool = True) -> list[Picture]:
-        return [picture.drawn().written(folder, packed) for picture in pictures]
-
+    # Those of a whole section stand on the page as images: one of them is seen even without its script.
+    tasks = [
+        *((picture, packed) for section in sections for part in section.parts
+          for pictures, packed in ((part.pictures, True), (part.gallery, True)) for picture in pictures),
+        *((picture, False) for section in sections for picture in section.pictures),
+    ]  # fmt: skip
     number = sum(bool(part.pictures or part.gallery or part.scenes) for section in sections for part in section.parts)
     done = 0
     finished = []
-    for section in sections:
-        parts: list[Part] = []
-        for part in section.parts:
-            if part.pictures or part.gallery or part.scenes:
-                done += 1
-                tell(f"{section.title}: {part.title} ({done} of {number})")
-                scenes = [scene.drawn() for scene in part.scenes]
-                part = replace(part, pictures=put(part.pictures), gallery=put(part.gallery), scenes=scenes)
-            parts.append(part)
-        finished.append(replace(section, parts=parts, pictures=put(section.pictures, packed=False)))
-    return finished
+    with _drawings(tasks, folder) as found:
+        for section in sections:
+            parts: list[Part] = []
+            for part in section.parts:
+                if part.pictures or part.gallery or part.scenes:
+                    done += 1
+                    tell(f"{section.title}: {part.title} ({done} of {number})")
+                    part = replace(
+                        part,
+                        pictures=list(islice(found, len(part.pictures))),
+                        gallery=list(islice(found, len(part.gallery))),
+                        scenes=[scene.drawn() for scene in part.scenes],
+                    )
+                parts.append(part)
+            finished.append(replace(section, parts=parts))
+        tell("figures of all systems")
+        return [replace(section, pictures=list(islice(found, len(section.pictures)))) for section in finished]
+
+
+_FEW = 8
+"""Pictures for which no further processes are started."""
+_tasks: list[tuple[Picture, bool]] = []
+"""What the processes of a pool draw: they inherit it, since functions that draw later cannot be sent."""
+
+
+@contextmanager
+def _drawings(tasks: list[tuple[Picture, bool]], folder: Path) -> Iterator[Iterator[Picture]]:
+    """Yield the pictures of tasks (picture, whether it may be packed), drawn and written, in their order.
+
+    They are drawn on all processors of this process where processes can be forked safely (Linux).
+    """
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    if len(tasks) <= _FEW or processors == 1:
+        yield (picture.drawn().written(folder, packed) for picture, packed in tasks)
+        return
+    _tasks[:] = tasks
+    pool = ProcessPoolExecutor(processors, mp_context=multiprocessing.get_context("fork"))
+    try:
+        yield pool.map(_draw, range(len(tasks)), repeat(folder))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        _tasks.clear()
+
+
+def _draw(index: int, folder: Path) -> Picture:
+    picture, packed = _tasks[index]
+    return picture.drawn().written(folder, packed)
 
 
 def first_figure(sections: list[Section], folder: Path) -> Picture | None:

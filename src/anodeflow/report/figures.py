@@ -1,15 +1,22 @@
 """Draws with matplotlib's objects (no pyplot, no global state) and saves each figure as PNG and SVG."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from anodeflow.report.labels import place_again
 from anodeflow.report.page import Picture
 
 PIXELS_PER_INCH = 200
@@ -17,6 +24,14 @@ PIXELS_PER_INCH = 200
 
 WIDEST = 7.2
 """Inches: two columns of a journal; no figure is wider, however many levels it has."""
+
+COLUMNS = {1: 3.35, 2: 7.0}
+"""Columns of a journal -> width of a figure over so many, inches."""
+_SMALLEST, _LARGEST = 0.72, 1.3
+"""Scale of a PDF: that of its words, which are of 7 to 9 points on the page."""
+_PAINTED = 300
+"""Resolution of images in a PDF, dots an inch."""
+_pdfs: ContextVar[bool] = ContextVar("pdfs", default=False)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -46,7 +61,7 @@ def save(figure: Figure, name: str, caption: str, title: str = "") -> Picture:
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
     figure.set_dpi(PIXELS_PER_INCH)
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
     return Picture(
@@ -57,7 +72,52 @@ def save(figure: Figure, name: str, caption: str, title: str = "") -> Picture:
         width=round(width * 96),
         height=round(height * 96),
         title=title,
+        pdfs={columns: _pdf(figure, inches) for columns, inches in COLUMNS.items()} if _pdfs.get() else {},
     )
+
+
+@contextmanager
+def with_pdfs(wanted: bool) -> Iterator[None]:
+    """Let :func:`save` make PDFs as well, at the widths of :data:`COLUMNS`."""
+    token = _pdfs.set(wanted)
+    try:
+        yield
+    finally:
+        _pdfs.reset(token)
+
+
+def _pdf(figure: Figure, inches: float) -> bytes:
+    """Return a figure as a PDF page of this width, laid out anew so that its words stay between 5 and 12 points."""
+    FigureCanvasAgg(figure)
+    width, height = figure.get_size_inches()
+    work = float(np.clip(width, inches / _LARGEST, inches / _SMALLEST))
+    # Pictures of atoms keep their shape; curves need not become as flat as they become narrow.
+    flat = any(axes.get_aspect() != "auto" for axes in figure.axes)
+    figure.set_size_inches(work, height * (work / width) ** (1.0 if flat else 0.5))
+    figure.set_layout_engine("constrained")
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)
+    place_again(figure)
+    figure.set_layout_engine("none")
+    scale, page = inches / work, BytesIO()
+    points = 72 * figure.get_size_inches()
+    dpi = figure.dpi
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        file = PdfFile(page, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        file.newPage(*(scale * points / 72))
+        file.width, file.height = points / 72  # to which paths are cut, before they are scaled
+        file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
+        figure.dpi = 72  # the units of the page
+        pages = RendererPdf(file, _PAINTED, *points[::-1] / 72)
+        renderer: Any = cast(Any, MixedModeRenderer)(figure, *(points / 72), _PAINTED, pages)
+        figure.draw(renderer)
+        renderer.finalize()
+        file.finalize()
+        file.close()
+    figure.dpi = dpi
+    figure.set_size_inches(width, height)
+    return page.getvalue()
 
 
 _ROUND = re.compile(rb'<path d="M ((?:[-\d.]+\s+)+(?:C (?:[-\d.]+\s+){6}){8}z\s*)"')

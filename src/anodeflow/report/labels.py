@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
 _REACH = (7.0, 13.0, 20.0, 28.0, 38.0)
@@ -25,6 +27,8 @@ class Label:
         The point, in units of the axes.
     words, colour, size, weight
         What is written, and how.
+    gap
+        How much further away it stands, points: there is a mark at the point.
     sides
         Directions from the point in which it may stand, degrees from the right; the best first.
     """
@@ -35,6 +39,7 @@ class Label:
     colour: str
     size: float = 8
     weight: str = "normal"
+    gap: float = 0
     sides: tuple[float, ...] = (90, 270, 45, 135, 315, 225, 0, 180)
 
 
@@ -50,22 +55,44 @@ def write_labels(axes: Axes, labels: Sequence[Label], curves: NDArray | None = N
     curves
         Points (n, 2) in units of the axes that should stay visible; none: only the other labels count.
     """
+    texts = [
+        axes.annotate(
+            label.words, (label.x, label.y), (0, 0), textcoords="offset points", ha="center", va="center",
+            fontsize=label.size, color=label.colour, weight=label.weight, zorder=900, annotation_clip=False,
+        )
+        for label in labels
+    ]  # fmt: skip
+    for text in texts:
+        text.set_in_layout(False)
+    _written[axes] = (list(labels), texts, curves)
     figure = cast(Figure, axes.figure)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)  # where the axes will stand
+    _place(axes)
+
+
+def place_again(figure: Figure) -> None:
+    """Find new places for all labels of a figure whose size has changed and that is laid out."""
+    for axes in figure.axes:
+        if axes in _written:
+            _place(axes)
+
+
+_written: WeakKeyDictionary[Axes, tuple[list[Label], list[Annotation], NDArray | None]] = WeakKeyDictionary()
+"""What was written on axes, for as long as they live."""
+
+
+def _place(axes: Axes) -> None:
+    labels, texts, curves = _written[axes]
+    figure = cast(Figure, axes.figure)
     renderer = cast(FigureCanvasAgg, figure.canvas).get_renderer()
     point = figure.dpi / 72
     frame = axes.get_window_extent(renderer)
     low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
     shown = np.empty((0, 2)) if curves is None else axes.transData.transform(np.asarray(curves))
     taken: list[tuple[NDArray, NDArray]] = []
-    for label in labels:
-        text = axes.annotate(
-            label.words, (label.x, label.y), (0, 0), textcoords="offset points", ha="center", va="center",
-            fontsize=label.size, color=label.colour, weight=label.weight, zorder=900, annotation_clip=False,
-        )  # fmt: skip
-        text.set_in_layout(False)
+    for label, text in zip(labels, texts, strict=True):
         box = text.get_window_extent(renderer)
         half = np.array([box.width, box.height]) / 2
         at = axes.transData.transform((label.x, label.y))
@@ -74,7 +101,7 @@ def write_labels(axes: Axes, labels: Sequence[Label], curves: NDArray | None = N
             for turn, side in enumerate(label.sides):
                 way = np.array([np.cos(np.radians(side)), np.sin(np.radians(side))])
                 # The nearest edge of the words, not their middle, stands `reach` away.
-                step = way * (reach * point + np.abs(way) * np.maximum(half - 5 * point, 0))
+                step = way * ((reach + label.gap) * point + np.abs(way) * np.maximum(half - 5 * point, 0))
                 middle = at + step
                 gap = 1.5 * point
                 cost = 2.0 * rank + 0.4 * turn

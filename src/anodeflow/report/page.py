@@ -112,6 +112,9 @@ class Picture:
     title: str = ""
     """A few words for the menu of a viewer; empty: the caption's first sentence."""
 
+    pdfs: dict[int, bytes] = field(default_factory=dict)
+    """Columns of a journal -> the figure as a PDF of their width."""
+
     @property
     def short(self) -> str:
         """What a menu calls it."""
@@ -134,10 +137,12 @@ class Picture:
         """
         (folder / f"{self.name}.png").write_bytes(self.png)
         (folder / f"{self.name}.svg").write_bytes(self.svg)
+        for columns, pdf in self.pdfs.items():
+            (folder / f"{self.name}-{columns}column.pdf").write_bytes(pdf)
         painted = sum(map(len, re.findall(rb';base64,[^"]*', self.svg)))
         if packed and painted < _PAINTED:
-            return replace(self, png=b"")
-        return replace(self, png=b"", svg=b"", source=_data_uri(self.png))
+            return replace(self, png=b"", pdfs={})
+        return replace(self, png=b"", svg=b"", pdfs={}, source=_data_uri(self.png))
 
 
 _PAINTED = 20_000

@@ -62,6 +62,7 @@ def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> 
     return save(figure, name, caption)
 
 
+@drawn_later
 def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], name: str) -> Picture:
     """Draw the binding energy of the best site of every surface, a row each, beside the published ones.
 

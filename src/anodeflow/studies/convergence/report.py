@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.errors import not_varied, parameter_words
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import (
     Column,
     Link,
@@ -202,6 +203,7 @@ def _linked(point: ConvergencePoint, key: str, context: Context) -> float | Link
     return Link(point.properties[key], link.anchor) if link else point.properties[key]
 
 
+@drawn_later
 def _picture(document: ConvergenceDoc, name: str) -> Picture:
     """Draw every property against every parameter; the chosen value has a ring, the finest a dotted line."""
     properties = main_properties(document)

@@ -41,7 +41,7 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
     for index, place, energy in [*stops, (last.ends[1], last.distance[-1], last.energy[-1])]:
         axes.plot(place, energy, "o", ms=8, mfc="white", mec=OURS, mew=1.8, zorder=5)
         words = str(index) if short else f"{index}: {document.minima[index].label}"
-        labels.append(Label(place, energy, words, OURS, sides=(270, 315, 225, 90)))
+        labels.append(Label(place, energy, words, OURS, gap=4, sides=(270, 315, 225, 90)))
     arrows = []
     told = False
     for part in parts:
@@ -51,7 +51,7 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
         if short and (not limiting or told):
             continue
         told = limiting
-        labels.append(Label(x, y, "saddle", MARK if limiting else INK))
+        labels.append(Label(x, y, "saddle", MARK if limiting else INK, gap=2))
         width = part.distance[-1] - part.distance[0]
         for end, place, words in ((0, 0.02, "forward"), (-1, 0.98, "reverse")):
             base = part.energy[end]
@@ -98,6 +98,7 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
                 f"{_with_potential([document])}")  # fmt: skip
 
 
+@drawn_later
 def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: str) -> Picture:
     """Draw the cheapest paths over all surfaces together, the published barriers as open diamonds over the saddles.
 
@@ -133,6 +134,7 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
                 f"barrier of the path.{more}")  # fmt: skip
 
 
+@drawn_later
 def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
     """Draw the diffusivity of every surface against the inverse temperature; of many, the fastest ones."""
     of = len(documents)

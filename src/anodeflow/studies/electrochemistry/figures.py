@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.report.palette import GREY, INK, MARK, OURS
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
@@ -14,6 +15,7 @@ _ON_HULL = 1e-6
 """eV/atom."""
 
 
+@drawn_later
 def hull_figure(document: ElectrochemistryDoc, name: str) -> Picture:
     """Draw formation energies against composition: the hull, the phases on it and the crystals above it."""
     figure = new_figure(5.4, 3.9)
@@ -50,6 +52,7 @@ def hull_figure(document: ElectrochemistryDoc, name: str) -> Picture:
                 "are stable against all others; of each composition several crystals may be shown.")  # fmt: skip
 
 
+@drawn_later
 def voltage_figure(document: ElectrochemistryDoc, name: str) -> Picture:
     """Draw the voltage against the ion's metal over the charge stored, a plateau for each two phases."""
     figure = new_figure(5.4, 3.9)

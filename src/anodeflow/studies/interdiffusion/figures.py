@@ -69,6 +69,7 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
     return save(figure, name, words)
 
 
+@drawn_later
 def interfaces_diagram(documents: list[InterdiffusionDoc], name: str) -> Picture:
     """Draw the levels of all interfaces together; of many, those with the strongest drive."""
     of = len(documents)

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
 from anodeflow.report.palette import GREY, INK, MARK, OURS
 from anodeflow.studies.orderings.document import (
@@ -21,6 +22,7 @@ _APART = 1.2
 """Names of one line closer than this stand only once, degrees."""
 
 
+@drawn_later
 def energies_figure(document: OrderingsDoc, name: str) -> Picture:
     """Draw the formation energies of all orderings: those of the ranking host by host, then the confirmed ones."""
     hosts = [host for host in document.hosts if document.enumerated.get(host)]
@@ -55,6 +57,7 @@ def energies_figure(document: OrderingsDoc, name: str) -> Picture:
     return save(figure, name, "Formation energies of all relaxed orderings from the elements' bulks, one line each.")
 
 
+@drawn_later
 def diffraction_figure(pattern: DiffractionPattern, formula: str, host: str, name: str) -> Picture:
     """Draw a powder pattern: its lines, the broadened curve, and the planes of the host that its lines belong to."""
     figure = new_figure(6.4, 3.7)

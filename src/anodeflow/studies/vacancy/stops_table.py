@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from anodeflow.report.colours import colour, radius
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number
 from anodeflow.report.palette import GREY, INK
 from anodeflow.report.view3d.atoms import Ball, SlabView, draw_balls, frame, legend
@@ -18,6 +19,7 @@ _SLICE = 1.0
 _MARGIN = 1.4
 
 
+@drawn_later
 def stop_views(document: VacancyDoc, path: VacancyPath, name: str) -> Picture:
     """Draw the stops of one path from the side: the vacancy as a dashed circle, the atom that hopped with a ring."""
     stops = [document.stops[index] for index in path.stops]
