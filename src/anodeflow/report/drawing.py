@@ -85,7 +85,6 @@ def drawn(sections: list[Section], folder: Path, tell: Callable[[str], None]) ->
                     )
                 parts.append(part)
             finished.append(replace(section, parts=parts))
-        tell("figures of all systems")
         return [replace(section, pictures=list(islice(found, len(section.pictures)))) for section in finished]
 
 
