@@ -81,6 +81,10 @@ def slab(
         Path | None,
         typer.Option("-o", "--output", help="File to write: .cif, .vasp, .xyz, .json ...; the suffix decides."),
     ] = None,
+    view: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also draw the face with its numbered sites: .png or .svg; see --sites."),
+    ] = None,
     force: Annotated[bool, FORCE] = False,
 ) -> None:
     """Build the slab of a surface: the studied face on top, periodic in the plane only, bottom layers fixed.
@@ -92,7 +96,10 @@ def slab(
     anodeflow build slab Li3Mg7 --miller 0 0 1 --list
 
     anodeflow build slab Li3Mg7 --termination all --sites Li -o slab.vasp
+
+    anodeflow build slab LiH --sites Li --view sites.png
     """
+    from anodeflow.cli.view import check_view, write_view
     from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
     from anodeflow.structures.bulk.files import write_structure
     from anodeflow.structures.notes import polar_note, slab_notes, summarise
@@ -112,6 +119,10 @@ def slab(
         termination=termination if termination == "all" else termination_number(termination),
     )
     _check_element(sites)
+    if view:
+        if sites is None:
+            raise InputError("--view draws the sites of an adsorbate: say of which element, --sites Li.")
+        check_view(view, force)
     bulk, notes = load_crystal(structure)
     host = host_lattice(structure)
     slabs = build_slabs(bulk, spec, host) if list_ or termination == "all" else [build_slab(bulk, spec, host)]
@@ -125,7 +136,12 @@ def slab(
         polar = polar_note(bulk, cell.structure)
         told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
         if sites:
-            row["sites"] = [site.model_dump(mode="json") for site in find_sites(cell.structure, sites)]
+            found = find_sites(cell.structure, sites)
+            row["sites"] = [site.model_dump(mode="json") for site in found]
+            if view:
+                picture = view if len(slabs) == 1 else view.with_stem(f"{view.stem}-{cell.number}")
+                write_view(cell.structure, found, picture)
+                row["view"] = str(picture)
         if output and not list_:
             file = output if len(slabs) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
             for loss in write_structure(cell.structure, file, force):
