@@ -3,7 +3,20 @@
 from importlib import import_module
 
 for _name in (
-    *("new", "doctor", "build", "build_interface", "catalogue", "check", "trust", "run", "status", "submit", "retry"),
+    *(
+        "new",
+        "doctor",
+        "build",
+        "build_interface",
+        "catalogue",
+        "check",
+        "trust",
+        "run",
+        "status",
+        "submit",
+        "retry",
+        "cancel",
+    ),
     *("cluster", "query", "compare", "report", "export", "delete", "db", "db_exchange"),
 ):
     import_module(f"anodeflow.cli.{_name}")

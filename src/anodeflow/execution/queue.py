@@ -116,6 +116,8 @@ def _read_jobs(remote: Remote, jobs: "list[JobInfo]", status: CampaignStatus) ->
     elif states & set(STUCK):
         status.state = "failed"
         status.hint = f"anodeflow retry {status.campaign}"
+    elif states & {"USER_STOPPED", "STOPPED"}:
+        status.hint = "it was cancelled: anodeflow submit puts it into the queue anew, and finds what was computed"
     elif states == {"COMPLETED"}:
         status.state = "finished"
     elif states == {"COMPLETED", "WAITING"}:
