@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from anodeflow.cli import app
+from anodeflow.cli.telling import Telling
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.install import install_command, pip
 
 if TYPE_CHECKING:
     from anodeflow.backends.mlip.force_fields import Package
 
+_TELLING = Telling()
 _PATIENCE = 120  # s that one trial may take
 _OTHERS = (
     "Python",
@@ -85,9 +87,10 @@ def doctor(
 
     Example: anodeflow doctor --run --format json
     """
-    checks = _checks()
-    if run:
-        checks = [_computed(check) for check in checks]
+    with _TELLING:
+        checks = _checks()
+        if run:
+            checks = [_computed(check) for check in checks]
     works = _core_works(checks)
     if format == "json":
         print(json.dumps({"works": works, "checks": [asdict(check) for check in checks]}, indent=2))
@@ -136,7 +139,8 @@ def _core_works(checks: list[Check]) -> bool:
 def _tried(name: str, trial: Callable[[], Check | str], remedy: str = "") -> Check:
     """Return what `trial` found, in words or as a Check; whatever it raises is a finding too."""
     try:
-        found = trial()
+        with _TELLING.trying(name):
+            found = trial()
     except AnodeflowError as error:
         return Check(name, False, str(error), remedy)
     except Exception as error:
