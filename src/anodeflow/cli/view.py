@@ -1,15 +1,13 @@
 """The picture of ``anodeflow build slab --view``: the face from above, its sites with their numbers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-    from anodeflow.structures.sites.sites import AdsorptionSite
 
 SUFFIXES = (".png", ".svg")
 
@@ -26,7 +24,7 @@ def check_view(file: Path, force: bool) -> None:
         raise InputError(f"pictures need {error.name}: {install_command('report')}.") from error
 
 
-def write_view(slab: "Structure", sites: "list[AdsorptionSite]", file: Path) -> None:
+def write_view(slab: "Structure", sites: list[Any], file: Path) -> None:
     """Draw a slab with its sites and write the picture, as its suffix says.
 
     Parameters
@@ -34,7 +32,7 @@ def write_view(slab: "Structure", sites: "list[AdsorptionSite]", file: Path) -> 
     slab
         Clean slab.
     sites
-        Its distinct sites; each is drawn where it was found first.
+        Its distinct sites, as :func:`anodeflow.structures.sites.sites.find_sites` finds them.
     file
         PNG or SVG.
     """
