@@ -166,6 +166,7 @@ def test_a_potential_that_does_not_tell_its_elements_says_so(tmp_path, anodeflow
     assert known_elements(SimpleNamespace(z_table=SimpleNamespace(zs=[3, 12]))) == {3, 12}
     assert load_backend("mlip").open_questions() == []
     monkeypatch.setattr("anodeflow.backends.mlip.backend.known_elements", lambda calculator: None)
+    monkeypatch.setattr("anodeflow.backends.mlip.backend.recall", lambda name: (False, None))
     file = tmp_path / "campaign.yaml"
     file.write_text(SLAB.format(backend="mlip", prescreen="emt").replace("prescreen: emt\n", ""))
     outcome = anodeflow("check", file)
@@ -227,3 +228,28 @@ def test_a_python_without_pip_is_helped_to_one(monkeypatch, uv, command):
     monkeypatch.setattr("anodeflow.core.install.found", lambda module: False)
     monkeypatch.setattr("shutil.which", lambda name: uv)
     assert command in install_command("report")
+
+
+@pytest.mark.mlip
+def test_a_check_need_not_load_again_what_was_loaded_before(tmp_path, monkeypatch):
+    pytest.importorskip("sevenn")
+    one = backend(tmp_path, model="7net-l3i5")
+    one.check_available()
+
+    def loaded(*arguments):
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr("anodeflow.backends.mlip.backend._load", loaded)
+    again = backend(tmp_path, model="7net-l3i5")
+    again.check_available()
+    again.check_elements(["Li", "Mg"])
+    assert again.open_questions() == []
+    with pytest.raises(InputError, match="was not trained on Og"):
+        again.check_elements(["Og"])
+    with pytest.raises(InputError, match="it was loaded"):
+        again.calculator()
+    with pytest.raises(InputError, match="it was loaded"):
+        backend(tmp_path, model="7net-0").check_available()
+    monkeypatch.setattr("anodeflow.backends.mlip.backend.MlipBackend.version", lambda self: "sevenn 99")
+    with pytest.raises(InputError, match="it was loaded"):
+        again.check_available()

@@ -17,6 +17,7 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.mlip.checkpoint import check_checkpoint
 from anodeflow.backends.mlip.force_fields import FORCE_FIELDS, Package, force_field, known_elements, provider
 from anodeflow.backends.mlip.model_files import beside, files_hash, looks_like_file, model_files, texts, without_folders
+from anodeflow.backends.mlip.remembered import key, recall, remember
 from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel
@@ -94,19 +95,47 @@ class MlipBackend(InProcessBackend):
 
     def check_available(self) -> None:
         """Raise an InputError if the potential is not installed, does not take the arguments, or cannot be loaded."""
-        self._loaded()
+        self._known()
+
+    def _known(self) -> set[int] | None:
+        """Return the atomic numbers that the potential knows, as it said when it was loaded; none: it does not tell."""
+        self._check_there()
+        arguments = dict(self.package.defaults) | self.settings.calculator_kwargs
+        if model_files(arguments):
+            return known_elements(self._loaded())
+        name = key(force_field(self.settings.force_field_name), arguments, self.version())
+        before, known = recall(name)
+        if not before:
+            known = known_elements(self._loaded())
+            remember(name, known)
+        return known
 
     def _check_installed(self) -> None:
+        self._check_there()
+        self._check_arguments(self.package)
+
+    def _check_there(self) -> None:
+        """Raise unless the package is installed and the arguments mean what they seem to; nothing is imported."""
         package, name = self.package, self.settings.force_field_name
         if not package.installed:
             raise BackendUnavailableError(
                 f"backend {self.name}: {name} needs the package {package.distribution}, which is not installed: "
                 f"install it with {package.remedy}."
             )
-        self._check_arguments(package)
+        for argument, value in texts(self.settings.calculator_kwargs):
+            if "://" in value:
+                raise InputError(
+                    f"backend {self.name}: {argument} {value!r} is an address, and whatever stands there would be "
+                    "loaded: download the model, and name its file."
+                )
+            if not looks_like_file(value) and os.path.exists(value):
+                raise InputError(
+                    f"backend {self.name}: {argument} {value!r} is the name of a model, and there is a file of this "
+                    f"name in the working folder, which would be taken instead: write ./{value} for the file, or "
+                    "rename it."
+                )
 
     def _check_arguments(self, package: Package) -> None:
-        given = self.settings.calculator_kwargs
         try:
             known = package.arguments()
         except Exception as error:  # whatever a package raises that does not fit this Python
@@ -114,29 +143,18 @@ class MlipBackend(InProcessBackend):
                 f"backend {self.name}: {package.version} cannot be imported ({_line(error)}): install it anew "
                 f"({package.remedy})."
             ) from error
-        for key, value in texts(given):
-            if "://" in value:
-                raise InputError(
-                    f"backend {self.name}: {key} {value!r} is an address, and whatever stands there would be loaded: "
-                    "download the model, and name its file."
-                )
-            if not looks_like_file(value) and os.path.exists(value):
-                raise InputError(
-                    f"backend {self.name}: {key} {value!r} is the name of a model, and there is a file of this name in "
-                    f"the working folder, which would be taken instead: write ./{value} for the file, or rename it."
-                )
-        for key in given:
-            if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
+        for argument in self.settings.calculator_kwargs:
+            if argument not in known:
+                close = difflib.get_close_matches(argument, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}."
                 raise InputError(
                     f"backend {self.name}: the calculator of {self.settings.force_field_name} takes no argument "
-                    f"{key!r} (calculator_kwargs): {hint}"
+                    f"{argument!r} (calculator_kwargs): {hint}"
                 )
 
     def check_elements(self, elements: Iterable[str]) -> None:
         """Raise InputError for an element that the potential was not trained on, as far as it tells."""
-        known = known_elements(self._loaded())
+        known = self._known()
         if known is None:
             return
         from ase.data import atomic_numbers
@@ -150,7 +168,7 @@ class MlipBackend(InProcessBackend):
 
     def open_questions(self) -> list[str]:
         """Say that the potential does not tell its elements, if so: then it takes any, known or not."""
-        if known_elements(self._loaded()) is not None:
+        if self._known() is not None:
             return []
         return [
             f"Backend {self.name}: {self.settings.force_field_name} does not tell on which elements it was trained, so "
