@@ -413,3 +413,28 @@ def test_large_parts_of_a_job_that_is_run_again_are_stored_once(settings):
         store.remove_docs({"uuid": "a"})
         assert blobs.count() == 2
         assert store.get_output("b", load=True)["large"] == [2] * 10
+
+
+def test_a_disk_that_was_full_at_the_first_start_leaves_no_broken_database(tmp_path, monkeypatch):
+    """SQLite makes the file first and its table then: a file without one is as good as none."""
+    from anodeflow.database.store import open_store
+
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
+    with open_store():
+        pass
+    for file in (tmp_path / "home").rglob("*.collection"):
+        file.unlink()
+        file.touch()
+    with open_store() as store:
+        store.update({"uuid": "kept", "index": 1, "output": 1})
+        assert store.count({"uuid": "kept"}) == 1
+
+
+def test_a_full_disk_in_the_middle_is_told_as_one():
+    import sqlite3
+
+    from anodeflow.cli.unexpected import sentence
+
+    error = sqlite3.OperationalError("database or disk is full")
+    assert sentence(error).startswith("the disk is full (database or disk is full): make room")

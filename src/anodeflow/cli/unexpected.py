@@ -2,12 +2,14 @@
 
 import errno
 import os
+import sqlite3
 import tempfile
 import traceback
 from datetime import datetime
 from pathlib import Path
 
 from anodeflow.core.masking import masked
+from anodeflow.database.space import says_full
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -15,19 +17,27 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def sentence(error: Exception) -> str:
     """Return what to print of an error that no command expected."""
     cause: BaseException | None = error
-    while cause is not None and not (isinstance(cause, OSError) and cause.errno in _FULL):
+    while cause is not None and not _is_full(cause):
         cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, OSError):
-        where = f" under {cause.filename}" if cause.filename else ""
+    if cause is not None:
+        name = getattr(cause, "filename", None)
+        where = f" under {name}" if name else ""
+        said = getattr(cause, "strerror", None) or cause
         return (
-            f"the disk is full{where} ({cause.strerror}): make room and run the same command again; what was recorded "
-            "before is kept."
+            f"the disk is full{where} ({said}): make room and run the same command again; what was recorded before is "
+            "kept."
         )
     said = " ".join(masked(str(error)).split())[:200]
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
     file = _written(error)
     kept = f"its traceback is in {file}" if file else "its traceback could not be written anywhere"
     return f"something went wrong that should not have ({what.rstrip('.')}): {kept}; please report it with that."
+
+
+def _is_full(error: BaseException) -> bool:
+    return (isinstance(error, OSError) and error.errno in _FULL) or (
+        isinstance(error, sqlite3.Error) and says_full(error)
+    )
 
 
 def _written(error: Exception) -> Path | None:

@@ -8,9 +8,14 @@ _SAID = re.compile(r"no space left on device|disk quota exceeded|database or dis
 _LEAST = 256 * 1024  # bytes below which no database can go on
 
 
+def says_full(said: object) -> bool:
+    """Return whether what a program or an error says means that the disk is full."""
+    return _SAID.search(str(said)) is not None
+
+
 def is_full(folder: Path, said: object = "") -> bool:
     """Return whether the disk of `folder` is full, going by what was said and by how much room is left."""
-    if _SAID.search(str(said)):
+    if says_full(said):
         return True
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -315,21 +315,29 @@ def _opened_sqlite(path: Path, explain: Callable[[Exception], str]) -> "Iterator
         for store in stores:
             store.connect()
             file = path / _EMBEDDED_NAME / f"{store.collection_name}.collection"
-            if file.is_file():
-                _check_sqlite(file, explain)
-            else:
+            if file.is_file() and _has_tables(file, explain):
+                continue
+            file.unlink(missing_ok=True)  # MontyDB makes no table in a file that is there
+            try:
                 store._collection.database.create_collection(store.collection_name)
+            except sqlite3.Error as error:
+                raise DatabaseError(explain(error)) from error
     docs, blobs = stores
     with _opened(docs, blobs, explain) as opened:
         yield opened
 
 
-def _check_sqlite(file: Path, explain: Callable[[Exception], str]) -> None:
-    """Read the whole file, as every query of MontyDB does, and see whether it is sound."""
+def _has_tables(file: Path, explain: Callable[[Exception], str]) -> bool:
+    """Read the whole file, as every query of MontyDB does, see that it is sound, and whether anything is in it yet.
+
+    A disk that was full when the file was made leaves one that is sound and empty.
+    """
     try:
         with closing(sqlite3.connect(file)) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
     except sqlite3.Error as error:
         raise DatabaseError(explain(error)) from error
+    return bool(tables)
