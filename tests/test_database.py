@@ -438,3 +438,24 @@ def test_a_full_disk_in_the_middle_is_told_as_one():
 
     error = sqlite3.OperationalError("database or disk is full")
     assert sentence(error).startswith("the disk is full (database or disk is full): make room")
+
+
+@pytest.mark.slow
+def test_names_beyond_ascii_where_the_terminal_knows_ascii_alone(tmp_path):
+    """Files are UTF-8 whatever the locale; what cannot be shown is shown as something else."""
+    import subprocess
+    import sys
+
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "name: c\nbackend: emt\nsystems:\n  - {name: Al α Å, structure: Al, layers: 2, vacuum: 8, min_width: 0}\n"
+        "studies:\n  - surface_energy: {}\n",
+        encoding="utf-8",
+    )
+    environment = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment |= {"ANODEFLOW_HOME": str(tmp_path / "home"), "ANODEFLOW_EMBEDDED": "sqlite"}
+    for command in (["run", str(file)], ["query"], ["export", "c", "-o", str(tmp_path / "c.json.gz")]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "anodeflow", *command], env=os.environ | environment, capture_output=True
+        )
+        assert ended.returncode == 0, ended.stderr.decode("utf-8", "replace")

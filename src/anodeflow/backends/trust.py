@@ -112,7 +112,7 @@ def trust(path: Path, backend: Backend | None) -> list[str]:
         known[_digest(path)] = {"file": str(path), "at": at}
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
             json.dump(known, stream, indent=1)
         draft.replace(file)
     except OSError as error:
@@ -122,7 +122,7 @@ def trust(path: Path, backend: Backend | None) -> list[str]:
 
 def _known() -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        content = json.loads((get_settings().home / "trusted.json").read_text())
+        content = json.loads((get_settings().home / "trusted.json").read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
     return {}
 

@@ -55,7 +55,7 @@ class CalculationFolder:
             The open lock file, to be handed to child processes.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as file:
+        with (self.path / "lock").open("w", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -75,7 +75,7 @@ class CalculationFolder:
     def read(self, file: Path) -> dict[str, Any] | None:
         """Return the JSON of one of the files; none if it is missing or damaged."""
         try:
-            return json.loads(file.read_text())
+            return json.loads(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError, RecursionError):
             return None
 
@@ -89,7 +89,7 @@ def write_atomically(file: Path, content: str) -> None:
     """Write `content` beside `file`, flush it to the disk, then put it in its place."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with temporary.open("w") as stream:
+        with temporary.open("w", encoding="utf-8") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -116,7 +116,9 @@ def said(error: Mapping[str, Any]) -> str:
     given = error["input"]
     if error["type"] == "value_error":
         return own
-    words = _KINDS.get(error["type"]) or own.replace("Input should be", "expected", 1)
+    words = _KINDS.get(error["type"]) or own.replace("Input should be", "expected", 1).replace(
+        "String should have", "expected text of", 1
+    )
     for theirs, ours in _BOUNDS.items():
         words = words.replace(theirs, ours, 1)
     if isinstance(given, date):

@@ -66,7 +66,7 @@ class Secret:
 def read_secret(file: Path) -> Secret | None:
     """Return what stands in the file; none: there is no file, or a damaged one."""
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content["password"], str) or not content["password"]:
             return None
         return Secret(content["password"], Identity(**content["folder"]), content["made"] is True)
@@ -84,7 +84,7 @@ def write_private(file: Path, content: str) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as stream:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w", encoding="utf-8") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -160,19 +160,19 @@ class ServerFolder:
     def service(self) -> Service:
         """Return what the user asked of the server."""
         try:
-            return Service(**json.loads(self.service_file.read_text()))
+            return Service(**json.loads(self.service_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError):
             return Service()
 
     def recorded(self) -> Server | None:
         """Return the server on record, which may be gone; none: there is no readable record."""
         try:
-            return replace(Server(**json.loads(self.state.read_text())), password=self.password)
+            return replace(Server(**json.loads(self.state.read_text(encoding="utf-8"))), password=self.password)
         except (OSError, ValueError, TypeError, RecursionError):
             return None
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(content))
+    draft.write_text(json.dumps(content), encoding="utf-8")
     draft.replace(file)

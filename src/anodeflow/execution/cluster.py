@@ -69,7 +69,9 @@ def write_project(cluster: ClusterInput, overwrite: bool = False) -> Path:
     if file.exists() and not overwrite:
         raise InputError(f"{file} exists already: take another name, or replace it with --force.")
     stores = _stores(cluster, settings)
-    text = _AtTemplate((data_folder("configs") / "clusters" / f"{cluster.kind}.yaml").read_text()).substitute(
+    text = _AtTemplate(
+        (data_folder("configs") / "clusters" / f"{cluster.kind}.yaml").read_text(encoding="utf-8")
+    ).substitute(
         {name: _yaml(value) for name, value in (_values(cluster, settings) | stores).items()}
         | {"pre_run": "\n".join(f"      {line}" for line in _pre_run(cluster, settings))}
     )

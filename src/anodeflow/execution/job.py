@@ -42,7 +42,7 @@ class ProgressFile:
             self.state, self.written = message.state, time.monotonic()
             with suppress(OSError):  # a full disk ends the calculation, with a better message
                 draft = self.file.with_suffix(".new")
-                draft.write_text(json.dumps(asdict(message)))
+                draft.write_text(json.dumps(asdict(message)), encoding="utf-8")
                 draft.replace(self.file)
 
 
@@ -60,7 +60,7 @@ def main(folder: Path) -> int:
     print(f"anodeflow {__version__} on {os.uname().nodename}", flush=True)
     with listen(ProgressFile(folder)):
         run_remote_job(folder)
-    error = json.loads((folder / OUT_FILENAME).read_text()).get("error")
+    error = json.loads((folder / OUT_FILENAME).read_text(encoding="utf-8")).get("error")
     if error:
         print(error, file=sys.stderr, flush=True)
     return 1 if error else 0

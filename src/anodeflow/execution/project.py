@@ -161,7 +161,7 @@ def _renew_login(name: str, settings: Settings) -> bool:
     file = projects_folder() / f"{name}.yaml"
     if server is None or not file.is_file():
         return False
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     # A URI of this port is this server's: it is the one that answers there.
     # It ends where a quoted or a plain scalar of YAML may, be it in a mapping on one line.
     renewed = re.sub(rf"mongodb://(?:[^\s\"'/@]*@)?127\.0\.0\.1:{server.port}/[^\s\"',}}\]]*", server.uri, text)

@@ -129,7 +129,7 @@ def _read_progress(remote: Remote, job: "JobInfo", step: StepStatus) -> None:
     if not remote.worker(job.worker).is_local or not job.run_dir:
         return
     with suppress(OSError, ValueError, KeyError):
-        told = json.loads((Path(job.run_dir) / PROGRESS_FILE).read_text())
+        told = json.loads((Path(job.run_dir) / PROGRESS_FILE).read_text(encoding="utf-8"))
         step.calculation_id, step.ionic_steps = told["calculation_id"], told["ionic_step"]
         step.energy, step.max_force = told["energy"], told["max_force"]
 

@@ -98,7 +98,7 @@ def campaign_lock(settings: Settings, name: str) -> Iterator[IO[str]]:
 def is_running(settings: Settings, name: str) -> bool:
     """Return whether a living process holds the campaign."""
     try:
-        with (settings.campaigns / f"{name}.lock").open("r") as file:
+        with (settings.campaigns / f"{name}.lock").open("r", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -124,7 +124,7 @@ def read_status(settings: Settings, name: str) -> CampaignStatus:
     """
     file = settings.campaigns / f"{name}.json"
     try:
-        status = CampaignStatus.model_validate(json.loads(file.read_text()))
+        status = CampaignStatus.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         known = ", ".join(campaign_names(settings)) or "none was run yet"
         raise InputError(f"no campaign {name!r} under {settings.home}; known: {known}.") from None

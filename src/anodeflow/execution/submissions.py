@@ -39,7 +39,7 @@ def submissions(settings: Settings, campaign: str | None = None) -> list[Submiss
     found = []
     for file in (settings.home / "submissions").glob("*.json"):
         try:
-            found.append(Submission.model_validate_json(file.read_text()))
+            found.append(Submission.model_validate_json(file.read_text(encoding="utf-8")))
         except (OSError, ValidationError):
             continue
     chosen = [one for one in found if campaign in (None, one.campaign)]

@@ -164,7 +164,7 @@ class BackendConformance:
         low, high = (document.structure.lattice.a for document in documents)
         assert low == pytest.approx(high, rel=3e-3)
         for document in documents:
-            first = json.loads((_folder(document) / "steps.jsonl").read_text().splitlines()[0])
+            first = json.loads((_folder(document) / "steps.jsonl").read_text(encoding="utf-8").splitlines()[0])
             compressed = document.initial_structure.lattice.a < document.structure.lattice.a
             assert (np.mean(first["stress"][:3]) < 0) == compressed
 

@@ -64,14 +64,14 @@ def run_once(text: str, folders: pytest.TempPathFactory) -> Run:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
             file = folder / "campaign.yaml"
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
             campaign = Campaign.from_file(file)
             planned = dict(campaign.plan().calculations)
             report = campaign.run()
             assert report.succeeded, report.failures
             documents = study_documents(campaign.name)
         files = (folder / "home" / "calculations").glob("*/*/calculation.json")
-        _RUNS[text] = Run(documents, planned, {json.loads(each.read_text())["label"] for each in files})
+        _RUNS[text] = Run(documents, planned, {json.loads(each.read_text(encoding="utf-8"))["label"] for each in files})
     return _RUNS[text]
 
 
@@ -105,7 +105,7 @@ class StudyConformance:
     def entries(self, folder: Path) -> list[Any]:
         """Return what the campaign tells the study, one an entry; `folder` is for its file."""
         file = folder / "campaign.yaml"
-        file.write_text(self.campaign)
+        file.write_text(self.campaign, encoding="utf-8")
         return Campaign.from_file(file)._world().inputs(self.study)
 
     def test_it_is_registered_under_its_name(self) -> None:

@@ -44,7 +44,7 @@ def complaint(program: str, extra: dict[str, Any]) -> str:
 @lru_cache
 def _said_of(text: str, program: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "check.inp").write_text(text)
+        (Path(folder) / "check.inp").write_text(text, encoding="utf-8")
         try:
             done = subprocess.run(
                 [program, "--check", "check.inp"],

@@ -48,7 +48,7 @@ def entries(file: Path) -> dict[str, dict[str, str]]:
         If there is no such file.
     """
     found: dict[str, dict[str, str]] = {}
-    for line in file.read_text(errors="replace").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         # Element and names stand on one line; the lines between begin with numbers.
         words = line.split("#")[0].split()
         if len(words) > 1 and re.fullmatch(r"[A-Z][a-z]?", words[0]):

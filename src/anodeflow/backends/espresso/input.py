@@ -116,7 +116,7 @@ def valence_electrons(file: Path) -> float:
     ValueError
         If it does not tell.
     """
-    text = file.read_text(errors="replace")
+    text = file.read_text(encoding="utf-8", errors="replace")
     match = _VALENCE.search(text) or _OLD_VALENCE.search(text)
     if match is None:
         raise ValueError(f"{file} does not tell its valence electrons: it is no UPF file")

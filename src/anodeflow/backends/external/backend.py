@@ -152,7 +152,7 @@ def killed_from_outside(status: int) -> str:
 
 def last_error(log: Path) -> str:
     """Return the last line of a log that tells of an error, or else its last line."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "Error" in line]
     return (errors or lines or ["no output"])[-1].strip()
 

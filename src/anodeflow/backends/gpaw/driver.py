@@ -34,7 +34,7 @@ def main(folder: Path) -> int:
     from gpaw import ConvergenceError
     from gpaw.new.symmetry import SymmetryBrokenError
 
-    request = decode((folder / "input.json").read_text())
+    request = decode((folder / "input.json").read_text(encoding="utf-8"))
     steps_file = folder / "steps.jsonl"
     attempt = len(read_steps(steps_file))
     counter = ScfWatch(request["parameters"].get("convergence", {}))
@@ -176,7 +176,7 @@ def make_calculator(
 
     parameters = mixing() | parameters
     hot = parameters.pop("hot_start", None)
-    text = log.open("a") if world.rank == 0 else None
+    text = log.open("a", encoding="utf-8") if world.rank == 0 else None
     symmetry = parameters.get("symmetry", {})
     labels = symmetry.get("extra_ids", [0] * len(atoms))
     tolerance = symmetry.get("tolerance", 1e-5) if shift and symmetry.get("point_group", True) else None

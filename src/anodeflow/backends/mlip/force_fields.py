@@ -229,6 +229,6 @@ def known_elements(calculator: Any) -> set[int] | None:
     elif isinstance(kinds := getattr(calculator, "type_dict", None), dict):  # DeePMD-kit
         symbols = kinds
     elif file := getattr(calculator, "model_filename", None):  # NEP: "nep4 2 Te Pb"
-        symbols = Path(file).read_text().splitlines()[0].split()[2:]
+        symbols = Path(file).read_text(encoding="utf-8").splitlines()[0].split()[2:]
     found = {atomic_numbers[symbol] for symbol in symbols or () if symbol in atomic_numbers}
     return found or None

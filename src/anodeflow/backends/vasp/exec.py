@@ -49,7 +49,7 @@ def die_with_parent() -> None:
 
 def write(note: str, content: dict) -> None:
     """Write the note so that a reader sees all of it or none."""
-    with open(f"{note}.new", "w") as file:
+    with open(f"{note}.new", "w", encoding="utf-8") as file:
         json.dump(content, file)
     os.replace(f"{note}.new", note)
 

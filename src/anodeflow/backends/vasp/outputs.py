@@ -217,7 +217,7 @@ def read_contcar(file: Path, frame: Frame) -> Structure | None:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(errors="replace")
+        return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
 

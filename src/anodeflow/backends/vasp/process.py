@@ -93,7 +93,7 @@ def _watch(run: Path, band: bool, watch: Callable[[list[str]], None], ended: thr
 def read_note(note: Path) -> dict[str, Any]:
     """Return what :mod:`anodeflow.backends.vasp.exec` noted: `pid` and `status`; empty if it never ran."""
     try:
-        return json.loads(note.read_text())
+        return json.loads(note.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
 
@@ -124,7 +124,7 @@ def end_process(note: Path) -> None:
 def corrections(run: Path) -> list[dict[str, Any]]:
     """Return what custodian changed in a run: `handler`, `errors` and `actions` of each correction."""
     try:
-        log = json.loads((run / "custodian.json").read_text())
+        log = json.loads((run / "custodian.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return []
     found = []

@@ -158,7 +158,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
         choose_program("henkelman")
     with tempfile.TemporaryDirectory(prefix="bader-") as name:
         folder = Path(name)
-        with (folder / "density.cube").open("w") as stream:
+        with (folder / "density.cube").open("w", encoding="utf-8") as stream:
             atoms = Atoms(density.numbers, density.positions, cell=density.cell, pbc=True)
             write_cube(stream, atoms, data=density.values * Bohr**3, comment="all-electron density, e/bohr^3")
         # No exponent: the program takes a minus sign for the next option.
@@ -174,7 +174,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
             if ended.returncode != 0:
                 raise ValueError(f"exit status {ended.returncode}")
             basins = _numbers(folder / "BCF.dat")
-            total = re.search(r"NUMBER OF ELECTRONS:\s*(\S+)", (folder / "ACF.dat").read_text())
+            total = re.search(r"NUMBER OF ELECTRONS:\s*(\S+)", (folder / "ACF.dat").read_text(encoding="utf-8"))
             if total is None or basins.shape[1:] != (7,):
                 raise ValueError("ACF.dat or BCF.dat is cut short")
         except (OSError, ValueError) as error:
@@ -194,7 +194,7 @@ def henkelman_basins(density: DensityGrid) -> Basins:
 
 def _numbers(table: Path) -> np.ndarray:
     """Return the rows of numbers of a table with a header and rules."""
-    rows = [line.split() for line in table.read_text().splitlines()]
+    rows = [line.split() for line in table.read_text(encoding="utf-8").splitlines()]
     return np.array([[float(word) for word in row] for row in rows if row and row[0].isdigit()])
 
 

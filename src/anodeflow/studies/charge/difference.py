@@ -120,7 +120,7 @@ def save_cube(file: Path, values: np.ndarray, grid: DensityGrid) -> None:
     """Write `values` (e/Å³) on the points of `grid` as a Gaussian cube file (e/bohr³, bohr), whole or not at all."""
     atoms = Atoms(grid.numbers, grid.positions, cell=grid.cell)
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("w") as stream:
+    with temporary.open("w", encoding="utf-8") as stream:
         write_cube(stream, atoms, data=values * Bohr**3, comment="charge-density difference, e/bohr^3")
     temporary.replace(file)
 
