@@ -81,3 +81,15 @@ def test_pages_load_nothing_from_elsewhere(site):
         for link in re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)', page.read_text())
     ]
     assert loads == []
+
+
+def test_figures_are_those_of_the_script_and_all_are_shown():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from docs_figures import FIGURES
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    made = {f"{short}.png" for wanted in FIGURES.values() for short in wanted.values()}
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    assert {file.name for file in (ROOT / "docs" / "figures").iterdir()} == made
+    assert set(re.findall(r"!\[[^\]]{20,}\]\(figures/([\w-]+\.png)\)", pages)) == made
