@@ -163,3 +163,23 @@ def test_verdicts_say_the_lowest_and_the_highest():
     assert span([("A", 0.2), ("B", -0.1), ("C", 0.1)], "eV") == "−0.100 eV on B to 0.200 eV on A"
     assert span([("A", 0.2)], "eV") == "0.200 eV on A"
     assert listed(list("abcdef")) == "a, b, c, d and 2 more"
+
+
+def test_a_large_campaign_has_a_page_for_each_system(tmp_path, monkeypatch):
+    monkeypatch.setattr("anodeflow.report.pages.MANY", 2)
+    made = documents()
+    index = write_report("large", made, {}, tmp_path, pictures=0)
+    pages = {file: html.fromstring(file.read_text(encoding="utf-8")) for file in (tmp_path / "systems").glob("*.html")}
+    assert len(pages) == len({each.system for each in made})
+    pages[index] = html.fromstring(index.read_text(encoding="utf-8"))
+    places = {file.resolve(): set(tree.xpath("//@id")) for file, tree in pages.items()}
+    for file, tree in pages.items():
+        for link in tree.xpath("//a/@href"):
+            path, mark, anchor = link.partition("#")
+            if not path.startswith(("data:", "https:")):
+                there = (file.parent / path).resolve() if path else file.resolve()
+                assert there in places
+                assert not mark or anchor in places[there], f"{file.name}: {link}"
+    studies = {f"study-{each.document_id}" for each in made}
+    assert not studies & places[index.resolve()], "the index leads to them"
+    assert all(sum(study in ids for ids in places.values()) == 1 for study in studies)

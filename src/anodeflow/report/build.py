@@ -17,6 +17,7 @@ from anodeflow.report.context import Context, base_studies, part_name, part_titl
 from anodeflow.report.drawing import drawn, first_figure, limited
 from anodeflow.report.figures import with_pdfs
 from anodeflow.report.page import Column, Part, Picture, Section, Table
+from anodeflow.report.pages import divided
 from anodeflow.report.paper_table import PaperTable, paper_tables
 from anodeflow.report.reference import Reference, shipped_references
 from anodeflow.report.rendering import rendered
@@ -83,7 +84,8 @@ def write_report(
         Id -> calculation, for every calculation that the documents rest on.
     output
         Folder to write to: ``index.html``, ``figures/`` (PNG and SVG) and ``tables/`` (CSV). The page alone is
-        complete; the other two hold its figures and tables for papers and talks.
+        complete; the other two hold its figures and tables for papers and talks. Of more studies than
+        :data:`anodeflow.report.pages.MANY` there is a page for each system in ``systems/``, to which it leads.
     reference
         Publication whose values stand beside ours; None: the one that the campaign names, if it names one.
     tell
@@ -145,6 +147,8 @@ def write_report(
     tell("the page")
     page = {
         "campaign": campaign,
+        "back": "",
+        "paged": False,
         "short": short,
         "pdf": pdf,
         "narrowed": narrowed,
@@ -169,9 +173,10 @@ def write_report(
         for table in tables:
             with whole(output / "tables" / f"{table.name}.csv") as draft:
                 draft.write_text(table.csv(), encoding="utf-8")
-        with whole(index) as draft, draft.open("w", encoding="utf-8") as stream:
-            here = (lambda anchor: "") if short else (lambda anchor: f"#{anchor}")
-            stream.writelines(rendered(page, here, any(p.scenes for s in parts for p in s.parts)))
+        for name, content, linked in divided(page, documents):
+            (output / name).parent.mkdir(exist_ok=True)
+            with whole(output / name) as draft, draft.open("w", encoding="utf-8") as stream:
+                stream.writelines(rendered(content, linked))
     return index
 
 

@@ -13,8 +13,18 @@ from anodeflow.report.page import plain
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def rendered(page: dict[str, Any], linked: Callable[[str], str], with_scenes: bool) -> Iterator[str]:
-    """Return a page, piece by piece.
+class _Links:
+    """Where the links of the page that is being written lead; the templates are compiled once for all pages."""
+
+    def __init__(self) -> None:
+        self.linked: Callable[[str], str] = str
+
+    def __call__(self, anchor: str) -> str:
+        return self.linked(anchor)
+
+
+def rendered(page: dict[str, Any], linked: Callable[[str], str]) -> Iterator[str]:
+    """Return a page, piece by piece; it must be written before the next one is begun.
 
     Parameters
     ----------
@@ -22,9 +32,21 @@ def rendered(page: dict[str, Any], linked: Callable[[str], str], with_scenes: bo
         What the template ``index.html.j2`` shows.
     linked
         Name of a place -> the address of it; empty: it is on no page, and its links are plain text.
-    with_scenes
-        Whether the page has something to turn in three dimensions.
     """
+    template, links = _template()
+    links.linked = linked
+    with_scenes = not page["paged"] and any(part.scenes for section in page["sections"] for part in section.parts)
+    scripts = ["page.js", *(["scenes.js"] if with_scenes else [])]
+    page = page | {
+        "scripts": [(_TEMPLATES / name).read_text(encoding="utf-8") for name in scripts],
+        "packed": packed(json.dumps({p.name: p.svg.decode("utf-8") for p in page["pictures"] if not p.source})),
+        "plotly": _plotly() if with_scenes else "",
+    }
+    return iter(template.generate(page))
+
+
+@cache
+def _template() -> tuple[Any, _Links]:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -35,14 +57,9 @@ def rendered(page: dict[str, Any], linked: Callable[[str], str], with_scenes: bo
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
-    environment.globals["linked"] = linked
-    scripts = ["page.js", *(["scenes.js"] if with_scenes else [])]
-    page = page | {
-        "scripts": [(_TEMPLATES / name).read_text(encoding="utf-8") for name in scripts],
-        "packed": packed(json.dumps({p.name: p.svg.decode("utf-8") for p in page["pictures"] if not p.source})),
-        "plotly": _plotly() if with_scenes else "",
-    }
-    return environment.get_template("index.html.j2").generate(page)
+    links = _Links()
+    environment.globals["linked"] = links
+    return environment.get_template("index.html.j2"), links
 
 
 def packed(text: str) -> str:
