@@ -183,3 +183,13 @@ def test_export_of_a_campaign(content, tmp_path, anodeflow, monkeypatch):
     read, found = read_results(tmp_path / "s.json.gz")
     assert len(read) == 5
     assert set(found) == {identity for study in studies for identity in study.calculation_ids.values()}
+
+
+def test_an_export_is_not_called_like_another_format(content, tmp_path, anodeflow, monkeypatch):
+    studies, calculations = content
+    monkeypatch.setattr("anodeflow.database.query.study_documents", lambda campaign=None, edition=None: studies)
+    monkeypatch.setattr("anodeflow.database.query.calculation_documents", lambda ids: {i: calculations[i] for i in ids})
+    done = anodeflow("export", "-o", tmp_path / "s.db")
+    assert done.status == 2
+    assert "anodeflow db export --ase" in done.err
+    assert not (tmp_path / "s.db").exists()

@@ -54,6 +54,11 @@ def export(
             typer.echo(str(file.resolve()))
         return
     target = output or Path(f"{name}.json.gz")
+    if target.suffix.lower() in (".db", ".zip", ".html", ".csv", ".cif"):
+        raise InputError(
+            f"{target} would hold gzipped JSON under the name of another format: call it NAME.json.gz; for an ASE "
+            "database there is anodeflow db export --ase FILE."
+        )
     if target.exists() and not force:
         raise InputError(f"there is a file {target} already: name another one with -o, or replace it (--force).")
     file = write_results(documents, calculations, target)
