@@ -426,3 +426,11 @@ def test_the_symmetry_of_a_path_is_read_wherever_a_job_names_it():
     assert foreign_module(stored) is None
     for module in (stored["@module"], "anodeflow.calculations.neb_document", "anodeflow.schemas.neb"):
         assert MontyDecoder().process_decoded(stored | {"@module": module}) == symmetry
+
+
+def test_slabs_that_jobs_hand_on_are_known():
+    """Outputs of a slab's relaxation hold the slab: a backup with them is restored."""
+    from anodeflow.core.decoding import foreign_module
+    from anodeflow.structures.slab.slabs import SlabCell
+
+    assert foreign_module({"@module": SlabCell.__module__, "@class": "SlabCell"}) is None

@@ -17,6 +17,7 @@ from anodeflow.core.textfile import nesting
 
 _PACKAGES = (
     *("anodeflow.core.density", "anodeflow.density", "anodeflow.schemas", "anodeflow.structures.sites.path_symmetry"),
+    "anodeflow.structures.slab.slabs",
     *("pymatgen.core", "pymatgen.electronic_structure", "pymatgen.io.ase", "pymatgen.symmetry"),
     *("ase", "numpy", "emmet.core"),
     *("jobflow.core", "jobflow.utils"),
