@@ -315,6 +315,17 @@ def test_backup_holds_what_its_documents_refer_to_while_others_write(server, ano
 # --- export and import ---
 
 
+@pytest.mark.slow
+def test_backup_while_another_process_makes_a_collection(anodeflow, tmp_path, home):
+    """MontyDB makes the file of a collection first and its table then."""
+    fill()
+    (documents,) = home.rglob("outputs.collection")
+    documents.with_name("begun.collection").touch()
+    assert anodeflow("db", "backup", tmp_path / "all.zip").status == 0
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert [entry.file_size for entry in archive.infolist() if "begun" in entry.filename] == [0]
+
+
 @pytest.mark.parametrize("database", EVERY_KIND[1:], indirect=True)
 def test_documents_travel_as_json_lines(database, anodeflow, tmp_path, monkeypatch):
     fill(calculation(id="calc-0", label="site"))  # stored twice

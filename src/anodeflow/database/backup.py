@@ -10,6 +10,7 @@ what was read before it: queue, rows, outputs, large objects. So what a document
 
 import json
 import re
+import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -132,7 +133,12 @@ def read_collection(database: Any, name: str, files: list[Any] | None = None) ->
     """The documents of a collection as BSON; of a collection of chunks those of `files`, if given."""
     collection = database[name]
     if is_sqlite(database):
-        yield from map(bson.encode, collection.find())
+        try:
+            yield from map(bson.encode, collection.find())
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            # Another process is making the collection this moment, the file first: it holds nothing yet.
         return
     raw = collection.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
     if files is not None:
