@@ -24,6 +24,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.database.embedded import ServerFolder, listens
 from anodeflow.database.locks import is_locked
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
+from anodeflow.database.results_file import read_results
 from anodeflow.database.store import open_store
 
 USER = """
@@ -348,6 +349,39 @@ def test_documents_travel_as_json_lines(database, anodeflow, tmp_path, monkeypat
     with open_store() as store:
         assert store.count() == 5
         assert "blob_uuid" in store.query_one({"output.id": "calc-neb"})["output"]["images"]
+
+
+@pytest.mark.slow
+def test_published_results_go_into_a_database(anodeflow):
+    """`db import` takes what `export` writes; queries, reports and comparisons then know it."""
+    file = Path(__file__).parents[1] / "docs" / "results" / "surfaces.json.gz"
+    studies, calculations = read_results(file)
+    assert (
+        f"imported {len(studies)} studies and {len(calculations)} calculations; 0 d"
+        in anodeflow("db", "import", file).out
+    )
+    assert "imported 0 studies and 0 calculations" in anodeflow("db", "import", file).out
+    stored = {each.document_id: each for each in study_documents("surfaces-gpaw")}
+    assert stored.keys() == {each.document_id for each in studies}
+    for each in studies:
+        assert jsanitize(stored[each.document_id].model_dump()) == jsanitize(each.model_dump())
+    assert {row.value for row in result_rows({"property": "binding_energy"})} == {
+        row.value for each in studies for row in each.rows() if row.property == "binding_energy"
+    }
+    assert calculation_documents(calculations).keys() == calculations.keys()
+
+
+def test_computed_calculations_are_not_replaced_by_published_ones(anodeflow, tmp_path):
+    fill()
+    assert anodeflow("export", "test", "-o", tmp_path / "test.json.gz").status == 0
+    before = {number: each.forces for number, each in calculation_documents(_ids("test")).items()}
+    assert "; 0 documents" not in anodeflow("db", "import", tmp_path / "test.json.gz").out
+    assert {number: each.forces for number, each in calculation_documents(_ids("test")).items()} == before
+    assert any(before.values())
+
+
+def _ids(campaign: str) -> list[str]:
+    return [number for each in study_documents(campaign) for number in each.calculation_ids.values()]
 
 
 def test_import_takes_a_newer_version_and_leaves_an_older_one(anodeflow, tmp_path):

@@ -74,11 +74,20 @@ def export_documents(
 
 @db.command(name="import")
 def import_documents(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File of anodeflow db export; -: standard input.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="File of anodeflow db export or of anodeflow export; -: what db export prints."
+        ),
+    ],
 ) -> None:
     """Add the documents of a file to the database; those that it has already are passed over.
 
-    Example: [bold]anodeflow db import all.jsonl.gz[/bold]
+    A file of anodeflow export (surfaces.json.gz, published beside a paper) has no forces: where the database has the
+    same calculation, that one stays.
+
+    Examples: [bold]anodeflow db import all.jsonl.gz[/bold],
+    [bold]anodeflow db import docs/results/surfaces.json.gz[/bold]
     """
     from anodeflow.cli.progress import counting
     from anodeflow.database.exchange import import_lines
@@ -140,13 +149,18 @@ def _writing(file: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[IO[str]]:
+def _reading(file: Path) -> Iterator[Iterable[str]]:
+    from anodeflow.database.published import is_results_file, results_lines
+
     if str(file) == "-":
         yield sys.stdin
         return
     try:
         if file.exists() and not file.is_file():
             raise InputError(f"{file} is no regular file: give a file, or - for what comes through a pipe.")
+        if is_results_file(file):
+            yield results_lines(file)
+            return
         with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
             yield lines
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:

@@ -151,7 +151,8 @@ def import_lines(
             ) from error
         if kind not in CALCULATIONS:
             rest[_named(entry)] = set(entry["document"].get("calculation_ids", {}).values())
-        if there := _known(store, entry):
+        there = _known(store, entry)
+        if there is not None:
             summary.known += 1
             if _differ(there, entry):
                 summary.other.append(_named(entry))

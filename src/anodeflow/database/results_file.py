@@ -92,22 +92,7 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         If the file cannot be read, is damaged, or is of another format or a newer version; if it has a document twice
         with other content, or lacks a calculation that a study rests on.
     """
-    if not file.exists():
-        raise InputError(f"there is no results file {file}: write one with anodeflow export.")
-    try:
-        content = json.loads(read_bytes(file, LARGEST_RESULTS, gzip.open), parse_constant=finite, parse_float=finite)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
-    if content.get("version") != VERSION:
-        raise InputError(
-            f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
-            f"{VERSION}: install the anodeflow that wrote it."
-        )
-    refuse_foreign(content, file)
-    if any(_is_flat(entry) for entry in dictionaries(content)):
-        raise InputError(f"{file} holds a structure whose cell has no volume: write it anew.")
+    content = plain_results(file)
     try:
         studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
         calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]
@@ -127,6 +112,33 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
                     "rests: write it anew with anodeflow export."
                 )
     return studies, found
+
+
+def plain_results(file: Path) -> dict[str, Any]:
+    """Read a results file as plain data: documents as mappings, which name nothing but what results are made of.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_results`, but for the content of single documents.
+    """
+    if not file.exists():
+        raise InputError(f"there is no results file {file}: write one with anodeflow export.")
+    try:
+        content = json.loads(read_bytes(file, LARGEST_RESULTS, gzip.open), parse_constant=finite, parse_float=finite)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
+            f"{VERSION}: install the anodeflow that wrote it."
+        )
+    refuse_foreign(content, file)
+    if any(_is_flat(entry) for entry in dictionaries(content)):
+        raise InputError(f"{file} holds a structure whose cell has no volume: write it anew.")
+    return content
 
 
 def _check_once(file: Path, documents: list[tuple[str, BaseModel]]) -> None:
