@@ -16,10 +16,10 @@ import numpy as np
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.slab.slabs import build_slabs
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
                     "planes": planes,
                     "atoms": len(cell.structure),
                     "area": round(cell.area, 4),
-                    "surface_energy": round((relaxed.energy - bulk) / (2 * cell.area) * EV_PER_SQUARE_ANGSTROM, 4),
+                    "surface_energy": round((relaxed.energy - bulk) / (2 * cell.area) / JOULE_PER_SQUARE_METRE, 4),
                     "unit": "J/m²",
                     "at": f"chemical potential of bulk {element}",
                     "moved": round(float(np.linalg.norm(relaxed.structure.cart_coords - cell.structure.cart_coords,

@@ -201,7 +201,7 @@ def test_the_report_shows_both(done, tmp_path):
     index = write_report("copper", list(run.documents.values()), {}, tmp_path / "report", tell=lambda words: None)
     page = index.read_text()
     assert "emt against costly" in page
-    assert "which left 3 of 4 candidates to it" in page
+    assert "handed on 3 of 4 candidates" in page
     assert "Largest error of emt" in page
     assert "Candidates as emt ranks them" in page
     assert "ends and saddle alone were computed by DFT" in page

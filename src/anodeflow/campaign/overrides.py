@@ -78,7 +78,7 @@ def without_foreign_settings(
 
 
 def with_prescreen(known: PrescreenInput | None, name: str) -> dict[str, Any]:
-    """Return the change that lets another backend go before that of the campaign; `none`: no one does."""
+    """Return the change that lets another backend go before that of the campaign; `none`: no prescreen."""
     if name == NONE:
         return {"prescreen": None}
     return {"prescreen": (known or PrescreenInput()).model_copy(update={"backend": name})}

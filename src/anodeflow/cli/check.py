@@ -25,7 +25,9 @@ def check(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
     prescreen: str | None = typer.Option(
-        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+        None,
+        "--prescreen",
+        help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
     ),
     trust: bool = typer.Option(
         False, "--trust", help="Start and load what the backend files name; they are trusted from then on."

@@ -17,7 +17,9 @@ def run(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
     prescreen: str | None = typer.Option(
-        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+        None,
+        "--prescreen",
+        help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
     ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress, only the table at the end."),
 ) -> None:

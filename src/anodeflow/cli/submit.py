@@ -23,7 +23,9 @@ def submit(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
     ),
     prescreen: str | None = typer.Option(
-        None, "--prescreen", help="Backend that goes before, instead of the file's: mlip; none: no one does."
+        None,
+        "--prescreen",
+        help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
     ),
     again: bool = typer.Option(False, "--again", help="Put a campaign that failed into the queue anew, as a whole."),
 ) -> None:

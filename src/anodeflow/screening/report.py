@@ -33,10 +33,10 @@ def prescreen_facts(document: StudyDoc) -> str:
     audit = document.prescreen
     if audit is None:
         return ""
-    words = f" Before {document.backend} went {audit.backend}"
+    words = f" {audit.backend} ran before {document.backend}"
     if audit.candidates:
         handed_on = sum(each.handed_on for each in audit.candidates)
-        words += f", which left {handed_on} of {len(audit.candidates)} candidates to it"
+        words += f" and handed on {handed_on} of {len(audit.candidates)} candidates"
     effort = audit.effort
     checks = effort.check_force_evaluations
     more = f", and {checks} more to check minima and saddles" if checks else ""

@@ -168,7 +168,7 @@ def convergence_document(
         not_varied=None if not_varied is None else list(not_varied),
     )
     document.warnings += [
-        Caveat("no-error", f"{name}: no error is told, since {why}") for name, why in document.without_error.items()
+        Caveat("no-error", f"{name}: no error is given, because {why}") for name, why in document.without_error.items()
     ]
     return document
 

@@ -29,7 +29,7 @@ _EXPLANATION = (
     "larger than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far "
     "from any interface. Neither knows temperature: an atom of the element at the fraction x in the metal gains kT ln "
     "x from the entropy of mixing. All energies belong to one model of the interface: its terminations, strain and "
-    "registry are told above."
+    "registry are given above."
 )
 _POINTS = [
     Column("depth", "depth"),

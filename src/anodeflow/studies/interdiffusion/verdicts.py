@@ -72,7 +72,7 @@ def verdict_warnings(document: InterdiffusionDoc) -> list[Caveat]:
         return []
     if spread is None:
         return [
-            Caveat("one-pair", "one pair of atoms a depth is a draw: the driving force has no range; take more samples")
+            Caveat("one-pair", "with one pair of atoms at each depth the driving force has no range: take more samples")
         ]
     if document.verdict == "undecided":
         return [

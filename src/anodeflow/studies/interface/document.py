@@ -5,12 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
 
+from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
-
-EV_PER_SQUARE_ANGSTROM = 16.021766
-"""1 eV/Å² in J/m² (CODATA 2018)."""
 
 
 class RegistryPoint(BaseModel):
@@ -91,7 +89,7 @@ class InterfaceDoc(StudyDoc):
         if self.alloy_slab_energy is None or self.metal_slab_energy is None:
             return None
         parted = self.alloy_slab_energy + self.metal_slab_energy - self.energy
-        return parted / self.area * EV_PER_SQUARE_ANGSTROM
+        return parted / self.area / JOULE_PER_SQUARE_METRE
 
     @property
     def metal_depth(self) -> int:

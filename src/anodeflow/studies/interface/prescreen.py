@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
 from anodeflow.core.caveats import Caveat
+from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
@@ -16,7 +17,7 @@ from anodeflow.screening.shortlist import (
     with_ranking,
 )
 from anodeflow.structures.interface.candidate import Side
-from anodeflow.studies.interface.document import EV_PER_SQUARE_ANGSTROM, RegistryPoint
+from anodeflow.studies.interface.document import RegistryPoint
 
 
 def rank_shifts(
@@ -109,7 +110,7 @@ def finished_audit(
     entries = list(audit.entries)
     parted = difference_entry("work_of_separation", "interface", list(slabs.values()), [relaxed])
     if parted is not None:
-        factor = EV_PER_SQUARE_ANGSTROM / area
+        factor = 1 / (JOULE_PER_SQUARE_METRE * area)
         entries.append(
             parted.model_copy(
                 update={"unit": "J/m²", "potential": parted.potential * factor, "dft": parted.dft * factor}

@@ -2,14 +2,11 @@
 
 from typing import Literal
 
-from ase.units import J, m
 from pydantic import Field
 
+from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
-
-JOULE_PER_SQUARE_METRE = J / m**2
-"""1 J/m² in eV/Å²."""
 
 
 class SurfaceEnergyDoc(StudyDoc):

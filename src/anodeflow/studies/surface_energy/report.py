@@ -1,12 +1,13 @@
 """The section of a report on surface energies."""
 
+from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
 from anodeflow.report.palette import INK, OURS
 from anodeflow.report.verdicts import alike, span
-from anodeflow.studies.surface_energy.document import JOULE_PER_SQUARE_METRE, SurfaceEnergyDoc
+from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 
 _EXPLANATION = (
     "γ = (E(slab) − Σ n μ) / 2A for a slab whose two faces are alike. Of a compound, μ of the metal is the energy of "

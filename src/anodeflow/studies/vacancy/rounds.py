@@ -145,8 +145,3 @@ def _bands(
     else:
         last = collect_vacancy(search, study, outputs)
     return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
-
-
-def _of(study: VacancyContext) -> str:
-    """Return the system and the vacancy, with which all labels begin."""
-    return f"{study.system}: {study.element} vacancy"
