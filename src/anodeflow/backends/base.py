@@ -37,25 +37,79 @@ class RelaxationSettings(InputModel):
     """When a relaxation ends, and how it steps (BFGS, ASE)."""
 
     force_threshold: float = Field(
-        default=0.01, gt=0, le=2, description="Largest force on a free atom at the end, eV/Å."
+        default=0.01,
+        gt=0,
+        le=2,
+        description="Largest force on a free atom at the end, eV/Å.",
+        json_schema_extra={"unit": "eV/Å"},
     )
     stress_threshold: float = Field(
-        default=2e-4, gt=0, le=0.1, description="Largest stress component at the end, eV/Å³."
+        default=2e-4,
+        gt=0,
+        le=0.1,
+        description="Largest stress component at the end, eV/Å³.",
+        json_schema_extra={"unit": "eV/Å³"},
     )
-    max_steps: int = Field(default=200, ge=1, le=100_000, description="Most ionic steps of one attempt.")
-    curvature: float = Field(default=5.0, ge=0.1, le=1000, description="Initial curvature of the BFGS Hessian, eV/Å².")
-    max_displacement: float = Field(default=0.2, gt=0, le=2, description="Longest step of one atom, Å.")
+    max_steps: int = Field(
+        default=200,
+        ge=1,
+        le=100_000,
+        description="Most ionic steps of one attempt.",
+        json_schema_extra={"unit": "steps"},
+    )
+    curvature: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=1000,
+        description="Initial curvature of the BFGS Hessian, eV/Å².",
+        json_schema_extra={"unit": "eV/Å²"},
+    )
+    max_displacement: float = Field(
+        default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
+    )
 
 
 class NebSettings(InputModel):
     """When a path is relaxed, and how it steps (ASE's NEB, improved tangent, BFGS)."""
 
-    force_threshold: float = Field(default=0.05, gt=0, le=2, description="Largest force on the band at the end, eV/Å.")
-    climb_below: float = Field(default=0.5, gt=0, le=100, description="Force on the band below which it climbs, eV/Å.")
-    spring_constant: float = Field(default=0.1, gt=0, le=100, description="Of the springs between images, eV/Å².")
-    max_steps: int = Field(default=200, ge=1, le=100_000, description="Most iterations of the band in one attempt.")
-    curvature: float = Field(default=5.0, ge=0.1, le=1000, description="Initial curvature of the BFGS Hessian, eV/Å².")
-    max_displacement: float = Field(default=0.2, gt=0, le=2, description="Longest step of one atom, Å.")
+    force_threshold: float = Field(
+        default=0.05,
+        gt=0,
+        le=2,
+        description="Largest force on the band at the end, eV/Å.",
+        json_schema_extra={"unit": "eV/Å"},
+    )
+    climb_below: float = Field(
+        default=0.5,
+        gt=0,
+        le=100,
+        description="Force on the band below which it climbs, eV/Å.",
+        json_schema_extra={"unit": "eV/Å"},
+    )
+    spring_constant: float = Field(
+        default=0.1,
+        gt=0,
+        le=100,
+        description="Of the springs between images, eV/Å².",
+        json_schema_extra={"unit": "eV/Å²"},
+    )
+    max_steps: int = Field(
+        default=200,
+        ge=1,
+        le=100_000,
+        description="Most iterations of the band in one attempt.",
+        json_schema_extra={"unit": "steps"},
+    )
+    curvature: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=1000,
+        description="Initial curvature of the BFGS Hessian, eV/Å².",
+        json_schema_extra={"unit": "eV/Å²"},
+    )
+    max_displacement: float = Field(
+        default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
+    )
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:

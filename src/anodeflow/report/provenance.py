@@ -4,6 +4,7 @@ from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.report.page import Column, Link, Table
+from anodeflow.report.units import units_of
 from anodeflow.studies.document import StudyDoc
 
 _CALCULATION_COLUMNS = [
@@ -27,46 +28,6 @@ _CALCULATION_COLUMNS = [
     Column("remedies", "SCF remedies", below=True),
     Column("warnings", "warnings", below=True),
 ]
-
-_UNITS = {
-    "cutoff": "eV",
-    "kpoint_spacing": "Å⁻¹ (2π included)",
-    "smearing_width": "eV",
-    "energy_tolerance": "eV per valence electron",
-    "density_tolerance": "e per valence electron",
-    "force_threshold": "eV/Å",
-    "stress_threshold": "eV/Å³",
-    "curvature": "eV/Å²",
-    "max_displacement": "Å",
-    "vacuum": "Å",
-    "thickness": "Å",
-    "min_width": "Å",
-    "relative_cutoff": "eV",
-    "density_cutoff": "eV",
-    "eigenstate_tolerance": "eV² per valence electron",
-    "total_energy_tolerance": "eV",
-    "rattle": "Å",
-    "max_strain": "fraction",
-    "max_atoms": "atoms",
-    "layers": "planes",
-    "alloy_layers": "planes",
-    "metal_layers": "planes",
-    "fixed_layers": "planes",
-    "depth": "planes",
-    "window": "eV",
-    "orderings.window": "eV/atom",
-    "vasp.energy_tolerance": "eV per cell",
-    "espresso.scf_tolerance": "eV/atom",
-    "plateau_tolerance": "eV",
-    "climb_below": "eV/Å",
-    "spring_constant": "eV/Å²",
-    "prefactor": "1/s",
-    "steps": "hops",
-    "max_steps": "steps",
-    "max_scf_cycles": "cycles",
-    "samples": "pairs a depth",
-}
-"""Units of settings by the last part of their keys, or by the last two, or by code and last part, where they differ."""
 
 
 def calculation_ids(documents: list[StudyDoc]) -> list[str]:
@@ -113,13 +74,14 @@ def _settings_table(documents: list[StudyDoc], name: str, caption: str) -> Table
     by_hash = {d.settings_hash: d for d in documents}
     systems = {digest: dict.fromkeys(d.system for d in documents if d.settings_hash == digest) for digest in by_hash}
     flat = {digest: _flatten(d.settings) | {"code": d.code} for digest, d in by_hash.items()}
+    units = {digest: units_of(d) for digest, d in by_hash.items()}
     keys = ["code", *dict.fromkeys(key for settings in flat.values() for key in settings if key != "code")]
     columns = [Column("setting", "setting"), Column("unit", "unit")]
     columns += [
         Column(digest, f"{d.backend} · {digest[:8]}: {', '.join(systems[digest])}") for digest, d in by_hash.items()
     ]
     rows = [
-        {"setting": key, "unit": ", ".join(dict.fromkeys(_unit(key, flat[d]["code"]) for d in flat if key in flat[d]))}
+        {"setting": key, "unit": ", ".join(dict.fromkeys(units[d](key) for d in flat if key in flat[d]))}
         | {digest: flat[digest].get(key) for digest in flat}
         for key in keys
     ]
@@ -151,13 +113,6 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
         for text in texts:
             found[Link(f"{name}: {text}", f"calc-{identity}")] = None
     return list(found)
-
-
-def _unit(key: str, code: str) -> str:
-    """Return the unit of a setting of a code, ``gpaw 26.7.0``; empty: it has none."""
-    name = key.rpartition(".")[2]
-    candidates = (f"{code.split()[0]}.{name}", ".".join(key.split(".")[-2:]), name)
-    return next((_UNITS[each] for each in candidates if each in _UNITS), "")
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -35,6 +35,7 @@ class PrescreenInput(InputModel):
         ge=0,
         le=10,
         description="Energy above the lowest up to which they are handed on, eV (by the potential).",
+        json_schema_extra={"unit": "eV"},
     )
     paths: PathMode = Field(
         default="saddle",

@@ -64,7 +64,13 @@ class Cp2kSettings(CodeSettings):
         description="EPS_SCF: largest change of the density at the end of the SCF.",
         json_schema_extra={"finer": "smaller", "unit": ""},
     )
-    max_scf_cycles: int = Field(default=60, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
+    max_scf_cycles: int = Field(
+        default=60,
+        ge=1,
+        le=10_000,
+        description="SCF cycles before a remedy is tried.",
+        json_schema_extra={"unit": "cycles"},
+    )
 
     @model_validator(mode="after")
     def _finest_grid(self) -> "Cp2kSettings":

@@ -58,7 +58,13 @@ class EspressoSettings(CodeSettings):
         description="Estimated error of the energy at the end of the SCF, eV/atom.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
-    max_scf_cycles: int = Field(default=100, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
+    max_scf_cycles: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="SCF cycles before a remedy is tried.",
+        json_schema_extra={"unit": "cycles"},
+    )
 
     _elements = field_validator("pseudopotentials")(by_element)
 

@@ -113,7 +113,13 @@ class GpawSettings(CodeSettings):
         "cells meet too early.",
         json_schema_extra={"finer": "smaller", "unit": "eV"},
     )
-    max_scf_cycles: int = Field(default=150, ge=1, le=10_000, description="SCF cycles before a remedy is tried.")
+    max_scf_cycles: int = Field(
+        default=150,
+        ge=1,
+        le=10_000,
+        description="SCF cycles before a remedy is tried.",
+        json_schema_extra={"unit": "cycles"},
+    )
 
     _elements = field_validator("setups")(by_element)
 

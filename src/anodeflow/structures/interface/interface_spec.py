@@ -32,8 +32,16 @@ class InterfaceSpec(InputModel):
         description="Atomic planes of the metal; an atom sees the free surface from two planes below it.",
         json_schema_extra={"finer": "larger", "unit": ""},
     )
-    max_atoms: int = Field(default=150, ge=2, le=2000, description="Most atoms of the cell.")
-    max_strain: float = Field(default=0.05, gt=0, lt=0.5, description="Largest von Mises strain, 0.05 is 5 %.")
+    max_atoms: int = Field(
+        default=150, ge=2, le=2000, description="Most atoms of the cell.", json_schema_extra={"unit": "atoms"}
+    )
+    max_strain: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="Largest von Mises strain, 0.05 is 5 %.",
+        json_schema_extra={"unit": "fraction"},
+    )
     min_width: float = Field(
         default=6.5,
         ge=0,
@@ -58,6 +66,7 @@ class InterfaceSpec(InputModel):
         le=20,
         description="Distance of the two planes at the interface before the relaxation, Å; default: the mean of the "
         "plane spacings of both crystals.",
+        json_schema_extra={"unit": "Å"},
     )
     registry_grid: tuple[int, int] = listed(
         default=(3, 3),
@@ -85,6 +94,7 @@ class InterfaceSpec(InputModel):
         lt=0.5,
         description="Standard deviation of the random displacements that the free atoms get before the relaxation, Å: "
         "else symmetry holds a soft metal on a saddle, from which every later step of a study falls.",
+        json_schema_extra={"unit": "Å"},
     )
 
     @field_validator("alloy_miller", "metal_miller")

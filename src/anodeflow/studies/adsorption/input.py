@@ -17,7 +17,9 @@ class AdsorptionInput(AdatomInput):
 
     choosing: ClassVar[frozenset[str]] = AdatomInput.choosing | {"sites", "metal_system"}
 
-    atom_box: tuple[float, float, float] = listed(default=BOX, description="Box of the isolated atom, Å.")
+    atom_box: tuple[float, float, float] = listed(
+        default=BOX, description="Box of the isolated atom, Å.", json_schema_extra={"unit": "Å"}
+    )
     sites: SiteWish | dict[str, SiteWish] = Field(
         default="all",
         description="Sites by number (as `anodeflow check` prints them) or by a part of their label; or system -> "

@@ -8,4 +8,6 @@ from anodeflow.studies.base import AdatomInput
 class ChargeInput(AdatomInput):
     """Bader charge and charge-density difference of the most stable adatom on some surfaces."""
 
-    grid_spacing: float = Field(default=0.07, ge=0.02, le=0.5, description="Spacing of the density's grid, Å.")
+    grid_spacing: float = Field(
+        default=0.07, ge=0.02, le=0.5, description="Spacing of the density's grid, Å.", json_schema_extra={"unit": "Å"}
+    )

@@ -17,10 +17,15 @@ class DiffusionInput(AdatomInput):
     prefactor: float | Literal["vineyard"] = Field(
         default=1.0e13,
         description="Attempt frequency of all hops, 1/s; vineyard: each hop's own, from the vibrations of a potential.",
+        json_schema_extra={"unit": "1/s"},
     )
     modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
     temperatures: list[float] = Field(
-        default=[300.0], min_length=1, max_length=100, description="Temperatures of rates and diffusivity, K."
+        default=[300.0],
+        min_length=1,
+        max_length=100,
+        description="Temperatures of rates and diffusivity, K.",
+        json_schema_extra={"unit": "K"},
     )
 
     _each_once = field_validator("temperatures")(each_once)

@@ -20,7 +20,11 @@ class OrderingsShortlist(InputModel):
         description="Most orderings that are handed on to the campaign's backend; none: all.",
     )
     window: float = Field(
-        default=0.015, ge=0, le=10, description="Energy above the lowest up to which they are, eV/atom."
+        default=0.015,
+        ge=0,
+        le=10,
+        description="Energy above the lowest up to which they are, eV/atom.",
+        json_schema_extra={"unit": "eV/atom"},
     )
 
 
@@ -33,7 +37,9 @@ class OrderingsInput(StudyInput):
     hosts: list[Literal["bcc", "fcc", "hcp"]] = Field(
         default=["bcc", "fcc", "hcp"], min_length=1, description="Host lattices."
     )
-    max_atoms: int = Field(default=10, ge=1, le=50, description="Most atoms of a cell.")
+    max_atoms: int = Field(
+        default=10, ge=1, le=50, description="Most atoms of a cell.", json_schema_extra={"unit": "atoms"}
+    )
     prescreen: OrderingsShortlist | None = Field(
         default=None,
         description="Backend that relaxes all orderings, and which of them the campaign's confirms; none: as rank_with "
@@ -41,7 +47,11 @@ class OrderingsInput(StudyInput):
     )
     rank_with: str = Field(default="mlip", description="`backend` of `prescreen`, as files called it at first.")
     window: float = Field(
-        default=0.015, ge=0, le=10, description="`window` of `prescreen`, as files called it at first."
+        default=0.015,
+        ge=0,
+        le=10,
+        description="`window` of `prescreen`, eV/atom, as files called it at first.",
+        json_schema_extra={"unit": "eV/atom"},
     )
     keep: int = Field(default=3, ge=1, le=1000, description="How many of the lowest are kept.")
     sqs_atoms: int | None = Field(
@@ -49,6 +59,7 @@ class OrderingsInput(StudyInput):
         ge=2,
         le=500,
         description="Atoms of a special quasi-random structure on the lowest one's host; none: none.",
+        json_schema_extra={"unit": "atoms"},
     )
 
     _once = field_validator("hosts")(each_once)

@@ -20,7 +20,11 @@ class VacancyInput(InterfaceInput):
         description="Where the vacancy is made: the alloy's outermost layer with the element, or the one at the metal.",
     )
     steps: int = Field(
-        default=4, ge=0, le=50, description="Hops of each path; 0: the vacancy is made, and moves nowhere."
+        default=4,
+        ge=0,
+        le=50,
+        description="Hops of each path; 0: the vacancy is made, and moves nowhere.",
+        json_schema_extra={"unit": "hops"},
     )
     samples: int = Field(default=2, ge=1, le=100, description="Places that are tried at each step; the lowest counts.")
     images: int = Field(default=5, ge=1, le=100, description="Images of a hop's path between its two ends.")
