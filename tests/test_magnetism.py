@@ -179,10 +179,10 @@ def test_magnetic_adatoms_are_spin_polarised_where_the_code_knows_spin(tmp_path,
         argument
         for made in flow.iterflow()
         for argument in made[0].function_args
-        if isinstance(argument, dict) and "spin_polarized" in argument
+        if hasattr(argument, "spin_polarized")
     ]
     assert studies
-    assert all(study["spin_polarized"] is polarised for study in studies)
+    assert all(study.spin_polarized is polarised for study in studies)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def screened(slurm_session: Queue, tmp_path_factory: pytest.TempPathFactory) -> 
     return file
 
 
+@pytest.mark.timeout(1200)  # some thirty jobs, each of which starts Python on a busy machine
 @pytest.mark.usefixtures("screened")
 def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anodeflow) -> None:
     backend = tmp_path / "emt-here.yaml"
@@ -56,7 +57,7 @@ def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anode
     assert twice.status == 2
     assert "in the queue already" in twice.err
 
-    queue.wait("copper", seconds=500)
+    queue.wait("copper", seconds=1000)
     (status,) = json.loads(anodeflow("status", "copper", "--format", "json").out)
     assert status["state"] == "finished", status["failures"]
     assert status["runner"] == "running"

@@ -106,7 +106,10 @@ def _from_file(file: Path, known: Any) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RuntimeError) as error:
-        raise InputError(f"the settings file {file} cannot be read ({error}): mend or remove it.") from error
+        raise InputError(
+            f"the settings file {file} cannot be read ({error}): mend or remove it, or have "
+            "ANODEFLOW_HOME name a folder that can be read."
+        ) from error
     for name in values:
         if name not in known:
             names = ", ".join(sorted(known))

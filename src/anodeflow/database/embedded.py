@@ -191,12 +191,14 @@ def _start(folder: ServerFolder) -> Server:
     printed = folder.log.read_bytes()[seen:].decode(errors="replace").strip().splitlines()
     if is_full(folder.path, "\n".join(printed)):
         raise DatabaseError(full(folder.path))
-    if late and not printed:
+    # A client that gave up waiting leaves a warning of its broken handshake: no fault of the server.
+    faults = [line for line in printed if " WARNING " not in line]
+    if late and not faults:
         raise DatabaseError(
             f"the server of the embedded database in {folder.path} did not answer within {_FIRST:g} s, and names no "
             "fault: this machine may be busy; run the same command again."
         )
-    reason = printed[-1].strip() if printed else "it printed nothing"
+    reason = (faults or printed or ["it printed nothing"])[-1].strip()
     raise DatabaseError(
         f"the embedded database in {folder.path} does not open ({reason}): it is damaged if {folder.log} speaks of "
         "WiredTiger; then put a copy in its place, or move the folder away and begin anew."
