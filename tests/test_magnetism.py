@@ -17,6 +17,7 @@ from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.room import image_distance, room_warning
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.context import AdatomContext
 from anodeflow.studies.shared.references import cut_slab
 
 IRON = Structure(Lattice.cubic(2.83), ["Fe", "Fe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -179,10 +180,10 @@ def test_magnetic_adatoms_are_spin_polarised_where_the_code_knows_spin(tmp_path,
         argument
         for made in flow.iterflow()
         for argument in made[0].function_args
-        if hasattr(argument, "spin_polarized")
+        if isinstance(argument, AdatomContext)
     ]
     assert studies
-    assert all(study.spin_polarized is polarised for study in studies)
+    assert {study.spin_polarized for study in studies} == {polarised}
 
 
 @pytest.mark.parametrize(
