@@ -56,7 +56,7 @@ class EspressoSettings(CodeSettings):
         gt=0,
         le=0.1,
         description="Estimated error of the energy at the end of the SCF, eV/atom.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
+        json_schema_extra={"finer": "smaller", "unit": "eV per atom"},
     )
     max_scf_cycles: int = Field(
         default=100,

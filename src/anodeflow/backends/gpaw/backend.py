@@ -89,21 +89,21 @@ class GpawSettings(CodeSettings):
         gt=0,
         le=0.1,
         description="SCF: change of energy, eV/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
+        json_schema_extra={"finer": "smaller", "unit": "eV per valence electron"},
     )
     density_tolerance: float = Field(
         default=1e-4,
         gt=0,
         le=0.1,
         description="SCF: change of density, e/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "e"},
+        json_schema_extra={"finer": "smaller", "unit": "e per valence electron"},
     )
     eigenstate_tolerance: float = Field(
         default=1e-6,
         gt=0,
         le=0.1,
         description="SCF: change of the wave functions, eV²/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "eV²"},
+        json_schema_extra={"finer": "smaller", "unit": "eV² per valence electron"},
     )
     total_energy_tolerance: float = Field(
         default=2e-4,

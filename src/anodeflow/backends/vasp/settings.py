@@ -70,7 +70,7 @@ class VaspSettings(SpinSettings):
         gt=0,
         le=0.1,
         description="SCF: change of energy EDIFF, eV per cell.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
+        json_schema_extra={"finer": "smaller", "unit": "eV per cell"},
     )
     max_scf_cycles: int = Field(
         default=150, ge=1, le=10_000, description="NELM: SCF cycles before custodian's remedies."
