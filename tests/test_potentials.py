@@ -217,7 +217,8 @@ def test_a_potential_asks_for_torch_without_cuda_first_where_it_would_come_with_
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.machine", lambda: machine)
     pip = f"{sys.executable} -m pip install"
-    torch = f"{pip} torch --index-url {TORCH_CPU} && " if first else ""
+    torch = f"{TORCH_CPU.format(pip=pip, python=sys.executable)} && " if first else ""
+    assert ("--torch-backend cpu" in install_command("mlip")) is first
     assert install_command("mlip") == f"{torch}{pip} sevenn"
     assert provider("MACE-MP-0").remedy.startswith(f"{torch}{pip} mace-torch (")
     assert install_command("report").startswith(f"{pip} jinja2 ")

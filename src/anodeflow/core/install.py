@@ -26,8 +26,8 @@ PACKAGES: dict[Part, str] = {
 }
 """Part of anodeflow -> what to install for it: what extras of the same name ask for."""
 
-TORCH_CPU = "https://download.pytorch.org/whl/cpu"
-"""The index of torch's builds for CPUs: on Linux those of PyPI bring CUDA's libraries, some 3 GB."""
+TORCH_CPU = "{pip} uv && {python} -m uv pip install --python {python} --torch-backend cpu torch"
+"""Installs torch's build for CPUs: on Linux that of PyPI brings CUDA's libraries, some 3 GB. uv knows where it is."""
 
 
 def install_command(part: Part) -> str:
@@ -39,7 +39,7 @@ def install_packages(packages: str, *, torch: bool = False) -> str:
     """Return the command that installs packages into the Python that runs; torch's build for CPUs first if needed."""
     command = f"{pip()} {packages}"
     if torch and not found("torch") and platform.system() == "Linux" and platform.machine() == "x86_64":
-        return f"{pip()} torch --index-url {TORCH_CPU} && {command}"
+        return f"{TORCH_CPU.format(pip=pip(), python=sys.executable)} && {command}"
     return command
 
 
