@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from jobflow import Flow, JobStore, run_locally
+from jobflow import Flow, JobStore, Maker, run_locally
 from maggma.stores import MemoryStore
 from prescreen_factories import CostlyBackend, register
 from vacancy_factories import interface_document, layered
@@ -12,7 +12,7 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening import path as prescreen_path
-from anodeflow.screening.makers import Prescreen
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker
 from anodeflow.screening.shortlist import record_of
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.spec import SlabSpec
@@ -22,6 +22,8 @@ from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
+from anodeflow.studies.vacancy.metal_face import MetalFace
+from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker
 
 
 def run(flow: Flow) -> dict:
@@ -151,6 +153,19 @@ def test_a_potential_without_such_end_states_leaves_the_path_to_the_costly_code(
     assert whole.band is None
     assert "hop 0" in document.calculation_ids
     assert "no-path-by-potential" in [warning.code for warning in document.warnings]
+
+
+def test_an_atom_of_the_metals_own_surface_after_the_potential(codes, home):
+    backend, prescreen = codes
+    bulk = Makers(backend).relax(cell=True).calculate(load_structure("Cu"))
+    spec = SlabSpec(layers=3, min_width=5, vacuum=8)
+
+    def face(relax: Maker) -> MetalFace:
+        return MetalFace.model_validate(run(MetalFaceMaker(relax, slab=spec, metal="Cu", system="x").make(bulk)))
+
+    alone, after = face(Makers(backend).relax()), face(PrescreenedRelaxMaker(prescreen, Makers(backend).relax()))
+    assert after.warnings == []
+    assert after.energy == pytest.approx(alone.energy, abs=0.01)
 
 
 def test_stops_and_hops_of_a_vacancy(codes, home):

@@ -5,7 +5,6 @@ from typing import Any
 from jobflow import Flow, Job, JobConfig, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
-from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.jobs import named
 from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
@@ -14,9 +13,10 @@ from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.saddles import saddle_image
+from anodeflow.studies.shared.steps import in_place
 
 
-@job(output_schema=CalculationDoc)
+@job
 def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: ModesDoc | None, label: str) -> Response:
     """Relax a suspect minimum from where it is pushed along its softest mode.
 
@@ -24,8 +24,7 @@ def relax_pushed(maker: Maker, slab: Structure, structure: Structure, softest: M
     """
     mode, curvature = (None, None) if softest is None else (softest.modes[0], softest.curvatures[0])
     options = {"guided": True} if getattr(maker, "guide", None) else {}
-    made = maker.make(soft_push(slab, structure, mode, curvature), label=label, **options)
-    return Response(replace=named(made, label))
+    return in_place(maker.make(soft_push(slab, structure, mode, curvature), label=label, **options), label)
 
 
 def pushed_minima(
@@ -109,8 +108,3 @@ def downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str
 def _modes(maker: Any, structure: Structure, label: str, **options: Any) -> Job:
     """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
     return named(maker.make(structure, label=label, **options), label)
-
-
-def of(study: DiffusionContext) -> str:
-    """Return the system and the adatom, with which all labels begin."""
-    return f"{study.system}: {study.adsorbate}"

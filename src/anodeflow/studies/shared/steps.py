@@ -20,6 +20,15 @@ def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
     return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
 
 
+def in_place(made: Flow | Job, name: str) -> Response:
+    """Return the response that puts a calculation, a job or several in a flow, in place of the current job.
+
+    The current job must not have an `output_schema`: jobflow would hold the reference to a flow's output against it.
+    """
+    made.name = name
+    return Response(replace=with_stable_uuids(made, CURRENT_JOB.job.uuid) if isinstance(made, Flow) else made)
+
+
 @job
 def report_failure(message: str, of_input: bool) -> None:
     """Fail with a message: a step that cannot be done is shown as failed, and the others go on.

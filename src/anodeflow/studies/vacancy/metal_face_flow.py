@@ -11,7 +11,7 @@ from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.shared.steps import replaced
+from anodeflow.studies.shared.steps import in_place, replaced
 from anodeflow.studies.vacancy.geometry import remove_atom, shaken
 from anodeflow.studies.vacancy.metal_face import MetalFace, metal_face
 
@@ -81,7 +81,7 @@ def relax_face(
     return replaced([clean, taken, last], last, label)
 
 
-@job(output_schema=CalculationDoc)
+@job
 def take_out(relax: Maker, clean: CalculationDoc, label: str) -> Response:
     """Relax a slab once more, without the atom that lies highest.
 
@@ -94,7 +94,7 @@ def take_out(relax: Maker, clean: CalculationDoc, label: str) -> Response:
         raise CalculationError(f"{label}: the relaxation did not converge, so no atom is taken out; run it again.")
     atom = int(np.argmax(clean.structure.cart_coords[:, 2].round(3)))
     label = f"{label}, without an atom"
-    return Response(replace=named(relax.make(shaken(remove_atom(clean.structure, atom)), label=label), label))
+    return in_place(relax.make(shaken(remove_atom(clean.structure, atom)), label=label), label)
 
 
 @job
