@@ -28,6 +28,7 @@ FLOORS = (
     ("report",),
     ("study objects", "testing"),
     ("api",),
+    ("serve",),
     ("cli",),
 )
 # What describes, finds and records a calculation lies below the codes; what makes jobs of it, above.
@@ -43,6 +44,7 @@ PROGRAMS = {  # room -> packages that it must not import
     "execution": ("gpaw", "sevenn"),
     "database": ("gpaw", "sevenn"),
     "report": ("gpaw", "sevenn"),
+    "serve": ("gpaw", "sevenn"),
 }
 
 
@@ -102,7 +104,7 @@ def test_there_is_no_circle():
 
 
 # Rooms above the studies; they ask the registry.
-ROOMS_ABOVE = tuple(f"anodeflow.{room}" for room in ("campaign", "database", "report", "cli", "execution"))
+ROOMS_ABOVE = tuple(f"anodeflow.{room}" for room in ("campaign", "database", "report", "serve", "cli", "execution"))
 # A convergence test is made of any other study: campaigns make it, and reports take every error from it.
 ANY_STUDY = {"convergence"}
 # InterfaceCandidate is what the builder of interfaces returns.

@@ -9,7 +9,7 @@ import sys
 from importlib.util import find_spec
 from typing import Literal
 
-Part = Literal["gpaw", "mlip", "remote", "database", "password", "report", "orderings", "baderkit", "notebook"]
+Part = Literal["gpaw", "mlip", "remote", "database", "password", "report", "orderings", "baderkit", "notebook", "serve"]
 
 PACKAGES: dict[Part, str] = {
     "gpaw": "gpaw gpaw-data",
@@ -23,6 +23,7 @@ PACKAGES: dict[Part, str] = {
     # would put those into the place of anodeflow's own, or find no solution at all.
     "baderkit": "numba && {pip} --no-deps baderkit",
     "notebook": "ipykernel pymatviz",
+    "serve": "jinja2 matplotlib plotly scikit-image starlette uvicorn",
 }
 """Part of anodeflow -> what to install for it: what extras of the same name ask for."""
 

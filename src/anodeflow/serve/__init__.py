@@ -1,0 +1,1 @@
+"""``anodeflow serve``: campaigns, results and documents in a browser on this machine, live and read-only."""
