@@ -25,6 +25,7 @@ FLOORS = (
     ("studies",),
     ("campaign",),
     ("database", "execution"),
+    ("interchange",),
     ("report",),
     ("study objects", "testing"),
     ("api",),
@@ -104,7 +105,9 @@ def test_there_is_no_circle():
 
 
 # Rooms above the studies; they ask the registry.
-ROOMS_ABOVE = tuple(f"anodeflow.{room}" for room in ("campaign", "database", "report", "serve", "cli", "execution"))
+ROOMS_ABOVE = tuple(
+    f"anodeflow.{room}" for room in ("campaign", "database", "interchange", "report", "serve", "cli", "execution")
+)
 # A convergence test is made of any other study: campaigns make it, and reports take every error from it.
 ANY_STUDY = {"convergence"}
 # InterfaceCandidate is what the builder of interfaces returns.

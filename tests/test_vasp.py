@@ -471,7 +471,7 @@ def test_remedies_of_custodian_are_recorded(vasp, monkeypatch):
     assert document.converged
     assert document.remedies == ["Unconverged: ALGO = All, ISEARCH = 1"]
     assert document.warnings == [], "ALGO changes the way to the numbers, and not the numbers"
-    monkeypatch.setattr("anodeflow.backends.vasp.runs._HARMLESS", frozenset({"ALGO"}))
+    monkeypatch.setattr("anodeflow.backends.vasp.runs.HARMLESS", frozenset({"ALGO"}))
     again = Makers(vasp.with_settings({"cutoff": 260})).static().calculate(aluminium())
     assert [each.text for each in again.warnings] == ["custodian changed what decides the numbers: ISEARCH = 1"]
 

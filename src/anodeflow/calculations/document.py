@@ -36,6 +36,20 @@ class PlanarPotential(BaseModel):
         return [self.height * index / len(self.values) for index in range(len(self.values))]
 
 
+class Adoption(BaseModel):
+    """Where a calculation comes from that others made (``anodeflow adopt``)."""
+
+    folder: str = Field(description="Folder in which it was found.")
+    program: str = Field(description="Program that made it, with the version that its own output tells.")
+    files: dict[str, str] = Field(description="Name of each file that was read -> its SHA-256.")
+    settings: dict[str, Any] = Field(description="What these files say of how it was computed.")
+    adopted_at: str = Field(description="When it was taken over, UTC, ISO 8601.")
+    equal_to: str = Field(default="", description="Backend whose calculation it was proved to be; empty: none.")
+    differs: list[str] = Field(
+        default_factory=list, description="What keeps it from being the calculation of the backend that comes closest."
+    )
+
+
 class CalculationDoc(Versioned, DecodedModel):
     """Result of one relaxation or static calculation by one code, with all that it takes to repeat it.
 
@@ -84,6 +98,9 @@ class CalculationDoc(Versioned, DecodedModel):
     warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
     prescreen: PrescreenRecord | None = Field(
         default=None, description="Relaxation by a potential from whose result it started; none: there was none."
+    )
+    adopted: Adoption | None = Field(
+        default=None, description="Where it comes from, if others made it; none: anodeflow computed it."
     )
     directory: str = Field(description="Folder with input, log and steps of the calculation.")
     finished_at: str = Field(description="Time of the end, UTC, ISO 8601.")

@@ -86,6 +86,7 @@ class Output:
 
     def __init__(self, place: Path, tags: dict, atoms: Atoms, vtst: bool = False) -> None:
         self.place, self.tags, self.atoms, self.steps = place, tags, atoms, 0
+        self.head = xml_head(tags, atoms)
         self.cycles = 4
         if MODE[:1] == ["scf"] or (MODE[:1] == ["fast"] and tags["ALGO"].upper() != "ALL"):
             self.cycles = int(tags["NELM"])
@@ -128,7 +129,7 @@ class Output:
             os.kill(os.getpid(), int(MODE[1]))
 
     def write(self, whole: bool) -> None:
-        xml = xml_head(self.tags, self.atoms) + "\n".join(self.calculations)
+        xml = self.head + "\n".join(self.calculations)
         if whole:
             xml += xml_structure(self.atoms, "finalpos") + "\n</modeling>\n"
         if MODE[:1] == ["cut"]:

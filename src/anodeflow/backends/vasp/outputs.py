@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from ase.units import GPa
+from monty.io import zopen
 from pymatgen.core import Structure
 
 from anodeflow.backends.vasp.inputs import species_order
@@ -112,7 +113,7 @@ def read_run(run: Path, frame: Frame, task: str) -> RunOutput:
     from pymatgen.io.vasp import Vasprun
     from pymatgen.io.vasp.outputs import UnconvergedVASPWarning
 
-    file = run / "vasprun.xml"
+    file = packed(run / "vasprun.xml")
     try:
         with warnings.catch_warnings():
             # That a run has not converged is read from its steps below, and told in the document.
@@ -215,14 +216,24 @@ def read_contcar(file: Path, frame: Frame) -> Structure | None:
     return placed(frame.structure, positions, cell)
 
 
+def packed(file: Path) -> Path:
+    """Return a file, or the compressed one that stands in its place."""
+    other = file.with_name(f"{file.name}.gz")
+    return other if not file.exists() and other.exists() else file
+
+
 def _text(file: Path) -> str:
+    file = packed(file)
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        with zopen(file, "rt", encoding="utf-8", errors="replace") as stream:
+            return str(stream.read())
+    except (FileNotFoundError, EOFError):
         return ""
 
 
 def _tail(file: Path) -> str:
+    if file.suffix == ".gz":
+        return _text(file)[-200:]
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - 200))
         return stream.read().decode(errors="replace")

@@ -44,7 +44,7 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import placed
 
 # fmt: off
-_HARMLESS = frozenset({
+HARMLESS = frozenset({
     "ALGO", "AMIN", "AMIX", "AMIX_MAG", "BMIX", "BMIX_MAG", "IALGO", "IBRION", "ICHARG", "ISEARCH", "ISTART",
     "ISYM", "KPAR", "LSCALAPACK", "MAXMIX", "NBANDS", "NCORE", "NELM", "NELMDL", "NELMIN", "NPAR", "NSIM", "POTIM",
     "SMASS", "TIME",
@@ -156,7 +156,7 @@ class VaspRuns:
                     f"{self.backend.release}",
                 )
             )
-        changed = {tag: value for run in runs for tag, value in changed_tags(run).items() if tag not in _HARMLESS}
+        changed = {tag: value for run in runs for tag, value in changed_tags(run).items() if tag not in HARMLESS}
         if changed:
             listed = ", ".join(f"{tag} = {value}" for tag, value in changed.items())
             warnings.append(Caveat("input-changed", f"custodian changed what decides the numbers: {listed}"))
