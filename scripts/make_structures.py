@@ -24,6 +24,7 @@ from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.files import write_orderings
 from anodeflow.studies.orderings.flow import OrderingsMaker
+from anodeflow.studies.orderings.input import OrderingsInput
 
 FOLDER = Path(__file__).resolve().parent.parent / "structures"
 
@@ -128,9 +129,8 @@ def alloy(formula: str, hosts: list[str], sizes: list[int], keep: int, folder: P
     for element in Composition(formula).elements:
         lattice, a, c, _ = ELEMENTS[element.symbol]
         references[element.symbol] = relax.calculate(conventional(element.symbol, lattice, a, c), f"{element} bulk")
-    flow = OrderingsMaker(rank=relax, composition=formula, hosts=hosts, max_atoms=max(sizes), keep=keep).make(
-        references
-    )
+    asked = OrderingsInput(composition=formula, hosts=hosts, max_atoms=max(sizes), keep=keep)
+    flow = OrderingsMaker(rank=relax, input=asked).make(references)
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=store, log=True, ensure_success=True)
     document = OrderingsDoc.model_validate(store.get_output(flow.output.uuid, load=True))

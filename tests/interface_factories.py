@@ -9,6 +9,7 @@ from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.interface.flow import InterfaceMaker
 from anodeflow.studies.shared.references import bulk_job
@@ -31,7 +32,12 @@ def relaxed_interface(
     code = load_backend(backend)
     bulks = [bulk_job(Makers(code).relax(cell=True), load_structure(name), name) for name in (alloy, metal)]
     maker = InterfaceMaker(
-        relax=Makers(code).relax(), static=Makers(code).static(), spec=spec, alloy=alloy, metal=metal, campaign="test"
+        relax=Makers(code).relax(),
+        static=Makers(code).static(),
+        spec=spec,
+        alloy=alloy,
+        metal=metal,
+        about=SubjectContext(campaign="test"),
     )
     made = maker.make(*(bulk.output for bulk in bulks), host_lattice(alloy), host_lattice(metal))
     return InterfaceDoc.model_validate(output_of(made, *bulks))

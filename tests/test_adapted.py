@@ -20,6 +20,8 @@ from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.adsorption.input import AdsorptionInput
+from anodeflow.studies.context import SubjectContext
 
 ARGON = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.25), ["Ar"], [[0, 0, 0]])
 POTENTIAL = {"sigma": 3.40, "epsilon": 0.0104, "rc": 9.0, "ro": 7.0, "smooth": True}
@@ -34,7 +36,9 @@ def working_folder(tmp_path, monkeypatch):
 
 
 def adsorption(bulk: Structure, element: str, makers, spec: SlabSpec = SPEC) -> AdsorptionDoc:
-    maker = AdsorptionMaker(**makers, adsorbate=element, slab=spec, system="surface")
+    maker = AdsorptionMaker(
+        **makers, input=AdsorptionInput(adsorbate=element), slab=spec, about=SubjectContext(system="surface")
+    )
     return AdsorptionDoc.model_validate(output_of(maker.make(bulk, bulk)))
 
 
@@ -86,7 +90,7 @@ def test_vasp_of_atomate2_is_built_and_travels():
         relax=adapted(RelaxMaker()),
         relax_cell=adapted(RelaxMaker(), "relax_cell"),
         static=adapted(StaticMaker(), "static"),
-        adsorbate="Li",
+        input=AdsorptionInput(),
         slab=SPEC,
     )
     flow = maker.make(load_structure("Li"), load_structure("Li"))

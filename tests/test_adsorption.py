@@ -26,6 +26,7 @@ from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.adsorption.input import AdsorptionInput
 
 CAMPAIGN = """\
 name: aluminium
@@ -139,7 +140,7 @@ def test_maker_runs_by_itself_as_atomate2s_do():
         relax=Makers(backend).relax(),
         relax_cell=Makers(backend).relax(cell=True),
         static=Makers(backend).static(),
-        adsorbate="Cu",
+        input=AdsorptionInput(adsorbate="Cu"),
         slab=SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=5),
     )
     flow = maker.make(load_structure("Cu"), load_structure("Cu"))

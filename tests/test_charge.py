@@ -34,6 +34,8 @@ from anodeflow.studies.charge.difference import (
 )
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.flow import ChargeMaker
+from anodeflow.studies.charge.input import ChargeInput
+from anodeflow.studies.context import SubjectContext
 
 CELL = np.diag([5.0, 5.0, 14.0])
 SHAPE = (40, 40, 112)
@@ -215,10 +217,7 @@ def adsorption(**changes) -> AdsorptionDoc:
 def run_study(tmp_path: Path, found: AdsorptionDoc) -> tuple[ChargeTransferDoc, Flow]:
     maker = ChargeMaker(
         density=MadeUpDensity(str(tmp_path)),
-        campaign="test",
-        system="Li(001)",
-        reference="10.1/x",
-        variant={"layers": 2},
+        about=SubjectContext(campaign="test", system="Li(001)", reference="10.1/x", variant={"layers": 2}),
     )
     flow = maker.make(found)
     output = flow.output
@@ -283,7 +282,7 @@ def test_an_adatom_that_sank_is_said_so_in_the_document(tmp_path):
     assert "not-converged" in codes(document)
 
 
-STUDY = ChargeContext(campaign="test", system="Li(001)", adsorbate="Li")
+STUDY = ChargeContext(campaign="test", system="Li(001)", input=ChargeInput())
 
 
 @pytest.fixture

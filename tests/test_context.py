@@ -4,19 +4,29 @@ import json
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
+from factories import adsorption_document
 from jobflow import Flow, job
 from monty.json import MontyDecoder, MontyEncoder
 
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.errors import InputError
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.sites.site_choice import SiteChoice
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.context import AdsorptionContext
+from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.context import SlabContext, StudyContext, SubjectContext
+from anodeflow.studies.diffusion.context import DiffusionContext
+from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.flow import collect_electrochemistry
+from anodeflow.studies.interdiffusion.context import InterdiffusionContext
+from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.registry import studies
 from anodeflow.studies.shared.identity import with_stable_uuids
+from anodeflow.studies.vacancy.context import VacancyContext
 
 POTENTIAL = {"backend": "mlip", "settings_hash": "0a", "keep": 2, "window": 0.1, "paths": "band"}
 ADSORPTION = {
@@ -41,14 +51,45 @@ ORDERINGS = {
     "keep": 3,
     "sqs_atoms": None,
 }
+NAMES = {"campaign": "c", "system": "x", "reference": None, "variant": {}}
+CHARGE = NAMES | {"adsorbate": "Li", "program": None}
+DIFFUSION = NAMES | {"adsorbate": "Li", "images": 5, "prefactor": 1e13, "temperatures": [300.0], "modes": True}
+VACANCY = NAMES | {
+    "element": "Li",
+    "helper": "Mg",
+    "start": "surface",
+    "steps": 4,
+    "samples": 2,
+    "images": 5,
+    "paths": ["I", "II"],
+    "barriers": True,
+}
+INTERDIFFUSION = NAMES | {
+    "element": "Mg",
+    "depth": 5,
+    "samples": 3,
+    "plateau_tolerance": 0.01,
+    "there_and_back": False,
+}
+INTERFACE = NAMES | {"alloy": "Li3Mg", "metal": "Li", "spec": {"rattle": 0.0}}
+ELECTROCHEMISTRY = {"campaign": "c", "system": "x", "reference": None, "ion": "Li", "partner": "Mg"}
 SLAB = {"campaign": "c", "system": "x", "reference": None, "variant": {}, "slab_spec": {}, "prescreen": {}}
 TOLD = [
     (AdsorptionContext, ADSORPTION),
     (AdsorptionContext, ADSORPTION | {"prescreen": POTENTIAL}),
     (OrderingsContext, ORDERINGS),
     (OrderingsContext, ORDERINGS | {"volumes": {"Li": 20.0}, "enumerated": {"bcc": 7}}),
+    (OrderingsContext, ORDERINGS | {"confirm_at_most": 20}),
+    (ChargeContext, CHARGE),
+    (DiffusionContext, DIFFUSION),
+    (DiffusionContext, DIFFUSION | {"prescreen": POTENTIAL, "prefactor": "vineyard"}),
+    (VacancyContext, VACANCY),
+    (InterdiffusionContext, INTERDIFFUSION),
+    (InterfaceContext, INTERFACE),
+    (ElectrochemistryContext, ELECTROCHEMISTRY),
     (SlabContext, SLAB),
 ]
+"""What jobs were told when it was a mapping, as anodeflow 0.1 made them."""
 
 
 @job
@@ -134,3 +175,36 @@ def test_jobs_that_put_others_in_their_place_have_no_schema():
             assert schema is None or issubclass(schema, StudyDoc), (module.name, original.__name__)
             assert schema is None or inspect.signature(original).return_annotation is schema, original.__name__
     assert seen > 30
+
+
+def test_an_option_is_declared_once():
+    """What is an option of a study's input is no field of its Maker or of its context."""
+    from dataclasses import fields
+    from importlib import import_module
+
+    from jobflow import Maker
+
+    seen = 0
+    for name, study in studies().items():
+        if study.Input is None:
+            continue
+        options = set(study.Input.model_fields) - {"prescreen"}
+        for module in ("flow", "context"):
+            try:
+                found = import_module(f"anodeflow.studies.{name}.{module}")
+            except ModuleNotFoundError:
+                continue
+            for each in vars(found).values():
+                ours = isinstance(each, type) and issubclass(each, Maker | StudyContext)
+                if ours and each.__module__ == found.__name__:
+                    twice = {field.name for field in fields(each) if "Maker" not in str(field.type)} & options
+                    assert not twice, f"{name}: {each.__name__} declares {twice}"
+                    seen += 1
+    assert seen > 12
+
+
+def test_makers_of_modes_agree_with_the_input(home):
+    makers = Makers(load_backend("emt"))
+    maker = DiffusionMaker(makers.relax(), makers.static(), makers.neb())
+    with pytest.raises(InputError, match="the input asks for modes of saddles, and there is no Maker of modes"):
+        maker.make(adsorption_document())

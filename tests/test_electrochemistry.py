@@ -10,10 +10,12 @@ from pymatgen.entries.computed_entries import ComputedEntry
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.studies.context import StudyContext
 from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
 from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.electrochemistry.flow import ElectrochemistryMaker
+from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
 from anodeflow.studies.electrochemistry.phases import (
     decomposition_words,
     hull_points,
@@ -24,7 +26,7 @@ from anodeflow.studies.electrochemistry.phases import (
 )
 from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
 
-STUDY = ElectrochemistryContext(campaign="test", system="Li-Mg", ion="Li", partner="Mg")
+STUDY = ElectrochemistryContext(campaign="test", system="Li-Mg", input=ElectrochemistryInput())
 METALS = [("Li", "bulk", "bulk Li", 0.0), ("Mg", "bulk", "bulk Mg", 0.0)]
 
 
@@ -142,7 +144,7 @@ def test_no_compound_no_voltage():
 
 def test_document_of_several_compositions():
     studies = [orderings("Li3Mg7", -0.03, -0.025, sqs=-0.02), orderings("Li3Mg", -0.04)]
-    document = run(ElectrochemistryMaker(campaign="test").make(studies, bulks()))
+    document = run(ElectrochemistryMaker(about=StudyContext(campaign="test")).make(studies, bulks()))
     assert (document.system, document.charge, document.backend) == ("Li-Mg", 1, "emt")
     assert [(p.formula, p.lowest) for p in document.points] == [
         ("Mg", True), ("Li3Mg7", True), ("Li3Mg7", False), ("Li3Mg7", False), ("Li3Mg", True), ("Li", True),

@@ -32,6 +32,7 @@ from anodeflow.structures.interface.registry import (
     shift_metal,
 )
 from anodeflow.structures.slab.lateral import reduce_in_plane
+from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.interface.analysis import middle_layer, nearest_plane
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc
@@ -365,7 +366,10 @@ def test_slab_that_fails_costs_the_work_of_separation_only(monkeypatch):
 def test_one_flow_has_one_termination():
     backend = load_backend("emt")
     maker = InterfaceMaker(
-        Makers(backend).relax(), Makers(backend).static(), spec=InterfaceSpec(termination="all"), system="Ag/Al"
+        Makers(backend).relax(),
+        Makers(backend).static(),
+        spec=InterfaceSpec(termination="all"),
+        about=SubjectContext(system="Ag/Al"),
     )
     with pytest.raises(InputError, match="Ag/Al: one interface has one termination"):
         maker.make(load_structure("Ag"), load_structure("Al"))

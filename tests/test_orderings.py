@@ -1,7 +1,6 @@
 """Orderings: enumeration against known numbers, hosts lost, the workflow on EMT against plain ASE, and its files."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from ase.build import bulk as ase_bulk
 from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
+from asking import asking, told
 from factories import calculation_document, codes
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -49,12 +49,7 @@ CUBIC = HostLattice(lattice="fcc", axes=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 STUDY = OrderingsContext(
     campaign="test",
     system="Li3Mg",
-    formula="Li3Mg",
-    hosts=["bcc"],
-    max_atoms=4,
-    window=0.015,
-    keep=3,
-    sqs_atoms=None,
+    input=OrderingsInput(composition="Li3Mg", hosts=["bcc"], max_atoms=4),
     enumerated={"bcc": 7},
 )
 
@@ -86,11 +81,11 @@ def maker(**fields) -> OrderingsMaker:
     fields = {
         "rank": relax,
         "composition": "Cu3Au",
-        "hosts": ("bcc", "fcc"),
+        "hosts": ["bcc", "fcc"],
         "max_atoms": 4,
         "campaign": "gold",
     } | fields
-    return OrderingsMaker(**fields)
+    return OrderingsMaker(**told(OrderingsInput, **fields))
 
 
 @pytest.fixture(scope="module")
@@ -424,10 +419,10 @@ def test_window_chooses_what_is_confirmed():
 
 def test_one_shortlist_chooses_the_lowest_within_the_window():
     orderings, results = ranked([-0.03, -0.05, -0.036, -0.034])
-    two = replace(STUDY, window=0.018, confirm_at_most=2)
+    two = asking(STUDY, prescreen={"window": 0.018, "keep": 2})
     chosen = rank_orderings(orderings, results, elements(), two, confirm=True).chosen
     assert [ordering.index for ordering in chosen] == [1, 2]
-    chosen = rank_orderings(orderings, results, elements(), replace(two, confirm_at_most=None), confirm=True).chosen
+    chosen = rank_orderings(orderings, results, elements(), asking(STUDY, window=0.018), confirm=True).chosen
     assert [ordering.index for ordering in chosen] == [1, 2, 3]
 
 
@@ -489,7 +484,7 @@ def test_kept_orderings_become_files_that_slabs_are_cut_from(gold, tmp_path):
 @pytest.mark.mlip
 def test_lithium_and_magnesium_stand_on_bcc():
     rank = Makers(load_backend("mlip")).relax(cell=True)
-    made = OrderingsMaker(rank=rank, composition="LiMg", hosts=["bcc"], max_atoms=2)
+    made = OrderingsMaker(rank=rank, input=OrderingsInput(composition="LiMg", hosts=["bcc"], max_atoms=2))
     document = run(made.make(bulks("mlip", "Li", "Mg")))
     assert document.enumerated == {"bcc": 2}
     assert {entry.state for entry in document.orderings} == {"kept", "duplicate"}

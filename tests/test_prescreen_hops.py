@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from asking import told
 from jobflow import Flow, JobStore, Maker, run_locally
 from maggma.stores import MemoryStore
 from prescreen_factories import CostlyBackend, register
@@ -18,10 +19,13 @@ from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
+from anodeflow.studies.vacancy.input import VacancyInput
 from anodeflow.studies.vacancy.metal_face import MetalFace
 from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker
 
@@ -52,7 +56,7 @@ def adsorption(codes) -> AdsorptionDoc:
         relax=Makers(backend).relax(),
         relax_cell=Makers(backend).relax(cell=True),
         static=Makers(backend).static(),
-        adsorbate="Cu",
+        input=AdsorptionInput(adsorbate="Cu"),
         slab=SlabSpec(miller=(1, 1, 1), layers=3, vacuum=8, min_width=5),
         prescreen=prescreen,
     )
@@ -63,7 +67,7 @@ def adsorption(codes) -> AdsorptionDoc:
 def diffuse(codes, adsorption: AdsorptionDoc, **fields) -> MigrationDoc:
     backend, prescreen = codes
     makers = {"relax": Makers(backend).relax(), "static": Makers(backend).static(), "neb": Makers(backend).neb()}
-    maker = DiffusionMaker(adsorbate="Cu", prescreen=prescreen, **makers, **fields)
+    maker = DiffusionMaker(prescreen=prescreen, **makers, **told(DiffusionInput, adsorbate="Cu", modes=False, **fields))
     return MigrationDoc.model_validate(run(maker.make(adsorption)))
 
 
@@ -178,8 +182,8 @@ def test_stops_and_hops_of_a_vacancy(codes, home):
 
     def study(potential: Prescreen | None) -> VacancyDoc:
         maker = VacancyMaker(
-            relax=Makers(backend).relax(), neb=Makers(backend).neb(), element="Cu", helper="Au", start="interface",
-            steps=1, samples=1, images=3, prescreen=potential,
+            relax=Makers(backend).relax(), neb=Makers(backend).neb(), prescreen=potential,
+            input=VacancyInput(element="Cu", helper="Au", start="interface", steps=1, samples=1, images=3),
         )  # fmt: skip
         return VacancyDoc.model_validate(run(maker.make(interface)))
 

@@ -16,9 +16,11 @@ from anodeflow.report.build import write_report
 from anodeflow.report.context import Context
 from anodeflow.report.reference import Reference
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
+from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.interdiffusion.document import DiluteExchange, InterdiffusionDoc
 from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
+from anodeflow.studies.interdiffusion.input import InterdiffusionInput
 from anodeflow.studies.interdiffusion.report import interdiffusion_answers, interdiffusion_section
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.interface.report import interfaces_section
@@ -39,11 +41,8 @@ def documents(tmp_path_factory) -> tuple[InterfaceDoc, InterdiffusionDoc]:
         interface = relaxed_interface(SPEC)
         maker = InterdiffusionMaker(
             relax=Makers(load_backend("emt")).relax(),
-            element="Ag",
-            depth=4,
-            samples=2,
-            campaign="test",
-            plateau_tolerance=0.2,
+            input=InterdiffusionInput(element="Ag", depth=4, samples=2, plateau_tolerance=0.2),
+            about=SubjectContext(campaign="test"),
         )
         return interface, InterdiffusionDoc.model_validate(output_of(maker.make(interface)))
 

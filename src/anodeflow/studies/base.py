@@ -8,13 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
-
-from pydantic import Field, field_validator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from anodeflow.core.errors import BackendUnavailableError, InputError
-from anodeflow.core.inputs import InputModel, each_once, known_element
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.inputs import AdatomInput as AdatomInput  # a package that brings a study finds all of it here
+from anodeflow.studies.inputs import Converged as Converged
+from anodeflow.studies.inputs import InterfaceInput as InterfaceInput
+from anodeflow.studies.inputs import StudyInput as StudyInput
+from anodeflow.studies.inputs import SurfaceInput as SurfaceInput
 from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface
@@ -30,81 +32,6 @@ Subject = Surface | Interface | None
 Kind = Literal["surface", "interface", "alloy", "campaign"]
 I = TypeVar("I", bound="StudyInput")  # noqa: E741
 D = TypeVar("D", bound=StudyDoc)
-
-
-class StudyInput(InputModel):
-    """What every study may be told."""
-
-    choosing: ClassVar[frozenset[str]] = frozenset()
-    """Fields that choose subjects, and change nothing of what is done on one of them."""
-    naming: ClassVar[frozenset[str]] = frozenset()
-    """Fields that tell results of the study on one subject apart: a campaign asks once for each value of them."""
-
-    def options(self) -> dict[str, Any]:
-        """Return what it says of the study itself, without the choice of subjects."""
-        return self.model_dump(exclude=set(self.choosing))
-
-
-class Converged(StudyInput):
-    """What a study may be told that can be repeated with finer parameters."""
-
-    convergence: dict[str, list[float]] = Field(
-        default_factory=dict,
-        description="Parameter (a number of the slab or interface: layers, vacuum, min_width ..., or of the backend's "
-        "settings) -> values at which the study is repeated, one parameter at a time.",
-    )
-
-    @field_validator("convergence")
-    @classmethod
-    def _some_values(cls, convergence: dict[str, list[float]]) -> dict[str, list[float]]:
-        for name, values in convergence.items():
-            if not values:
-                raise ValueError(f"{name} has no values: give some, or leave it out")
-        return convergence
-
-
-class SurfaceInput(Converged):
-    """What a study of surfaces may be told."""
-
-    choosing: ClassVar[frozenset[str]] = frozenset({"systems", "convergence"})
-
-    systems: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
-        default="all", description="Names of systems, or all."
-    )
-
-    _distinct = field_validator("systems")(each_once)
-
-    @property
-    def wanted(self) -> list[str] | Literal["all"]:
-        """Names of the subjects that it chooses, or all."""
-        return self.systems
-
-
-class AdatomInput(SurfaceInput):
-    """What a study of one adatom on some surfaces may be told."""
-
-    naming: ClassVar[frozenset[str]] = frozenset({"adsorbate"})
-
-    adsorbate: str = Field(default="Li", description="Element of the adatom.")
-
-    _element = field_validator("adsorbate")(known_element)
-
-
-class InterfaceInput(Converged):
-    """What a study of interfaces may be told."""
-
-    choosing: ClassVar[frozenset[str]] = frozenset({"interfaces", "convergence"})
-
-    interfaces: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
-        default="all", description="Names of interfaces, or all."
-    )
-
-    _distinct = field_validator("interfaces")(each_once)
-
-    @property
-    def wanted(self) -> list[str] | Literal["all"]:
-        """Names of the subjects that it chooses, or all."""
-        return self.interfaces
 
 
 @dataclass(frozen=True)

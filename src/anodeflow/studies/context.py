@@ -1,27 +1,34 @@
-"""What a study tells the jobs of its flow: whose document they make, and what was asked for."""
+"""What a study tells the jobs of its flow: whose document they make, and what was asked for.
+
+The options of a study are declared once, in its `Input`. Its context carries that; where a job keeps a context, the
+options stand beside the names, as they did when a context was a mapping.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
-from monty.json import MSONable
+from monty.json import MontyDecoder, MSONable
 
 from anodeflow.screening.settings import PrescreenSettings
+from anodeflow.studies.inputs import AdatomInput, StudyInput
 
 F = TypeVar("F", bound=Callable[..., Any])
-_CLASSES: set[tuple[str, str]] = set()
+_CLASSES: dict[tuple[str, str], "type[StudyContext]"] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyContext(MSONable):
-    """What all studies tell their jobs; a study with options has a class of its own that adds them.
+    """What all studies tell their jobs; that of a study with options has them as `input`.
 
     Class attributes
     ----------------
     unsaid
         Fields that are not written where they are none.
+    uncounted
+        Options by which neither jobs nor settings of documents differ: they stand in the Makers that jobs are told.
 
     Attributes
     ----------
@@ -32,25 +39,67 @@ class StudyContext(MSONable):
     """
 
     unsaid: ClassVar[tuple[str, ...]] = ()
+    uncounted: ClassVar[frozenset[str]] = frozenset()
 
     campaign: str = ""
     system: str = ""
     reference: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return its fields as a job keeps them."""
-        fields = super().as_dict()
-        return {name: value for name, value in fields.items() if value is not None or name not in self.unsaid}
+        """Return its fields as a job keeps them, the options among them."""
+        written = super().as_dict()
+        if "input" in written:
+            del written["input"]
+            written |= self.written(getattr(self, "input"))  # noqa: B009 (of a study with options)
+        return {name: value for name, value in written.items() if value is not None or name not in self.unsaid}
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What documents keep of the options among their settings."""
+        written = self.written(getattr(self, "input"))  # noqa: B009
+        return {
+            name: value
+            for name, value in written.items()
+            if name not in self.uncounted and (value is not None or name not in self.unsaid)
+        }
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> Self:
+        """Return what :meth:`as_dict` wrote."""
+        decoder = MontyDecoder()
+        return cls.of({name: decoder.process_decoded(value) for name, value in d.items() if not name.startswith("@")})
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Note the class, so that what is written of it is known for a context."""
         super().__init_subclass__(**keywords)
-        _CLASSES.add((cls.__module__, cls.__name__))
+        _CLASSES[cls.__module__, cls.__name__] = cls
+
+    @classmethod
+    def told(cls, about: "StudyContext", **more: Any) -> Self:
+        """Return the context of a study with the names of another one, and what this one has `more`."""
+        names = {each.name: getattr(about, each.name) for each in fields(about)}
+        return cls(**(names | more))
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
-        """Return what a job was told by an anodeflow that kept it as a mapping."""
-        return cls(**told)
+        """Return what a job keeps, with the options beside the names; so did an anodeflow that knew mappings only."""
+        names = {each.name for each in fields(cls)}
+        if "input" not in names or "input" in told:
+            return cls(**told)
+        options = {name: value for name, value in told.items() if name not in names}
+        rest = {name: value for name, value in told.items() if name in names}
+        return cls(**(rest | {"input": cls.read(options)}))
+
+    @classmethod
+    def written(cls, input: StudyInput) -> dict[str, Any]:
+        """Return options as a job keeps them."""
+        return input.options()
+
+    @classmethod
+    def read(cls, options: dict[str, Any]) -> StudyInput:
+        """Return the options that a job keeps."""
+        model: type[StudyInput] = get_type_hints(cls)["input"]
+        return model.model_validate(options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +137,16 @@ class AdatomContext(SubjectContext):
 
     Attributes
     ----------
-    adsorbate
-        Element of the adatom.
+    input
+        What was asked for.
     """
 
-    adsorbate: str
+    input: AdatomInput
+
+    @property
+    def adsorbate(self) -> str:
+        """Element of the adatom."""
+        return self.input.adsorbate
 
     @property
     def of_system(self) -> str:
@@ -117,9 +171,9 @@ class SlabContext(SubjectContext):
         return {"prescreen": {}} | super().as_dict()
 
 
-def is_context(written: Mapping[str, Any]) -> bool:
-    """Return whether a mapping is a context as a job keeps it."""
-    return (written.get("@module"), written.get("@class")) in _CLASSES
+def context_class(written: Mapping[str, Any]) -> type[StudyContext] | None:
+    """Return the class of a context as a job keeps it; none: the mapping is no context."""
+    return _CLASSES.get((str(written.get("@module")), str(written.get("@class"))))
 
 
 def in_context(function: F) -> F:

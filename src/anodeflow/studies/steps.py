@@ -1,6 +1,7 @@
 """The steps of a campaign that several studies need: each is one job in its flow."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from jobflow import Flow, Job, Maker
@@ -9,7 +10,9 @@ from pymatgen.core import Structure
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.magnetism import with_moments
+from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
+from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces, backend_key
 from anodeflow.studies.world import StudyLike, World
 
@@ -35,6 +38,14 @@ class Steps:
     def surfaces(self) -> Surfaces:
         """Surfaces of the campaign."""
         return self.world.surfaces
+
+    def about(self, subject: Surface | Interface) -> SubjectContext:
+        """Return the names that the document of a study on a subject carries, and how a convergence test varied it."""
+        return SubjectContext(system=subject.name, variant=subject.variant, **self.labels)
+
+    def screened(self, subject: Surface | Interface) -> SubjectContext:
+        """Return the same, for a study of slabs that a potential relaxed before DFT, if one goes before."""
+        return replace(self.about(subject), prescreen=None if self.prescreen is None else self.prescreen.settings())
 
     def study(self, study: StudyLike, input: Any, subject: Any) -> Any:
         """Return the flow of a study on a subject, made once; its output is the document."""

@@ -1,9 +1,10 @@
 """What a study of adsorption tells its jobs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from anodeflow.structures.sites.site_choice import SiteChoice
+from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.context import AdatomContext
 
 
@@ -23,6 +24,9 @@ class AdsorptionContext(AdatomContext):
         Sites to study; none: all.
     """
 
+    uncounted: ClassVar[frozenset[str]] = frozenset({"atom_box"})
+
+    input: AdsorptionInput
     slab_spec: dict[str, Any]
     spin_polarized: bool = False
     atom_reference_reliable: bool = True

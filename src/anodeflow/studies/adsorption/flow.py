@@ -11,7 +11,6 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, guided
 from anodeflow.screening.shortlist import record_of
-from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.geometry.transfer import transferred
 from anodeflow.structures.sites.site_choice import SiteChoice, same_sites
@@ -21,8 +20,9 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.analysis import adsorption_document
 from anodeflow.studies.adsorption.context import AdsorptionContext
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.adsorption.prescreen import audited, rank_sites
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
 from anodeflow.studies.shared.steps import replaced
 
@@ -35,20 +35,18 @@ class AdsorptionMaker(Maker):
     ----------
     name
         Name of the flow.
+    input
+        What is asked for; its `sites` are names of a campaign, for which `choice` stands here.
     relax
         Maker that relaxes positions (slab, adatoms).
     relax_cell
         Maker that relaxes positions and cell (bulk).
     static
         Maker that evaluates a structure (isolated atom).
-    adsorbate
-        Element of the adatom.
     slab
         Which slab is cut from the relaxed bulk.
     spin_polarized
         Whether slab and adatom start with the adatom's moment: for a radical on an insulator (Li on LiH).
-    atom_box
-        Box of the isolated atom, Å.
     atom_reference_reliable
         False for backends that cannot treat isolated atoms; the document says so.
     choice
@@ -56,27 +54,21 @@ class AdsorptionMaker(Maker):
     prescreen
         Potential that relaxes all of them first and hands on the best; none: there is none. `relax` and `slab` of
         :meth:`make` are then relaxations that it precedes.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with.
-    variant
-        Parameters that a convergence test changed, for the document.
+    about
+        Names that the document and its rows carry, and what a convergence test changed.
     """
 
     relax: Maker
     relax_cell: Maker
     static: Maker
     name: str = "adsorption"
-    adsorbate: str = "Li"
+    input: AdsorptionInput = field(default_factory=AdsorptionInput)
     slab: SlabSpec = field(default_factory=SlabSpec)
     spin_polarized: bool = False
-    atom_box: tuple[float, float, float] = BOX
     atom_reference_reliable: bool = True
     choice: SiteChoice | None = None
     prescreen: Prescreen | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(
         self,
@@ -106,13 +98,13 @@ class AdsorptionMaker(Maker):
         Flow
             Output: AdsorptionDoc.
         """
-        system = self.system or f"{structure.composition.reduced_formula}({''.join(map(str, self.slab.miller))})"
+        system = self.about.system or f"{structure.composition.reduced_formula}({''.join(map(str, self.slab.miller))})"
         jobs: list[Flow | Job] = []
         if bulk is None:
-            bulk = bulk_job(self.relax_cell, adsorbate_bulk, self.adsorbate)
+            bulk = bulk_job(self.relax_cell, adsorbate_bulk, self.input.adsorbate)
             jobs.append(bulk)
         if atom is None:
-            atom = atom_job(self.static, self.adsorbate, self.atom_box)
+            atom = atom_job(self.static, self.input.adsorbate, self.input.atom_box)
             jobs.append(atom)
         if slab is None:
             if structure == adsorbate_bulk:
@@ -123,23 +115,21 @@ class AdsorptionMaker(Maker):
             relax = self.relax if self.prescreen is None else PrescreenedRelaxMaker(self.prescreen, self.relax)
             slab = slab_flow(relax, own_bulk.output.structure, self.slab, host, system)
             jobs.append(slab)
-        study = AdsorptionContext(
-            campaign=self.campaign,
+        study = AdsorptionContext.told(
+            self.about,
             system=system,
-            reference=self.reference,
-            adsorbate=self.adsorbate,
+            input=self.input,
             spin_polarized=self.spin_polarized,
             atom_reference_reliable=self.atom_reference_reliable,
             slab_spec=self.slab.model_dump(mode="json"),
             choice=self.choice,
-            variant=self.variant,
             prescreen=None if self.prescreen is None else self.prescreen.settings(),
         )
         references = slab.output["cell"], slab.output["calculation"], atom.output, bulk.output
         options = {} if self.prescreen is None else {"prescreen": self.prescreen}
         sites = relax_on_sites(self.relax, *references, study, **options)
         which = "all sites" if self.choice is None else f"sites {', '.join(map(str, self.choice.numbers))}"
-        sites.name = f"{system}: {self.adsorbate} on {which}"
+        sites.name = f"{system}: {self.input.adsorbate} on {which}"
         return Flow([*jobs, sites], output=sites.output, name=f"{system}: {self.name}")
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from anodeflow.core.inputs import listed
 from anodeflow.structures.bulk.atom import BOX
-from anodeflow.studies.base import AdatomInput
+from anodeflow.studies.inputs import AdatomInput
 
 SiteWish = list[int | str] | Literal["all"]
 """Sites by number or by a part of their label, or all."""

@@ -43,17 +43,14 @@ class AdsorptionStudy(AdatomStudy[AdsorptionInput, AdsorptionDoc]):
             relax=steps.makers(backend).relax(),
             relax_cell=steps.makers(backend).relax(cell=True),
             static=steps.makers(backend).static(),
-            adsorbate=input.adsorbate,
+            input=input,
             slab=system.slab_spec(),
             # A magnetic atom has its moment wherever it sits.
             spin_polarized=system.spin_polarized or ("spin" in backend.capabilities and is_magnetic([input.adsorbate])),
-            atom_box=input.atom_box,
             atom_reference_reliable=backend.atom_reference_reliable,
             choice=site_choice(surfaces, subject, input),
             prescreen=steps.prescreen,
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            about=steps.about(subject),
         )
         return maker.make(
             surfaces.structure(subject.structure),

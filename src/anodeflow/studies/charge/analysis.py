@@ -71,7 +71,7 @@ def charge_document(
         with the name of the system.
     """
     site = adsorption.sites[adsorption.most_stable]
-    program = choose_program(study.program)
+    program = choose_program(study.input.program)
     try:
         density = load_density(combined)
         difference = charge_difference(density, load_density(slab), load_density(adatom), Path(combined.directory))

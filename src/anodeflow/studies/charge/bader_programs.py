@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -38,6 +37,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import BackendUnavailableError, CalculationError
 from anodeflow.core.install import install_command
+from anodeflow.studies.charge.input import BaderProgram
 from anodeflow.studies.charge.weights import weight_basins
 
 VACUUM = 1e-4
@@ -46,8 +46,6 @@ VACUUM = 1e-4
 Plane waves ripple by about 1e-5 e/Å³ in a vacuum, which makes hundreds of maxima that mean nothing. The tail that is
 cut off holds 1e-4 e per Å² of a Li surface.
 """
-
-BaderProgram = Literal["anodeflow", "baderkit", "henkelman"]
 
 METHODS: dict[BaderProgram, str] = {"anodeflow": "weight", "baderkit": "neargrid-weight", "henkelman": "weight"}
 

@@ -1,19 +1,16 @@
 """What a study of charge tells its jobs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from anodeflow.studies.charge.bader_programs import BaderProgram
+from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.context import AdatomContext
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChargeContext(AdatomContext):
-    """What is asked of the charge of an adatom.
+    """What is asked of the charge of an adatom."""
 
-    Attributes
-    ----------
-    program
-        Program of the Bader analysis; none: whichever is installed.
-    """
+    uncounted: ClassVar[frozenset[str]] = frozenset({"grid_spacing"})
 
-    program: BaderProgram | None = None
+    input: ChargeInput

@@ -7,10 +7,11 @@ from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.analysis import charge_document, charge_parts
-from anodeflow.studies.charge.bader_programs import BaderProgram, choose_program
+from anodeflow.studies.charge.bader_programs import choose_program
 from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.document import ChargeTransferDoc
-from anodeflow.studies.context import in_context
+from anodeflow.studies.charge.input import ChargeInput
+from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.shared.identity import with_stable_uuids
 
 
@@ -24,23 +25,16 @@ class ChargeMaker(Maker):
         Maker that evaluates a structure and writes its all-electron density, on one grid for one cell.
     name
         Name of the flow.
-    adsorbate
-        Element of the adatom.
-    program
-        Program of the Bader analysis: anodeflow, baderkit or henkelman; none: anodeflow's own.
-    campaign, system, reference, variant
-        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
-        convergence test made the study differ.
+    input
+        What is asked for.
+    about
+        Names that the document and its rows carry, and what a convergence test changed.
     """
 
     density: Maker
     name: str = "charge"
-    adsorbate: str = "Li"
-    program: BaderProgram | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    input: ChargeInput = field(default_factory=ChargeInput)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(self, adsorption: AdsorptionDoc | OutputReference) -> Flow:
         """Build the flow.
@@ -55,17 +49,10 @@ class ChargeMaker(Maker):
         Flow
             Output: ChargeTransferDoc.
         """
-        system = self.system or (adsorption.system if isinstance(adsorption, AdsorptionDoc) else "")
-        study = ChargeContext(
-            campaign=self.campaign,
-            system=system,
-            reference=self.reference,
-            variant=self.variant,
-            adsorbate=self.adsorbate,
-            program=self.program,
-        )
+        system = self.about.system or (adsorption.system if isinstance(adsorption, AdsorptionDoc) else "")
+        study = ChargeContext.told(self.about, system=system, input=self.input)
         densities = densities_of_most_stable(self.density, adsorption, study)
-        densities.name = f"{system}: densities of {self.adsorbate} at its most stable site"
+        densities.name = f"{system}: densities of {study.adsorbate} at its most stable site"
         return Flow([densities], output=densities.output, name=f"{system}: {self.name}")
 
 
@@ -79,7 +66,7 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: C
     BackendUnavailableError
         If that program is not installed: before anything is computed.
     """
-    choose_program(study.program)
+    choose_program(study.input.program)
     system, adsorbate = study.system, study.adsorbate
     adsorbed = adsorption.sites[adsorption.most_stable].structure
     slab, adatom = charge_parts(adsorbed)

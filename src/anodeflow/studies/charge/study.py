@@ -1,12 +1,14 @@
 """The study of charge: how it becomes jobs, a plan and a section of a report."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from anodeflow.studies.base import AdatomStudy
+from anodeflow.studies.base import AdatomStudy, Problem, attempted
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -32,10 +34,8 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
 
         maker = ChargeMaker(
             density=steps.makers(subject.backend).static(charge_density=True, grid_spacing=input.grid_spacing),
-            adsorbate=input.adsorbate,
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            input=input,
+            about=steps.about(subject),
         )
         return maker.make(steps.start(self, input, subject).output)
 
@@ -47,6 +47,14 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
             plan.calculation(f"{subject.name}: density of {what}", "density", number, sites, subject)
             for what, number in ((f"{adsorbate} on slab", atoms + 1), ("slab alone", atoms), (f"{adsorbate} alone", 1))
         ]
+
+    def entry_problems(self, input: ChargeInput, world: World) -> Iterator[Problem]:
+        """Yield what is wrong with the adatom, and that the program of the Bader analysis is not installed."""
+        from anodeflow.studies.charge.bader_programs import choose_program
+
+        yield from super().entry_problems(input, world)
+        if input.program is not None:
+            yield from attempted(("program",), choose_program, input.program)
 
     def section(self, documents: list[ChargeTransferDoc], context: Any) -> Any:
         """Return the section of a report."""

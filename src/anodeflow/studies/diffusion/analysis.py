@@ -87,7 +87,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         for index, minimum in enumerate(order)
     ]
     hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
-    hops, prefactor, remarks = with_prefactors(minima, hops, study.prefactor)
+    hops, prefactor, remarks = with_prefactors(minima, hops, study.input.prefactor)
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
@@ -96,10 +96,11 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         "calculation": search.settings,
         "slab": adsorption.settings.get("slab"),
         "sites": adsorption.settings.get("sites", "all"),
-        **{key: getattr(study, key) for key in ("adsorbate", "images", "prefactor", "temperatures")},
+        **study.asked,
     }
-    if not study.modes:
-        settings["modes"] = False
+    if study.input.modes:
+        del settings["modes"]  # documents made before there was a choice say nothing of it
+    else:
         remarks.append(
             Caveat(
                 "modes-not-computed",
@@ -128,7 +129,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         prefactor=prefactor,
         diffusivities=[]
         if path is None
-        else [diffusivity(network, hops, temperature, prefactor) for temperature in study.temperatures],
+        else [diffusivity(network, hops, temperature, prefactor) for temperature in study.input.temperatures],
     )
 
 

@@ -1,7 +1,6 @@
 """Diffusion: hops of an adatom between the minima of a surface, each a nudged elastic band, and the way across."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from jobflow import Flow, Maker, OutputReference, Response, job
 
@@ -12,10 +11,11 @@ from anodeflow.screening.makers import Prescreen, guided
 from anodeflow.screening.shortlist import effort_of, start_audit
 from anodeflow.structures.sites.minima import pushed
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.hop_search import SaddleTest, saddle_tests, start_search
+from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.rounds import next_round
 from anodeflow.studies.shared.steps import replaced
 
@@ -33,27 +33,17 @@ class DiffusionMaker(Maker):
     neb
         Maker that relaxes a path; see the backends' `NebMaker`.
     modes
-        Maker that finds the lowest modes of saddles, and of suspect minima where it is cheap; none: the saddles' order
-        is not known, and suspect minima are pushed along no mode but by the adatom.
+        Maker that finds the lowest modes of saddles, and of suspect minima where it is cheap; none, where the
+        input does without: the saddles' order is not known, and suspect minima are pushed by the adatom alone.
     name
         Name of the flow.
-    adsorbate
-        Element of the adatom.
-    images
-        Images of a path between its two ends; on a path that symmetry turns round, the next odd number, of which half
-        are computed.
-    prefactor
-        Attempt frequency of all hops, 1/s; "vineyard": each hop's own from the frequencies at minimum and saddle, by
-        `modes` if that is cheap, or by the potential of the prescreen.
-    temperatures
-        Temperatures of rates and diffusivity, K.
+    input
+        What is asked for.
     prescreen
         Potential that relaxes ends and paths first, and evaluates the adatoms pushed off sites; none: there is none.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
-        of the adsorption study.
-    variant
-        Parameters that a convergence test changed, for the document.
+    about
+        Names that the document and its rows carry, and what a convergence test changed; without a system,
+        that of the adsorption study.
     """
 
     relax: Maker
@@ -61,15 +51,9 @@ class DiffusionMaker(Maker):
     neb: Maker
     modes: Maker | None = None
     name: str = "diffusion"
-    adsorbate: str = "Li"
-    images: int = 5
-    prefactor: float | Literal["vineyard"] = 1e13
-    temperatures: tuple[float, ...] | list[float] = (300.0,)
+    input: DiffusionInput = field(default_factory=DiffusionInput)
     prescreen: Prescreen | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(self, adsorption: AdsorptionDoc | OutputReference) -> Flow:
         """Build the flow.
@@ -84,18 +68,14 @@ class DiffusionMaker(Maker):
         Flow
             Output: MigrationDoc.
         """
-        study = DiffusionContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            prescreen=None if self.prescreen is None else self.prescreen.settings(),
-            adsorbate=self.adsorbate,
-            images=self.images,
-            prefactor=self.prefactor,
-            temperatures=list(self.temperatures),
-            modes=self.modes is not None,
+        study = DiffusionContext.told(
+            self.about, input=self.input, prescreen=None if self.prescreen is None else self.prescreen.settings()
         )
+        if self.input.modes != (self.modes is not None):
+            raise InputError(
+                f"{study.of_system}: the input {'asks for' if self.input.modes else 'does without'} modes of saddles, "
+                f"and there is {'no' if self.modes is None else 'a'} Maker of modes: let both agree."
+            )
         makers: dict[str, Maker] = {"relax": self.relax, "static": self.static, "neb": self.neb}
         cheap = self.modes if getattr(self.modes, "cheap", False) else None
         if self.modes is not None:
@@ -105,14 +85,14 @@ class DiffusionMaker(Maker):
             cheap = None if self.modes is None else self.prescreen.modes
         if cheap is not None:
             makers["cheap modes"] = cheap
-        elif self.prefactor == "vineyard":
+        elif self.input.prefactor == "vineyard":
             raise InputError(
-                f"{self.system}: prefactor: vineyard takes all second derivatives of the energy, which only a "
+                f"{study.system}: prefactor: vineyard takes all second derivatives of the energy, which only a "
                 "potential computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
             )
         start = push_adatoms(makers, adsorption, study)
-        start.name = f"{self.system}: minima of {self.adsorbate}".removeprefix(": ")
-        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+        start.name = f"{study.system}: minima of {study.adsorbate}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{study.system}: {self.name}".removeprefix(": "))
 
 
 @job

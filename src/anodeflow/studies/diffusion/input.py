@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from anodeflow.core.inputs import each_once
-from anodeflow.studies.base import AdatomInput
+from anodeflow.studies.inputs import AdatomInput
 
 _HIGHEST_PREFACTOR = 1e16  # 1/s
 

@@ -179,7 +179,7 @@ def _finish(
     makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response | MigrationDoc:
     """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
-    jobs = vibrations(makers, search, study) if study.prefactor == "vineyard" else {}
+    jobs = vibrations(makers, search, study) if study.input.prefactor == "vineyard" else {}
     told = failure_jobs(failures)
     if not jobs and not told:
         return migration_document(search, study)
@@ -237,7 +237,7 @@ def _bands(
             if end is not None:
                 final, energy = finish_end(search, index, ends, end), end.energy
                 _note(search, f"end {index}", end)
-            images = study.images
+            images = study.input.images
             path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
         except AnodeflowError as error:
             _give_up(search, index, error, failed, study)

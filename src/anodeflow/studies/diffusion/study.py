@@ -44,14 +44,9 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
             static=steps.makers(backend).static(),
             neb=steps.makers(backend).neb(),
             modes=steps.makers(backend).modes() if input.modes else None,
-            adsorbate=input.adsorbate,
-            images=input.images,
-            prefactor=input.prefactor,
-            temperatures=input.temperatures,
+            input=input,
             prescreen=steps.prescreen,
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            about=steps.about(subject),
         )
         return maker.make(steps.start(self, input, subject).output)
 

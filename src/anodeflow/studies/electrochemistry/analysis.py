@@ -48,7 +48,7 @@ def electrochemistry_document(
     CalculationError
         If all studies of orderings failed.
     """
-    ion, partner, system = study.ion, study.partner, study.system
+    ion, partner, system = study.input.ion, study.input.partner, study.system
     check_references(Composition({ion: 1, partner: 1}), bulks)
     metals = {element: bulks[element] for element in dict.fromkeys((ion, partner))}
     done = [document for document in orderings if document is not None]
@@ -152,7 +152,7 @@ def _check(document: OrderingsDoc, metals: Mapping[str, CalculationDoc], study: 
     elements = {element.symbol for element in Composition(document.formula).elements}
     if elements != set(metals):
         raise InputError(
-            f"{study.system}: {document.formula} is no alloy of {study.ion} and {study.partner}: name "
+            f"{study.system}: {document.formula} is no alloy of {study.input.ion} and {study.input.partner}: name "
             "compositions of these two elements only."
         )
     for element, bulk in metals.items():

@@ -3,17 +3,11 @@
 from dataclasses import dataclass
 
 from anodeflow.studies.context import StudyContext
+from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
 
 
 @dataclass(frozen=True, kw_only=True)
 class ElectrochemistryContext(StudyContext):
-    """Which alloys are put onto one hull.
+    """Which alloys are put onto one hull; voltages are measured against the metal of the ion."""
 
-    Attributes
-    ----------
-    ion, partner
-        The two elements; voltages are measured against the metal of the ion.
-    """
-
-    ion: str
-    partner: str
+    input: ElectrochemistryInput

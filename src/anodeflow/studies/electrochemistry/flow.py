@@ -1,15 +1,16 @@
 """Electrochemistry by arithmetic: hull, voltage profile and capacities from the orderings of several compositions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobflow import Flow, JobConfig, Maker, OnMissing, OutputReference, job
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import StudyContext, in_context
 from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
 from anodeflow.studies.electrochemistry.context import ElectrochemistryContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
 from anodeflow.studies.orderings.document import OrderingsDoc
 
 
@@ -21,21 +22,16 @@ class ElectrochemistryMaker(Maker):
     ----------
     name
         Name of the flow.
-    ion
-        Element that carries the charge, whose metal voltages are measured against.
-    partner
-        The other element.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, the two
-        elements.
+    input
+        What is asked for.
+    about
+        Names that the document and its rows carry; without a system,
+        the two elements.
     """
 
     name: str = "electrochemistry"
-    ion: str = "Li"
-    partner: str = "Mg"
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
+    input: ElectrochemistryInput = field(default_factory=ElectrochemistryInput)
+    about: StudyContext = field(default_factory=StudyContext)
 
     def make(
         self,
@@ -56,14 +52,8 @@ class ElectrochemistryMaker(Maker):
         Flow
             Output: ElectrochemistryDoc. Compositions whose study failed are missing in it, and it says so.
         """
-        system = self.system or f"{self.ion}-{self.partner}"
-        study = ElectrochemistryContext(
-            campaign=self.campaign,
-            system=system,
-            reference=self.reference,
-            ion=self.ion,
-            partner=self.partner,
-        )
+        system = self.about.system or f"{self.input.ion}-{self.input.partner}"
+        study = ElectrochemistryContext.told(self.about, system=system, input=self.input)
         made = collect_electrochemistry(list(orderings), references, study)
         made.name = f"{system}: hull, voltages, capacities"
         made.config = JobConfig(on_missing_references=OnMissing.NONE)

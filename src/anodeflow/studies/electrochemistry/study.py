@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.context import StudyContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
 from anodeflow.studies.orderings.input import OrderingsInput
@@ -36,10 +37,8 @@ class ElectrochemistryStudy(Study[ElectrochemistryInput, ElectrochemistryDoc]):
         bulks = {
             element: steps.bulk(steps.surfaces.metal(element), backend).output for element in (input.ion, input.partner)
         }
-        maker = ElectrochemistryMaker(
-            ion=input.ion, partner=input.partner, system=f"{input.ion}-{input.partner}", **steps.labels
-        )
-        return maker.make(documents, bulks)
+        about = StudyContext(system=f"{input.ion}-{input.partner}", **steps.labels)
+        return ElectrochemistryMaker(input=input, about=about).make(documents, bulks)
 
     def plan(self, input: ElectrochemistryInput, subject: None, plan: Plan) -> list[str]:
         """Plan the two bulks; the orderings are those of other entries."""

@@ -65,7 +65,7 @@ def interdiffusion_document(
     done = [(exchange, found) for exchange, found in zip(exchanges, results, strict=True) if found is not None]
     points = with_lowest([_point(interface, each, found, returned.get(each.step)) for each, found in done])
     inside = _inside(points, interface.metal_depth)
-    plateau = whole_plateau(inside, study.plateau_tolerance)
+    plateau = whole_plateau(inside, study.input.plateau_tolerance)
     identifiers = {"interface": interface.calculation_ids["interface"]}
     for exchange, found in done:
         identifiers[exchange.step] = found.id
@@ -77,7 +77,7 @@ def interdiffusion_document(
         if result is None:
             warnings.append(Caveat("exchange-missing", f"{exchange.step} is missing: its relaxation failed"))
         else:
-            warnings += point_warnings(by_step[exchange.step], result, study.element)
+            warnings += point_warnings(by_step[exchange.step], result, study.input.element)
     audit = None
     if study.prescreen is not None:
         calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
@@ -85,7 +85,7 @@ def interdiffusion_document(
         audit, of_audit = _audit(start_audit(study.prescreen), interface, calculations)
         warnings += of_audit
         identifiers |= potential_ids(calculations)
-    warnings += plateau_warnings(inside, plateau, study.plateau_tolerance)
+    warnings += plateau_warnings(inside, plateau, study.input.plateau_tolerance)
     if dilute is not None:
         identifiers |= dilute.calculation_ids
         warnings += dilute.warnings
@@ -94,13 +94,13 @@ def interdiffusion_document(
     settings = {
         "calculation": interface.settings.get("calculation"),
         "interface": interface.settings.get("interface"),
-        **{key: getattr(study, key) for key in ("element", "depth", "samples", "plateau_tolerance", "there_and_back")},
+        **study.asked,
     }
     document = InterdiffusionDoc(
         **study_fields(study, interface.backend, interface.code, settings, identifiers),
         warnings=warnings,
         prescreen=audit,
-        element=study.element,
+        element=study.input.element,
         alloy=interface.alloy,
         metal=interface.metal,
         interface_document_id=interface.document_id,
@@ -114,7 +114,7 @@ def interdiffusion_document(
         pristine_energy=interface.energy,
         points=points,
         plateau=plateau,
-        plateau_tolerance=study.plateau_tolerance,
+        plateau_tolerance=study.input.plateau_tolerance,
         dilute=[] if dilute is None else dilute.exchanges,
         dilute_atoms=None if dilute is None else dilute.atoms,
     )

@@ -9,8 +9,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import start_record
-from anodeflow.studies.context import in_context
-from anodeflow.studies.interdiffusion.analysis import PLATEAU_TOLERANCE, interdiffusion_document
+from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.interdiffusion.analysis import interdiffusion_document
 from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
@@ -20,6 +20,7 @@ from anodeflow.studies.interdiffusion.exchange import (
     exchanged,
     find_exchanges,
 )
+from anodeflow.studies.interdiffusion.input import InterdiffusionInput
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import failure_jobs, replaced
 
@@ -34,38 +35,20 @@ class InterdiffusionMaker(Maker):
         Maker that relaxes positions, with the settings of the interface.
     name
         Name of the flow.
-    element
-        Element of the alloy that moves into the metal.
-    depth
-        How many planes of the metal it moves, 1 at the interface.
-    samples
-        How many pairs of atoms are exchanged at each depth; median and range count.
-    plateau_tolerance
-        How far the median at either end of the plateau may lie outside of the energies of its other pairs, eV.
-    there_and_back
-        Whether every exchange is undone and relaxed once more, which must give the pristine interface again; it shows
-        whether the interface has changed otherwise, and doubles the work.
+    input
+        What is asked for; its dilute limit is another flow (`dilute` of :meth:`make`).
     prescreen
         Potential that relaxes first; none: there is none.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
-        of the interface.
-    variant
-        Parameters that a convergence test changed, for the document.
+    about
+        Names that the document and its rows carry, and what a convergence test changed; without a system,
+        that of the interface.
     """
 
     relax: Maker
     name: str = "interdiffusion"
-    element: str = "Mg"
-    depth: int = 5
-    samples: int = 3
-    plateau_tolerance: float = PLATEAU_TOLERANCE
-    there_and_back: bool = False
+    input: InterdiffusionInput = field(default_factory=InterdiffusionInput)
     prescreen: Prescreen | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(
         self, interface: InterfaceDoc | OutputReference, dilute: DiluteLimit | OutputReference | None = None
@@ -85,24 +68,14 @@ class InterdiffusionMaker(Maker):
         Flow
             Output: InterdiffusionDoc.
         """
-        study = InterdiffusionContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            prescreen=None if self.prescreen is None else self.prescreen.settings(),
-            element=self.element,
-            depth=self.depth,
-            samples=self.samples,
-            plateau_tolerance=self.plateau_tolerance,
-            there_and_back=self.there_and_back,
-        )
+        prescreen = None if self.prescreen is None else self.prescreen.settings()
+        study = InterdiffusionContext.told(self.about, input=self.input, prescreen=prescreen)
         relax = self.relax
         if self.prescreen is not None:
             relax = PrescreenedRelaxMaker(self.prescreen, relax)
         start = exchange_atoms(relax, interface, study, dilute)
-        start.name = f"{self.system}: exchanges of {self.element}".removeprefix(": ")
-        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+        start.name = f"{study.system}: exchanges of {self.input.element}".removeprefix(": ")
+        return Flow([start], output=start.output, name=f"{study.system}: {self.name}".removeprefix(": "))
 
 
 @job
@@ -117,21 +90,19 @@ def exchange_atoms(
     Raises
     ------
     InputError
-        If the alloy has no such element, or no depth is possible.
+        If the alloy has no such element.
     """
     system = study.system or interface.system
     study = replace(study, system=system)
-    layers, element = interface.metal_depth, study.element
+    layers, element = interface.metal_depth, study.input.element
     exchanges: list[Exchange] = []
     failures: dict[str, AnodeflowError] = {}
     try:
-        check_depth(study.depth, layers, system)
+        check_depth(study.input.depth, layers, system)
     except InputError as error:
-        if study.depth < 1:
-            raise
         failures[f"{system}: {element} below depth {layers}"] = error
-    for depth in range(1, min(study.depth, layers) + 1):
-        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study.samples, system)
+    for depth in range(1, min(study.input.depth, layers) + 1):
+        exchanges += find_exchanges(interface.structure, interface.layer, element, depth, study.input.samples, system)
     jobs = []
     for exchange in exchanges:
         label = f"{system}: {element} at {exchange.step}"
@@ -141,7 +112,7 @@ def exchange_atoms(
     missing = [str(error) for error in failures.values()]
     outputs = [each.output for each in jobs]
     after = [each.output for each in told]
-    if study.there_and_back:
+    if study.input.there_and_back:
         last = undo_exchanges(relax, interface, exchanges, outputs, missing, study, after, dilute)
     else:
         last = collect_interdiffusion(interface, exchanges, outputs, missing, study, {}, after, dilute)
@@ -164,13 +135,13 @@ def undo_exchanges(
     returns: dict[str, Flow | Job] = {}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is not None:
-            label = f"{study.system}: {study.element} at {exchange.step} and back"
+            label = f"{study.system}: {study.input.element} at {exchange.step} and back"
             structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
             record = start_record(interface.prescreen)
             returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)
     outputs = {step: made.output for step, made in returns.items()}
     last = collect_interdiffusion(interface, exchanges, results, missing, study, outputs, (), dilute)
-    return replaced([*returns.values(), last], last, f"{study.system}: exchanges of {study.element} undone")
+    return replaced([*returns.values(), last], last, f"{study.system}: exchanges of {study.input.element} undone")
 
 
 @job(output_schema=InterdiffusionDoc)
@@ -193,5 +164,5 @@ def collect_interdiffusion(
         If no exchange could be relaxed.
     """
     if not any(results):
-        raise CalculationError(f"{study.system}: no exchange of {study.element} could be relaxed; see the steps.")
+        raise CalculationError(f"{study.system}: no exchange of {study.input.element} could be relaxed; see the steps.")
     return interdiffusion_document(interface, exchanges, results, missing, study, returned, dilute)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from anodeflow.core.inputs import known_element
-from anodeflow.studies.base import InterfaceInput
+from anodeflow.studies.inputs import InterfaceInput
 
 
 class InterdiffusionInput(InterfaceInput):

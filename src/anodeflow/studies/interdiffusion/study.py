@@ -34,9 +34,9 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
         from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
 
         start, backend, system = relaxed_interface(subject, steps), subject.backend, subject.system
-        options = input.model_dump(exclude={*input.choosing, "dilute_width"}) | {"prescreen": steps.prescreen}
-        named = {"system": subject.name, "variant": subject.variant} | steps.labels
-        maker = InterdiffusionMaker(relax=steps.makers(backend).relax(), **named, **options)
+        maker = InterdiffusionMaker(
+            relax=steps.makers(backend).relax(), input=input, prescreen=steps.prescreen, about=steps.about(subject)
+        )
         dilute = None
         if input.dilute_width is not None:
             far = DiluteLimitMaker(

@@ -17,7 +17,7 @@ from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface
 from anodeflow.structures.interface.registry import distinct_shifts, shift_metal
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.interface.analysis import interface_document
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
@@ -44,11 +44,9 @@ class InterfaceMaker(Maker):
     prescreen
         Potential that evaluates all lateral shifts, of which the best are handed on, and relaxes first; none: there is
         none.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system,
+    about
+        Names that the document and its rows carry, and what a convergence test changed; without a system,
         alloy/metal.
-    variant
-        Parameters that a convergence test changed, for the document.
     """
 
     relax: Maker
@@ -58,10 +56,7 @@ class InterfaceMaker(Maker):
     alloy: str = ""
     metal: str = ""
     prescreen: Prescreen | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(
         self,
@@ -89,14 +84,12 @@ class InterfaceMaker(Maker):
         InputError
             If the specification asks for all terminations: each is an interface of its own.
         """
-        system = self.system or f"{self.alloy}/{self.metal}"
+        system = self.about.system or f"{self.alloy}/{self.metal}"
         if self.spec.termination == "all":
             raise InputError(f"{system}: one interface has one termination: give its number instead of all.")
-        study = InterfaceContext(
-            campaign=self.campaign,
+        study = InterfaceContext.told(
+            self.about,
             system=system,
-            reference=self.reference,
-            variant=self.variant,
             prescreen=None if self.prescreen is None else self.prescreen.settings(),
             alloy=self.alloy,
             metal=self.metal,

@@ -1,6 +1,6 @@
 """What a campaign file may tell a study of interfaces."""
 
-from anodeflow.studies.base import InterfaceInput
+from anodeflow.studies.inputs import InterfaceInput
 
 
 class RelaxedInterfaceInput(InterfaceInput):

@@ -36,9 +36,7 @@ class InterfaceStudy(Study[RelaxedInterfaceInput, InterfaceDoc]):
             alloy=system.alloy,
             metal=system.metal,
             prescreen=steps.prescreen,
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            about=steps.about(subject),
         )
         alloy, metal = steps.bulk(system.alloy, backend), steps.bulk(system.metal, backend)
         hosts = (steps.surfaces.host(system.alloy), steps.surfaces.host(system.metal))

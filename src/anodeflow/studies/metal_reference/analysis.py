@@ -8,6 +8,7 @@ from anodeflow.structures.slab.room import image_distance
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import AdatomContext
+from anodeflow.studies.inputs import AdatomInput
 from anodeflow.studies.metal_reference.document import ComparedSurface, MetalReferenceDoc
 from anodeflow.studies.potentials import OF_POTENTIALS
 
@@ -29,7 +30,10 @@ def metal_reference_document(surface: AdsorptionDoc, metal: AdsorptionDoc) -> Me
     """
     own, other = _compared(surface), _compared(metal)
     study = AdatomContext(
-        campaign=surface.campaign, system=surface.system, reference=surface.reference, adsorbate=surface.adsorbate
+        campaign=surface.campaign,
+        system=surface.system,
+        reference=surface.reference,
+        input=AdatomInput(adsorbate=surface.adsorbate),
     )
     identifiers = {
         "adatom": surface.calculation_ids[surface.sites[surface.most_stable].step],

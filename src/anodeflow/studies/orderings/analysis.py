@@ -62,7 +62,7 @@ def orderings_document(
             f"{study.system}: none of the {len(search.chosen)} orderings close to the lowest could be confirmed on its "
             "host; see their relaxations."
         )
-    entries = _in_order(entries, set(standing[: study.keep]))
+    entries = _in_order(entries, set(standing[: study.input.keep]))
     random = None if sqs is None or sqs[1] is None else _random_entry(sqs[0], sqs[1], bulks)
     warnings = list(search.warnings)
     if sqs is not None and sqs[1] is None:
@@ -72,10 +72,7 @@ def orderings_document(
     backend, code, calculation_settings = search.backend, search.code, search.settings
     if last is not None:
         backend, code, calculation_settings = last.backend, f"{last.code} {last.code_version}", last.settings
-    asked = {key: getattr(study, key) for key in ("formula", "hosts", "max_atoms", "window", "keep", "sqs_atoms")}
-    if study.confirm_at_most is not None:
-        asked["confirm_at_most"] = study.confirm_at_most
-    settings = {"calculation": calculation_settings, "orderings": asked}
+    settings = {"calculation": calculation_settings, "orderings": study.asked}
     if confirmations is not None:
         settings["ranking"] = {"code": search.code, **search.settings}
     identifiers = _identifiers(search, confirmations, sqs, bulks)
@@ -85,11 +82,11 @@ def orderings_document(
     return OrderingsDoc(
         **study_fields(study, backend, code, settings, identifiers),
         warnings=warnings,
-        formula=study.formula,
-        hosts=study.hosts,
-        max_atoms=study.max_atoms,
-        window=study.window,
-        keep=study.keep,
+        formula=study.input.composition,
+        hosts=list(study.input.hosts),
+        max_atoms=study.input.max_atoms,
+        window=study.input.shortlist.window,
+        keep=study.input.keep,
         enumerated=study.enumerated or {},
         rank_backend=search.backend,
         confirmed=confirmations is not None,

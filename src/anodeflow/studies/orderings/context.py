@@ -1,9 +1,11 @@
 """What a study of orderings tells its jobs."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from anodeflow.studies.context import StudyContext
+from anodeflow.studies.inputs import StudyInput
+from anodeflow.studies.orderings.input import OrderingsInput, OrderingsShortlist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,18 +14,8 @@ class OrderingsContext(StudyContext):
 
     Attributes
     ----------
-    formula
-        Composition of the alloy.
-    hosts, max_atoms
-        Host lattices, and most atoms of a cell.
-    window
-        Orderings within this of the lowest are confirmed, eV/atom.
-    keep
-        How many of the lowest are kept.
-    sqs_atoms
-        Atoms of a special quasi-random structure; none: none is made.
-    confirm_at_most
-        Most orderings that are confirmed; none: all within the window.
+    input
+        What was asked for.
     volumes
         Element -> volume of an atom in its bulk, Å³, by the ranking backend; none: not known yet.
     enumerated
@@ -31,13 +23,28 @@ class OrderingsContext(StudyContext):
     """
 
     unsaid: ClassVar[tuple[str, ...]] = ("confirm_at_most", "volumes", "enumerated")
+    uncounted: ClassVar[frozenset[str]] = frozenset({"rank_with"})
 
-    formula: str
-    hosts: list[str]
-    max_atoms: int
-    window: float
-    keep: int
-    sqs_atoms: int | None
-    confirm_at_most: int | None = None
+    input: OrderingsInput
     volumes: dict[str, float] | None = None
     enumerated: dict[str, int] | None = None
+
+    @classmethod
+    def written(cls, input: StudyInput) -> dict[str, Any]:
+        """Return options by the names that they had before there was a `prescreen` of orderings."""
+        assert isinstance(input, OrderingsInput)
+        kept = input.model_dump(include={"hosts", "max_atoms", "keep", "sqs_atoms"})
+        shortlist = input.shortlist
+        kept |= {"window": shortlist.window, "confirm_at_most": shortlist.keep, "rank_with": shortlist.backend}
+        return {"formula": input.composition} | kept
+
+    @classmethod
+    def read(cls, options: dict[str, Any]) -> OrderingsInput:
+        """Return the options that a job keeps; `rank_with` is missing in jobs made before there was this."""
+        kept = dict(options)
+        shortlist = OrderingsShortlist(
+            backend=kept.pop("rank_with", OrderingsShortlist().backend),
+            keep=kept.pop("confirm_at_most", None),
+            window=kept.pop("window"),
+        )
+        return OrderingsInput(composition=kept.pop("formula"), prescreen=shortlist, **kept)

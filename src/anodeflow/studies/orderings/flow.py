@@ -1,7 +1,7 @@
 """Orderings of an alloy: all are ranked by a cheap backend, and what lies close to the lowest is confirmed by DFT."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
 
@@ -19,10 +19,11 @@ from anodeflow.structures.ordering.orderings import (
     whole_formula,
 )
 from anodeflow.structures.ordering.sqs import special_quasirandom
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import StudyContext, in_context
 from anodeflow.studies.orderings.analysis import orderings_document
 from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.document import OrderingsDoc
+from anodeflow.studies.orderings.input import OrderingsInput
 from anodeflow.studies.orderings.search import OrderingSearch, check_references, rank_orderings
 from anodeflow.studies.shared.steps import failure_jobs, replaced
 
@@ -38,44 +39,24 @@ class OrderingsMaker(Maker):
     ----------
     rank
         Maker that relaxes positions and cell of all orderings: that of a machine-learned potential.
+    input
+        What is asked for: the composition, its hosts, how many are kept. (Universal potentials err by about 0.01
+        eV/atom between hosts, which `window` is to cover.)
     confirm
         Maker that relaxes positions and cell of those close to the lowest, and decides; none: the ranking is the
         answer.
     name
         Name of the flow.
-    composition
-        Composition of the alloy: Li3Mg7.
-    hosts
-        Host lattices: bcc, fcc, hcp.
-    max_atoms
-        Most atoms of a cell.
-    window
-        Orderings within this of the lowest are confirmed, eV/atom. (Universal potentials err by about 0.01 eV/atom
-        between hosts.)
-    keep
-        How many of the lowest are kept.
-    sqs_atoms
-        Atoms of the special quasi-random structure on the host of the lowest ordering; none: none is made.
-    confirm_at_most
-        Most orderings that are confirmed, the lowest first; none: all within the window.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, the
-        composition.
+    about
+        Names that the document and its rows carry; without a system,
+        the composition.
     """
 
     rank: Maker
+    input: OrderingsInput
     confirm: Maker | None = None
     name: str = "orderings"
-    composition: str = ""
-    hosts: tuple[str, ...] | list[str] = ("bcc", "fcc", "hcp")
-    max_atoms: int = 10
-    window: float = 0.015
-    keep: int = 3
-    sqs_atoms: int | None = None
-    confirm_at_most: int | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
+    about: StudyContext = field(default_factory=StudyContext)
 
     def make(self, references: Bulks, rank_references: Bulks | None = None) -> Flow:
         """Build the flow.
@@ -92,22 +73,11 @@ class OrderingsMaker(Maker):
         Flow
             Output: OrderingsDoc.
         """
-        system = self.system or self.composition
-        study = OrderingsContext(
-            campaign=self.campaign,
-            system=system,
-            reference=self.reference,
-            formula=self.composition,
-            hosts=list(self.hosts),
-            max_atoms=self.max_atoms,
-            window=self.window,
-            keep=self.keep,
-            sqs_atoms=self.sqs_atoms,
-            confirm_at_most=self.confirm_at_most,
-        )
+        system = self.about.system or self.input.composition
+        study = OrderingsContext.told(self.about, system=system, input=self.input)
         makers = {"rank": self.rank} | ({"confirm": self.confirm} if self.confirm is not None else {})
         start = rank_all(makers, references, rank_references or references, study)
-        start.name = f"{system}: orderings of {self.composition}"
+        start.name = f"{system}: orderings of {self.input.composition}"
         return Flow([start], output=start.output, name=f"{system}: {self.name}")
 
 
@@ -126,13 +96,13 @@ def rank_all(
     InputError
         If no cell holds the composition, a host is unknown, or the bulk of an element is missing.
     """
-    composition = whole_formula(study.formula)
+    composition = whole_formula(study.input.composition)
     check_references(composition, references)
     check_references(composition, rank_references)
     elements = [element.symbol for element in composition.elements]
     volumes = {element: rank_references[element].structure.volume for element in elements}
     volumes = {element: volume / len(rank_references[element].structure) for element, volume in volumes.items()}
-    orderings = enumerate_orderings(composition, study.hosts, study.max_atoms, volumes)
+    orderings = enumerate_orderings(composition, study.input.hosts, study.input.max_atoms, volumes)
     jobs = []
     for ordering in orderings:
         label = f"{study.system}: ordering {ordering.index} on {ordering.host.lattice}"
@@ -165,13 +135,13 @@ def choose_orderings(
     """
     confirm = makers.get("confirm")
     search = rank_orderings(orderings, results, bulks["rank"], study, confirm is not None)
-    for host in known_hosts(study.hosts):
-        if not cell_sizes(study.formula, host, study.max_atoms):
+    for host in known_hosts(study.input.hosts):
+        if not cell_sizes(study.input.composition, host, study.input.max_atoms):
             search.warnings.append(
                 Caveat(
                     "no-cell",
-                    f"no {host} cell of up to {study.max_atoms} atoms holds {study.formula}: one of "
-                    f"{smallest_cell(study.formula, host)} would",
+                    f"no {host} cell of up to {study.input.max_atoms} atoms holds {study.input.composition}: one of "
+                    f"{smallest_cell(study.input.composition, host)} would",
                 )
             )
     jobs: list[Flow | Job] = []
@@ -219,12 +189,12 @@ def _quasirandom(
     makers: dict[str, Maker], search: OrderingSearch, study: OrderingsContext
 ) -> tuple[tuple[Ordering, list[Job]] | None, dict[str, AnodeflowError]]:
     """Return the special quasi-random structure with its relaxations, the deciding one last; and why there is none."""
-    if study.sqs_atoms is None:
+    if study.input.sqs_atoms is None:
         return None, {}
     host = search.chosen[0].host.lattice
     label = f"{study.system}: special quasi-random structure on {host}"
     try:
-        ordering = special_quasirandom(study.formula, host, study.sqs_atoms, study.volumes)
+        ordering = special_quasirandom(study.input.composition, host, study.input.sqs_atoms, study.volumes)
     except InputError as error:
         search.warnings.append(Caveat("sqs-missing", f"the special quasi-random structure is missing: {error}"))
         return None, {label: error}

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel, each_once
-from anodeflow.studies.base import StudyInput
+from anodeflow.studies.inputs import StudyInput
 
 
 class OrderingsShortlist(InputModel):

@@ -116,13 +116,15 @@ def rank_orderings(
     standing = standing_entries(entries)
     if not standing:
         far = min(entry.displacement for entry in entries if entry.displacement is not None)
+        hosts = ", ".join(study.input.hosts)
         raise CalculationError(
-            f"{system}: all {len(done)} relaxed orderings left their host lattice ({', '.join(study.hosts)}; atoms "
+            f"{system}: all {len(done)} relaxed orderings left their host lattice ({hosts}; atoms "
             f"moved by {far:.2f} Å or more), so there is none to answer with: name the hosts that they may have "
             "turned into."
         )
     lowest = known_energy(standing[0])
-    keep, window = (study.confirm_at_most or len(standing), study.window) if confirm else (study.keep, math.inf)
+    shortlist = study.input.shortlist
+    keep, window = (shortlist.keep or len(standing), shortlist.window) if confirm else (study.input.keep, math.inf)
     ranked = [Ranked(f"ordering {entry.index}", entry.name, known_energy(entry)) for entry in standing]
     handed_on = {each.step for each in choose(ranked, keep, window) if each.handed_on}
     close = [entry.index for entry in standing if f"ordering {entry.index}" in handed_on]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from anodeflow.backends.base import Backend
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.context import StudyContext
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.input import OrderingsInput
 from anodeflow.studies.plan import Plan
@@ -39,11 +40,8 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         maker = OrderingsMaker(
             rank=steps.makers(rank).relax(cell=True),
             confirm=None if rank is backend else steps.makers(backend).relax(cell=True),
-            system=input.composition,
-            window=input.shortlist.window,
-            confirm_at_most=input.shortlist.keep,
-            **input.model_dump(exclude={"prescreen", "rank_with", "window"}),
-            **steps.labels,
+            input=input,
+            about=StudyContext(system=input.composition, **steps.labels),
         )
 
         def bulks(by: Backend) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
-from anodeflow.studies.context import is_context
+from anodeflow.studies.context import context_class
 
 _CIRCUMSTANCES = {"finished_at", "wall_time", "restarts", "directory"}
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
@@ -30,8 +30,8 @@ def _plain(content: str) -> str:
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
             left_out = {"placement", "@module", "@version"} | (_CIRCUMSTANCES if "finished_at" in node else set())
-            if is_context(node):
-                left_out.add("@class")
+            if (context := context_class(node)) is not None:
+                left_out |= {"@class"} | context.uncounted
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
             if kept.keys() == {"code", "text"}:  # a warning, which was a sentence
                 return kept["text"]

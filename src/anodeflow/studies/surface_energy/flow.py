@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from jobflow import Flow, Job, Maker, job
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.context import SlabContext, in_context
+from anodeflow.studies.context import SlabContext, SubjectContext, in_context
 from anodeflow.studies.shared.steps import named
 from anodeflow.studies.surface_energy.analysis import surface_energy_document
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
@@ -28,22 +27,16 @@ class SurfaceEnergyMaker(Maker):
         The slab, both of whose faces are alike.
     held
         Whether planes at its bottom are held.
-    prescreen
-        What documents say of a potential that relaxed the slab before; none: there was none.
-    campaign, system, reference, variant
-        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
-        convergence test made the study differ.
+    about
+        Names that the document and its rows carry, and what a convergence test changed, and the
+        potential that relaxed the slab before.
     """
 
     static: Maker
     name: str = "surface energy"
     slab: SlabSpec = field(default_factory=SlabSpec)
     held: bool = True
-    prescreen: PrescreenSettings | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(self, slab: Flow, bulk: Flow | Job, metal: Flow | Job | None = None) -> Flow:
         """Build the flow.
@@ -62,24 +55,17 @@ class SurfaceEnergyMaker(Maker):
         Flow
             Output: SurfaceEnergyDoc.
         """
-        study = SlabContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            slab_spec=self.slab.model_dump(mode="json"),
-            prescreen=self.prescreen,
-        )
+        study = SlabContext.told(self.about, slab_spec=self.slab.model_dump(mode="json"))
         jobs: list[Flow | Job] = []
         ideal = None
         if self.held:
-            label = f"{self.system}: slab as cut"
+            label = f"{study.system}: slab as cut"
             jobs.append(named(self.static.make(slab.output["cell"].structure, label=label), label))
             ideal = jobs[0].output
         references = bulk.output, None if metal is None else metal.output
         last = collect_surface_energy(slab.output["cell"], slab.output["calculation"], ideal, *references, study)
-        last.name = f"{self.system}: {self.name} document"
-        return Flow([*jobs, last], output=last.output, name=f"{self.system}: {self.name}")
+        last.name = f"{study.system}: {self.name} document"
+        return Flow([*jobs, last], output=last.output, name=f"{study.system}: {self.name}")
 
 
 @job(output_schema=SurfaceEnergyDoc)

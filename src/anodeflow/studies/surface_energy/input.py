@@ -2,7 +2,8 @@
 
 from pydantic import Field, field_validator
 
-from anodeflow.studies.base import SurfaceInput, known_element
+from anodeflow.core.inputs import known_element
+from anodeflow.studies.inputs import SurfaceInput
 
 
 class SurfaceEnergyInput(SurfaceInput):

@@ -40,10 +40,7 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
             static=steps.makers(subject.backend).static(),
             slab=alike.system.slab_spec(),
             held=surfaces.slab(alike).fixed_layers > 0,
-            prescreen=None if steps.prescreen is None else steps.prescreen.settings(),
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            about=steps.screened(subject),
         )
         return maker.make(steps.slab(alike), steps.bulk(subject.structure, subject.backend), metal)
 

@@ -49,11 +49,10 @@ def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc
     formation = None
     if search.bulk_energy is not None:
         formation = search.zero + search.bulk_energy - interface.energy
-    keys = ("element", "helper", "start", "steps", "samples", "images", "paths", "barriers")
     settings = {
         "calculation": search.settings,
         "interface": interface.settings,
-        **{key: getattr(study, key) for key in keys},
+        **study.asked,
     }
     vectors = interface.structure.lattice.matrix[:2, :2]
     width = float(np.linalg.norm(reduce_in_plane(vectors) @ vectors, axis=1).min())
@@ -67,9 +66,9 @@ def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc
         ),
         warnings=_warnings(search, paths, width),
         prescreen=audit,
-        element=study.element,
-        helper=study.helper,
-        start=study.start,
+        element=study.input.element,
+        helper=study.input.helper,
+        start=study.input.start,
         start_layer=search.start_layer,
         alloy_layers=-min(interface.layer),
         metal_layers=max(interface.layer),
@@ -98,7 +97,7 @@ def extractions(search: VacancySearch, study: VacancyContext) -> list[Extraction
         `start`: at the interface no atom is taken out of a face.
     """
     interface, found = search.interface, []
-    if search.bulk_energy is not None and study.start == "surface":
+    if search.bulk_energy is not None and study.input.start == "surface":
         for trial in search.trials:
             if trial.path is None and trial.state in ("taken", "higher") and trial.energy is not None:
                 step = stop_step(search.stops[0]) if trial.state == "taken" else trial.label

@@ -1,7 +1,6 @@
 """Vacancy: from the alloy's surface through an interface, stop by stop on two paths, and the band of every hop."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from jobflow import Flow, Maker, OutputReference, Response, job
 
@@ -10,12 +9,12 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
-from anodeflow.studies.context import in_context
+from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.context import VacancyContext
-from anodeflow.studies.vacancy.document import PathName
 from anodeflow.studies.vacancy.geometry import released
+from anodeflow.studies.vacancy.input import VacancyInput
 from anodeflow.studies.vacancy.metal_face import MetalFace
 from anodeflow.studies.vacancy.prescreen import begin_audit
 from anodeflow.studies.vacancy.rounds import relax_trials
@@ -36,48 +35,21 @@ class VacancyMaker(Maker):
         Maker that relaxes a path; see the backends' `NebMaker`.
     name
         Name of the flow.
-    element
-        Element whose atom is taken out, and whose atoms hop.
-    helper
-        Element of the atom that hops first on path II.
-    start
-        Where the vacancy is made: "surface", the alloy's outermost layer with the element, or "interface", its layer
-        at the metal.
-    steps
-        Hops of each path.
-    samples
-        Places of the vacancy that are relaxed at each step (nearest neighbours, inequivalent); the lowest counts.
-    images
-        Images of a hop's path between its two ends.
-    paths
-        Paths that are followed: I, II.
-    barriers
-        Whether the paths of the hops are computed; without them only the energies of the stops are.
+    input
+        What is asked for.
     prescreen
         Potential that relaxes stops and paths first; none: there is none.
-    campaign, system, reference
-        Names that the document and its rows carry, and the DOI of the paper to compare with; without a system, that
-        of the interface.
-    variant
-        Parameters that a convergence test changed, for the document.
+    about
+        Names that the document and its rows carry, and what a convergence test changed; without a system,
+        that of the interface.
     """
 
     relax: Maker
     neb: Maker
     name: str = "vacancy"
-    element: str = "Li"
-    helper: str = "Mg"
-    start: Literal["surface", "interface"] = "surface"
-    steps: int = 4
-    samples: int = 2
-    images: int = 5
-    paths: tuple[PathName, ...] | list[PathName] = ("I", "II")
-    barriers: bool = True
+    input: VacancyInput = field(default_factory=VacancyInput)
     prescreen: Prescreen | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(
         self,
@@ -92,7 +64,7 @@ class VacancyMaker(Maker):
         interface
             Document of the relaxed interface (or a reference to it), made with the same settings.
         bulk
-            Relaxed bulk of `element`, for the vacancy's formation energy; none: it is not given.
+            Relaxed bulk of the input's `element`, for the vacancy's formation energy; none: it is not given.
         face
             What taking an atom out of the metal's own surface costs (:mod:`anodeflow.studies.vacancy.metal_face_flow`),
             beside which the document sets the alloy's; none: it does not.
@@ -102,27 +74,14 @@ class VacancyMaker(Maker):
         Flow
             Output: VacancyDoc.
         """
-        study = VacancyContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            prescreen=None if self.prescreen is None else self.prescreen.settings(),
-            element=self.element,
-            helper=self.helper,
-            start=self.start,
-            steps=self.steps,
-            samples=self.samples,
-            images=self.images,
-            paths=list(self.paths),
-            barriers=self.barriers,
-        )
+        prescreen = None if self.prescreen is None else self.prescreen.settings()
+        study = VacancyContext.told(self.about, input=self.input, prescreen=prescreen)
         makers: dict[str, Maker] = {"relax": self.relax, "neb": self.neb}
         if self.prescreen is not None:
             makers = self.prescreen.makers(makers)
         first = make_vacancy(makers, interface, bulk, study, face)
-        first.name = f"{self.system}: {self.element} vacancy".removeprefix(": ")
-        return Flow([first], output=first.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+        first.name = study.of_system.removeprefix(": ")
+        return Flow([first], output=first.output, name=f"{study.system}: {self.name}".removeprefix(": "))
 
 
 @job
@@ -144,7 +103,7 @@ def make_vacancy(
     study = replace(study, system=study.system or interface.system)
     search = start_search(interface, bulk, study, face)
     search.audit = begin_audit(interface, study)
-    free = released(interface.structure, interface.layer) if study.start == "surface" else None
+    free = released(interface.structure, interface.layer) if study.input.start == "surface" else None
     if free is None:
         return relax_trials(makers, search, study)
     label = f"{study.system}: interface with the alloy's surface free"

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from anodeflow.core.inputs import each_once, known_element
-from anodeflow.studies.base import InterfaceInput
+from anodeflow.studies.inputs import InterfaceInput
 
 
 class VacancyInput(InterfaceInput):

@@ -129,7 +129,7 @@ def _bands(
         label = f"{study.of_system}, {hop.label}"
         try:
             final = unwrapped(ends[0].structure, ends[1].structure)
-            path = first_path(ends[0].structure, final, study.images, threshold=0.1)
+            path = first_path(ends[0].structure, final, study.input.images, threshold=0.1)
         except AnodeflowError as error:
             hop.message = str(error)
             search.waiting.remove(index)

@@ -176,9 +176,9 @@ def start_search(
     Raises
     ------
     InputError
-        If the alloy lacks the element or the helper, both are the same, or the bulk is another element's.
+        If the alloy lacks the element or the helper, or the bulk is another element's.
     """
-    system, element, helper = study.system, study.element, study.helper
+    system, element, helper = study.system, study.input.element, study.input.helper
     structure = interface.structure
     symbols = [site.specie.symbol for site in structure]
     alloy = sorted({symbol for symbol, side in zip(symbols, interface.side, strict=True) if side == "alloy"})
@@ -187,21 +187,23 @@ def start_search(
             f"{system}: the alloy of the interface has no {element} to take out (it has {', '.join(alloy)}): name "
             "another element, or another interface."
         )
-    if "II" in study.paths and (helper not in alloy or helper == element):
-        what = "is the element of the vacancy" if helper == element else f"is not in the alloy ({', '.join(alloy)})"
-        raise InputError(f"{system}: the helper {helper} of path II {what}: name another helper, or `paths: [I]`.")
+    if "II" in study.input.paths and helper not in alloy:
+        raise InputError(
+            f"{system}: the helper {helper} of path II is not in the alloy ({', '.join(alloy)}): name another helper, "
+            "or `paths: [I]`."
+        )
     if bulk is not None and {site.specie.symbol for site in bulk.structure} != {element}:
         raise InputError(
             f"{system}: the formation energy of a {element} vacancy needs bulk {element}, not {bulk.formula}."
         )
-    layers = sorted({n for n in interface.layer if n < 0}, reverse=study.start == "interface")
+    layers = sorted({n for n in interface.layer if n < 0}, reverse=study.input.start == "interface")
     layer = next(n for n in layers if any(symbols[atom] == element for atom in interface.atoms_of(n)))
     search = VacancySearch(
         interface=interface,
         bulk_energy=None if bulk is None else bulk.energy_per_atom,
         face=face,
         start_layer=layer,
-        paths=[VacancyPath(name=name, stops=[], hops=[]) for name in study.paths],
+        paths=[VacancyPath(name=name, stops=[], hops=[]) for name in study.input.paths],
         calculation_ids={"interface": interface.calculation_ids["interface"]}
         | ({} if bulk is None else {"bulk": bulk.id})
         | ({} if face is None else face.calculation_ids),
@@ -211,7 +213,7 @@ def start_search(
         search.warnings.append(
             Caveat("other-start-layer", f"layer {layers[0]} has no {element}: the vacancy was made in layer {layer}")
         )
-    for atom in _starts(search, element, helper)[: study.samples]:
+    for atom in _starts(search, element, helper)[: study.input.samples]:
         search.trials.append(VacancyTrial(path=None, step=0, atom=atom, element=element, layer=layer, distance=None))
     return search
 
@@ -228,11 +230,11 @@ def propose(search: VacancySearch, study: VacancyContext) -> None:
     """
     for path in search.paths:
         step = len(path.stops)
-        if path.end or step > study.steps:
+        if path.end or step > study.input.steps:
             continue
         stop, position, here = search.front(path.name)
         helped = path.name == "II" and step == 1
-        element = study.helper if helped else study.element
+        element = study.input.helper if helped else study.input.element
         deeper = next_layer(here)
         # The helper may come from beside the vacancy: it is to make way, not to lead down.
         for layer in (deeper, here) if helped else (deeper,):
@@ -249,7 +251,7 @@ def propose(search: VacancySearch, study: VacancyContext) -> None:
             continue
         search.trials += [
             VacancyTrial(path=path.name, step=step, atom=atom, element=element, layer=layer, distance=distance)
-            for atom, distance in found[: study.samples]
+            for atom, distance in found[: study.input.samples]
         ]
 
 

@@ -53,7 +53,7 @@ def settle(
             search.settings = relaxed.settings
         trial.state, trial.message = _judge(search, index, relaxed)
         if trial.state == "not converged":
-            failures[f"{study.system}: {study.element} vacancy, {trial.label}"] = CalculationError(
+            failures[f"{study.system}: {study.input.element} vacancy, {trial.label}"] = CalculationError(
                 "the relaxation did not converge; run it again to go on."
             )
     for name in dict.fromkeys(search.trials[int(key)].path for key in results):
@@ -68,14 +68,14 @@ def settle(
         if best is not None:
             relaxed = tried[best]
             assert relaxed is not None
-            _take(search, best, relaxed, asked=study.barriers)
+            _take(search, best, relaxed, asked=study.input.barriers)
             continue
         why = "; ".join(
             f"{search.trials[i].element} {search.trials[i].atom}: {search.trials[i].message}" for i in tried
         )
         if name is None:
             raise CalculationError(
-                f"{study.system}: no {study.element} vacancy stays in layer {search.start_layer} ({why}): look "
+                f"{study.system}: no {study.input.element} vacancy stays in layer {search.start_layer} ({why}): look "
                 "at these relaxations, or start elsewhere."
             )
         step = search.trials[next(iter(tried))].step

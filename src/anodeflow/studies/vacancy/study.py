@@ -45,14 +45,12 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
             host = steps.surfaces.host(metal)
             where = ("metal's own surface", subject.group, input.element)
             face = steps.once(where, lambda: own.make(bulk.output, host)).output
-        options = input.options() | {"prescreen": steps.prescreen}
         maker = VacancyMaker(
             relax=steps.makers(backend).relax(),
             neb=steps.makers(backend).neb(),
-            system=subject.name,
-            variant=subject.variant,
-            **options,
-            **steps.labels,
+            input=input,
+            prescreen=steps.prescreen,
+            about=steps.about(subject),
         )
         return maker.make(start.output, bulk.output, face)
 

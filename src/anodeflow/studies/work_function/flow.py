@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from jobflow import Flow, Maker, job
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.context import SlabContext, in_context
+from anodeflow.studies.context import SlabContext, SubjectContext, in_context
 from anodeflow.studies.shared.steps import named
 from anodeflow.studies.work_function.analysis import work_function_document
 from anodeflow.studies.work_function.document import WorkFunctionDoc
@@ -26,21 +25,15 @@ class WorkFunctionMaker(Maker):
         Name of the flow.
     slab
         The slab.
-    prescreen
-        What documents say of a potential that relaxed the slab before; none: there was none.
-    campaign, system, reference, variant
-        Names that the document and its rows carry, the DOI of the paper to compare with, and the parameters in which a
-        convergence test made the study differ.
+    about
+        Names that the document and its rows carry, and what a convergence test changed, and the
+        potential that relaxed the slab before.
     """
 
     static: Maker
     name: str = "work function"
     slab: SlabSpec = field(default_factory=SlabSpec)
-    prescreen: PrescreenSettings | None = None
-    campaign: str = ""
-    system: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(self, slab: Flow) -> Flow:
         """Build the flow.
@@ -55,20 +48,13 @@ class WorkFunctionMaker(Maker):
         Flow
             Output: WorkFunctionDoc.
         """
-        study = SlabContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            slab_spec=self.slab.model_dump(mode="json"),
-            prescreen=self.prescreen,
-        )
+        study = SlabContext.told(self.about, slab_spec=self.slab.model_dump(mode="json"))
         cell, relaxed = slab.output["cell"], slab.output["calculation"]
-        label = f"{self.system}: potential"
+        label = f"{study.system}: potential"
         static = named(self.static.make(relaxed.structure, label=label), label)
         last = collect_work_function(cell, relaxed, static.output, study)
-        last.name = f"{self.system}: {self.name} document"
-        return Flow([static, last], output=last.output, name=f"{self.system}: {self.name}")
+        last.name = f"{study.system}: {self.name} document"
+        return Flow([static, last], output=last.output, name=f"{study.system}: {self.name}")
 
 
 @job(output_schema=WorkFunctionDoc)

@@ -1,6 +1,6 @@
 """What a campaign file may tell a study of work functions."""
 
-from anodeflow.studies.base import SurfaceInput
+from anodeflow.studies.inputs import SurfaceInput
 
 
 class WorkFunctionInput(SurfaceInput):

@@ -36,10 +36,7 @@ class WorkFunctionStudy(Study[WorkFunctionInput, WorkFunctionDoc]):
         maker = WorkFunctionMaker(
             static=steps.makers(subject.backend).static(potential=True),
             slab=subject.system.slab_spec(),
-            prescreen=None if steps.prescreen is None else steps.prescreen.settings(),
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            about=steps.screened(subject),
         )
         return maker.make(steps.slab(subject))
 

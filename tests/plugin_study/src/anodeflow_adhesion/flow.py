@@ -12,19 +12,14 @@ from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import named, replaced
 from anodeflow_adhesion.document import WorkOfAdhesionDoc, work_of_adhesion
+from anodeflow_adhesion.input import WorkOfAdhesionInput
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkOfAdhesionContext(SubjectContext):
-    """What the study tells its jobs.
+    """What the study tells its jobs."""
 
-    Attributes
-    ----------
-    relaxed
-        Whether the two sides are relaxed after they are parted.
-    """
-
-    relaxed: bool
+    input: WorkOfAdhesionInput
 
 
 @dataclass
@@ -35,31 +30,22 @@ class WorkOfAdhesionMaker(Maker):
     ----------
     compute
         Maker that relaxes the sides, or evaluates them as they are.
-    relaxed
-        Which of the two it does.
-    system, campaign, reference, variant
-        Names that the document carries, the DOI of the paper to compare with, and what a convergence test changed.
+    input
+        What is asked for.
+    about
+        Names that the document carries, and what a convergence test changed.
     """
 
     compute: Maker
-    relaxed: bool = True
     name: str = "work of adhesion"
-    system: str = ""
-    campaign: str = ""
-    reference: str | None = None
-    variant: dict[str, float] = field(default_factory=dict)
+    input: WorkOfAdhesionInput = field(default_factory=WorkOfAdhesionInput)
+    about: SubjectContext = field(default_factory=SubjectContext)
 
     def make(self, interface: InterfaceDoc | OutputReference) -> Flow:
         """Build the flow; output: WorkOfAdhesionDoc."""
-        study = WorkOfAdhesionContext(
-            campaign=self.campaign,
-            system=self.system,
-            reference=self.reference,
-            variant=self.variant,
-            relaxed=self.relaxed,
-        )
-        start = named(part(self.compute, interface, study), f"{self.system}: part")
-        return Flow([start], output=start.output, name=f"{self.system}: {self.name}")
+        study = WorkOfAdhesionContext.told(self.about, input=self.input)
+        start = named(part(self.compute, interface, study), f"{study.system}: part")
+        return Flow([start], output=start.output, name=f"{study.system}: {self.name}")
 
 
 @job
@@ -92,7 +78,7 @@ def collect_work_of_adhesion(
         raise CalculationError(f"{study.system}: a side could not be computed alone; see those steps.")
     energies = {side: each.energy for side, each in found.items()}
     steps = {"interface": interface.calculation_ids["interface"]} | {side: each.id for side, each in found.items()}
-    settings = interface.settings | {"relaxed": study.relaxed}
+    settings = interface.settings | {"relaxed": study.input.relaxed}
     warnings = [each.under(f"{side} alone") for side, calculation in found.items() for each in calculation.warnings]
     if not interface.converged:
         warnings.append(Caveat("not-converged", "the relaxation of the interface did not converge"))
@@ -101,7 +87,7 @@ def collect_work_of_adhesion(
         warnings=warnings,
         formula=interface.structure.composition.formula,
         termination=interface.termination,
-        relaxed=study.relaxed,
+        relaxed=study.input.relaxed,
         area=interface.area,
         interface_energy=interface.energy,
         side_energies=energies,

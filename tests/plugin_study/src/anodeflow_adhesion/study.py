@@ -1,24 +1,17 @@
-"""The study: what it is told, how it becomes jobs, and its section of a report."""
+"""The study: how it becomes jobs, and its section of a report."""
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from anodeflow.studies.base import InterfaceInput, Study
+from anodeflow.studies.base import Study
 from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow_adhesion.document import WorkOfAdhesionDoc
+from anodeflow_adhesion.input import WorkOfAdhesionInput
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
     from anodeflow.studies.steps import Steps
-
-
-class WorkOfAdhesionInput(InterfaceInput):
-    """Work of adhesion of some interfaces."""
-
-    relaxed: bool = Field(default=True, description="Relax the two sides after they are parted; false: leave them.")
 
 
 class WorkOfAdhesionStudy(Study[WorkOfAdhesionInput, WorkOfAdhesionDoc]):
@@ -37,10 +30,8 @@ class WorkOfAdhesionStudy(Study[WorkOfAdhesionInput, WorkOfAdhesionDoc]):
         backend = subject.backend
         maker = WorkOfAdhesionMaker(
             compute=steps.relax(backend) if input.relaxed else steps.makers(backend).static(),
-            relaxed=input.relaxed,
-            system=subject.name,
-            variant=subject.variant,
-            **steps.labels,
+            input=input,
+            about=steps.about(subject),
         )
         return maker.make(relaxed_interface(subject, steps).output)
 
