@@ -77,14 +77,15 @@ def import_documents(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="File of anodeflow db export or of anodeflow export; -: what db export prints."
+            metavar="FILE",
+            help="File of anodeflow db export or of anodeflow export, or an RO-Crate of it; -: what db export prints.",
         ),
     ],
 ) -> None:
     """Add the documents of a file to the database; those that it has already are passed over.
 
     A file of anodeflow export (surfaces.json.gz, published beside a paper) has no forces: where the database has the
-    same calculation, that one stays.
+    same calculation, that one stays. An RO-Crate of anodeflow export --ro-crate, a folder or a ZIP archive, has them.
 
     Examples: [bold]anodeflow db import all.jsonl.gz[/bold],
     [bold]anodeflow db import docs/results/surfaces.json.gz[/bold]
@@ -151,11 +152,15 @@ def _writing(file: Path) -> Iterator[IO[str]]:
 @contextmanager
 def _reading(file: Path) -> Iterator[Iterable[str]]:
     from anodeflow.database.published import is_results_file, results_lines
+    from anodeflow.interchange.crate_read import crate_lines, is_crate
 
     if str(file) == "-":
         yield sys.stdin
         return
     try:
+        if file.exists() and is_crate(file):
+            yield crate_lines(file)
+            return
         if file.exists() and not file.is_file():
             raise InputError(f"{file} is no regular file: give a file, or - for what comes through a pipe.")
         if is_results_file(file):

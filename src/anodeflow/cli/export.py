@@ -1,11 +1,15 @@
 """The command ``anodeflow export``: the results of a campaign in one file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anodeflow.cli import app
+
+if TYPE_CHECKING:
+    from anodeflow.calculations.document import CalculationDoc
+    from anodeflow.studies.document import StudyDoc
 
 
 @app.command()
@@ -25,21 +29,48 @@ def export(
             help="Write the orderings that the campaign kept instead: CIF files with their provenance, for campaigns.",
         ),
     ] = None,
+    ro_crate: Annotated[
+        Path | None,
+        typer.Option(
+            "--ro-crate",
+            metavar="DIR|ZIP",
+            help="Write an RO-Crate instead: results, documents, inputs, settings and programs, for an archive.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(metavar="SPDX", help="Licence of the crate: CC-BY-4.0; default: it has none.")
+    ] = None,
+    author: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[, ORCID]", help="Author of the crate; may be given several times. Default: none."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Campaign file for the crate; default: that of its last run from here."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
 ) -> None:
     """Write the results of a campaign to a small file (gzipped JSON): studies, settings and calculations.
 
     It holds no forces and no folders of this machine, so that it can be kept beside a paper or in a repository;
-    anodeflow report --results FILE makes the report of it.
+    anodeflow report --results FILE makes the report of it. A crate holds forces, too, and the inputs.
 
-    Example: [bold]anodeflow export surfaces -o surfaces.json.gz[/bold]
+    Examples: [bold]anodeflow export surfaces -o surfaces.json.gz[/bold],
+    [bold]anodeflow export surfaces --ro-crate surfaces.zip --licence CC-BY-4.0 --author 'Ada Lovelace'[/bold]
     """
     from anodeflow.cli.report import campaign_documents
     from anodeflow.core.errors import InputError
     from anodeflow.database.results_file import write_results
     from anodeflow.studies.registry import studies
 
+    if ro_crate is None and (licence or author or file):
+        raise InputError("--licence, --author and --file belong to --ro-crate: give that too.")
     name, documents, calculations = campaign_documents(campaign, None)
+    if ro_crate is not None:
+        _crate(ro_crate, name, documents, calculations, licence, author or [], file, force)
+        return
     if orderings is not None:
         command = f"anodeflow export {name} --orderings"
         files = [
@@ -66,3 +97,39 @@ def export(
     typer.echo(
         f"{file.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name} ({size:.1f} MB)"
     )
+
+
+def _crate(
+    target: Path,
+    name: str,
+    documents: "list[StudyDoc]",
+    calculations: "dict[str, CalculationDoc]",
+    licence: str | None,
+    authors: list[str],
+    file: Path | None,
+    force: bool,
+) -> None:
+    from anodeflow.cli.progress import counting
+    from anodeflow.database.exchange import Exchanged, exported
+    from anodeflow.database.store import open_store
+    from anodeflow.interchange.crate import author, write_crate
+    from anodeflow.interchange.crate import licence as spdx
+    from anodeflow.interchange.inputs import campaign_inputs
+
+    people, terms = [author(each) for each in authors], spdx(licence) if licence else None
+    inputs = campaign_inputs(name, {document.edition for document in documents}, file)
+    wanted = {document.document_id for document in documents} | calculations.keys()
+    with open_store() as store, counting("documents") as tell:
+        everything = exported(store, Exchanged(), name, tell)
+        mine = (
+            each for each in everything if each["document"].get("document_id", each["document"].get("id")) in wanted
+        )
+        write_crate(target, name, documents, calculations, mine, inputs, spdx=terms, authors=people, force=force)
+    typer.echo(f"{target.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name}")
+    without = [*inputs.left_out]
+    if terms is None:
+        without.append("without a licence: nobody may use it before one is given (--licence CC-BY-4.0)")
+    if not people:
+        without.append("without authors: name them (--author 'Name, ORCID')")
+    for words in without:
+        typer.echo(f"  {words.rstrip('.')}.")

@@ -9,7 +9,20 @@ import sys
 from importlib.util import find_spec
 from typing import Literal
 
-Part = Literal["gpaw", "mlip", "remote", "database", "password", "report", "orderings", "baderkit", "notebook", "serve"]
+Part = Literal[
+    "gpaw",
+    "mlip",
+    "remote",
+    "database",
+    "password",
+    "report",
+    "orderings",
+    "baderkit",
+    "notebook",
+    "serve",
+    "crate",
+    "optimade",
+]
 
 PACKAGES: dict[Part, str] = {
     "gpaw": "gpaw gpaw-data",
@@ -23,6 +36,8 @@ PACKAGES: dict[Part, str] = {
     # would put those into the place of anodeflow's own, or find no solution at all.
     "baderkit": "numba && {pip} --no-deps baderkit",
     "notebook": "ipykernel pymatviz",
+    "crate": "packaging rocrate",
+    "optimade": "'optimade[server]'",
     "serve": "jinja2 matplotlib plotly scikit-image starlette uvicorn",
 }
 """Part of anodeflow -> what to install for it: what extras of the same name ask for."""

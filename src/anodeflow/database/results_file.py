@@ -181,12 +181,12 @@ def _plain(value: Any, folders: set[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, folders) for item in value]
     if isinstance(value, str):
-        return _without_folders(value, folders)
+        return without_folders(value, folders)
     return jsanitize(value, strict=True)
 
 
-def _without_folders(text: str, folders: set[str]) -> str:
-    """A text in which calculations are named by their ids, and files of other folders by their names alone."""
+def without_folders(text: str, folders: Iterable[str] = ()) -> str:
+    """Return a text in which calculations are named by their ids, and files of other folders by their names alone."""
     for folder in sorted(folders, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
     return _FOLDERS.sub("", text)
