@@ -210,7 +210,10 @@ def chosen_editions(there: Iterable[Mapping[str, Any]], wanted: str | None) -> s
 
 
 def study_documents(
-    campaign: str | None = None, store: "JobStore | None" = None, edition: str | None = None
+    campaign: str | None = None,
+    store: "JobStore | None" = None,
+    edition: str | None = None,
+    document_id: str | None = None,
 ) -> "list[StudyDoc]":
     """Return the latest version of every study's document, oldest first.
 
@@ -225,10 +228,13 @@ def study_documents(
         Connected store; default: that of the environment.
     edition
         As of :func:`query`.
+    document_id
+        Id of the only document to return; default: all. Campaigns that ask for the same have one each of it.
     """
     from anodeflow.studies.registry import document_classes  # all studies, seconds of imports
 
-    criteria = {} if campaign is None else {"output.campaign": campaign}
+    wanted = {"output.document_id": document_id, "output.campaign": campaign}
+    criteria = {name: value for name, value in wanted.items() if value is not None}
     documents: list[StudyDoc] = _latest(
         document_classes(), criteria, lambda output: place(output, output["edition"]), store
     )

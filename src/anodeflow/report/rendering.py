@@ -36,7 +36,7 @@ def rendered(page: dict[str, Any], linked: Callable[[str], str]) -> Iterator[str
     template, links = _template()
     links.linked = linked
     with_scenes = not page["paged"] and any(part.scenes for section in page["sections"] for part in section.parts)
-    scripts = ["page.js", *(["scenes.js"] if with_scenes else [])]
+    scripts = ["page.js", "viewer.js", *(["scenes.js"] if with_scenes else [])]
     page = page | {
         "scripts": [(_TEMPLATES / name).read_text(encoding="utf-8") for name in scripts],
         "packed": packed(json.dumps({p.name: p.svg.decode("utf-8") for p in page["pictures"] if not p.source})),

@@ -10,6 +10,7 @@ positions only. A scene's data has
 - ``cell``: corners of the cell's base, Å,
 - ``ghosts``: positions of the adatom in all images of a path, Å,
 - ``points``: named points, such as non-nuclear maxima,
+- ``zoom``: how large it is drawn, where 2.9 is not right,
 - ``surfaces``: name, colour, vertices and faces (base64 of little-endian float32 and uint32).
 """
 

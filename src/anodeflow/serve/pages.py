@@ -1,69 +1,74 @@
-"""What each address shows."""
+"""Campaigns: their states, calculations and curves, as they run."""
 
-from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from anodeflow.core.errors import AnodeflowError
-from anodeflow.core.masking import masked
+from anodeflow.serve.calculations import charts
 from anodeflow.serve.rendering import page
-from anodeflow.serve.states import States
+from anodeflow.serve.services import Services, missing, polled
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+_WATCHED = 4
+"""Running calculations of a campaign whose curves its page shows."""
+_LISTED = 300
+"""Calculations that a page lists at most."""
+GROUPS = {
+    "running": ("running",),
+    "failed": ("failed", "interrupted"),
+    "waiting": ("planned", "queued"),
+    "done": ("finished", "reused"),
+}
+"""What the calculations of a campaign are chosen by -> states of execution."""
+
 
 class Pages:
-    """The pages of one run of ``anodeflow serve``."""
+    """The pages of campaigns."""
 
-    def __init__(self) -> None:
-        self.states = States()
+    def __init__(self, services: Services) -> None:
+        self.services = services
 
     def overview(self, request: "Request") -> "Response":
         """Show all campaigns with their states."""
-        states = [state for name in self.states.names() for state in self.states.of(name)]
-        return _polled(request, "overview", states=states)
+        names = self.services.states.names()
+        states = [state for name in names for state in self.services.states.of(name)]
+        others = [name for name in self.services.source.rows().values("campaign") if name not in names]
+        return polled(request, "overview", states=states, others=others)
 
     def campaign(self, request: "Request") -> "Response":
-        """Show the jobs of a campaign."""
-        name = request.path_params["name"]
-        states = self.states.of(name)
-        if not states:
-            return _missing(f"No campaign {name} was run or submitted from here.")
-        return _polled(request, "campaign", name=name, states=states)
+        """Show the calculations of a campaign."""
+        name, group = request.path_params["name"], request.query_params.get("show", "")
+        states = self.services.states.of(name)
+        rows = self.services.source.rows()
+        results, studies = rows.page({"campaign": name}, count=0).total, rows.studies(name)
+        if not states and not results:
+            return missing(f"There is no campaign {name} here: neither its state nor results of it.")
+        blocks = []
+        for state in states:
+            chosen = [step for step in state.steps if step.state in GROUPS.get(group, (step.state,))]
+            chosen.sort(key=lambda step: (step.state != "running", step.state != "failed"))
+            running = [step for step in state.steps if step.state == "running"][:_WATCHED]
+            blocks.append(
+                {
+                    "state": state,
+                    "counts": {one: sum(step.state in GROUPS[one] for step in state.steps) for one in GROUPS},
+                    "steps": chosen[:_LISTED],
+                    "left_out": len(chosen) - _LISTED,
+                    "watched": [(step, charts(self.services, step.calculation_id)) for step in running],
+                }
+            )
+        shown = {"name": name, "group": group, "groups": list(GROUPS)}
+        return polled(request, "campaign", **shown, blocks=blocks, results=results, studies=studies)
 
-    @staticmethod
-    def file(path: Path) -> "Callable[[Request], Response]":
-        """Return what answers with a file of ours."""
-        from starlette.responses import FileResponse
 
-        return lambda request: FileResponse(path)
+def failed(request: "Request", error: Exception) -> "Response":
+    """Return the page that says in one sentence what went wrong."""
+    from anodeflow.core.masking import masked
 
-    @staticmethod
-    def failures() -> dict[Any, Any]:
-        """Return what is shown when something goes wrong."""
-        return {404: lambda request, error: _missing("There is no such page."), AnodeflowError: _failed}
-
-
-def _missing(sentence: str) -> "Response":
-    return page("message.html.j2", 404, title="Not found", sentence=sentence)
-
-
-def _failed(request: "Request", error: Exception) -> "Response":
     return page("message.html.j2", 500, title="This cannot be shown", sentence=masked(str(error)))
 
 
-def _polled(request: "Request", template: str, **shown: Any) -> "Response":
-    """Return a page, or of one that is looked at again only what has changed: nothing, where that is nothing."""
-    from starlette.responses import Response
-
-    asked = request.headers.get("hx-request") == "true"
-    live = page(f"{template}_live.html.j2", **shown, seen="")
-    seen = sha256(live.body).hexdigest()[:16]
-    if not asked:
-        return page(f"{template}.html.j2", **shown, seen=seen)
-    if request.query_params.get("seen") == seen:
-        return Response(status_code=204)
-    return page(f"{template}_live.html.j2", **shown, seen=seen)
+def not_there(request: "Request", error: Exception) -> "Response":
+    """Return the page for an address that is none."""
+    return missing("There is no such page.")

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from anodeflow.serve.guard import POLICY
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from starlette.responses import HTMLResponse
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 REPORT_TEMPLATES = FOLDER.parent / "report" / "templates"
 """Style and macros of reports: pages of both look alike."""
+
+_WITH_SCENES = ("document.html.j2", "calculation.html.j2")
+"""Pages on which plotly draws: it gives its elements styles of their own. No page lets a script stand in it."""
 
 
 def page(template: str, status: int = 200, **shown: Any) -> "HTMLResponse":
@@ -28,7 +33,19 @@ def page(template: str, status: int = 200, **shown: Any) -> "HTMLResponse":
     """
     from starlette.responses import HTMLResponse
 
-    return HTMLResponse(environment().get_template(template).render(shown), status)
+    answer = HTMLResponse(environment().get_template(template).render(shown), status)
+    if template in _WITH_SCENES:
+        answer.headers["Content-Security-Policy"] = POLICY.replace(
+            "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+        )
+    return answer
+
+
+def _linked(anchor: str) -> str:
+    """Return the address of what a table of a report leads to; empty: it is on no page."""
+    kind, _, name = anchor.partition("-")
+    folder = {"calc": "calculations", "study": "documents"}.get(kind)
+    return f"/{folder}/{quote(name, safe='')}" if folder else ""
 
 
 @cache
@@ -48,5 +65,5 @@ def environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters |= {"clock": clock, "path": lambda text: quote(str(text), safe=""), "plain": plain, "query": urlencode}
-    made.globals |= {"version": __version__}
+    made.globals |= {"version": __version__, "linked": _linked}
     return made

@@ -1,5 +1,5 @@
 "use strict";
-// Folds and unfolds the page, goes through the pictures of a viewer, and saves pictures. Without it all is there, unfolded by hand.
+// Folds and unfolds the page, and saves pictures. Without it all is there, unfolded by hand.
 (() => {
   const all = selector => [...document.querySelectorAll(selector)];
   const make = (kind, more) => Object.assign(document.createElement(kind), more);
@@ -46,30 +46,6 @@
   }
   narrow.addEventListener("change", fit);
   fit();
-
-  // One figure of a viewer is on show; buttons and a menu go to the others.
-  for (const viewer of all(".viewer")) {
-    const figures = [...viewer.querySelectorAll(":scope > figure")];
-    if (figures.length < 2) continue;
-    const bar = make("div", {className: "bar"});
-    const menu = make("select");
-    menu.setAttribute("aria-label", "figure");
-    figures.forEach((figure, n) => menu.add(new Option(figure.dataset.title || figure.querySelector("img").dataset.title, n)));
-    const show = index => {
-      menu.value = (index + figures.length) % figures.length;
-      figures.forEach((figure, n) => figure.classList.toggle("aside", n !== Number(menu.value)));
-    };
-    const step = (text, name, by) => {
-      const button = make("button", {type: "button", textContent: text});
-      button.setAttribute("aria-label", name);
-      button.addEventListener("click", () => show(Number(menu.value) + by));
-      return button;
-    };
-    menu.addEventListener("change", () => show(Number(menu.value)));
-    bar.append(step("‹", "previous figure", -1), menu, step("›", "next figure", 1));
-    viewer.prepend(bar);
-    show(0);
-  }
 
   // Drawings lie on the page compressed.
   window.unpacked = async id => {

@@ -147,7 +147,7 @@
         high[n % 3] = Math.max(high[n % 3], x + 0.2);
       });
     }
-    const size = high.map((x, d) => x - low[d]), zoom = 2.9 / Math.hypot(...size);
+    const size = high.map((x, d) => x - low[d]), zoom = (data.zoom || 2.9) / Math.hypot(...size);
     const axis = d => ({visible: false, range: [low[d], low[d] + size[d]], autorange: false});
     return {margin: {l: 0, r: 0, t: 0, b: 48}, showlegend: true, uirevision: "keep", paper_bgcolor: "#fff",
       legend: {orientation: "h", x: 0, y: -0.01, yanchor: "top", font: {size: 11}},
@@ -156,13 +156,14 @@
         camera: {eye: {x: 0.5, y: -1.65, z: 0.45}, projection: {type: "orthographic"}}}};
   }
 
-  // plotly lies on the page compressed; it is unpacked when the first scene comes into view.
+  // plotly lies on the page compressed; it is unpacked when the first scene comes into view. A served page says where it is.
   let library;
   function plotly() {
     library = library || (async () => {
-      const script = document.createElement("script");
-      script.textContent = await window.unpacked("plotly");
+      const script = document.createElement("script"), address = document.documentElement.dataset.plotly;
+      if (!address) script.textContent = await window.unpacked("plotly");
       document.head.append(script);
+      if (address) await new Promise((done, failed) => Object.assign(script, {onload: done, onerror: failed, src: address}));
     })();
     return library;
   }
@@ -231,5 +232,8 @@
       if (entry.isIntersecting) draw(entry.target);
     }
   }, {rootMargin: "200px"});
-  for (const box of document.querySelectorAll(".scene")) { control(box); watcher.observe(box); }
+  window.startScenes = root => {
+    for (const box of root.querySelectorAll(".scene")) { control(box); watcher.observe(box); }
+  };
+  startScenes(document);
 })();

@@ -1,0 +1,59 @@
+"""The structures of a document by name, and as files."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from pydantic import BaseModel
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+from pymatgen.io.cif import CifWriter
+
+FORMATS = ("cif", "extxyz")
+
+
+def structures(document: BaseModel) -> dict[str, Structure]:
+    """Return name -> structure of all structures in a document, by the fields that hold them: ``sites-0-structure``."""
+    return dict(_found(document, ()))
+
+
+def written(structure: Structure, name: str) -> str:
+    """Return a structure as the text of a file.
+
+    Parameters
+    ----------
+    structure
+        The structure.
+    name
+        Suffix of the file: cif or extxyz.
+    """
+    if name == "cif":
+        # Site properties are lists (fixed directions) that a CIF has no place for.
+        return str(CifWriter(structure.copy(site_properties={})))
+    return frames([structure])
+
+
+def frames(several: list[Structure]) -> str:
+    """Return structures as one extended XYZ file, with cell, periodic directions and fixed atoms."""
+    from ase.io import write
+
+    text = StringIO()
+    for structure in several:
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = None
+        write(text, atoms, format="extxyz")
+    return text.getvalue()
+
+
+def _found(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Structure]]:
+    if isinstance(value, Structure):
+        yield "-".join(path), value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _found(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _found(item, (*path, str(name)))
+    elif isinstance(value, list | tuple) and value and not isinstance(value[0], int | float | str):
+        for number, item in enumerate(value):
+            yield from _found(item, (*path, str(number)))

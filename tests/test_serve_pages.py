@@ -1,0 +1,295 @@
+"""What the live view shows of results and documents, and hands out as files."""
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ase.io import read
+from factories import CALCULATIONS, adsorption_document, li_slab
+from lxml import html
+from monty.json import jsanitize
+from pymatgen.core import Structure
+
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.folder import append_step
+from anodeflow.core.settings import get_settings
+from anodeflow.database.results_file import read_results
+from anodeflow.database.store import open_store
+from anodeflow.execution.state import CampaignStatus, StepStatus
+
+TestClient = pytest.importorskip("starlette.testclient").TestClient
+TOKEN, PORT = "a-token-of-this-test", 8765
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+def calculation(identity: str, **changes) -> CalculationDoc:
+    slab = li_slab(adatom=True)
+    values = {
+        "id": identity, "task": "relax", "label": identity, "backend": "emt", "code": "emt", "code_version": "1",
+        "settings": {}, "settings_hash": "settings-1", "formula": slab.formula, "initial_structure": slab,
+        "structure": slab, "energy": -5.0, "free_energy": -5.0, "forces": [[0.0, 0.0, 0.0]] * len(slab),
+        "max_force": 0.01, "converged": True, "ionic_steps": 3, "force_evaluations": 3, "wall_time": 2.0,
+        "directory": "/somewhere", "finished_at": "2026-01-01T00:00:00",
+    }  # fmt: skip
+    return CalculationDoc(**(values | changes))
+
+
+def store_documents(*documents) -> None:
+    """Put documents into the database as jobs do."""
+    with open_store() as store:
+        outputs = [
+            {
+                "uuid": f"job-{number}",
+                "index": 1,
+                "completed_at": f"2026-01-01T00:00:{number:02}",
+                "metadata": {},
+                "output": jsanitize(document, strict=True),
+            }
+            for number, document in enumerate(documents)
+        ]
+        store.docs_store.update(outputs, key=["uuid", "index"])
+
+
+@pytest.fixture
+def visitor() -> Iterator:
+    """A browser that has opened the address with the token."""
+    from anodeflow.serve.app import create_app
+
+    address = f"http://127.0.0.1:{PORT}"
+    with TestClient(create_app(TOKEN, PORT), base_url=address, follow_redirects=False) as browser:
+        browser.get(f"/?token={TOKEN}")
+        yield browser
+
+
+@pytest.fixture
+def database() -> None:
+    """Three studies of two campaigns, one of them with names that attack the page; and their calculations."""
+    store_documents(
+        adsorption_document(document_id="a" * 20, system="Li(001)"),
+        adsorption_document(document_id="b" * 20, system="Na(110)", settings_hash="other"),
+        adsorption_document(
+            document_id="c" * 20, campaign=HOSTILE, system=HOSTILE, backend=HOSTILE,
+            warnings=[{"code": "not-converged", "text": HOSTILE}],
+        ),
+        *(calculation(identity) for identity in CALCULATIONS.values()),
+    )  # fmt: skip
+
+
+def shown(page) -> list[list[str]]:
+    """Cells of the table of rows."""
+    tree = html.fromstring(page.text)
+    return [[cell.text_content().strip() for cell in row] for row in tree.xpath("//section[@id='rows']//tbody/tr")]
+
+
+def test_rows_are_filtered_sorted_and_counted(visitor, database):
+    everything = visitor.get("/results")
+    assert "Rows 1 to 6 of 6" in everything.text
+    assert [row[0] for row in shown(visitor.get("/results?system=Li*"))] == ["Li(001)"] * 2
+    assert [row[0] for row in shown(visitor.get("/results?system=Li(001)&property=binding_energy"))] == ["Li(001)"]
+    values = [float(row[4].replace("−", "-")) for row in shown(visitor.get("/results?sort=value"))]
+    assert values == sorted(values)
+    assert len(set(values)) > 1
+    falling = [float(row[4].replace("−", "-")) for row in shown(visitor.get("/results?sort=-value"))]
+    assert falling == sorted(values, reverse=True)
+    assert [row[0] for row in shown(visitor.get("/results?warning=not-converged"))] == [HOSTILE] * 2
+    assert len(shown(visitor.get("/results?warning=none"))) == 4
+    assert "No result matches" in visitor.get("/results?system=K*").text
+
+
+def test_a_piece_of_the_page_is_brought_to_whoever_turns_it(visitor, database):
+    piece = visitor.get("/results?system=Li*", headers={"HX-Request": "true"}).text
+    assert "<html" not in piece
+    assert "<form" not in piece
+    assert "Li(001)" in piece
+
+
+def test_pages_are_turned(visitor, database, monkeypatch):
+    monkeypatch.setattr("anodeflow.serve.results._PAGE", 4)
+    first, second = visitor.get("/results?sort=value"), visitor.get("/results?sort=value&page=2")
+    assert "Rows 1 to 4 of 6" in first.text
+    assert "Rows 5 to 6 of 6" in second.text
+    assert "page 2 of 2" in visitor.get("/results?page=99").text, "there are no more: the last one"
+    monkeypatch.setattr("anodeflow.serve.results._PAGE", 50)
+    assert shown(visitor.get("/results?sort=value")) == [*shown(first), *shown(second)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("colour=red", "no column &#39;colour&#39; to filter by"),
+        ("sort=colour", "no column &#39;colour&#39; to sort by"),
+        ("sort=value;drop table rows", "to sort by"),
+        ("value=1", "to filter by"),
+        *((f"page={number}", "no number of a page") for number in ("0", "-1", "x", "²", "99999999999")),
+    ],
+)
+def test_what_cannot_be_asked_is_said(visitor, database, asked, said):
+    found = visitor.get(f"/results?{asked}")
+    assert found.status_code == 400
+    assert said in found.text
+
+
+@pytest.mark.parametrize("value", ["' OR 1=1 --", '" OR "1"="1', "\x00", "%", "_i(001)"])
+def test_values_of_filters_are_values(visitor, database, value):
+    assert shown(visitor.get("/results", params={"system": value})) == []
+
+
+def test_rows_as_files_are_those_that_are_asked_for(visitor, database):
+    found = visitor.get("/results.csv?system=Li*&sort=value")
+    rows = list(csv.DictReader(io.StringIO(found.text)))
+    assert [row["system"] for row in rows] == ["Li(001)"] * 2
+    assert 'filename="results.csv"' in found.headers["content-disposition"]
+    as_json = visitor.get("/results.json?system=Li*&sort=value").json()
+    assert [row["value"] for row in as_json] == [float(row["value"]) for row in rows]
+    assert as_json[0]["calculation_ids"]
+
+
+def test_a_study_is_shown_with_its_way_to_the_calculations(visitor, database):
+    tree = html.fromstring(visitor.get(f"/documents/{'a' * 20}").text)
+    assert "adsorption of Li(001)" in tree.xpath("//h1")[0].text_content()
+    links = tree.xpath("//a/@href")
+    for identity in CALCULATIONS.values():
+        assert f"/calculations/{identity}" in links
+        assert visitor.get(f"/calculations/{identity}").status_code == 200
+    for link in links:
+        if link.startswith("/"):
+            assert visitor.get(link).status_code in (200, 303), link
+
+
+def test_a_study_and_its_structures_as_files(visitor, database):
+    own = visitor.get(f"/documents/{'a' * 20}/document.json")
+    assert json.loads(own.text)["system"] == "Li(001)"
+    cif = visitor.get(f"/documents/{'a' * 20}/structures/sites-0-structure.cif")
+    assert Structure.from_str(cif.text, fmt="cif").formula == li_slab(adatom=True).formula
+    every = visitor.get(f"/documents/{'a' * 20}/structures/all.extxyz")
+    assert len(read(io.StringIO(every.text), index=":", format="extxyz")) == 3
+    assert visitor.get(f"/documents/{'a' * 20}/structures/nothing.cif").status_code == 404
+    assert visitor.get(f"/documents/{'a' * 20}/structures/..%2f..%2fpasswd").status_code == 404
+
+
+def test_names_of_files_are_plain(visitor, database):
+    for path in (f"/documents/{'c' * 20}/document.json", f"/documents/{'c' * 20}/structures/slab.cif"):
+        name = re.fullmatch(r'attachment; filename="([^"]*)"', visitor.get(path).headers["content-disposition"])[1]
+        assert re.fullmatch(r"[A-Za-z0-9.-]+", name)
+
+
+def test_the_results_of_a_campaign_as_a_file(visitor, database, tmp_path):
+    found = visitor.get("/campaigns/test/results.json.gz")
+    (tmp_path / "results.json.gz").write_bytes(found.content)
+    documents, calculations = read_results(tmp_path / "results.json.gz")
+    assert {each.system for each in documents} == {"Li(001)", "Na(110)"}
+    assert set(calculations) == set(CALCULATIONS.values())
+
+
+def test_names_cannot_become_code(visitor, database):
+    status = CampaignStatus(
+        campaign="attack", backend=HOSTILE, state="failed", failures=[HOSTILE], hint=HOSTILE, project=HOSTILE,
+        steps=[StepStatus(label=HOSTILE, state="failed", message=HOSTILE), StepStatus(label=HOSTILE, state="running")],
+    )  # fmt: skip
+    status.save(get_settings().prepare().campaigns)
+    for path in (
+        *("/", "/campaigns/attack", "/results", f"/documents/{'c' * 20}", f"/{HOSTILE}", f"/documents/{HOSTILE}"),
+        *(f"/results?system={HOSTILE}", f"/results?{HOSTILE}=1", f"/campaigns/{HOSTILE.replace('/', '%2F')}"),
+    ):
+        text = visitor.get(path).text
+        tree = html.fromstring(text)
+        assert not tree.xpath("//script[not(@src)] | //*[@onerror] | //img[@src='x'] | //*[@style]"), path
+    assert HOSTILE in html.fromstring(visitor.get("/results").text).text_content()
+
+
+def test_pages_name_no_other_place(visitor, database):
+    for path in ("/", "/campaigns/test", "/results", f"/documents/{'a' * 20}", "/calculations/calc-slab"):
+        text = visitor.get(path).text
+        assert not re.findall(r"""(?:src|href|hx-get|action)=["'](?!/(?!/)|#|data:,)""", text)
+
+
+def test_a_campaign_shows_its_studies_and_what_runs(visitor, database):
+    identity = "0123456789abcdef0123"
+    CampaignStatus(
+        campaign="test", backend="emt", state="running",
+        steps=[
+            StepStatus(label="slab", state="finished", calculation_id="calc-slab"),
+            StepStatus(label="site 0", state="running", calculation_id=identity, seconds=75.0, ionic_steps=2),
+            StepStatus(label="site 1"),
+            StepStatus(label="site 2", state="failed", message="the SCF did not converge"),
+        ],
+        failures=["site 2: the SCF did not converge"],
+    ).save(get_settings().prepare().campaigns)  # fmt: skip
+    folder = get_settings().calculations / identity[:2] / identity
+    folder.mkdir(parents=True)
+    record = folder / "steps.jsonl"
+    for energy, force in ((-1.0, 0.5), (-1.25, 0.05)):
+        append_step(record, {"energy": energy, "positions": [[0, 0, 0]], "forces": [[0, 0, force]], "scf_cycles": 9})
+    (folder / "gpaw.txt").write_text(
+        "iter:   1 15:00:00  -9.0\n|iter:   1| 15:00:00 |   -6.5 | -0.09 |\n|iter:   2| 15:00:01 |  -6.75c| -1.34 |\n"
+    )
+    # No process holds it: it was cut off. One that runs says so.
+    assert "interrupted" in visitor.get("/campaigns/test").text
+    from anodeflow.execution.state import campaign_lock
+
+    with campaign_lock(get_settings(), "test"):
+        text = visitor.get("/campaigns/test").text
+        assert "running for 1:15, step 2" in text
+        labels = re.findall(r'role="img" aria-label="([^"]*)"', text)
+        assert labels == [
+            "Energy since the first step (eV): 2 points, the last -0.25, the lowest -0.25.",
+            "Largest force (eV/Å): 2 points, the last 0.05, the lowest 0.05.",
+            "SCF: change of the energy (eV): 1 points, the last 0.25, the lowest 0.25.",
+            "SCF cycles of each step: 2 points, the last 9, the lowest 9.",
+        ]
+        assert 'hx-trigger="every 2s"' in text
+        for group, names in {
+            "running": ["site 0"],
+            "failed": ["site 2"],
+            "waiting": ["site 1"],
+            "done": ["slab"],
+        }.items():
+            tree = html.fromstring(visitor.get(f"/campaigns/test?show={group}").text)
+            (jobs, _) = tree.xpath("//section[@id='live']//tbody")
+            assert [row.xpath("string(th//text()[normalize-space()][1])").strip() for row in jobs] == names
+        assert "the SCF did not converge" in text
+        append_step(record, {"energy": -1.5, "positions": [[0, 0, 0]], "forces": [[0, 0, 0.01]], "scf_cycles": 8})
+        again = re.search(r'hx-get="([^"]+)"', text)[1].replace("&amp;", "&")
+        assert "3 points, the last -0.5" in visitor.get(again, headers={"HX-Request": "true"}).text
+    links = html.fromstring(visitor.get("/campaigns/test").text).xpath("//a/@href")
+    assert f"/documents/{'a' * 20}?campaign=test" in links
+    own = visitor.get(f"/calculations/{identity}").text
+    assert "3 points" in own
+
+
+@pytest.mark.slow
+def test_figures_and_reports_are_made_on_request(visitor, database, monkeypatch):
+    # In a thread: a process of its own takes its time to start, and test_serve_browser.py has it.
+    monkeypatch.setattr("anodeflow.serve.drawing.ProcessPoolExecutor", lambda number, mp_context: ThreadPoolExecutor(1))
+    figures = f"/documents/{'a' * 20}/figures?campaign=test"
+    wait = visitor.get(figures)
+    assert "are being drawn" in wait.text
+    while (again := visitor.get(figures + "&seen=1")).status_code == 204:
+        time.sleep(0.2)
+    tree = html.fromstring(again.text)
+    sources = tree.xpath("//img/@src")
+    assert sources
+    for source in sources:
+        found = visitor.get(source)
+        assert found.headers["content-type"].startswith("image/svg+xml")
+        assert "script-src" not in found.headers["content-security-policy"]
+    assert json.loads(tree.xpath("//figure[@class='scene']/script")[0].text)["frames"]
+    key = sources[0].split("/")[2]
+    for path in ("../part.html", "..%2f..%2fpasswd", "%2e%2e/%2e%2e/passwd", "figures", ""):
+        assert visitor.get(f"/made/{key}/{path}").status_code == 404
+    page = visitor.get("/campaigns/test/report")
+    assert "is being written" in page.text
+    while (ended := visitor.get("/campaigns/test/report", headers={"HX-Request": "true"})).status_code == 204:
+        time.sleep(0.2)
+    place = ended.headers["HX-Redirect"]
+    report = visitor.get(place)
+    assert "Binding energy of Li" in report.text
+    policy = report.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "'unsafe-inline'" not in policy.split("style-src")[0]
+    assert visitor.get("/campaigns/test/report").headers["location"] == place
