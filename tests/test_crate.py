@@ -9,41 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchange_factories import CAMPAIGN, run_campaign_in
 
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import calculation_documents, result_rows
 from anodeflow.database.store import open_store
 from anodeflow.interchange.crate import author, licence
 from anodeflow.interchange.crate_read import crate_lines
 
-POSCAR = "Al\n4.05\n1 0 0\n0 1 0\n0 0 1\nAl\n4\nDirect\n0 0 0\n0 0.5 0.5\n0.5 0 0.5\n0.5 0.5 0\n"
-CAMPAIGN = """
-name: al
-description: Al on Al(001).
-reference: 10.1002/adfm.202009712
-backend: emt
-references: {Al: ./Al.vasp}
-systems:
-  - {name: Al(001), structure: ./Al.vasp, miller: [0, 0, 1], layers: 3, fixed_layers: 1, vacuum: 12, min_width: 5}
-studies:
-  - adsorption: {adsorbate: Al, systems: [Al(001)]}
-"""
-
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a campaign file and the home in which it was run."""
     pytest.importorskip("rocrate")
-    folder = tmp_path_factory.mktemp("crate")
-    (folder / "Al.vasp").write_text(POSCAR)
-    (folder / "al.yaml").write_text(CAMPAIGN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
-        patch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
-        patch.delenv("ANODEFLOW_DATABASE", raising=False)
-        Campaign.from_file(folder / "al.yaml").run()
-    return folder
+    return run_campaign_in(tmp_path_factory.mktemp("crate"))
 
 
 @pytest.fixture
@@ -165,6 +144,8 @@ def test_the_validator_of_crates_passes(there, anodeflow, tmp_path, profile):
     anodeflow("export", "al", "--ro-crate", place, "--licence", "MIT")
     command = ["rocrate-validator", "-y", "validate", "-p", profile, "-l", "required", str(place)]
     ended = subprocess.run(command, capture_output=True, text=True)
+    if "URLError" in ended.stdout or "Unable to retrieve" in ended.stdout:
+        pytest.skip("the validator did not get at the definitions of RO-Crate")
     assert ended.returncode == 0, ended.stdout
 
 

@@ -37,6 +37,14 @@ def export(
             help="Write an RO-Crate instead: results, documents, inputs, settings and programs, for an archive.",
         ),
     ] = None,
+    optimade: Annotated[
+        Path | None,
+        typer.Option(
+            "--optimade",
+            metavar="DIR",
+            help="Write the structures instead, as an archive that optimade-maker converts and serves.",
+        ),
+    ] = None,
     licence: Annotated[
         str | None, typer.Option(metavar="SPDX", help="Licence of the crate: CC-BY-4.0; default: it has none.")
     ] = None,
@@ -68,6 +76,9 @@ def export(
     if ro_crate is None and (licence or author or file):
         raise InputError("--licence, --author and --file belong to --ro-crate: give that too.")
     name, documents, calculations = campaign_documents(campaign, None)
+    if optimade is not None:
+        _optimade(optimade, name, force)
+        return
     if ro_crate is not None:
         _crate(ro_crate, name, documents, calculations, licence, author or [], file, force)
         return
@@ -133,3 +144,14 @@ def _crate(
         without.append("without authors: name them (--author 'Name, ORCID')")
     for words in without:
         typer.echo(f"  {words.rstrip('.')}.")
+
+
+def _optimade(target: Path, name: str, force: bool) -> None:
+    from anodeflow.database.store import open_store
+    from anodeflow.interchange.optimade_entries import database_entries, needs_optimade
+    from anodeflow.interchange.optimade_export import write_archive
+
+    needs_optimade()
+    with open_store() as store:
+        number = write_archive(target, name, database_entries(store, name), force)
+    typer.echo(f"{target.resolve()}: {number} structures of {name}; optimade-maker serves them.")

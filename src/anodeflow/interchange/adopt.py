@@ -168,7 +168,7 @@ def _adopt_one(
     differs = closest[1] if closest else [f"no backend of {run.code} was named"]
     document = _kept_document(run, differs)
     if store is not None and not dry:
-        _store(store, document)
+        store_calculation(store, document)
     return [Adopted(str(source), "kept", f"not reused: {'; '.join(differs)}", document)]
 
 
@@ -181,7 +181,7 @@ def _reused(
     known = finished_document(folder, request, CalculationDoc)
     if known is not None:
         if known.adopted is not None and store is not None:
-            _store(store, known)  # the database may be another one
+            store_calculation(store, known)  # the database may be another one
         return Adopted(str(source), "known", f"{words} is there already", known)
     if dry:
         return Adopted(str(source), "reused", words, _kept_document(run, [], backend, address))
@@ -209,7 +209,7 @@ def _reused(
                 file.unlink(missing_ok=True)
             raise AnodeflowError(f"{source}: what was read of it does not agree with itself: compute it again.")
     if store is not None:
-        _store(store, document)
+        store_calculation(store, document)
     return Adopted(str(source), "reused", words, document)
 
 
@@ -262,7 +262,7 @@ def _kept_document(
     )
 
 
-def _store(store: "JobStore", document: CalculationDoc) -> None:
+def store_calculation(store: "JobStore", document: CalculationDoc) -> None:
     """Write a calculation as a job would; the same one adopted again takes its own place."""
     record: Any = {
         "uuid": str(uuid5(NAMESPACE_URL, f"anodeflow adopt/{document.id}")),

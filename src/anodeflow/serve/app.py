@@ -68,7 +68,7 @@ def create_app(token: str, port: int) -> "ASGIApp":
         Route("/made/{key}/{path:path}", documents.made),
         *(Route(f"/static/{name}", _file(file)) for name, file in others),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
-        *mounts(),
+        *mounts(port),
     ]
     failures: dict[Any, Any] = {404: not_there, InputError: refused, DatabaseError: failed, AnodeflowError: failed}
     application = Starlette(routes=routes, exception_handlers=failures, lifespan=lifespan)
