@@ -43,6 +43,7 @@ def running(make: Any) -> Iterator[int]:
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # who asks before it runs waits
         port = listener.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(make(port), log_level="error", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

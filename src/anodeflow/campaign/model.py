@@ -297,7 +297,7 @@ class Campaign(InputModel):
         from anodeflow.studies.subjects.surfaces import Surfaces
 
         return Surfaces(
-            self.systems, self.load_backend(), self._structure, self._built, self.load_prescreen(), self.references
+            self.systems, self.load_backend(), self.crystal_file, self._built, self.load_prescreen(), self.references
         )
 
     def _beside(self, name: str) -> str:
@@ -307,13 +307,19 @@ class Campaign(InputModel):
             return name
         return str(self._file.path.parent / path)
 
-    def _structure(self, name: str) -> str:
-        """Return a catalogue name as it is; any other name is the file of that name beside the campaign file."""
+    def crystal_file(self, name: str) -> str:
+        """Return a catalogue name as it is; any other name is the file of that name beside the campaign file.
+
+        A crystal of a provider is the file in which it is kept, in `crystals` there.
+        """
         from anodeflow.structures.bulk.catalogue import catalogue
+        from anodeflow.structures.bulk.online import kept_crystal, online
 
         path = Path(name).expanduser()
         if self._file is None or path.is_absolute():
             return name
+        if name not in catalogue() and (crystal := online(name)) is not None:
+            return str(kept_crystal(crystal, self._file.path.absolute().parent))
         if name in catalogue():
             if (self._file.path.parent / name).is_file():
                 note = f"Structure {name} is the catalogue's: the file {name} beside the campaign is called ./{name}."

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from anodeflow.core.errors import InputError
 
@@ -48,6 +54,11 @@ class Settings(BaseSettings):
     embedded: str = Field(
         default="auto",
         description="Embedded database: auto (secantusd where installed, else sqlite), secantusd or sqlite.",
+    )
+
+    optimade: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further OPTIMADE providers: name -> address; in the environment as JSON.",
     )
 
     @property
@@ -124,6 +135,8 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"the setting {first['loc'][0]} is wrong ({first['msg']}): see {user_file()}.") from error
+    except SettingsError as error:
+        raise InputError(f"a setting in the environment is no JSON ({error}): see ANODEFLOW_OPTIMADE.") from error
     try:
         home = settings.home.expanduser().resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, or no such user

@@ -112,7 +112,7 @@ def _crystals(campaign: "Campaign") -> list[Path]:
             cif = catalogue()[name].file
             found += [cif, cif.with_suffix(".yaml")]
         else:
-            found.append((campaign.path.parent if campaign.path else Path()) / Path(name).expanduser())
+            found.append(Path(campaign.crystal_file(name)))
     return [place for place in found if place.is_file()]
 
 

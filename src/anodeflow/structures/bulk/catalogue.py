@@ -17,6 +17,7 @@ from anodeflow.core.settings import get_settings
 from anodeflow.core.textfile import read_text
 from anodeflow.structures.bulk.files import read_crystal
 from anodeflow.structures.bulk.host import HostLattice
+from anodeflow.structures.bulk.online import kept_crystal, online
 from anodeflow.structures.bulk.symbols import ELEMENTS
 
 CLOSEST = 0.7
@@ -85,7 +86,8 @@ def load_structure(name_or_path: str) -> Structure:
     Parameters
     ----------
     name_or_path
-        Name in the catalogue (Li, LiH, Li3Mg7 ...), or a file that pymatgen or ASE reads.
+        Name in the catalogue (Li, LiH, Li3Mg7 ...), a file that pymatgen or ASE reads, or a crystal of an OPTIMADE
+        provider (mp-149, optimade:PROVIDER/ID), which is fetched once.
 
     Returns
     -------
@@ -109,7 +111,10 @@ def load_crystal(name_or_path: str) -> tuple[Structure, list[str]]:
         As :func:`load_structure`.
     """
     entry = catalogue().get(name_or_path)
-    path = entry.file if entry else Path(name_or_path).expanduser()
+    if entry is None and (crystal := online(str(name_or_path))) is not None:
+        path = kept_crystal(crystal)
+    else:
+        path = entry.file if entry else Path(name_or_path).expanduser()
     try:
         there = path.exists() and not path.is_dir()
     except (OSError, ValueError):  # a name too long for a file

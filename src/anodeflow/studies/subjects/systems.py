@@ -35,8 +35,9 @@ class System(SlabSpec):
         min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li(001)."
     )
     structure: str | list[str] = Field(
-        description="Bulk: a catalogue name or a structure file (relative to the campaign file); or a list of them, "
-        "each a surface of its own: the lowest orderings of an alloy."
+        description="Bulk: a catalogue name, a structure file (relative to the campaign file) or a crystal of an "
+        "OPTIMADE provider (mp-149, optimade:PROVIDER/ID); or a list of them, each a surface of its own: the lowest "
+        "orderings of an alloy."
     )
     spin_polarized: bool = Field(
         default=False, description="Spin-polarise slab and adatom: for a radical on an insulator (Li on LiH)."
@@ -78,7 +79,10 @@ class InterfaceSystem(InterfaceSpec):
     name: str = Field(
         min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li3Mg7/Li."
     )
-    alloy: str = Field(description="Bulk: a catalogue name or a structure file (relative to the campaign file).")
+    alloy: str = Field(
+        description="Bulk: a catalogue name, a structure file (relative to the campaign file) or mp-149, "
+        "optimade:PROVIDER/ID."
+    )
     metal: str = Field(description="Bulk of the metal, in the same way.")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the backend that differ for this interface and its bulks."
