@@ -44,14 +44,14 @@ def test_plan_names_every_calculation(campaign_file):
     planned = Campaign.from_file(campaign_file()).check()
     assert [calculation.label for calculation in planned] == [
         "Al bulk",
-        "Al atom",
         "Al(001): clean slab",
+        "Al atom",
         "Al(001): Al at site 0 (onefold top)",
         "Al(001): Al at site 1 (bridge)",
         "Al(001): Al at site 2 (fourfold hollow)",
     ]
-    assert planned[3].after == ("Al(001): clean slab",)
-    assert planned[3].atoms == planned[2].atoms + 1
+    assert planned[3].after == ("Al atom", "Al bulk", "Al(001): clean slab")
+    assert planned[3].atoms == planned[1].atoms + 1
 
 
 def test_check_prints_the_plan_and_computes_nothing(anodeflow, campaign_file, home):

@@ -182,6 +182,7 @@ def test_variants_need_the_same_sites_alone(campaign_file):
         *("Al(001) [layers 4]: clean slab", "Al(001) [layers 4]: Al at site 2 (fourfold hollow)"),
         "Al(001) [layers 4]: hops between its minima",
         "Al(001) [layers 4]: adatoms pushed off sites that may be saddles, at most 3 a site",
+        "Al(001) [layers 4]: softest modes of minima that may be saddles",
         "Al(001) [layers 4]: minima that may be saddles, pushed and relaxed, at most once each",
         "Al(001) [layers 4]: modes of its saddles",
     }

@@ -1,19 +1,21 @@
-"""The plan of a study from its own flow, beside the plans that studies write themselves."""
+"""The plan of a study is its own flow, rehearsed."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jobflow import Flow, job
 
 from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
 from anodeflow.core.settings import get_settings
+from anodeflow.studies.adsorption.choice import chosen_sites
+from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.adsorption.study import ADSORPTION
-from anodeflow.studies.dry import expects, planned_by_flow
-from anodeflow.studies.interface.input import RelaxedInterfaceInput
-from anodeflow.studies.interface.study import INTERFACE
-from anodeflow.studies.plan import Plan
+from anodeflow.studies.base import AdatomInput, Study
+from anodeflow.studies.dry import DryRun
+from anodeflow.studies.expected import expects
+from anodeflow.studies.plan import SHARED
 
 HEAD = """name: rehearsed
 backend: emt
@@ -36,25 +38,23 @@ def campaign(tmp_path):
     return Campaign.from_file(file)
 
 
-def test_rehearsed_flow_gives_the_plan_that_the_study_writes(campaign):
-    world = campaign._world()
-    for surface in world.surfaces.of("all"):
-        written, rehearsed = Plan(world), Plan(world)
-        told = AdsorptionInput(adsorbate="Al")
-        last = ADSORPTION.plan(told, surface, written)
-        # Sites wait for the references too, which the written plan leaves out.
-        assert set(last) <= set(planned_by_flow(ADSORPTION, told, surface, rehearsed))
-        assert set(rehearsed.calculations) == set(written.calculations)
-        for label, each in written.calculations.items():
-            found = rehearsed.calculations[label]
-            assert replace(found, after=each.after) == each
-            assert set(each.after) <= set(found.after)
+def test_sites_and_references_are_found_by_geometry(campaign):
+    run = DryRun(campaign._world())
+    for surface in run.world.surfaces.of("all"):
+        last = run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
+        sites = chosen_sites(run.world.surfaces, surface, AdsorptionInput(adsorbate="Al"))
+        assert last == sorted(f"{surface.name}: Al at site {site.index} ({site.label})" for site in sites)
+        clean = f"{surface.name}: clean slab"
+        assert all({clean, "Al bulk", "Al atom"} <= set(run.plan.calculations[label].after) for label in last)
+        assert {run.plan.calculations[label].atoms for label in last} == {run.plan.calculations[clean].atoms + 1}
+    shared = [label for label, each in run.plan.calculations.items() if each.group == SHARED]
+    assert sorted(shared) == ["Al atom", "Al bulk", "Cu3Au bulk"]
 
 
 def test_rehearsal_computes_nothing_and_keeps_nothing(campaign):
-    world = campaign._world()
-    (surface,) = world.surfaces.of(["Al(001)"])
-    planned_by_flow(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface, Plan(world))
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
     folder: Path = get_settings().calculations
     assert not folder.exists() or not list(folder.iterdir())
 
@@ -70,8 +70,13 @@ def afterwards(found):
     raise AssertionError("nor does what comes after it")
 
 
-class Deciding:
-    name, starts_from, subject, Input = "deciding", None, "surface", None
+@job
+def divide(found):
+    return 1 / found.energy
+
+
+class Deciding(Study):
+    name, subject, Input, Document = "deciding", "surface", AdatomInput, AdsorptionDoc
 
     def flow(self, input, subject, steps):
         slab = steps.slab(subject)
@@ -80,28 +85,52 @@ class Deciding:
         return Flow([first, last], output=last.output)
 
 
+class Dividing(Deciding):
+    name = "dividing"
+
+    def flow(self, input, subject, steps):
+        return divide(steps.slab(subject).output["calculation"])
+
+
 def test_what_decides_on_energies_is_declared(campaign):
-    world = campaign._world()
-    (surface,) = world.surfaces.of(["Al(001)"])
-    plan = Plan(world)
-    planned_by_flow(Deciding(), None, surface, plan)
-    declared = plan.calculations["Al(001): what is lowest"]
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    assert run.study(Deciding(), AdatomInput(adsorbate="Al"), surface) == ["Al(001): what is lowest"]
+    declared = run.plan.calculations["Al(001): what is lowest"]
     assert (declared.number, declared.task, declared.after) == (None, "static", ("Al(001): clean slab",))
-    assert declared.atoms == plan.atoms(surface)
-    assert list(plan.calculations) == ["Al bulk", "Al(001): clean slab", "Al(001): what is lowest"]
+    assert declared.atoms == len(run.world.surfaces.slab(surface).structure)
+    assert list(run.plan.calculations) == ["Al bulk", "Al(001): clean slab", "Al(001): what is lowest"]
 
 
-def test_interfaces_are_rehearsed_up_to_the_choice_of_their_registry(tmp_path):
+def test_plan_that_cannot_be_derived_is_an_error_that_names_the_study(campaign):
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    words = r"^the plan of dividing on Al\(001\) cannot be derived: divide fails .*ZeroDivisionError.*@expects\.$"
+    with pytest.raises(InputError, match=words):
+        run.study(Dividing(), AdatomInput(adsorbate="Al"), surface)
+
+
+def test_interfaces_are_rehearsed_with_every_shift(tmp_path):
     file = tmp_path / "contact.yaml"
     file.write_text(
         "name: contact\nbackend: emt\ninterfaces:\n"
         "  - {name: Ag/Au, alloy: Ag, metal: Au, max_atoms: 60, alloy_layers: 3, metal_layers: 3}\n"
-        "studies:\n  - interface: {}\n"
+        "studies:\n  - vacancy: {element: Ag, helper: Ag, paths: [I]}\n"
     )
-    world = Campaign.from_file(file)._world()
-    (interface,) = world.interfaces.of("all")
-    plan = Plan(world)
-    planned_by_flow(INTERFACE, RelaxedInterfaceInput(), interface, plan)
-    tasks = [each.task for each in plan.calculations.values()]
-    assert tasks[:2] == ["relax_cell", "relax_cell"]
-    assert tasks.count("static") > 1
+    planned = Campaign.from_file(file).plan().calculations
+    shifts = [label for label in planned if label.startswith("Ag/Au: registry ")]
+    assert len(shifts) > 1
+    assert set(planned["Ag/Au: interface"].after) == set(shifts)
+    assert planned["Ag/Au: interface with the alloy's surface free"].after[-1] == "Ag/Au: metal alone"
+    assert planned["Ag/Au: Ag vacancy, its hops"].after == ("Ag/Au: Ag vacancy, its stops",)
+
+
+def test_what_a_convergence_test_shares_with_a_study_is_not_its_own(campaign):
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    run.plan.in_variant = True
+    run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
+    assert {each.variant for each in run.plan.calculations.values()} == {True}
+    run.plan.in_variant = False
+    run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
+    assert {each.variant for each in run.plan.calculations.values()} == {False}

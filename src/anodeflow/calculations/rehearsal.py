@@ -16,6 +16,10 @@ from anodeflow.core.address import content_hash
 from anodeflow.core.errors import CalculationError
 
 
+class NotRehearsedError(CalculationError):
+    """What comes after a calculation depends on its energies, which a rehearsal does not have."""
+
+
 class Named(Protocol):
     """A backend, as far as a rehearsal knows it."""
 
@@ -50,6 +54,11 @@ class Rehearsed:
 _NOTES: ContextVar[list[Rehearsed] | None] = ContextVar("rehearsal", default=None)
 
 
+def rehearsing() -> bool:
+    """Return whether calculations are noted instead of made."""
+    return _NOTES.get() is not None
+
+
 @contextmanager
 def rehearsal() -> Iterator[list[Rehearsed]]:
     """Note the calculations that are asked for within the context, and make none."""
@@ -66,7 +75,7 @@ def rehearse(backend: Named, request: Request, label: str) -> CalculationDoc | N
 
     Raises
     ------
-    CalculationError
+    NotRehearsedError
         For a path or its modes: what comes after them depends on energies.
     """
     notes = _NOTES.get()
@@ -75,7 +84,7 @@ def rehearse(backend: Named, request: Request, label: str) -> CalculationDoc | N
     structure = request.structure
     notes.append(Rehearsed(label, request.task, len(structure), backend.name))
     if request.task not in ("relax", "relax_cell", "static", "density"):
-        raise CalculationError(f"{label}: a rehearsal does not say what comes after it.")
+        raise NotRehearsedError(f"{label}: a rehearsal does not say what comes after it.")
     return CalculationDoc(
         id=content_hash({"rehearsed": label}),
         task=request.task,

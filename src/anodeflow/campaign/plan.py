@@ -1,6 +1,7 @@
 """What a campaign is going to compute."""
 
 from anodeflow.campaign.cases import cases
+from anodeflow.studies.dry import DryRun
 from anodeflow.studies.plan import Plan
 from anodeflow.studies.world import World
 
@@ -11,12 +12,12 @@ def plan_campaign(world: World) -> Plan:
     Raises
     ------
     InputError
-        If a slab or an interface cannot be built, or a choice or a value is not possible.
+        If a slab or an interface cannot be built, a choice or a value is not possible, or a study has no plan.
     """
-    plan = Plan(world)
+    run = DryRun(world)
     for case in cases(world):
         for subject in case.subjects:
-            plan.in_variant = bool(getattr(subject, "variant", None))
-            plan.study(case.study, case.input, subject)
-    plan.in_variant = False
-    return plan
+            run.plan.in_variant = bool(getattr(subject, "variant", None))
+            run.study(case.study, case.input, subject)
+    run.plan.in_variant = False
+    return run.plan

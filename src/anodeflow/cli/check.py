@@ -94,7 +94,8 @@ def check(
                 if shown[kind] == alike[kind]:
                     top.add(f"[dim]... {alike[kind] - _SHOWN} more like these: --format json[/dim]", highlight=False)
                 continue
-            parent = branches.get(calculation.after[0], top) if len(calculation.after) == 1 else top
+            inside = [branches[label] for label in calculation.after if label in branches]
+            parent = inside[0] if len(inside) == 1 else top
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)

@@ -17,7 +17,6 @@ from anodeflow.studies.inputs import Converged as Converged
 from anodeflow.studies.inputs import InterfaceInput as InterfaceInput
 from anodeflow.studies.inputs import StudyInput as StudyInput
 from anodeflow.studies.inputs import SurfaceInput as SurfaceInput
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
@@ -105,14 +104,9 @@ class Study(ABC, Generic[I, D]):
         None, of a study of the whole campaign, where there is nothing to do.
         """
 
-    def plan(self, input: I, subject: Any, plan: Plan) -> list[str]:
-        """Plan its calculations on one subject; return the labels of those that its document waits for.
-
-        By default the flow is run dry (:mod:`anodeflow.studies.dry`).
-        """
-        from anodeflow.studies.dry import planned_by_flow
-
-        return planned_by_flow(self, input, subject, plan)
+    def remarks(self, input: I, subject: Any, world: World) -> Iterator[tuple[str, str]]:
+        """Yield what the reader of a plan should know: a sentence without its end, and the surface that ends it."""
+        yield from ()
 
     def problems(self, input: I, subject: Any, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the study on one of its subjects."""

@@ -125,6 +125,11 @@ class SubjectContext(StudyContext):
             written = PrescreenSettings(**self.prescreen) if self.prescreen else None
             object.__setattr__(self, "prescreen", written)
 
+    @property
+    def by_potential(self) -> str:
+        """Name of the potential that goes before DFT; empty: there is none."""
+        return "" if self.prescreen is None else self.prescreen.backend
+
     def as_dict(self) -> dict[str, Any]:
         """Return its fields as a job keeps them."""
         potential = {} if self.prescreen is None else {"prescreen": self.prescreen.written()}

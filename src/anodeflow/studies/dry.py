@@ -1,127 +1,242 @@
-"""The plan of a study from its own flow: the jobs run, their calculations are noted instead of made.
+"""The plan of a campaign from the flows of its studies: their jobs run, and their calculations are noted, not made.
 
 Jobs that find their structures by geometry (cut a slab, look for sites) need nothing for that. A job that decides on
-energies says with :func:`expects` what it is going to ask for; it does not run here, nor does what comes after it.
+energies says with :func:`~anodeflow.studies.expected.expects` what it is going to ask for; it does not run here, nor
+does what comes after it. The document of a study is made only where another job begins with it.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+import inspect
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from types import MethodType
+from typing import Any
 
-from jobflow import Flow, Job, JobStore
-from maggma.stores import MemoryStore
+from jobflow import CURRENT_JOB, Flow, Job, OutputReference, Response
 
-from anodeflow.calculations.document import Task
-from anodeflow.calculations.rehearsal import Rehearsed, rehearsal
-from anodeflow.core.errors import AnodeflowError
+from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
+from anodeflow.core.errors import InputError
+from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.expected import Expected, declared
+from anodeflow.studies.expected import expects as expects  # packages with a study of their own find it here
 from anodeflow.studies.plan import SHARED, Plan, PlannedCalculation
 from anodeflow.studies.steps import Steps
-from anodeflow.studies.world import StudyLike
-
-_EXPECTED = "anodeflow_expects"
-F = TypeVar("F", bound=Callable[..., Any])
+from anodeflow.studies.world import StudyLike, World
 
 
-def expects(what: str, task: Task = "relax") -> Callable[[F], F]:
-    """Declare, below ``@job``, that a function decides on energies, and what calculations it is going to ask for.
+class DryRun:
+    """Runs flows without their calculations and plans what they ask for; a step that studies share runs once.
 
     Parameters
     ----------
-    what
-        Their label in a plan, after the name of the system: `hops between its minima`.
-    task
-        Their task.
+    world
+        Surfaces, interfaces and studies of a campaign.
     """
 
-    def declare(function: F) -> F:
-        setattr(function, _EXPECTED, (what, task))
-        return function
-
-    return declare
-
-
-def planned_by_flow(study: StudyLike, input: Any, subject: Any, plan: Plan) -> list[str]:
-    """Plan the calculations of a study on one subject; return the labels of those that its document waits for."""
-    steps = Steps(plan.world, {"campaign": "", "reference": None})
-    flow = study.flow(input, subject, steps)
-    run = _DryRun(plan, subject and subject.name)
-    shared = list(steps.made.values())
-    for each in [*shared, *([] if flow is None or flow in shared else [flow])]:
-        run.run(each)
-    return [] if flow is None else sorted(run.waits(_uuids(flow)))
-
-
-class _DryRun:
-    """Runs flows with a store in memory and plans what they ask for."""
-
-    def __init__(self, plan: Plan, system: str | None) -> None:
-        self.plan, self.system = plan, system or SHARED
-        self.store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
-        self.store.connect()
+    def __init__(self, world: World) -> None:
+        self.world, self.plan = world, Plan()
+        self.steps = Steps(world, {"campaign": "", "reference": None})
         self.labels: dict[str, set[str]] = {}
         """uuid of a job -> labels of the calculations that its output waits for."""
-        self.unknown: set[str] = set()
+        self._outputs: dict[str, Any] = {}
+        self._documents: dict[str, Job] = {}
+        """uuid -> job that makes the document of a study, and was not needed so far."""
+        self._unknown: set[str] = set()
         """uuids of jobs whose output is not known before the run."""
+        self._steps: set[Hashable] = set()
+        self._studied: dict[Hashable, list[str]] = {}
+
+    def study(self, study: StudyLike, input: Any, subject: Any) -> list[str]:
+        """Plan a study on a subject; return the labels of the calculations that its document waits for.
+
+        Raises
+        ------
+        InputError
+            If its flow cannot be built, or one of its jobs cannot be rehearsed.
+        """
+        key = (study.name, subject and subject.name, study.key(input, subject, self.world), self.plan.in_variant)
+        if key not in self._studied:
+            self._remark(study, input, subject)
+            flow = self.steps.study(study, input, subject)
+            self.system = SHARED if subject is None else subject.name
+            try:
+                for each in [each for step, each in self.steps.made.items() if step not in self._steps]:
+                    self._run([] if each is None else [each], frozenset())
+            except _CannotRehearseError as error:
+                on = f" on {subject.name}" if subject is not None else ""
+                raise InputError(f"the plan of {study.name}{on} cannot be derived: {error}") from error
+            self._steps.update(self.steps.made)
+            self._studied[key] = [] if flow is None else sorted(self.waits(_uuids(flow)))
+            self.plan.want(self._studied[key])
+        return self._studied[key]
 
     def waits(self, uuids: Iterable[str]) -> set[str]:
         """Return the labels of the calculations that the outputs of jobs wait for."""
         return {label for uuid in uuids for label in self.labels.get(uuid, ())}
 
-    def run(self, node: Flow | Job, before: frozenset[str] = frozenset()) -> None:
-        """Run a flow or a job, and what its jobs put in their place; all of it waits for the labels `before`."""
-        for job in [node] if isinstance(node, Job) else [job for job, _ in node.iterflow()]:
-            self._job(job, before)
+    def argument(self, value: Any) -> Any:
+        """Return an argument of a job with the outputs that it refers to; none for what is not known before the run."""
+        if isinstance(value, OutputReference):
+            if (document := self._documents.pop(value.uuid, None)) is not None:
+                self._execute(document, self.labels[document.uuid])
+            found = self.argument(self._outputs.get(value.uuid))
+            for kind, name in value.attributes if found is not None else ():
+                found = found[name] if kind == "i" else getattr(found, name)
+            return found
+        if isinstance(value, dict):
+            return {name: self.argument(each) for name, each in value.items()}
+        return type(value)(map(self.argument, value)) if type(value) in (list, tuple) else value
 
-    def _job(self, job: Job, before: frozenset[str]) -> None:
-        needed = {reference.uuid for reference in job.input_references}
+    def _remark(self, study: StudyLike, input: Any, subject: Any) -> None:
+        """Say whose document a study starts from, and what else its reader should know."""
+        if study.starts_from and not subject.variant:
+            first, _, campaigns = self.world.start(study, input, subject)
+            article = "an" if first.name[0] in "aeiou" else "a"
+            source = f"the campaign's {first.name} study" if campaigns else f"{article} {first.name} study made for it"
+            self.plan.remark(f"{study.name} of {input.adsorbate} starts from {source} on", subject.name)
+        for text, about in study.remarks(input, subject, self.world):
+            self.plan.remark(text, about)
+
+    def _run(self, nodes: Sequence[Flow | Job], before: frozenset[str]) -> None:
+        """Run jobs and flows, and what their jobs put in their place; all of it waits for the labels `before`."""
+        left = {job.uuid: job for job in _jobs(nodes) if job.uuid not in self.labels}
+
+        def run(job: Job) -> None:
+            del left[job.uuid]
+            needed = {each.uuid for each in _references([job.function_args, job.function_kwargs])}
+            for uuid in needed & left.keys():
+                if uuid in left:
+                    run(left[uuid])
+            self._job(job, needed, before)
+
+        while left:
+            run(next(iter(left.values())))
+
+    def _job(self, job: Job, needed: set[str], before: frozenset[str]) -> None:
         # What a replaced job had in hand stands in the arguments of those in its place.
-        after = self.waits(needed) or set(before)
-        self.labels[job.uuid] = after
-        expected = getattr(getattr(job.function, "original", job.function), _EXPECTED, None)
-        if expected is not None:
-            what, task = expected
-            atoms = max((self.plan.calculations[label].atoms for label in after), default=0)
-            self.labels[job.uuid] = {
-                self.plan.add(
-                    PlannedCalculation(f"{self.system}: {what}", task, atoms, tuple(sorted(after)), self.system, None)
-                )
-            }
-        if expected is not None or needed & self.unknown:
-            self.unknown.add(job.uuid)
-            return
-        with rehearsal() as notes:
-            try:
-                response = job.run(self.store)
-            except AnodeflowError:
-                response = None
-            except (ArithmeticError, LookupError, TypeError, ValueError):
-                # A document made of energies that are all zero: nothing is computed after it.
-                response = None
-        if notes:
-            self.labels[job.uuid] = {self._planned(note, after) for note in notes}
-        if response is None:
-            self.unknown.add(job.uuid)
-        elif response.replace is not None:
-            place = cast(Flow | Job, response.replace)
-            self.run(place, frozenset(after))
-            self.labels[job.uuid] = self.waits(_uuids(place)) or self.labels[job.uuid]
+        after = self.labels[job.uuid] = self.waits(needed) or set(before)
+        if (declaration := declared(_function(job))) is not None:
+            what, task = declaration
+            told = _Told(self, job, after)
+            label = f"{self.system}: {what}"
+            expected = [Expected(label, task, told.atoms())] if isinstance(what, str) else list(what(told))
+            self.labels[job.uuid] = {self._expected(each, after) for each in expected} or after
+            self._unknown.add(job.uuid)
+        elif needed & self._unknown:
+            self._unknown.add(job.uuid)
+        elif isinstance(job.output_schema, type) and issubclass(job.output_schema, StudyDoc):
+            self._documents[job.uuid] = job
+        else:
+            self._execute(job, after)
 
-    def _planned(self, note: Rehearsed, after: set[str]) -> str:
-        """Plan a calculation that a job asked for; those without the system's name are shared."""
-        prescreen = self.plan.surfaces.prescreen
-        screening = prescreen is not None and note.backend == prescreen.backend.name
-        group = self.system if note.label.startswith(f"{self.system}:") else SHARED
-        planned = PlannedCalculation(note.label, note.task, note.atoms, tuple(sorted(after)), group)
-        if screening:
-            planned = PlannedCalculation(
-                note.label, note.task, note.atoms, tuple(sorted(after)), group, prescreen=note.backend
-            )
-        return self.plan.add(planned)
+    def _execute(self, job: Job, after: set[str]) -> None:
+        """Run a job whose arguments are known; keep its output, plan its calculations, run what it puts in its place.
+
+        Raises
+        ------
+        _CannotRehearseError
+            If it fails.
+        """
+        arguments, keywords = self.argument(list(job.function_args)), self.argument(dict(job.function_kwargs))
+        outer, CURRENT_JOB.job = CURRENT_JOB.job, job
+        try:
+            with rehearsal() as notes:
+                response = _function(job)(*arguments, **keywords)
+        except NotRehearsedError:
+            response = None
+        except Exception as error:
+            raise _CannotRehearseError(
+                f"{job.name} fails in a rehearsal, whose energies are all zero ({type(error).__name__}: {error}); mend "
+                "it, or let it declare what it asks for by @expects."
+            ) from error
+        finally:
+            CURRENT_JOB.job = outer
+        if notes:
+            self.labels[job.uuid] = {self.plan.add(self._planned(note, after)) for note in notes}
+        if response is None:
+            self._unknown.add(job.uuid)
+        elif isinstance(response, Response) and response.replace is not None:
+            place: Any = response.replace
+            self._run([place], frozenset(after))
+            self._outputs[job.uuid] = place.output
+            inner = set(_uuids(place))
+            self.labels[job.uuid] = self.waits(inner) or self.labels[job.uuid]
+            if inner & self._unknown:
+                self._unknown.add(job.uuid)
+        else:
+            self._outputs[job.uuid] = response.output if isinstance(response, Response) else response
+
+    def _planned(self, note: Rehearsed, after: set[str]) -> PlannedCalculation:
+        """Return a calculation that a job asked for."""
+        potential = self.world.surfaces.prescreen
+        screening = potential is not None and note.label.endswith(f" [{potential.backend.name}]")
+        by = note.backend if screening else ""
+        return PlannedCalculation(
+            note.label, note.task, note.atoms, tuple(sorted(after)), _group(note.label), prescreen=by
+        )
+
+    def _expected(self, each: Expected, after: set[str]) -> str:
+        """Plan calculations that a job declared; return their label."""
+        waits = tuple(sorted(after)) if each.after is None else each.after
+        group = _group(each.label)
+        return self.plan.add(
+            PlannedCalculation(each.label, each.task, each.atoms, waits, group, each.number, prescreen=each.prescreen)
+        )
+
+
+class _Told:
+    """The arguments of a job in a rehearsal (:class:`anodeflow.studies.expected.Told`)."""
+
+    def __init__(self, run: DryRun, job: Job, after: set[str]) -> None:
+        self._run, self._after = run, after
+        bound = inspect.signature(_function(job)).bind(*job.function_args, **job.function_kwargs)
+        bound.apply_defaults()
+        self._arguments = bound.arguments
+
+    def __getitem__(self, name: str) -> Any:
+        return self._run.argument(self._arguments[name])
+
+    def atoms(self, name: str = "") -> int:
+        """Return the number of atoms of the largest calculation that an argument waits for; without a name: any."""
+        after = self._after
+        if name:
+            after = self._run.waits(each.uuid for each in _references([self._arguments[name]]))
+        return max((self._run.plan.calculations[label].atoms for label in after), default=0)
+
+
+class _CannotRehearseError(Exception):
+    """A job that runs in no rehearsal, in a sentence."""
+
+
+def _function(job: Job) -> Any:
+    """Return the function that a job runs, bound to its Maker if it is a Maker's."""
+    original = getattr(job.function, "original", job.function)
+    bound = getattr(job.function, "__self__", None)
+    return original if bound is None or original is job.function else MethodType(original, bound)
+
+
+def _references(value: Any) -> Iterator[OutputReference]:
+    """Yield the references in arguments of a job, which stand there or in lists and mappings."""
+    if isinstance(value, OutputReference):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _references(each)
+
+
+def _jobs(nodes: Iterable[Flow | Job]) -> Iterator[Job]:
+    """Yield all jobs, those of flows among them."""
+    for node in nodes:
+        if isinstance(node, Job):
+            yield node
+        else:
+            yield from _jobs(node.jobs)
 
 
 def _uuids(node: Flow | Job) -> list[str]:
     """Return the uuids that the output of a flow or a job refers to."""
-    if isinstance(node, Job):
-        return [node.uuid]
-    from jobflow.core.reference import find_and_get_references
+    return [node.uuid] if isinstance(node, Job) else [each.uuid for each in _references([node.output])]
 
-    return [reference.uuid for reference in find_and_get_references(node.output)]
+
+def _group(label: str) -> str:
+    """Return the group of a calculation: what stands before the colon of its label; those without are shared."""
+    name, colon, _ = label.partition(": ")
+    return name if colon else SHARED

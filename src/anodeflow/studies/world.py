@@ -1,6 +1,6 @@
 """What a study may ask of the campaign that it belongs to."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class StudyLike(Protocol):
     @property
     def flow(self) -> Callable[..., Any]: ...
     @property
-    def plan(self) -> Callable[..., list[str]]: ...
+    def remarks(self) -> Callable[..., Iterator[tuple[str, str]]]: ...
     @property
     def key(self) -> Callable[..., Hashable]: ...
     @property

@@ -7,6 +7,7 @@ missed where two vectors have nearly the same length or a right angle is nearly 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Literal
 
@@ -15,6 +16,7 @@ from scipy.linalg import polar, sqrtm
 
 from anodeflow.structures.slab.lateral import reduce_in_plane
 
+Rows = tuple[tuple[float, ...], ...]
 Strained = Literal["metal", "alloy", "shared"]
 
 _SMALL = [np.reshape(entries, (2, 2)) for entries in product((-1, 0, 1), repeat=4)]
@@ -110,8 +112,24 @@ def lattice_matches(
     list of LatticeMatch
         The one of least strain for every pair of supercell areas, in order of the number of atoms.
     """
+    rows = tuple(tuple(map(tuple, lattice.tolist())) for lattice in (alloy, metal))
+    return list(_matches(*rows, atoms, max_atoms, max_strain, min_width, strained))
+
+
+@lru_cache(maxsize=32)
+def _matches(
+    alloy_rows: Rows,
+    metal_rows: Rows,
+    atoms: tuple[int, int],
+    max_atoms: int,
+    max_strain: float,
+    min_width: float,
+    strained: Strained,
+) -> list[LatticeMatch]:
+    """As :func:`lattice_matches`, found once: a check and a plan ask for the same ones."""
     from pymatgen.analysis.interfaces.zsl import ZSLGenerator  # networkx and sympy, a second of imports
 
+    alloy, metal = np.array(alloy_rows), np.array(metal_rows)
     areas = [abs(np.linalg.det(lattice)) for lattice in (alloy, metal)]
     largest = max_atoms / (atoms[0] / areas[0] + atoms[1] / areas[1])
     # A biaxial strain e has the von Mises strain 2/3 e and changes areas by 2 e.

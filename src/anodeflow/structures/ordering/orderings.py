@@ -5,6 +5,7 @@ R. W. Forcade, Phys. Rev. B 77, 224115 (2008) and 80, 014120 (2009).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from math import lcm
 from typing import Any
@@ -76,8 +77,15 @@ def enumerate_orderings(
         If no cell of the limit holds the composition on any host, a host is unknown, there are not two elements, or
         there are more than `MOST` orderings.
     """
-    whole = whole_formula(composition)
-    known = known_hosts(hosts)
+    known, of_bulks = tuple(known_hosts(hosts)), None if volumes is None else tuple(sorted(volumes.items()))
+    return list(_orderings(whole_formula(composition), known, max_atoms, of_bulks))
+
+
+@lru_cache(maxsize=16)
+def _orderings(
+    whole: Composition, known: tuple[HostName, ...], max_atoms: int, volumes: tuple[tuple[str, float], ...] | None
+) -> list[Ordering]:
+    """As :func:`enumerate_orderings`, found once: a check and a plan ask for the same ones."""
     sizes = {host: cell_sizes(whole, host, max_atoms) for host in known}
     if not any(sizes.values()):
         would = ", ".join(f"{host} with {smallest_cell(whole, host)} atoms" for host in known)
@@ -86,7 +94,7 @@ def enumerate_orderings(
             f"{would}; raise max_atoms."
         )
     found: list[Ordering] = []
-    volume = vegard_volume(whole, volumes)
+    volume = vegard_volume(whole, None if volumes is None else dict(volumes))
     for host in known:
         left = MOST - len(found)
         ideal = list(islice(_enumerate(whole, host, sizes[host], volume), left + 1)) if sizes[host] else []

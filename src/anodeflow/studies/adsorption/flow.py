@@ -1,5 +1,6 @@
 """Adsorption: one adatom on the distinct sites of a slab, against the isolated atom and against the bulk metal."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jobflow import Flow, Job, Maker, Response, job
@@ -23,6 +24,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.adsorption.prescreen import audited, rank_sites
 from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
 from anodeflow.studies.shared.steps import replaced
 
@@ -198,8 +200,19 @@ def _by_potential(
     return replaced([*jobs.values(), last], last, f"{study.system}: sites by {prescreen.backend}")
 
 
+def best_sites(told: Told) -> Iterator[Expected]:
+    """Yield the adatoms that DFT is going to relax: at the best sites, whichever these are."""
+    study: AdsorptionContext = told["study"]
+    assert study.prescreen is not None
+    most = min(study.prescreen.keep, len(told["sites"]))
+    label = f"{study.of_system} at the best sites, at most {most}"
+    found = tuple(f"{_label(site, study)} [{study.by_potential}]" for site in told["sites"])
+    yield Expected(label, "relax", told.atoms("slab") + 1, found)
+
+
 @job
 @in_context
+@expects(best_sites)
 def hand_on_sites(
     relax: Maker,
     cell: SlabCell,

@@ -4,12 +4,11 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.core.address import content_hash
-from anodeflow.studies.adsorption.choice import chosen_sites, site_choice
+from anodeflow.studies.adsorption.choice import site_choice
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.adsorption.own_metal import own_metal
 from anodeflow.studies.base import AdatomStudy, Problem, attempted
-from anodeflow.studies.plan import SHARED, Plan, PlannedCalculation
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -65,27 +64,6 @@ class AdsorptionStudy(AdatomStudy[AdsorptionInput, AdsorptionDoc]):
         """Return what is equal for studies of the same sites of one surface."""
         choice = site_choice(world.surfaces, subject, input)
         return input.adsorbate, input.atom_box, content_hash(choice and choice.numbers)
-
-    def plan(self, input: AdsorptionInput, subject: Surface, plan: Plan) -> list[str]:
-        """Plan the adatoms on a surface and their references; return the labels of the adatoms."""
-        surfaces, adsorbate = plan.surfaces, input.adsorbate
-        plan.bulk(subject.structure, subject.backend)
-        plan.bulk(surfaces.metal(adsorbate), subject.references)
-        atom = surfaces.atom_name(adsorbate, input.atom_box, subject.references)
-        plan.add(PlannedCalculation(f"{atom} atom", "static", 1))
-        slab = plan.slab(subject)
-        sites = chosen_sites(surfaces, subject, input)
-        labels = [f"{subject.name}: {adsorbate} at site {site.index} ({site.label})" for site in sites]
-        atoms, potential = plan.atoms(subject) + 1, surfaces.prescreen
-        if potential is None:
-            return [plan.calculation(label, "relax", atoms, [slab], subject) for label in labels]
-        crystal = len(surfaces.structure(surfaces.metal(adsorbate)))
-        plan.before(f"{adsorbate} atom", "static", 1, [slab], SHARED)
-        plan.before(f"{adsorbate} bulk", "relax_cell", crystal, [slab], SHARED)
-        ranked = [name for label in labels for name in plan.before(label, "relax", atoms, [slab], subject.name)]
-        most = min(potential.input.keep, len(labels))
-        label = f"{subject.name}: {adsorbate} at the best sites, at most {most}"
-        return [plan.calculation(label, "relax", atoms, ranked, subject, number=None)]
 
     def entry_problems(self, input: AdsorptionInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the adatom, and names of systems that the campaign does not have."""

@@ -1,5 +1,6 @@
 """Charge transfer: Bader charge and charge-density difference of the most stable adatom on one surface."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
@@ -12,6 +13,7 @@ from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects
 from anodeflow.studies.shared.identity import with_stable_uuids
 
 
@@ -56,8 +58,17 @@ class ChargeMaker(Maker):
         return Flow([densities], output=densities.output, name=f"{system}: {self.name}")
 
 
+def three_densities(told: Told) -> Iterator[Expected]:
+    """Yield the densities that are going to be asked for: those at the most stable site, whichever that is."""
+    study: ChargeContext = told["study"]
+    atoms, adsorbate = told.atoms("adsorption"), study.adsorbate
+    for what, number in ((f"{adsorbate} on slab", atoms), ("slab alone", atoms - 1), (f"{adsorbate} alone", 1)):
+        yield Expected(f"{study.system}: density of {what}", "density", number, number=1)
+
+
 @job
 @in_context
+@expects(three_densities)
 def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: ChargeContext) -> Response:
     """Replace itself by the densities of slab with adatom, of each alone, and the document.
 

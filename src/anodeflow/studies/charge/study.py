@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anodeflow.studies.base import AdatomStudy, Problem, attempted
 from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.input import ChargeInput
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -38,15 +37,6 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
             about=steps.about(subject),
         )
         return maker.make(steps.start(self, input, subject).output)
-
-    def plan(self, input: ChargeInput, subject: Surface, plan: Plan) -> list[str]:
-        """Plan the three densities."""
-        sites = plan.start(self, input, subject)
-        atoms, adsorbate = plan.atoms(subject), input.adsorbate
-        return [
-            plan.calculation(f"{subject.name}: density of {what}", "density", number, sites, subject)
-            for what, number in ((f"{adsorbate} on slab", atoms + 1), ("slab alone", atoms), (f"{adsorbate} alone", 1))
-        ]
 
     def entry_problems(self, input: ChargeInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the adatom, and that the program of the Bader analysis is not installed."""

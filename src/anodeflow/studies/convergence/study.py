@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.studies.base import Study, StudyInput
 from anodeflow.studies.convergence.document import ConvergenceDoc
-from anodeflow.studies.plan import Plan
 
 if TYPE_CHECKING:
     from anodeflow.studies.steps import Steps
@@ -21,10 +20,6 @@ class ConvergenceStudy(Study[StudyInput, ConvergenceDoc]):
 
     def flow(self, input: StudyInput, subject: None, steps: "Steps") -> None:
         """Return none: a campaign makes it of the variants of its studies (:mod:`anodeflow.campaign.cases`)."""
-
-    def plan(self, input: StudyInput, subject: None, plan: Plan) -> list[str]:
-        """Plan nothing: variants are planned as the studies that they are."""
-        return []
 
     def section(self, documents: list[ConvergenceDoc], context: Any) -> Any:
         """Return the section of a report."""

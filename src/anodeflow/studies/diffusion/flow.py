@@ -14,9 +14,11 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.expected import hops_and_checks
 from anodeflow.studies.diffusion.hop_search import SaddleTest, saddle_tests, start_search
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.rounds import next_round
+from anodeflow.studies.expected import expects
 from anodeflow.studies.shared.steps import replaced
 
 
@@ -97,6 +99,7 @@ class DiffusionMaker(Maker):
 
 @job
 @in_context
+@expects(hops_and_checks)
 def push_adatoms(makers: dict[str, Maker], adsorption: AdsorptionDoc, study: DiffusionContext) -> Response:
     """Push the adatom off each site that may be a saddle, then look for hops between minima.
 

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
-from anodeflow.studies.diffusion.checks_planned import plan_checks
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -50,23 +48,18 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
         )
         return maker.make(steps.start(self, input, subject).output)
 
-    def plan(self, input: DiffusionInput, subject: Surface, plan: Plan) -> list[str]:
-        """Plan the hops, of which the run finds how many there are."""
-        sites = plan.start(self, input, subject)
-        slab = plan.surfaces.slab(subject)
+    def remarks(self, input: DiffusionInput, subject: Surface, world: World) -> Iterator[tuple[str, str]]:
+        """Yield that the slab is too narrow for hops, or leaves too little room."""
+        slab = world.surfaces.slab(subject)
         width = slab.own_image_distance
         if not subject.variant:
             if width is not None and width < _ONE_HOP:
-                text = "A hop to the next surface cell ends at its own start, so give a larger min_width to"
-                plan.remark(text, subject.name)
+                yield (
+                    "A hop to the next surface cell ends at its own start, so give a larger min_width to",
+                    subject.name,
+                )
             if narrow := room_warning(slab.structure, slab.layers, slab.fixed_layers):
-                plan.remark(f"{narrow[0].upper()}{narrow[1:]}; set min_width and layers of", subject.name)
-        atoms = plan.atoms(subject) + 1
-        label = f"{subject.name}: hops between its minima"
-        after = plan.before(label, "neb", atoms, sites, subject.name, number=None)
-        hops = plan.calculation(label, "neb", atoms, after, subject, number=None)
-        plan_checks(plan, subject, sites, hops, modes=input.modes, vineyard=input.prefactor == "vineyard")
-        return [hops]
+                yield f"{narrow[0].upper()}{narrow[1:]}; set min_width and layers of", subject.name
 
     def entry_problems(self, input: DiffusionInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the adatom, and that nothing computes the vibrations that are asked for."""

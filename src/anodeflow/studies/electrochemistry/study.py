@@ -9,7 +9,6 @@ from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
 from anodeflow.studies.orderings.input import OrderingsInput
 from anodeflow.studies.orderings.study import ORDERINGS
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
@@ -39,10 +38,6 @@ class ElectrochemistryStudy(Study[ElectrochemistryInput, ElectrochemistryDoc]):
         }
         about = StudyContext(system=f"{input.ion}-{input.partner}", **steps.labels)
         return ElectrochemistryMaker(input=input, about=about).make(documents, bulks)
-
-    def plan(self, input: ElectrochemistryInput, subject: None, plan: Plan) -> list[str]:
-        """Plan the two bulks; the orderings are those of other entries."""
-        return [plan.bulk(plan.surfaces.metal(element), plan.surfaces.backend) for element in self.metals(input)]
 
     def entry_problems(self, input: ElectrochemistryInput, world: World) -> Iterator[Problem]:
         """Yield that a bulk is unknown, or that the campaign has no orderings of the alloy."""

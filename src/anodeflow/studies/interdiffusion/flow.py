@@ -1,6 +1,6 @@
 """Interdiffusion: an atom of the alloy exchanged with one of the metal, deeper and deeper, all relaxed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
@@ -10,6 +10,7 @@ from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import start_record
 from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects, screened
 from anodeflow.studies.interdiffusion.analysis import interdiffusion_document
 from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
@@ -78,8 +79,19 @@ class InterdiffusionMaker(Maker):
         return Flow([start], output=start.output, name=f"{study.system}: {self.name}".removeprefix(": "))
 
 
+def exchanges_to_come(told: Told) -> Iterator[Expected]:
+    """Yield the exchanges that are going to be relaxed: how many pairs differ is found in the run."""
+    study: InterdiffusionContext = told["study"]
+    label = f"{study.system}: {study.input.element} exchanged"
+    yield from screened(label, "relax", told.atoms("interface"), study.by_potential)
+    if study.input.there_and_back:
+        back = f"{label} and back"
+        yield from screened(back, "relax", told.atoms("interface"), study.by_potential, (label,))
+
+
 @job
 @in_context
+@expects(exchanges_to_come)
 def exchange_atoms(
     relax: Maker, interface: InterfaceDoc, study: InterdiffusionContext, dilute: DiluteLimit | None = None
 ) -> Response:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from anodeflow.studies.base import Problem, Study
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 from anodeflow.studies.interdiffusion.input import InterdiffusionInput
-from anodeflow.studies.interface.study import planned_interface, relaxed_interface
-from anodeflow.studies.plan import Plan
+from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.shared.elements import missing_elements
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.world import World
@@ -51,17 +50,6 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
             dilute = steps.once(where, lambda: far.make(alloy.output, metal.output)).output
         return maker.make(start.output, dilute)
 
-    def plan(self, input: InterdiffusionInput, subject: Interface, plan: Plan) -> list[str]:
-        """Plan the exchanges, of which the run finds how many there are, and the dilute limit."""
-        atoms, last = planned_interface(subject, plan)
-        label = f"{subject.name}: {input.element} exchanged"
-        there = plan.relaxation(label, atoms, [last], subject.name, several=True)
-        if input.there_and_back:
-            there = plan.relaxation(f"{label} and back", atoms, [there], subject.name, several=True)
-        if input.dilute_width is not None:
-            _plan_dilute(input.element, input.dilute_width, subject, plan)
-        return [there]
-
     def problems(self, input: InterdiffusionInput, subject: Interface, world: World) -> Iterator[Problem]:
         """Yield that the alloy lacks the element, or the metal a plane."""
         yield from missing_elements(subject, world, {"element": input.element})
@@ -80,23 +68,3 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
         from anodeflow.studies.interdiffusion.report import interdiffusion_section
 
         return interdiffusion_section(documents, context)
-
-
-def _plan_dilute(element: str, width: float, interface: Interface, plan: Plan) -> None:
-    """Plan the bulk supercells of the dilute limit, counted on the crystals of the catalogue."""
-    from anodeflow.structures.bulk.dilute import equivalent_sites, wide_cell
-
-    system, group = interface.system, interface.group
-    alloy, metal = (plan.surfaces.structure(name) for name in (system.alloy, system.metal))
-    bulks = [plan.bulk(name, interface.backend) for name in (system.metal, system.alloy)]
-    host, large = len(wide_cell(metal, width)[0]), len(wide_cell(alloy, width)[0])
-    other = metal[0].specie.symbol
-    for label, atoms, bulk in (
-        (f"{group}: supercell of bulk {other}", host, bulks[0]),
-        (f"{group}: supercell of the bulk alloy", large, bulks[1]),
-    ):
-        plan.single(label, "static", atoms, [bulk], group)
-    plan.relaxation(f"{group}: {element} in bulk {other}", host, [bulks[0]], group)
-    for sites in equivalent_sites(alloy, element):
-        label = f"{group}: {other} on {element} site {sites[0]} of the bulk alloy"
-        plan.relaxation(label, large, [bulks[1]], group)

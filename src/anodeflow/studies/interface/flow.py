@@ -1,5 +1,6 @@
 """Interface: two relaxed crystals brought together, shifted against each other, relaxed, and parted again."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface
 from anodeflow.structures.interface.registry import distinct_shifts, shift_metal
 from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects, screened
 from anodeflow.studies.interface.analysis import interface_document
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
@@ -162,8 +164,20 @@ def _evaluate(
     return jobs
 
 
+def best_shift(told: Told) -> Iterator[Expected]:
+    """Yield the shifts that DFT is going to evaluate, and what it relaxes at the best of them."""
+    study: InterfaceContext = told["study"]
+    cell: InterfaceCell = told["cell"]
+    registry = f"{study.system}: registry"
+    yield Expected(registry, "static", len(cell.structure))
+    parts = {"interface": len(cell.structure)} | {f"{side} alone": cell.side.count(side) for side in ("alloy", "metal")}
+    for part, atoms in parts.items():
+        yield from screened(f"{study.system}: {part}", "relax", atoms, study.by_potential, (registry,), number=1)
+
+
 @job
 @in_context
+@expects(best_shift)
 def hand_on_shifts(
     makers: dict[str, Maker],
     cell: InterfaceCell,

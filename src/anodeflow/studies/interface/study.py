@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from anodeflow.studies.base import Study
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.interface.input import RelaxedInterfaceInput
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.interfaces import Interface
 
 if TYPE_CHECKING:
@@ -42,18 +41,6 @@ class InterfaceStudy(Study[RelaxedInterfaceInput, InterfaceDoc]):
         hosts = (steps.surfaces.host(system.alloy), steps.surfaces.host(system.metal))
         return maker.make(alloy.output, metal.output, *hosts)
 
-    def plan(self, input: RelaxedInterfaceInput, subject: Interface, plan: Plan) -> list[str]:
-        """Plan the registry, the interface and both sides alone; return the label of the interface."""
-        cell, name, system = plan.world.interfaces.cell(subject), subject.name, subject.system
-        atoms = len(cell.structure)
-        bulks = [plan.bulk(system.alloy, subject.backend), plan.bulk(system.metal, subject.backend)]
-        before = plan.before(f"{name}: registry", "static", atoms, bulks, name, number=None)
-        scan = plan.several(f"{name}: registry", "static", atoms, before, name)
-        relaxed = plan.relaxation(f"{name}: interface", atoms, [scan], name)
-        for side in ("alloy", "metal"):
-            plan.relaxation(f"{name}: {side} alone", cell.side.count(side), [scan], name)
-        return [relaxed]
-
     def section(self, documents: list[InterfaceDoc], context: Any) -> Any:
         """Return the section of a report."""
         from anodeflow.studies.interface.report import interfaces_section
@@ -67,9 +54,3 @@ INTERFACE = InterfaceStudy()
 def relaxed_interface(subject: Interface, steps: "Steps") -> Any:
     """Return the flow of the relaxed interface that another study starts from."""
     return steps.study(INTERFACE, RelaxedInterfaceInput(), subject)
-
-
-def planned_interface(subject: Interface, plan: Plan) -> tuple[int, str]:
-    """Plan the interface that another study starts from; return its number of atoms and the label of its relaxation."""
-    (label,) = plan.study(INTERFACE, RelaxedInterfaceInput(), subject)
-    return len(plan.world.interfaces.cell(subject).structure), label

@@ -1,5 +1,6 @@
 """Binding on each surface less that on the adatom's own metal: it comes with every campaign that has both."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.studies.adsorption.own_metal import metal_pairs, metal_surfaces
@@ -7,7 +8,7 @@ from anodeflow.studies.adsorption.study import ADSORPTION
 from anodeflow.studies.base import Study, StudyInput
 from anodeflow.studies.metal_reference.analysis import slab_differences
 from anodeflow.studies.metal_reference.document import MetalReferenceDoc
-from anodeflow.studies.plan import Plan
+from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -40,20 +41,18 @@ class MetalReferenceStudy(Study[StudyInput, MetalReferenceDoc]):
             jobs.append(metal_reference_job(own, other, pair.surface.name, pair.metal.name))
         return Flow(jobs, name="binding against the adatom's own metal") if jobs else None
 
-    def plan(self, input: StudyInput, subject: None, plan: Plan) -> list[str]:
-        """Say what binding_energy_vs_metal refers to; it computes nothing of its own."""
-        world = plan.world
+    def remarks(self, input: StudyInput, subject: None, world: World) -> Iterator[tuple[str, str]]:
+        """Yield what binding_energy_vs_metal refers to, or why there is none."""
         for pair in metal_pairs(world):
             text = f"binding_energy_vs_metal of {pair.input.adsorbate} refers to {pair.metal.name}"
             here, there = (each.system.model_dump() for each in (pair.surface, pair.metal))
             different = ", ".join(slab_differences(here, there))
-            plan.remark(f"{text}{f', which differs ({different}),' if different else ''} on", pair.surface.name)
+            yield f"{text}{f', which differs ({different}),' if different else ''} on", pair.surface.name
         for told in world.inputs(ADSORPTION.name):
             if told.metal_system is None and len(found := metal_surfaces(world, told)) > 1:
                 text = f"No binding_energy_vs_metal of {told.adsorbate}: no metal_system says which is meant:"
                 for surface in found:
-                    plan.remark(text, surface.name)
-        return []
+                    yield text, surface.name
 
     def section(self, documents: list[MetalReferenceDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,6 +1,7 @@
 """Orderings of an alloy: all are ranked by a cheap backend, and what lies close to the lowest is confirmed by DFT."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from jobflow import Flow, Job, Maker, OutputReference, Response, job
@@ -20,6 +21,7 @@ from anodeflow.structures.ordering.orderings import (
 )
 from anodeflow.structures.ordering.sqs import special_quasirandom
 from anodeflow.studies.context import StudyContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects
 from anodeflow.studies.orderings.analysis import orderings_document
 from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.document import OrderingsDoc
@@ -117,8 +119,19 @@ def rank_all(
     return replaced([*jobs, choose], choose, f"{study.system}: ranking")
 
 
+def close_orderings(told: Told) -> Iterator[Expected]:
+    """Yield the confirmations, and the special quasi-random structure, that are going to be asked for."""
+    study: OrderingsContext = told["study"]
+    asked = study.input
+    if "confirm" in told["makers"]:
+        yield Expected(f"{study.system}: confirmation of the lowest", "relax_cell", asked.max_atoms)
+    if asked.sqs_atoms is not None:
+        yield Expected(f"{study.system}: special quasi-random structure", "relax_cell", asked.sqs_atoms)
+
+
 @job
 @in_context
+@expects(close_orderings)
 def choose_orderings(
     makers: dict[str, Maker],
     orderings: list[Ordering],

@@ -10,7 +10,6 @@ from anodeflow.studies.base import Problem, Study, attempted
 from anodeflow.studies.context import StudyContext
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.input import OrderingsInput
-from anodeflow.studies.plan import Plan
 from anodeflow.studies.subjects.surfaces import Surfaces
 from anodeflow.studies.world import World
 
@@ -48,28 +47,6 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
             return {element: steps.bulk(steps.surfaces.metal(element), by).output for element in _elements(input)}
 
         return maker.make(bulks(backend), None if rank is backend else bulks(rank))
-
-    def plan(self, input: OrderingsInput, subject: None, plan: Plan) -> list[str]:
-        """Plan all orderings, and the confirmation of some."""
-        surfaces, group = plan.surfaces, input.composition
-        rank = ranking_backend(input, surfaces)
-        backends = [rank] if rank is surfaces.backend else [rank, surfaces.backend]
-        bulks = [plan.bulk(surfaces.metal(element), by) for element in _elements(input) for by in backends]
-        ranked = [
-            plan.single(
-                f"{group}: ordering {each.index} on {each.host.lattice}",
-                *("relax_cell", len(each.structure), bulks, group),
-            )
-            for each in enumerated(input, surfaces)
-        ]
-        last = ranked
-        if rank is not surfaces.backend:
-            label = f"{group}: confirmation of the lowest"
-            last = [plan.several(label, "relax_cell", input.max_atoms, ranked, group)]
-        if input.sqs_atoms is not None:
-            label = f"{group}: special quasi-random structure"
-            last = [*last, plan.several(label, "relax_cell", input.sqs_atoms, ranked, group)]
-        return last
 
     def entry_problems(self, input: OrderingsInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the composition and with the backend that ranks."""

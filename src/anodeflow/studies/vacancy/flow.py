@@ -1,5 +1,6 @@
 """Vacancy: from the alloy's surface through an interface, stop by stop on two paths, and the band of every hop."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from jobflow import Flow, Maker, OutputReference, Response, job
@@ -10,6 +11,7 @@ from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.context import SubjectContext, in_context
+from anodeflow.studies.expected import Expected, Told, expects, screened
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -84,8 +86,24 @@ class VacancyMaker(Maker):
         return Flow([first], output=first.output, name=f"{study.system}: {self.name}".removeprefix(": "))
 
 
+def stops_and_hops(told: Told) -> Iterator[Expected]:
+    """Yield the stops and hops that are going to be asked for; how many there are is found in the run."""
+    study: VacancyContext = told["study"]
+    atoms, by, first = told.atoms("interface"), study.by_potential, None
+    interface: InterfaceDoc | None = told["interface"] if study.input.start == "surface" else None
+    if interface is not None and released(interface.structure, interface.layer) is not None:
+        free = f"{study.system}: interface with the alloy's surface free"
+        yield from screened(free, "relax", atoms, by, number=1)
+        first = (free,)
+    stops = f"{study.of_system}, its stops"
+    yield from screened(stops, "relax", atoms - 1, by, first)
+    if study.input.barriers and study.input.steps:
+        yield from screened(f"{study.of_system}, its hops", "neb", atoms - 1, by, (stops,))
+
+
 @job
 @in_context
+@expects(stops_and_hops)
 def make_vacancy(
     makers: dict[str, Maker],
     interface: InterfaceDoc,

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.base import Problem, Study
-from anodeflow.studies.interface.study import planned_interface, relaxed_interface
-from anodeflow.studies.plan import Plan
+from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.shared.elements import missing_elements
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surfaces
@@ -53,27 +52,6 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
             about=steps.about(subject),
         )
         return maker.make(start.output, bulk.output, face)
-
-    def plan(self, input: VacancyInput, subject: Interface, plan: Plan) -> list[str]:
-        """Plan stops and hops, of which the run finds how many there are, and the metal's own surface."""
-        atoms, last = planned_interface(subject, plan)
-        metal = plan.surfaces.metal(input.element)
-        bulk = plan.bulk(metal, subject.backend)
-        name = f"{subject.name}: {input.element} vacancy"
-        stops = plan.relaxation(f"{name}, its stops", atoms - 1, [last], subject.name, several=True)
-        if input.start == "surface":
-            from anodeflow.structures.slab.slabs import build_slab
-
-            spec = _metal_face(input, subject, plan.surfaces)
-            size = len(build_slab(plan.surfaces.structure(metal), spec, plan.surfaces.host(metal)).structure)
-            label = f"{subject.group}: {input.element}({' '.join(map(str, spec.miller))}) alone"
-            clean = plan.relaxation(label, size, [bulk], subject.group)
-            plan.relaxation(f"{label}, without an atom", size - 1, [clean], subject.group)
-        if not (input.barriers and input.steps):
-            return [stops]
-        label = f"{name}, its hops"
-        before = plan.before(label, "neb", atoms - 1, [stops], subject.name, number=None)
-        return [plan.several(label, "neb", atoms - 1, before, subject.name)]
 
     def problems(self, input: VacancyInput, subject: Interface, world: World) -> Iterator[Problem]:
         """Yield that the alloy lacks an element."""
