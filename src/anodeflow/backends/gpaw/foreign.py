@@ -37,6 +37,7 @@ _MOMENTS = re.compile(
     r"initial magnetic moments \|\n\|[-|]+\|\n((?:\| *\d+ \|.*\n)+)",
 )
 _TOTAL_MOMENT = re.compile(rf"^Total magnetic moment.*?{_NUMBER}", re.MULTILINE | re.IGNORECASE)
+_STRESS = re.compile(r"^Stress tensor  # eV/Ang\^3\n\|.*\n\|.*\n((?:\|.*\n){3})", re.MULTILINE)
 _DATASET = re.compile(r"^  (\w+):\n    name: .*\n    id: +(\w+)", re.MULTILINE)
 
 
@@ -98,12 +99,9 @@ def read_gpaw_text(file: Path) -> GpawRun:
         raise InputError(f"{file} is damaged or cut short: {begun} SCF loops, {len(images)} geometries with a result.")
     others = _companions(file, text)
     start = _start(images[0], text, others)
-    steps = [
-        _step(image, zero, free, int(cycles), float(seconds), start)
-        for image, zero, free, cycles, seconds in zip(
-            images, zeros, frees, _CYCLES.findall(text), _SECONDS.findall(text), strict=True
-        )
-    ]
+    cycles, seconds = map(int, _CYCLES.findall(text)), map(float, _SECONDS.findall(text))
+    told = zip(images, zeros, frees, _stresses(text, begun), cycles, seconds, strict=True)
+    steps = [_step(start, *each) for each in told]
     run = GpawRun(
         folder=file.parent,
         code="gpaw",
@@ -125,8 +123,12 @@ def read_gpaw_text(file: Path) -> GpawRun:
 
 def _images(file: Path) -> list[Any]:
     from ase.io import read
+    from ase.io.formats import filetype
 
     try:
+        kind = filetype(str(file))
+        if not kind.startswith("gpaw"):
+            raise ValueError(f"it is {kind}")
         images = read(file, index=":")
         found: list[Any] = images if isinstance(images, list) else [images]
         for image in found:
@@ -195,10 +197,20 @@ def _constrained(file: Path) -> Any:
     return found if found.constraints else None
 
 
-def _step(image: Any, zero: float, free: float, cycles: int, seconds: float, start: Structure) -> dict[str, Any]:
+def _stresses(text: str, number: int) -> list[list[float] | None]:
+    """Return the stress of each geometry (Voigt order, eV/Å³, positive under tension); none where not all tell it."""
+    tables = _STRESS.findall(text)
+    if len(tables) != number:
+        return [None] * number
+    rows = [[[float(word) for word in line.split("|")[1:4]] for line in table.splitlines()] for table in tables]
+    return [[m[0][0], m[1][1], m[2][2], m[1][2], m[0][2], m[0][1]] for m in rows]
+
+
+def _step(
+    start: Structure, image: Any, zero: float, free: float, stress: list[float] | None, cycles: int, seconds: float
+) -> dict[str, Any]:
     forces = np.array(image.get_forces(apply_constraint=False))
     flags = start.site_properties.get("selective_dynamics")
-    stress = image.calc.results.get("stress")
     return {
         "positions": image.positions.tolist(),
         "cell": image.cell.array.tolist(),
@@ -206,7 +218,7 @@ def _step(image: Any, zero: float, free: float, cycles: int, seconds: float, sta
         "free_energy": free,
         "forces": forces.tolist(),
         "free_forces": (forces if flags is None else np.where(np.array(flags), forces, 0.0)).tolist(),
-        "stress": None if stress is None else np.asarray(stress).tolist(),
+        "stress": stress,
         "scf_cycles": cycles,
         "seconds": seconds,
         "attempt": 1,
