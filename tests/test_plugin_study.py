@@ -28,10 +28,10 @@ studies:
 """
 
 
-def install(folder: Path) -> Path:
-    """Put the package where an installer would: its modules, and what it registers."""
-    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
-    shutil.copytree(PLUGIN / "src", folder)
+def install(folder: Path, package: Path = PLUGIN) -> Path:
+    """Put a package where an installer would: its modules, and what it registers."""
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    shutil.copytree(package / "src", folder)
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")

@@ -3,7 +3,7 @@
 import difflib
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,26 @@ from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
 
-_CODES = {
-    "gpaw": "anodeflow.backends.gpaw.backend:GpawBackend",
-    "cp2k": "anodeflow.backends.cp2k.backend:Cp2kBackend",
-    "espresso": "anodeflow.backends.espresso.backend:EspressoBackend",
-    "mlip": "anodeflow.backends.mlip.backend:MlipBackend",
-    "vasp": "anodeflow.backends.vasp.backend:VaspBackend",
-    "ase": "anodeflow.backends.ase:AseBackend",
-    "emt": "anodeflow.backends.emt:EmtBackend",
-}
 ENTRY_POINTS = "anodeflow.backends"
-"""Group under which another package may register its Backend class, by the name of the code."""
+"""Group under which a package registers its Backend class, by the name of the code; ours join by it, too."""
 
 
 @cache
 def codes() -> dict[str, str]:
-    """Return code -> 'module:Class' of every backend class: ours and those of installed plug-ins."""
-    return _CODES | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    """Return code -> 'module:Class' of every backend class: ours and those of installed plug-ins.
+
+    Raises
+    ------
+    InputError
+        If two packages register one code.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            packages = " and ".join(each.dist.name if each.dist is not None else each.value for each in (other, point))
+            raise InputError(f"{packages} both register a backend for the code {point.name}: remove one of them.")
+    return {name: point.value for name, point in found.items()}
 
 
 def backend_class(code: str) -> type[Backend]:

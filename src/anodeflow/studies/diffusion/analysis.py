@@ -17,7 +17,7 @@ from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
-from anodeflow.studies.diffusion.prefactors import with_prefactors
+from anodeflow.studies.diffusion.prefactors import vibrations_of, with_prefactors
 from anodeflow.studies.potentials import OF_POTENTIALS
 
 
@@ -108,10 +108,11 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
                 "known",
             )
         )
-    identifiers = {_with_final_number(step, place): identifier for step, identifier in search.calculation_ids.items()}
+    final = {vibrations_of(old.name): vibrations_of(minima[place[old.index]].name) for old in search.minima}
+    identifiers = {final.get(step, step): identifier for step, identifier in search.calculation_ids.items()}
     audit = search.audit
     if audit is not None:
-        entries = [entry for hop in hops for entry in barrier_entries(hop, f"hop {hop.index}")]
+        entries = [entry for hop in hops for entry in barrier_entries(hop, hop.name)]
         audit = audit.model_copy(update={"entries": entries})
     return MigrationDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
@@ -131,12 +132,6 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         if path is None
         else [diffusivity(network, hops, temperature, prefactor) for temperature in study.input.temperatures],
     )
-
-
-def _with_final_number(step: str, place: dict[int, int]) -> str:
-    """Return the name of a step with the number that a minimum has in the document."""
-    kind, _, number = step.rpartition(" ")
-    return f"{kind} {place[int(number)]}" if kind == "vibrations of minimum" else step
 
 
 def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[Caveat]:

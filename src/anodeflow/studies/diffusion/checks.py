@@ -80,8 +80,8 @@ def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: DiffusionCo
 def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionContext) -> dict[str, Job]:
     """Return the jobs that find all vibrations at minima and saddles (`minimum N`, `hop N` -> job)."""
     jobs: dict[str, Job] = {}
-    places = {f"minimum {minimum.index}": minimum.structure for minimum in search.minima}
-    places |= {f"hop {hop.index}": hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
+    places = {minimum.name: minimum.structure for minimum in search.minima}
+    places |= {hop.name: hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
     for place, structure in places.items():
         label = f"{study.of_system} {place}, vibrations"
         label += f" [{study.prescreen.backend}]" if study.prescreen is not None else ""

@@ -31,6 +31,11 @@ class SurfaceMinimum(BaseModel):
         description="Frequencies of all modes of the free atoms, THz, imaginary ones negative; empty: not computed.",
     )
 
+    @property
+    def name(self) -> str:
+        """Name of the place, with which steps that compute it are called."""
+        return f"minimum {self.index}"
+
 
 class RejectedSite(BaseModel):
     """A relaxed adsorption site that is no minimum of its own on the surface."""
@@ -112,6 +117,11 @@ class Hop(BaseModel):
     zero_point_change_reverse: float | None = Field(
         default=None, description="Zero-point energy of the saddle minus that of the final minimum, eV."
     )
+
+    @property
+    def name(self) -> str:
+        """Name of the hop, with which steps that compute it are called."""
+        return f"hop {self.index}"
 
 
 class HopStep(BaseModel):

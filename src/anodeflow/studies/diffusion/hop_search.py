@@ -61,7 +61,7 @@ class HopSearch(WaitingHops):
 
     def step_of(self, index: int) -> str:
         """Return the name of the step that computes the path of a hop."""
-        return f"hop {index}"
+        return self.hops[index].name
 
     def net(self) -> SurfaceNet:
         """Return the copies of all minima on the surface."""

@@ -23,15 +23,19 @@ def record_vibrations(search: HopSearch, vibrations: Mapping[str, ModesDoc | Non
     search
         Its minima and hops are changed.
     vibrations
-        `minimum N` or `hop N` -> all modes there; none where they could not be computed.
+        Name of a place -> all modes there; none where they could not be computed.
     """
-    for place, found in vibrations.items():
-        if found is None:
-            continue
-        kind, number = place.split()
-        target: SurfaceMinimum | Hop = (search.minima if kind == "minimum" else search.hops)[int(number)]
-        target.frequencies = found.frequencies
-        search.calculation_ids[f"vibrations of {place}"] = found.id
+    places: list[SurfaceMinimum | Hop] = [*search.minima, *search.hops]
+    for place in places:
+        found = vibrations.get(place.name)
+        if found is not None:
+            place.frequencies = found.frequencies
+            search.calculation_ids[vibrations_of(place.name)] = found.id
+
+
+def vibrations_of(place: str) -> str:
+    """Return the step of the vibrations at a minimum or a saddle."""
+    return f"vibrations of {place}"
 
 
 def with_prefactors(

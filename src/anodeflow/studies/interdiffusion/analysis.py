@@ -70,7 +70,7 @@ def interdiffusion_document(
     for exchange, found in done:
         identifiers[exchange.step] = found.id
         back = returned.get(exchange.step)
-        identifiers |= {} if back is None else {f"{exchange.step} and back": back.id}
+        identifiers |= {} if back is None else {exchange.step_back: back.id}
     warnings = [Caveat("depth-missing", each) for each in missing]
     by_step = {point.step: point for point in points}
     for exchange, result in zip(exchanges, results, strict=True):
@@ -81,8 +81,9 @@ def interdiffusion_document(
     audit = None
     if study.prescreen is not None:
         calculations = dict(zip((exchange.step for exchange in exchanges), results, strict=True))
-        calculations |= {f"{step} and back": back for step, back in returned.items()}
-        audit, of_audit = _audit(start_audit(study.prescreen), interface, calculations)
+        undone = {exchange.step_back: returned[exchange.step] for exchange in exchanges if exchange.step in returned}
+        audit, of_audit = _audit(start_audit(study.prescreen), interface, calculations, undone)
+        calculations |= undone
         warnings += of_audit
         identifiers |= potential_ids(calculations)
     warnings += plateau_warnings(inside, plateau, study.input.plateau_tolerance)
@@ -169,22 +170,26 @@ def _inside(points: Sequence[ExchangePoint], metal_depth: int) -> dict[int, list
 
 
 def _audit(
-    audit: PrescreenAudit, interface: InterfaceDoc, calculations: Mapping[str, CalculationDoc | None]
+    audit: PrescreenAudit,
+    interface: InterfaceDoc,
+    exchanged: Mapping[str, CalculationDoc | None],
+    undone: Mapping[str, CalculationDoc | None],
 ) -> tuple[PrescreenAudit, list[Caveat]]:
     """Return the audit with the exchange energies by both, and warnings on relaxations without the potential."""
     pristine = start_record(interface.prescreen)
     comparable = pristine is not None and interface.converged and (pristine.displacement or 0.0) < OTHER_MINIMUM
     entries = list(audit.entries)
     warnings: list[Caveat] = []
-    for step, each in calculations.items():
+    for step, each in {**exchanged, **undone}.items():
         if each is None:
             continue
         warnings += not_screened(step, each, audit)
-        back = step.endswith("and back")
-        if pristine is not None and comparable and each.prescreen is not None and is_same(each) and not back:
+        if pristine is None or not comparable or step in undone:
+            continue
+        if each.prescreen is not None and is_same(each):
             potential, dft = each.prescreen.energy - pristine.energy, each.energy - interface.energy
             entries.append(AuditEntry(quantity="exchange_energy", step=step, potential=potential, dft=dft))
-    effort = audit.effort + effort_of(calculations.values())
+    effort = audit.effort + effort_of([*exchanged.values(), *undone.values()])
     return audit.model_copy(update={"start": pristine, "entries": entries, "effort": effort}), warnings
 
 

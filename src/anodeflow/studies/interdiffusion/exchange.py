@@ -30,6 +30,11 @@ class Exchange(BaseModel):
         """Name of its calculation: depth 3, or depth 3, sample 2."""
         return f"depth {self.depth}" + (f", sample {self.sample}" if self.sample > 1 else "")
 
+    @property
+    def step_back(self) -> str:
+        """Name of the calculation with the two atoms put back."""
+        return f"{self.step} and back"
+
 
 def check_depth(depth: int, layers: int, name: str) -> None:
     """Refuse a depth that the metal does not have.

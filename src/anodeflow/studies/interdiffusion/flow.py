@@ -147,7 +147,7 @@ def undo_exchanges(
     returns: dict[str, Flow | Job] = {}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is not None:
-            label = f"{study.system}: {study.input.element} at {exchange.step} and back"
+            label = f"{study.system}: {study.input.element} at {exchange.step_back}"
             structure = exchanged(result.structure, exchange.alloy_atom, exchange.metal_atom)
             record = start_record(interface.prescreen)
             returns[exchange.step] = relaxation(relax, structure, label, interface.structure, record)

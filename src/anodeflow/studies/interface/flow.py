@@ -23,7 +23,7 @@ from anodeflow.studies.expected import Expected, Told, expects, screened
 from anodeflow.studies.interface.analysis import interface_document
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
-from anodeflow.studies.interface.prescreen import lowest_shift, rank_shifts, with_shifts
+from anodeflow.studies.interface.prescreen import Shift, by_shift, lowest_shift, rank_shifts, with_shifts
 from anodeflow.studies.shared.steps import replaced
 
 
@@ -158,7 +158,7 @@ def _evaluate(
     """Return one job a lateral shift, nothing relaxed."""
     jobs = []
     for index in which:
-        label = f"{study.system}: registry {index}{by}"
+        label = f"{study.system}: {Shift(index).step}{by}"
         shifted = shift_metal(cell.structure, cell.side, np.array(points[index].displacement))
         jobs.append(named(static.make(shifted, label=label), label))
     return jobs
@@ -189,9 +189,9 @@ def hand_on_shifts(
     """Evaluate by DFT the shifts that the potential finds lowest, unless it leaves one alone."""
     assert study.prescreen is not None
     audit = rank_shifts(points, found, study.prescreen)
-    which = [int(each.step.split()[1]) for each in audit.candidates if each.handed_on]
+    which = [index for index, each in by_shift(audit.candidates, len(points)).items() if each.handed_on]
     calculation_ids = calculation_ids | {
-        f"registry {index} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
+        f"{Shift(index).step} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
     }
     decided = len(which) == 1 and lowest_shift(audit) is not None
     jobs = [] if decided else _evaluate(makers["static"], cell, points, which, study)
@@ -238,7 +238,7 @@ def relax_interface(
         point.model_copy(update={"energy": energies[index]}) if index in energies else point
         for index, point in enumerate(points)
     ]
-    identifiers = calculation_ids | {f"registry {index}": result.id for index, result in done.items()}
+    identifiers = calculation_ids | {Shift(index).step: result.id for index, result in done.items()}
     shifted = shift_metal(cell.structure, cell.side, np.array(points[best].displacement))
     start = rattled(shifted, study.spec["rattle"])
     whole = named(makers["relax"].make(start, label=f"{system}: interface"), f"{system}: interface")

@@ -1,9 +1,10 @@
 """Lateral shifts of an interface ranked by a potential, and the audit of the interface's prescreen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
+from anodeflow.calculations.screening_document import AuditEntry, Candidate, PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.screening.settings import PrescreenSettings
@@ -18,6 +19,24 @@ from anodeflow.screening.shortlist import (
 )
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.studies.interface.document import RegistryPoint
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One of the lateral shifts, by its number."""
+
+    index: int
+
+    @property
+    def step(self) -> str:
+        """Name of its evaluation."""
+        return f"registry {self.index}"
+
+
+def by_shift(candidates: Iterable[Candidate], shifts: int) -> dict[int, Candidate]:
+    """Return number of a shift -> what the potential says of it, in the order of the candidates."""
+    numbers = {Shift(index).step: index for index in range(shifts)}
+    return {numbers[each.step]: each for each in candidates}
 
 
 def rank_shifts(
@@ -35,7 +54,7 @@ def rank_shifts(
     audit = start_audit(prescreen)
     ranked = [
         Ranked(
-            f"registry {index}",
+            Shift(index).step,
             f"shift {point.displacement[0]:.2f}, {point.displacement[1]:.2f} Å",
             None if result is None else result.energy,
         )
@@ -48,8 +67,9 @@ def rank_shifts(
 
 def lowest_shift(audit: PrescreenAudit) -> int | None:
     """Return the number of the only shift that was handed on; none unless there is one, and the potential knows it."""
-    only = [each for each in audit.candidates if each.handed_on]
-    return int(only[0].step.split()[1]) if len(only) == 1 and only[0].energy is not None else None
+    found = by_shift(audit.candidates, len(audit.candidates))
+    only = [(index, each) for index, each in found.items() if each.handed_on]
+    return only[0][0] if len(only) == 1 and only[0][1].energy is not None else None
 
 
 def with_shifts(
@@ -64,7 +84,7 @@ def with_shifts(
     done
         Number of the shift -> its evaluation by DFT.
     """
-    by_potential = {int(each.step.split()[1]): each for each in audit.candidates}
+    by_potential = by_shift(audit.candidates, len(points))
     marked = [
         point.model_copy(update={"left_out": not by_potential[index].handed_on}) for index, point in enumerate(points)
     ]
@@ -76,8 +96,8 @@ def with_shifts(
         if best is not None and index != best and energy is not None and zero is not None:
             entries.append(
                 AuditEntry(
-                    quantity=f"energy over registry {best}",
-                    step=f"registry {index}",
+                    quantity=f"energy over {Shift(best).step}",
+                    step=Shift(index).step,
                     potential=energy - zero,
                     dft=result.energy - done[best].energy,
                 )
@@ -105,7 +125,7 @@ def finished_audit(
     area
         Of the interface, Å².
     """
-    energies = {f"registry {index}": point.energy for index, point in enumerate(points) if point.energy is not None}
+    energies = {Shift(index).step: point.energy for index, point in enumerate(points) if point.energy is not None}
     audit, warnings = with_ranking(audit, energies)
     entries = list(audit.entries)
     parted = difference_entry("work_of_separation", "interface", list(slabs.values()), [relaxed])
