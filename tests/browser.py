@@ -1,11 +1,13 @@
 """Drives a headless Chromium by its DevTools protocol over two pipes: no further package, any width, real keys."""
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,14 +147,23 @@ class Browser:
             self.requested.append(told["request"]["url"])
 
 
+def _high(descriptor: int) -> int:
+    """Return the same file under a number above 9."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return high
+
+
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
     """Yield a new Chromium that keeps its files in a folder."""
     read_theirs, write_ours = os.pipe()
     read_ours, write_theirs = os.pipe()
 
-    # The protocol's pipes are 3 and 4.
-    hand_over = ["sh", "-c", f'exec "$@" 3<&{read_theirs} 4>&{write_theirs}', "sh"]
+    # The protocol's pipes are 3 and 4, which may be others' here: a Python of its own puts them there.
+    inner = "import os, sys; a = sys.argv; os.dup2(int(a[1]), 3); os.dup2(int(a[2]), 4); os.execv(a[3], a[3:])"
+    read_theirs, write_theirs = (_high(fd) for fd in (read_theirs, write_theirs))
+    hand_over = [sys.executable, "-c", inner, str(read_theirs), str(write_theirs)]
     command = [CHROMIUM, "--headless=new", "--no-sandbox", "--remote-debugging-pipe", "--no-first-run",
                "--enable-unsafe-swiftshader", "--disable-component-update",
                f"--user-data-dir={folder / 'profile'}"]  # fmt: skip

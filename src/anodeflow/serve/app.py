@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.core.errors import AnodeflowError, DatabaseError, InputError
+from anodeflow.core.install import install_command
 from anodeflow.serve.guard import Guard
 from anodeflow.serve.mounts import mounts
 
@@ -23,18 +25,20 @@ def create_app(token: str, port: int) -> "ASGIApp":
     port
         Port on 127.0.0.1 that it listens on: requests by another name or port are refused.
     """
-    import plotly
     from starlette.applications import Starlette
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
 
     from anodeflow.serve.calculations import Calculations
     from anodeflow.serve.documents import Documents
-    from anodeflow.serve.pages import Pages, failed, not_there
+    from anodeflow.serve.pages import Pages, failed, not_there, unforeseen
     from anodeflow.serve.rendering import FOLDER, REPORT_TEMPLATES
     from anodeflow.serve.results import Results, refused
     from anodeflow.serve.services import Services
 
+    plotly = find_spec("plotly")  # found, not imported: its file alone is handed out
+    if plotly is None:
+        raise InputError(f"the live view needs plotly: {install_command('serve')}.")
     services = Services()
     pages, results, documents = Pages(services), Results(services), Documents(services)
     calculations = Calculations(services)
@@ -42,11 +46,12 @@ def create_app(token: str, port: int) -> "ASGIApp":
         ("report.css", REPORT_TEMPLATES / "style.css"),
         ("viewer.js", REPORT_TEMPLATES / "viewer.js"),
         ("scenes.js", REPORT_TEMPLATES / "scenes.js"),
-        ("plotly.js", Path(plotly.__file__).parent / "package_data" / "plotly.min.js"),
+        ("plotly.js", Path(plotly.origin or "").parent / "package_data" / "plotly.min.js"),
     ]
 
     @asynccontextmanager
     async def lifespan(app: Any) -> "AsyncIterator[None]":
+        services.source.prepare()
         yield
         services.close()
 
@@ -70,7 +75,13 @@ def create_app(token: str, port: int) -> "ASGIApp":
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
         *mounts(port),
     ]
-    failures: dict[Any, Any] = {404: not_there, InputError: refused, DatabaseError: failed, AnodeflowError: failed}
+    failures: dict[Any, Any] = {
+        404: not_there,
+        InputError: refused,
+        DatabaseError: failed,
+        AnodeflowError: failed,
+        Exception: unforeseen,
+    }
     application = Starlette(routes=routes, exception_handlers=failures, lifespan=lifespan)
     application.router.redirect_slashes = False  # an address with a slash too many is none
     return Guard(application, token, port)

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.backends.scf_log import last_scf
 from anodeflow.execution.state import StepStatus
 from anodeflow.serve.charts import Chart
 from anodeflow.serve.files import json_file, structure_file
@@ -102,6 +101,8 @@ class Calculations:
 
 def charts(services: Services, identity: str) -> list[Chart]:
     """Return the curves of a calculation; none where its folder is elsewhere."""
+    from anodeflow.backends.scf_log import last_scf  # codes and their units, a second of imports
+
     folder = services.folder(identity)
     if folder is None:
         return []

@@ -4,7 +4,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anodeflow.report.provenance import calculation_ids
 from anodeflow.serve.drawing import PART
 from anodeflow.serve.files import attachment, json_file, structure_file
 from anodeflow.serve.policy import report_policy
@@ -103,7 +102,7 @@ class Documents:
         if making is None or (making.done() and making.exception()):
             if making is not None and request.headers.get("hx-request") == "true":
                 return page("note.html.j2", sentence=f"The report could not be written: {making.exception()}")
-            calculations = self.services.calculations(calculation_ids(documents))
+            calculations = self.services.calculations_of(documents)
             making = self.services.drawings.report(key, name, documents, calculations)
         if making.done() and not making.exception():
             if request.headers.get("hx-request") == "true":
@@ -125,7 +124,7 @@ class Documents:
         documents = self.services.studies(name)
         if not documents:
             return missing(f"The database has no results of campaign {name}.")
-        calculations = self.services.calculations(calculation_ids(documents))
+        calculations = self.services.calculations_of(documents)
         with TemporaryDirectory() as folder:
             content = write_results(documents, calculations, Path(folder) / "results.json.gz").read_bytes()
         return Response(content, media_type="application/gzip", headers=attachment(name, "json.gz"))

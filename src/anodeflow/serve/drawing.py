@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from anodeflow.calculations.document import CalculationDoc
-from anodeflow.studies.document import StudyDoc
+if TYPE_CHECKING:
+    from anodeflow.calculations.document import CalculationDoc
+    from anodeflow.studies.document import StudyDoc
 
 PART = "part.html"
 _KEPT = 40
@@ -35,12 +37,12 @@ class Drawings:
             self._folder = Path(tempfile.mkdtemp(prefix="anodeflow-serve-"))
         return self._folder
 
-    def document(self, key: str, document: StudyDoc) -> "Future[None]":
+    def document(self, key: str, document: "StudyDoc") -> "Future[None]":
         """Draw one study into the folder of a key: its figures, its scenes and a piece of HTML around them."""
         return self._make(key, draw_document, document)
 
     def report(
-        self, key: str, campaign: str, documents: Sequence[StudyDoc], calculations: Mapping[str, CalculationDoc]
+        self, key: str, campaign: str, documents: "Sequence[StudyDoc]", calculations: "Mapping[str, CalculationDoc]"
     ) -> "Future[None]":
         """Write the report of a campaign, or of a part of it, into the folder of a key."""
         return self._make(key, make_report, campaign, list(documents), dict(calculations))
@@ -85,7 +87,7 @@ class Drawings:
             shutil.rmtree(self.folder / key, ignore_errors=True)
 
 
-def draw_document(folder: Path, document: StudyDoc) -> None:
+def draw_document(folder: Path, document: "StudyDoc") -> None:
     """Draw a study as its section of a report has it (called in the other process)."""
     from anodeflow.report.build import sections
     from anodeflow.report.context import Context
@@ -103,7 +105,7 @@ def draw_document(folder: Path, document: StudyDoc) -> None:
 
 
 def make_report(
-    folder: Path, campaign: str, documents: list[StudyDoc], calculations: dict[str, CalculationDoc]
+    folder: Path, campaign: str, documents: "list[StudyDoc]", calculations: "dict[str, CalculationDoc]"
 ) -> None:
     """Write a report (called in the other process)."""
     from anodeflow.report.build import write_report

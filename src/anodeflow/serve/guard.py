@@ -27,7 +27,8 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _ENTRY = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>anodeflow</title><meta http-equiv="refresh" content="0; url={0}">
+<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">
+<title>anodeflow</title><meta http-equiv="refresh" content="0; url={0}">
 </head><body><p><a href="{0}">Open anodeflow</a></p></body></html>
 """
 

@@ -1,5 +1,7 @@
 """Campaigns: their states, calculations and curves, as they run."""
 
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from anodeflow.serve.calculations import charts
@@ -33,7 +35,7 @@ class Pages:
         """Show all campaigns with their states."""
         names = self.services.states.names()
         states = [state for name in names for state in self.services.states.of(name)]
-        others = [name for name in self.services.source.rows().values("campaign") if name not in names]
+        others = [name for name in self.services.source.rows(wait=False).values("campaign") if name not in names]
         return polled(request, "overview", states=states, others=others)
 
     def campaign(self, request: "Request") -> "Response":
@@ -67,6 +69,15 @@ def failed(request: "Request", error: Exception) -> "Response":
     from anodeflow.core.masking import masked
 
     return page("message.html.j2", 500, title="This cannot be shown", sentence=masked(str(error)))
+
+
+def unforeseen(request: "Request", error: Exception) -> "Response":
+    """Return the page that says what nobody foresaw; its traceback goes to where the command runs."""
+    from anodeflow.core.masking import masked
+
+    print(masked("".join(traceback.format_exception(error))), file=sys.stderr)
+    said = f"{type(error).__name__}: {masked(str(error))}"
+    return page("message.html.j2", 500, title="Something went wrong that should not have", sentence=said)
 
 
 def not_there(request: "Request", error: Exception) -> "Response":

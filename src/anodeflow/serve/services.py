@@ -53,6 +53,10 @@ class Services:
 
         return self.source.ask(lambda store: calculation_documents(ids, store))
 
+    def calculations_of(self, documents: "list[StudyDoc]") -> "dict[str, CalculationDoc]":
+        """Return the calculations that documents rest on, by their ids."""
+        return self.calculations(sorted({identity for each in documents for identity in each.calculation_ids.values()}))
+
     @staticmethod
     def folder(calculation_id: str) -> CalculationFolder | None:
         """Return the folder of a calculation on this machine; none: it has none here."""

@@ -48,16 +48,27 @@ class Source:
         """
         return self._executor.submit(self._answer, question).result()
 
-    def rows(self) -> RowTable:
-        """Return all rows; those of the last few moments may be missing, except at the first time."""
+    def rows(self, wait: bool = True) -> RowTable:
+        """Return all rows; those of the last few moments may be missing.
+
+        Parameters
+        ----------
+        wait
+            Whether to wait for the first look at them, however long that takes.
+        """
         with self._lock:
             first = self._looked == 0.0
             if self._looking is None or (self._looking.done() and time.monotonic() - self._looked > _AGE):
                 self._looking = self._executor.submit(self._answer, self._update)
             looking = self._looking
         with suppress(TimeoutError):
-            looking.result(None if first else _PATIENCE)
+            looking.result(None if first and wait else _PATIENCE)
         return self.table
+
+    def prepare(self) -> None:
+        """Begin to look at the rows, so that the first page finds them."""
+        with self._lock:
+            self._looking = self._executor.submit(self._answer, self._update)
 
     def close(self) -> None:
         """Close the database."""

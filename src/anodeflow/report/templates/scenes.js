@@ -187,6 +187,9 @@
     Plotly.newPlot(target, traces(data, box.index), layout(data),
       {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["tableRotation", "resetCameraLastSave3d"],
        toImageButtonOptions: {filename: box.id, scale: 2}});
+    // The canvas has a name; what plotly puts into it has none.
+    const unnamed = [...target.children, document.getElementById("js-plotly-tester")];
+    for (const element of unnamed) if (element) element.setAttribute("aria-hidden", "true");
     box.drawn = true;
     alive.push(box);
     while (alive.length > MOST_ALIVE) release(alive.find(other => !other.seen) || alive[0]);
