@@ -1,5 +1,10 @@
-"""Makes the figures of docs/ from the results files beside it: `python scripts/docs_figures.py`, when they changed."""
+"""Makes the figures of docs/ from the results files beside it: `python scripts/docs_figures.py`, when they changed.
 
+`python scripts/docs_figures.py docs/figures serve` makes those of the live view alone, which need Chromium.
+"""
+
+import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -41,5 +46,45 @@ def main(folder: Path) -> None:
         print(name)
 
 
+def live_view(folder: Path) -> None:
+    """Take the pictures of ``anodeflow serve``, of the results file `surfaces`."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from browser import browser
+
+    with tempfile.TemporaryDirectory() as place:
+        home = os.environ | {"ANODEFLOW_HOME": place, "ANODEFLOW_EMBEDDED": "sqlite", "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "anodeflow"]
+        subprocess.run([*command, "db", "import", str(DOCS / "results" / "surfaces.json.gz")], env=home, check=True)
+        served = subprocess.Popen([*command, "serve", "--no-open"], env=home, stdout=subprocess.PIPE, text=True)
+        assert served.stdout is not None
+        address = served.stdout.readline().strip()
+        base = address.partition("/?")[0]
+        try:
+            with browser(Path(place)) as tab:
+                tab.size(1000, 620)
+                tab.open(address)
+                tab.wait("document.querySelector('#live')")
+                tab.open(f"{base}/results?property=binding_energy&sort=value")
+                tab.picture(Path(place) / "serve-results.png")
+                tab.open(f"{base}/results?study=charge&system=Li3Mg7*")
+                tab.run("document.querySelector('#row-1').click()")
+                tab.wait("document.querySelector('figure.scene')")
+                tab.size(1000, 1300)
+                tab.run("document.querySelector('figure.scene').scrollIntoView()")
+                tab.wait("document.querySelector('figure.scene .modebar')")
+                tab.run("document.querySelector('#figures').scrollIntoView()")
+                tab.wait("[...document.images].every(image => image.complete)")
+                tab.picture(Path(place) / "serve-study.png")
+        finally:
+            served.terminate()
+            served.wait()
+        for name in ("serve-results", "serve-study"):
+            with Image.open(Path(place) / f"{name}.png") as picture:
+                picture.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "figures")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "figures"
+    if sys.argv[2:] != ["serve"]:
+        main(target)
+    live_view(target)

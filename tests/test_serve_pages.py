@@ -56,10 +56,12 @@ def store_documents(*documents) -> None:
 
 
 @pytest.fixture
-def visitor() -> Iterator:
-    """A browser that has opened the address with the token."""
+def visitor(monkeypatch) -> Iterator:
+    """A browser that has opened the address with the token; each page waits for what is new."""
     from anodeflow.serve.app import create_app
 
+    for name, value in {"_AGE": 0.0, "_SHARE": 0, "_PATIENCE": 60.0}.items():
+        monkeypatch.setattr(f"anodeflow.serve.source.{name}", value)
     address = f"http://127.0.0.1:{PORT}"
     with TestClient(create_app(TOKEN, PORT), base_url=address, follow_redirects=False) as browser:
         browser.get(f"/?token={TOKEN}")

@@ -25,7 +25,8 @@ _NUMBERS = ("value", "temperature", "schema_version")
 FILTERS = ("campaign", "system", "study", "property", "label", "backend", "adsorbate", "settings_hash", "document_id")
 """Columns that rows are filtered by, by value or pattern."""
 _LIGHT = ("place", "campaign", "backend", "study", "system", "settings_hash", "document_id", "edition", "completed_at")
-_BATCH = 500
+_MANY = 200
+"""Entries up to which those that have changed are asked for by their names."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class RowTable:
         self._table.row_factory = sqlite3.Row
         kinds = ", ".join(f'"{name}" {"REAL" if name in _NUMBERS else "TEXT"}' for name in COLUMNS)
         self._table.execute(f"CREATE TABLE rows (entry TEXT, age TEXT, latest INTEGER DEFAULT 1, {kinds})")
-        for name in ("entry", *FILTERS):
+        for name in ("entry", "age", "latest", *FILTERS, *_NUMBERS[:2]):
             self._table.execute(f'CREATE INDEX "by_{name}" ON rows ("{name}")')
         self._known: dict[str, tuple[Any, ...]] = {}
         self._editions: set[tuple[Any, ...]] = set()
@@ -85,9 +86,11 @@ class RowTable:
         changed = [name for name, age in wanted.items() if self._known.get(name) != age]
         gone = [name for name in self._known if name not in wanted]
         fresh: list[dict[str, Any]] = [unsaved[name] for name in changed if name in unsaved]
-        asked = [name for name in changed if name not in unsaved]
-        for start in range(0, len(asked), _BATCH):
-            fresh += stored.find({"_id": {"$in": asked[start : start + _BATCH]}})
+        asked = {name for name in changed if name not in unsaved}
+        if len(asked) > _MANY:  # all at once: a file is read from end to end for each question
+            fresh += [entry for entry in stored.find({"current": True}) if entry["_id"] in asked]
+        elif asked:
+            fresh += stored.find({"_id": {"$in": sorted(asked)}})
         editions = _chosen(latest.values())
         problems = [
             f"{entry['kind']} {str(entry['document_id'])[:8]}: {entry['error']}"
@@ -160,8 +163,15 @@ class RowTable:
         limits = "" if count is None else f"LIMIT {int(count)} OFFSET {int(first)}"
         with self._lock:
             (total,) = self._table.execute(f"SELECT count(*) FROM rows {where}", values).fetchone()
-            found = self._table.execute(f"SELECT * FROM rows {where} ORDER BY {_order(sort)} {limits}", values)
-            return RowPage([_unpacked(row) for row in found], total)
+            # Only the numbers of the rows are sorted: a row is long.
+            order = self._table.execute(f"SELECT rowid FROM rows {where} ORDER BY {_order(sort)} {limits}", values)
+            numbers = [number for (number,) in order]
+            wanted = "" if count is None else "WHERE rowid IN (SELECT value FROM json_each(?))"
+            found = self._table.execute(
+                f"SELECT rowid AS number, * FROM rows {wanted}", () if count is None else (json.dumps(numbers),)
+            )
+            rows_by_number = {row["number"]: row for row in found}
+        return RowPage([_unpacked(rows_by_number[number]) for number in numbers], total)
 
     def studies(self, campaign: str, most: int = 500) -> list[dict[str, Any]]:
         """Return the studies of a campaign, at most so many: system, study, backend, id of the document, first number.
@@ -203,8 +213,8 @@ class RowTable:
                 if wanted == "none":
                     conditions.append("warnings = '[]'")
                 else:
-                    conditions.append("EXISTS (SELECT 1 FROM json_each(warning_codes) AS code WHERE code.value = ?)")
-                    values.append(wanted)
+                    conditions.append("instr(warning_codes, ?)")
+                    values.append(json.dumps(wanted))
             elif name not in FILTERS:
                 raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(FILTERS)}.")
             elif any(character in wanted for character in "*?["):
@@ -248,7 +258,8 @@ def _order(sort: str) -> str:
         raise InputError(f"results have no column {column!r} to sort by: take one of {', '.join(COLUMNS)}.")
     if column in _LISTS:
         return f'json_array_length("{column}") {way}, rowid'
-    return f'"{column}" IS NULL, "{column}" {way}, rowid'
+    missing = '"temperature" IS NULL, ' if column == "temperature" else ""
+    return f'{missing}"{column}" {way}, rowid'
 
 
 def _packed(name: str, row: Mapping[str, Any]) -> Any:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PATIENCE = 0.1  # s that a page waits for what is new; what comes later is on the next one
-_AGE = 2.0  # s for which the rows count as new
+_AGE = 2.0  # s for which the rows count as new,
+_SHARE = 20  # and at least so many times as long as the last look at them took: looking is no more than a twentieth
 
 
 class Source:
@@ -36,7 +37,7 @@ class Source:
         self._opened: tuple[ExitStack, JobStore] | None = None
         self._lock = threading.Lock()
         self._looking: Future[None] | None = None
-        self._looked = 0.0
+        self._looked, self._age = 0.0, _AGE
 
     def ask(self, question: "Callable[[JobStore], T]") -> T:
         """Return the answer to a question.
@@ -58,7 +59,7 @@ class Source:
         """
         with self._lock:
             first = self._looked == 0.0
-            if self._looking is None or (self._looking.done() and time.monotonic() - self._looked > _AGE):
+            if self._looking is None or (self._looking.done() and time.monotonic() - self._looked > self._age):
                 self._looking = self._executor.submit(self._answer, self._update)
             looking = self._looking
         with suppress(TimeoutError):
@@ -76,8 +77,10 @@ class Source:
         self._executor.shutdown(cancel_futures=False)
 
     def _update(self, store: "JobStore") -> None:
+        began = time.monotonic()
         self.table.update(store)
         self._looked = time.monotonic()
+        self._age = max(_AGE, _SHARE * (self._looked - began))
 
     def _answer(self, question: Any) -> Any:
         if self._opened is None:
