@@ -1,11 +1,19 @@
 """Content addresses that anodeflow 0.1 gave: whatever was computed by then is found again."""
 
+from pathlib import Path
+
 import pytest
 from pymatgen.core import Lattice, Structure
+from test_study_conformance import CAMPAIGN as EVERY_STUDY
 
 from anodeflow.backends.base import Backend
+from anodeflow.backends.emt import EmtBackend
+from anodeflow.backends.espresso import backend as espresso
+from anodeflow.backends.espresso.backend import EspressoBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.request import Request
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.address import content_hash
 
 # Made by the code of November 2026; a change of one of these lets every finished calculation of its kind run again.
 ADDRESSES = [
@@ -34,6 +42,28 @@ ADDRESSES = [
     ("vasp-standard", "static", "a101917c73c11849261d"),
     ("vasp-standard", "density", "73db796cd1025745a237"),
     ("vasp-standard", "neb", "05e5c0390a9efe8786df"),
+    ("gpaw-surfaces", "potential", "95466dd0b059898740bd"),
+    ("gpaw-surfaces", "modes", "a199e8d658dfd85a0ebe"),
+    ("gpaw-surfaces", "hessian", "a25ad82811070f864e31"),
+    ("mlip", "modes", "9c8f99fb293c29791447"),
+    ("mlip", "hessian", "755fd3d0dac6e66ff931"),
+    ("emt", "modes", "1ffd801bcc1db78a863d"),
+    ("emt", "hessian", "8345897a7c0ed9f77b64"),
+    ("vasp-standard", "modes", "f175b4fe5d2532b9e12a"),
+    ("vasp-standard", "hessian", "dd589cfb475f51778135"),
+    ("espresso-li-pbesol", "relax", "2ab9f58485363e7e0bad"),
+    ("espresso-li-pbesol", "relax_cell", "5f98c881407d8a518d08"),
+    ("espresso-li-pbesol", "static", "af52c63d1d6771b8a4bb"),
+    ("espresso-li-pbesol", "density", "a16722e65830428f6b7d"),
+    ("espresso-li-pbesol", "neb", "95003b9d8ef6634f31b4"),
+    ("espresso-li-pbesol", "modes", "00380cfb42fd9e324666"),
+    ("espresso-li-pbesol", "hessian", "1aca24dc189d5a54aa6b"),
+    ("tblite", "relax", "406ec205c23edb52b39c"),
+    ("tblite", "relax_cell", "cf2cf807becb9aa10e8c"),
+    ("tblite", "static", "18810a59261ab964dc1d"),
+    ("tblite", "neb", "2e1986475686fd368fc5"),
+    ("tblite", "modes", "3f8fedd8163b4945368c"),
+    ("tblite", "hessian", "74dffba574bc2a2fa6fc"),
 ]
 
 
@@ -50,6 +80,9 @@ def requests() -> dict[str, Request]:
         "relax_cell": Request("relax_cell", crystal),
         "static": Request("static", crystal),
         "density": Request("density", crystal, options={"grid_spacing": 0.07}),
+        "potential": Request("static", crystal, options={"potential": True}),
+        "modes": Request("modes", crystal, options={"force_threshold": 0.02}),
+        "hessian": Request("hessian", crystal),
         "neb": Request("neb", crystal, (crystal, middle, final), path),
     }
 
@@ -57,5 +90,16 @@ def requests() -> dict[str, Request]:
 @pytest.mark.parametrize(("name", "task", "address"), ADDRESSES)
 def test_finished_calculations_are_found_again(monkeypatch, name, task, address):
     backend: Backend = load_backend(name)
+    monkeypatch.setattr(EspressoBackend, "pseudopotential", lambda self, element: Path(element))
+    monkeypatch.setattr(espresso, "file_hash", lambda file: "0123456789abcdef")  # whatever lies where it is installed
     monkeypatch.setattr(type(backend), "version", lambda self: "1")  # whatever is installed here
     assert backend.address(requests()[task]) == address
+
+
+def test_jobs_of_a_campaign_keep_their_uuids(monkeypatch, tmp_path):
+    """Made by the code of November 2026, too; with other uuids a campaign that goes on would be stored twice."""
+    monkeypatch.setattr(EmtBackend, "version", lambda self: "1")
+    file = tmp_path / "campaign.yaml"
+    file.write_text(EVERY_STUDY)
+    jobs = sorted((job.name, job.uuid) for job, _ in Campaign.from_file(file).flow().iterflow())
+    assert (len(jobs), content_hash(jobs)) == (24, "c5da9a2ea6f08dbd381a")
