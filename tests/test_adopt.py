@@ -47,16 +47,20 @@ def crystal() -> Structure:
     return Structure(Lattice.cubic(4.05), ["Al"] * 4, [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
-@pytest.fixture
-def vasp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VaspBackend:
-    """A backend that the stand-in answers."""
-    vasp_factories.install(tmp_path / "vasp", monkeypatch)
+def backend() -> VaspBackend:
     return VaspBackend(
         name="vasp-test",
         settings=VaspSettings(cutoff=250, max_scf_cycles=10),
         relaxation=RelaxationSettings(force_threshold=0.01),
         parallel=VaspParallel(custodian={"polling_time_step": 0.02}),
     )
+
+
+@pytest.fixture
+def vasp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VaspBackend:
+    """A backend that the stand-in answers."""
+    vasp_factories.install(tmp_path / "vasp", monkeypatch)
+    return backend()
 
 
 def made_elsewhere(calculate: Any, structure: Structure, home: Path, folder: Path) -> Any:
@@ -69,6 +73,17 @@ def made_elsewhere(calculate: Any, structure: Structure, home: Path, folder: Pat
         file.unlink()
     shutil.rmtree(home / "calculations")
     return document
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that somebody else's relaxation of the slab left, by the stand-in."""
+    folder = tmp_path_factory.mktemp("vasp")
+    with pytest.MonkeyPatch.context() as patch:
+        vasp_factories.install(folder / "vasp", patch)
+        patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
+        made_elsewhere(Makers(backend()).relax().calculate, slab(), folder / "home", folder / "theirs")
+    return folder / "theirs"
 
 
 def no_vasp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +125,8 @@ def test_a_run_of_vasp_is_never_run_again(vasp, home, tmp_path, monkeypatch, tas
 
 
 @pytest.mark.slow
-def test_what_differs_is_named(vasp, home, tmp_path):
-    theirs = tmp_path / "theirs"
-    made_elsewhere(Makers(vasp).relax().calculate, slab(), home, theirs)
+def test_what_differs_is_named(vasp, ran, tmp_path):
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
     incar, kpoints, xml = ((theirs / name) for name in ("INCAR", "KPOINTS", "vasprun.xml"))
     texts = {file: file.read_text() for file in (incar, kpoints, xml)}
 
@@ -178,9 +192,8 @@ def test_what_differs_is_named(vasp, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_damaged_and_unfinished_runs_are_refused(vasp, home, tmp_path):
-    theirs = tmp_path / "theirs"
-    made_elsewhere(Makers(vasp).relax().calculate, slab(), home, theirs)
+def test_damaged_and_unfinished_runs_are_refused(vasp, ran, tmp_path):
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
     incar, xml = theirs / "INCAR", theirs / "vasprun.xml"
     texts = incar.read_text(), xml.read_text()
 
@@ -216,9 +229,9 @@ def test_damaged_and_unfinished_runs_are_refused(vasp, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_compressed_folders_are_read_and_never_overwrite_what_was_begun(vasp, home, tmp_path, monkeypatch):
-    theirs = tmp_path / "theirs"
-    before = made_elsewhere(Makers(vasp).static().calculate, slab(), home, theirs)
+def test_compressed_folders_are_read_and_never_overwrite_what_was_begun(vasp, ran, home, tmp_path):
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
+    (before,) = (each.calculation for each in adopt([theirs], [vasp], dry=True))
     for file in list(theirs.iterdir()):
         if file.is_file():
             file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))

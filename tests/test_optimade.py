@@ -154,8 +154,9 @@ def test_an_archive_for_optimade_maker(there, anodeflow, tmp_path):
     assert ended.status == 0, ended.err
     assert "6 structures of al" in ended.out
     config = YAML(typ="safe").load((place / "optimade.yaml").read_text())
-    assert config["entries"] == {"jsonl_path": "structures.jsonl"}
-    text = (place / "structures.jsonl").read_text()
+    assert config["entries"] == {"jsonl_path": "optimade.jsonl"}
+    assert json.loads((place / "server.json").read_text())["provider"]["prefix"] == "anodeflow"
+    text = (place / "optimade.jsonl").read_text()
     assert str(there) not in text
     head, info, *lines = map(json.loads, text.splitlines())
     assert head["x-optimade"]["meta"]["api_version"]
@@ -174,7 +175,7 @@ def test_an_archive_for_optimade_maker(there, anodeflow, tmp_path):
             self.collection.insert_many(data)
 
     collection = Collection()
-    insert_from_jsonl(place / "structures.jsonl", {"structures": collection})
+    insert_from_jsonl(place / "optimade.jsonl", {"structures": collection})
     assert collection.collection.count_documents({"_anodeflow_task": "relax_cell"}) == 1
     ended = anodeflow("export", "al", "--optimade", place)
     assert ended.status == 2
@@ -187,9 +188,9 @@ def test_an_archive_for_optimade_maker(there, anodeflow, tmp_path):
 def test_optimade_maker_reads_it(there, anodeflow, tmp_path):
     """In an environment of its own: it asks for an older pandas."""
     anodeflow("export", "al", "--optimade", tmp_path / "archive")
-    ended = subprocess.run(["optimake", "convert", tmp_path / "archive"], capture_output=True, text=True)
+    ended = subprocess.run(["optimake", "convert", tmp_path / "archive", "--overwrite"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "archive" / "optimade.jsonl").resolve().name == "structures.jsonl"
+    assert (tmp_path / "archive" / "optimade.jsonl").read_text().startswith('{"x-optimade"')
 
 
 def test_an_archive_without_structures_is_refused(tmp_path):

@@ -1,4 +1,7 @@
-"""A campaign's structures as an archive that optimade-maker serves: ``optimade.yaml`` and entries as JSON lines."""
+"""A campaign's structures as an archive that optimade-maker serves: ``optimade.yaml`` and entries as JSON lines.
+
+``server.json`` is for its option ``--override_config_file``: the prefix of our properties.
+"""
 
 import json
 import shutil
@@ -12,7 +15,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import without_folders
 from anodeflow.interchange.optimade_entries import FIELDS, PREFIX, needs_optimade
 
-CONFIG, LINES = "optimade.yaml", "structures.jsonl"
+CONFIG, LINES, SERVER = "optimade.yaml", "optimade.jsonl", "server.json"
 _VERSION = "0.2.0"  # of optimade-maker's configuration
 _OUTSIDE = ("id", "type")
 
@@ -62,6 +65,9 @@ def write_archive(target: Path, name: str, entries: Iterable[Mapping[str, Any]],
             with (draft / CONFIG).open("w", encoding="utf-8") as stream:
                 content = {"config_version": _VERSION, "database_description": described}
                 YAML().dump(content | {"entries": {"jsonl_path": LINES}}, stream)
+            # optimade-maker would call our properties by a prefix of its own, and find none of them.
+            provider = {"prefix": PREFIX, "name": "anodeflow", "description": described}
+            (draft / SERVER).write_text(json.dumps({"provider": provider}, indent=1) + "\n", encoding="utf-8")
             if target.is_dir():
                 shutil.rmtree(target)
             draft.replace(target)
