@@ -59,6 +59,7 @@ class RowTable:
         self._known: dict[str, tuple[Any, ...]] = {}
         self._editions: set[tuple[Any, ...]] = set()
         self._written: Any = None
+        self._different: dict[str, list[str]] = {}  # values of a column, which takes a look at all rows
         self.version = 0
         """A number that changes with the content."""
         self.problems: list[str] = []
@@ -105,6 +106,7 @@ class RowTable:
             self._mark(editions, None if editions != self._editions else [entry["_id"] for entry in fresh])
             self._known, self._editions, self.problems = wanted, editions, problems
             self.version += 1
+            self._different = {}
 
     def _replace(
         self, entries: Iterable[Mapping[str, Any]], dropped: Sequence[str], wanted: Mapping[str, tuple[Any, ...]]
@@ -194,17 +196,16 @@ class RowTable:
 
     def values(self, column: str, most: int = 200) -> list[str]:
         """Return the different values of a column, at most so many; `warning_codes`: the codes."""
-        if column == CODES:
-            with self._lock:
-                every = self._table.execute("SELECT DISTINCT warning_codes FROM rows WHERE warning_codes != '[]'")
-                return sorted({code for (codes,) in every for code in json.loads(codes) if code})[:most]
-        if column not in FILTERS:
+        if column != CODES and column not in FILTERS:
             raise InputError(f"results have no column {column!r} to filter by: take one of {', '.join(FILTERS)}.")
         with self._lock:
-            found = self._table.execute(
-                f'SELECT DISTINCT "{column}" FROM rows WHERE "{column}" != \'\' ORDER BY 1 LIMIT ?', (most,)
-            )
-            return [value for (value,) in found]
+            if column not in self._different:
+                found = self._table.execute(f'SELECT DISTINCT "{column}" FROM rows')
+                texts = [value for (value,) in found if value]
+                if column == CODES:
+                    texts = [code for codes in texts for code in json.loads(codes) if code]
+                self._different[column] = sorted(set(texts))
+            return self._different[column][:most]
 
     def _conditions(self, filters: Mapping[str, str], all_editions: bool) -> tuple[list[str], list[Any]]:
         conditions, values = [] if all_editions else ["latest = 1"], []
