@@ -59,6 +59,20 @@ def find_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
         By rising coordination. Each stands where the adatom touches its nearest atoms: at the sum of its metallic
         (non-metals: covalent) radius and half of the neighbour's nearest-neighbour distance in the slab.
     """
+    key = slab.lattice.matrix.tobytes(), slab.cart_coords.tobytes(), str(slab.species), str(slab.site_properties)
+    if (*key, adsorbate) not in _FOUND:
+        if len(_FOUND) >= _MOST_KEPT:
+            _FOUND.clear()
+        _FOUND[*key, adsorbate] = _found(slab, adsorbate)
+    return list(_FOUND[*key, adsorbate])
+
+
+_FOUND: dict[tuple[object, ...], list[AdsorptionSite]] = {}
+"""Sites of the slabs that were looked at: the variants of a convergence test ask for the same ones again and again."""
+_MOST_KEPT = 256
+
+
+def _found(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
     surface = ContactSurface(slab, adsorbate)
     points = surface.points()
     middle = slab.lattice.get_cartesian_coords([0.5, 0.5, 0])[:2]
