@@ -1,6 +1,7 @@
 """Campaigns in which EMT goes before a costly code (EMT of other strength and lattice constants)."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,17 @@ def done(tmp_path_factory):
 
 def surface(prescreen: str = "prescreen: {backend: emt}\n") -> str:
     return SURFACE.replace("prescreen: {backend: emt}\n", prescreen)
+
+
+def test_what_the_potential_has_lowest_is_computed_first(done):
+    ran = done(surface())
+    candidates = ran.documents["adsorption"].prescreen.candidates
+    steps = json.loads((ran.home / "campaigns" / "copper.json").read_text())["steps"]
+    order = [
+        found[1] for each in steps if (found := re.fullmatch(r"Cu\(111\): Cu at (site \d+) \([\w ]+\)", each["label"]))
+    ]
+    assert order == [each.step for each in candidates if each.handed_on]
+    assert order != sorted(order), "else the order of the sites would do, too"
 
 
 def test_the_same_numbers_for_a_third_of_the_force_evaluations(done):

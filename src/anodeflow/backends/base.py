@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 from pymatgen.core import Structure
 
+from anodeflow.backends.work import LogFacts, Work, count_work, outer_electrons
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.placement import Resources
 from anodeflow.calculations.request import Request
@@ -270,6 +271,20 @@ class Backend(InputModel, ABC):
     def all_settings(self) -> dict[str, Any]:
         """Return the settings that decide a result: those of the code and those of relaxations."""
         return self.settings.model_dump(mode="json") | {"relaxation": self.relaxation.model_dump(mode="json")}
+
+    def valence(self, element: str) -> float:
+        """Return how many electrons of an element the code treats."""
+        return outer_electrons(element)
+
+    def work(self, structure: Structure) -> Work:
+        """Return what one force evaluation of a structure has to do, from which its cost is estimated."""
+        electrons = sum(self.valence(site.specie.symbol) for site in structure)
+        spacing, cutoff = (getattr(self.settings, name, None) for name in ("kpoint_spacing", "cutoff"))
+        return count_work(structure, electrons, spacing, cutoff)
+
+    def log_facts(self, folder: Path) -> LogFacts:
+        """Return what the code's log in the folder of a calculation says of processors and memory."""
+        return LogFacts()
 
     def settings_hash(self) -> str:
         """Return the hash of code, version and all settings."""

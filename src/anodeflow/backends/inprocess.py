@@ -15,7 +15,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.follow import RecordFollower, band_progress
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
-from anodeflow.core.errors import CalculationError
+from anodeflow.core.errors import BudgetSpentError, CalculationError
 
 
 class InProcessBackend(Backend):
@@ -63,6 +63,8 @@ class InProcessBackend(Backend):
                     on_step=on_step,
                 )
                 outcome = {"converged": converged}
+        except BudgetSpentError:
+            raise
         except Exception as error:
             formula = request.structure.composition.reduced_formula
             raise CalculationError(f"{self.code} failed on {formula} in {folder.path}: {error}.") from error

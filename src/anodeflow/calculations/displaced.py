@@ -67,6 +67,8 @@ class DisplacedForces:
                 "seconds": document.wall_time,
                 "scf_cycles": document.scf_cycles,
             }
+            if document.processor_time is not None:
+                step["processor_seconds"] = document.processor_time
             self.known[document.id] = step
             self._keep(step)
         self._last(positions, document.energy, document.free_energy, document.forces)

@@ -93,6 +93,14 @@ class CalculationDoc(Versioned, DecodedModel):
     force_evaluations: int = Field(description="Number of force evaluations, all attempts together.")
     scf_cycles: int | None = Field(default=None, description="Number of SCF iterations; none if no SCF.")
     wall_time: float = Field(description="Wall time of all attempts together, s.")
+    processors: int | None = Field(default=None, description="Processors that it ran on; none: not recorded.")
+    processor_time: float | None = Field(
+        default=None,
+        description="Time of all processors together, s, or wall time times processors; none: not recorded.",
+    )
+    peak_memory: float | None = Field(
+        default=None, description="Largest memory of all processes together, MiB; none: the code does not tell."
+    )
     restarts: int = Field(default=0, description="How often it went on after an interruption.")
     remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
     warnings: Caveats = Field(default_factory=list, description="What a reader should know.")

@@ -12,6 +12,7 @@ from monty.json import MontyEncoder
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.admission import ask
 from anodeflow.calculations.document import CalculationDoc, Task
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
@@ -21,7 +22,7 @@ from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.rehearsal import rehearse
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import PrescreenRecord
-from anodeflow.calculations.steps import largest_force
+from anodeflow.calculations.steps import largest_force, processor_seconds
 from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.settings import get_settings
@@ -151,6 +152,7 @@ def compute(
 
     document = finished_document(folder, request, kind)
     if document is None:
+        ask(backend, request, label, folder)
         backend.check_available()
         backend.check_elements({site.specie.symbol for site in request.structure})
         with folder.locked(on_wait=lambda: tell("waiting")) as lock:
@@ -253,6 +255,9 @@ def common_fields(
         "force_evaluations": len(steps),
         "scf_cycles": sum(cycles) if cycles else None,
         "wall_time": sum(step["seconds"] for step in steps),
+        "processors": steps[-1].get("processors"),
+        "processor_time": processor_seconds(steps),
+        "peak_memory": max((step["peak_memory"] for step in steps if "peak_memory" in step), default=None),
         "restarts": max(0, len({step["attempt"] for step in steps}) - 1),
         "directory": os.fspath(folder.path),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
-from jobflow import Job, OutputReference, job
+from jobflow import CURRENT_JOB, Job, OutputReference, Response, job
 from pydantic import Field, field_validator, model_validator
 
 from anodeflow.calculations.rehearsal import rehearsing
+from anodeflow.core.errors import BudgetSpentError
 from anodeflow.core.inputs import InputModel
 
 _TIME = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d):([0-5]\d)")
@@ -95,7 +96,16 @@ def placed_job(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., J
     """
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Job]:
-        make = job(method, **options)
+        @wraps(method)
+        def held(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except BudgetSpentError:
+                # It has no output, which no schema allows, and nothing that comes after it may run without.
+                CURRENT_JOB.job.output_schema = cast(Any, None)
+                return Response(stop_children=True)
+
+        make = job(held, **options)
 
         @wraps(make)
         def placed(self: Any, *args: Any, **kwargs: Any) -> Job:
@@ -106,7 +116,7 @@ def placed_job(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., J
             made.config.manager_config = dict(self.backend.get("placement") or {})
             return made
 
-        placed.original = method  # type: ignore[attr-defined]  # jobflow finds the method itself by it
+        placed.original = held  # type: ignore[attr-defined]  # jobflow finds the method itself by it
         return placed
 
     return decorate

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
+from pymatgen.core import Structure
+
 from anodeflow.calculations.document import CalculationDoc, Task
 from anodeflow.calculations.request import Request
 from anodeflow.core.address import content_hash
@@ -43,12 +45,18 @@ class Rehearsed:
         Number of atoms.
     backend
         Name of the backend file.
+    structure
+        Structure that was handed in.
+    by
+        The backend.
     """
 
     label: str
     task: Task
     atoms: int
     backend: str
+    structure: Structure
+    by: Named
 
 
 _NOTES: ContextVar[list[Rehearsed] | None] = ContextVar("rehearsal", default=None)
@@ -82,7 +90,7 @@ def rehearse(backend: Named, request: Request, label: str) -> CalculationDoc | N
     if notes is None:
         return None
     structure = request.structure
-    notes.append(Rehearsed(label, request.task, len(structure), backend.name))
+    notes.append(Rehearsed(label, request.task, len(structure), backend.name, structure, backend))
     if request.task not in ("relax", "relax_cell", "static", "density"):
         raise NotRehearsedError(f"{label}: a rehearsal does not say what comes after it.")
     return CalculationDoc(

@@ -6,6 +6,7 @@ This file imports numpy alone: it runs inside a code's own process.
 import json
 import os
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def check_finite(step: dict[str, Any]) -> None:
 def largest_force(forces: Any) -> float:
     """Return the largest norm among forces (N, 3), in their unit."""
     return float(np.linalg.norm(np.asarray(forces), axis=1).max())
+
+
+def processor_seconds(steps: Iterable[dict[str, Any]]) -> float:
+    """Return the processors' time that geometries took, s: as the code measured it, else wall time times processors."""
+    return sum(step.get("processor_seconds", step.get("seconds", 0.0) * step.get("processors", 1)) for step in steps)
 
 
 def append_step(file: Path, step: dict[str, Any]) -> None:

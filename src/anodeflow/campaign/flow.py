@@ -11,7 +11,12 @@ from anodeflow.studies.world import World
 
 
 def campaign_jobs(world: World, labels: dict[str, Any]) -> list[Flow | Job]:
-    """Return all jobs and flows of a campaign: shared steps, studies, their variants and convergence tests.
+    """Return all jobs and flows of a campaign: shared steps, studies, their variants and convergence tests."""
+    return list(campaign_parts(world, labels).values())
+
+
+def campaign_parts(world: World, labels: dict[str, Any]) -> dict[tuple[Any, ...], Flow | Job]:
+    """Return the same by what tells them apart: of a study its name, its subject's and its key.
 
     Parameters
     ----------
@@ -30,7 +35,7 @@ def campaign_jobs(world: World, labels: dict[str, Any]) -> list[Flow | Job]:
         steps.study(case.study, case.input, case.subject)
         if case.variants and case.subject is not None:
             after.append(_convergence(case, case.subject, steps))
-    return [*steps.made.values(), *after]
+    return steps.made | {("after", index): made for index, made in enumerate(after)}
 
 
 def _convergence(case: Case, subject: Varied, steps: Steps) -> Job:

@@ -213,21 +213,25 @@ class Campaign(InputModel):
 
         Its jobs keep their uuids when it is built again, as long as the campaign asks for the same (:meth:`edition`).
         """
+        return self.flow_with_keys()[0]
+
+    def flow_with_keys(self) -> "tuple[Flow, list[tuple[Any, ...]]]":
+        """Return the flow, and what each of its parts is: the key that a plan has of a study, too."""
         from jobflow import Flow
 
-        from anodeflow.campaign.flow import campaign_jobs
+        from anodeflow.campaign.flow import campaign_parts
         from anodeflow.studies.shared.identity import with_stable_uuids
 
         world = self._world()
         surfaces, backend = world.surfaces, world.backend
-        jobs = campaign_jobs(world, {"campaign": self.name, "reference": self.reference})
-        flow = Flow(jobs, name=self.name)
+        parts = campaign_parts(world, {"campaign": self.name, "reference": self.reference})
+        flow = Flow(list(parts.values()), name=self.name)
         edition = self.edition()
         flow.update_metadata({"campaign": self.name, "backend": backend.name, "edition": edition})
         seed = f"{self.name}/{backend.settings_hash()}"
         if surfaces.prescreen is not None:
             seed += f"/{content_hash(surfaces.prescreen.settings())}"
-        return with_stable_uuids(flow, seed, edition)
+        return with_stable_uuids(flow, seed, edition), list(parts)
 
     def edition(self) -> str:
         """Return the hash of what the campaign asks for: an edited file is another edition, whose results stand beside
@@ -257,7 +261,7 @@ class Campaign(InputModel):
         rows += [("study", each.name, _asked(each.input)) for each in self.studies]
         return table(f"Campaign {self.name} ({self.backend})", ("", "name", ""), rows, filter(None, [self.description]))
 
-    def run(self, listener: Any = None, progress: bool = False) -> "RunReport":
+    def run(self, listener: Any = None, progress: bool = False, budget: float | None = None) -> "RunReport":
         """Run the campaign here, or go on with it.
 
         Parameters
@@ -266,6 +270,8 @@ class Campaign(InputModel):
             Called with every message of every calculation (:class:`~anodeflow.calculations.progress.Progress`).
         progress
             Show how far it is: in a terminal, a notebook or a log.
+        budget
+            Processor hours that its code may use; none: no limit.
 
         Returns
         -------
@@ -275,7 +281,7 @@ class Campaign(InputModel):
         # By the public API: what runs campaigns knows them, and they do not know it.
         import anodeflow
 
-        return anodeflow.run_campaign(self, listener, progress)
+        return anodeflow.run_campaign(self, listener, progress, budget)
 
     def _changed(self, changes: dict[str, Any], notes: list[str]) -> "Campaign":
         """Return the campaign with some fields changed and with notes on that."""

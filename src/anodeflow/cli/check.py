@@ -9,6 +9,8 @@ import typer
 from anodeflow.cli import app
 
 if TYPE_CHECKING:
+    from anodeflow.campaign.model import Campaign
+    from anodeflow.execution.cost.estimate import CampaignCost
     from anodeflow.studies.plan import PlannedCalculation
 
 
@@ -32,6 +34,11 @@ def check(
     trust: bool = typer.Option(
         False, "--trust", help="Start and load what the backend files name; they are trusted from then on."
     ),
+    cost: bool = typer.Option(
+        False,
+        "--cost",
+        help="Say what it is going to take, too: force evaluations, SCF cycles, processor hours, memory.",
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
@@ -40,6 +47,9 @@ def check(
     trusted the file: --trust, or anodeflow trust FILE.
 
     Sites are counted on ideal slabs of the catalogue's bulk; the run counts them on the relaxed ones.
+
+    --cost predicts from the calculations that are finished here, each number with its error; those that are finished
+    already cost nothing. Of a code that has computed nothing here yet it says what can be counted.
 
     Example: [bold]anodeflow check workflows/quickstart.yaml[/bold]
     """
@@ -66,16 +76,17 @@ def check(
     described = campaign.described()
     remarks = [*campaign.notes, *plan.remarks, *campaign.unused(), *untrusted.values()]
     planned = list(plan.calculations.values())
+    predicted = _cost(campaign, planned) if cost else None
     if output == "json":
         answer = {
             "campaign": campaign.name,
             "backend": campaign.backend,
             "prescreen": campaign.prescreen and campaign.prescreen.backend,
-            "calculations": [asdict(calculation) for calculation in planned],
+            "calculations": [calculation.plain() for calculation in planned],
             "crystals": [asdict(each) for each in described],
             "remarks": remarks,
         }
-        typer.echo(json.dumps(answer))
+        typer.echo(json.dumps(answer | ({"cost": predicted.model_dump(mode="json")} if predicted else {})))
         return
     console = Console()
     if not console.is_terminal:
@@ -99,12 +110,23 @@ def check(
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
-    for each in described:
-        console.print(each.line, markup=False, highlight=False)
-        for note in each.notes:
-            console.print(f"  note: {note}.", markup=False, highlight=False)
-    for remark in remarks:
-        console.print(remark, markup=False, highlight=False)
+    lines = [line for each in described for line in (each.line, *(f"  note: {note}." for note in each.notes))]
+    for line in [*lines, *remarks]:
+        console.print(line, markup=False, highlight=False)
+    if predicted is not None:
+        from anodeflow.cli.cost_table import print_cost
+
+        print_cost(predicted, console)
+
+
+def _cost(campaign: "Campaign", planned: "list[PlannedCalculation]") -> "CampaignCost":
+    """Return what the calculations are going to take."""
+    from anodeflow.core.settings import get_settings
+    from anodeflow.execution.cost.estimate import Estimator
+
+    potential = campaign.load_prescreen()
+    before = None if potential is None else potential.backend
+    return Estimator.of(get_settings(), campaign.load_backend(), before).cost(planned)
 
 
 def _count(planned: "list[PlannedCalculation]") -> str:

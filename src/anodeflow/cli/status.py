@@ -7,6 +7,8 @@ import typer
 from anodeflow.cli import app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from anodeflow.execution.state import CampaignStatus
 
 
@@ -108,7 +110,19 @@ def _show(found: "list[CampaignStatus]", campaign: str | None, output: str, anew
         for step in one.steps if one.project else []:
             if step.message and step.state != "failed":
                 console.print(f"  {step.label} is {step.state}: {step.message}", markup=False, soft_wrap=True)
-        if one.hint:
-            console.print(f"  {one.hint}", markup=False, soft_wrap=True)
-        if one.state == "interrupted" and not one.project:
-            console.print(f"  interrupted: anodeflow run {one.file} goes on from its last step", soft_wrap=True)
+        for line in _closing(one):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _closing(one: "CampaignStatus") -> "Iterator[str]":
+    """Yield what stands below the calculations of a campaign: what it took, and what to do for it to go on."""
+    from anodeflow.execution.cost.words import predicted_against_used
+
+    if one.used is not None:
+        yield predicted_against_used(one.backend, one.predicted, one.used, one.budget)
+    if one.hint:
+        yield one.hint
+    if one.state == "budget":
+        yield f"its budget left something: anodeflow run {one.file} goes on"
+    if one.state == "interrupted" and not one.project:
+        yield f"interrupted: anodeflow run {one.file} goes on from its last step"

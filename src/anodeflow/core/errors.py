@@ -25,5 +25,11 @@ class CalculationError(AnodeflowError):
     """A calculation ended without a result; the message names its log file."""
 
 
+class BudgetSpentError(AnodeflowError):
+    """A calculation is left for the next run: the budget of this one does not hold it; exit status 3."""
+
+    exit_status = 3
+
+
 class InterruptedCalculationError(CalculationError):
     """The calculation was killed from outside; running it again goes on from its last step."""

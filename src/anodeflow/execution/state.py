@@ -35,13 +35,50 @@ class StepStatus(BaseModel):
     queue_state: str = Field(default="", description="State of jobflow-remote.")
 
 
+class OpenEntry(BaseModel):
+    """Calculations to come, of which the run finds how many there are."""
+
+    label: str = Field(description="What they are.")
+    task: str = Field(description="What is done: relax, neb ...")
+    group: str = Field(description="System that they belong to.")
+    prescreen: str = Field(default="", description="Potential that does them; empty: the code.")
+
+
+class Range(BaseModel):
+    """A prediction."""
+
+    value: float = Field(description="Median.")
+    low: float = Field(description="One chance in twenty that it is less.")
+    high: float = Field(description="One chance in twenty that it is more.")
+
+
+class Predicted(BaseModel):
+    """What calculations of the campaign's code were predicted to take."""
+
+    force_evaluations: Range | None = Field(default=None, description="Their number; none: no history.")
+    scf_cycles: Range | None = Field(default=None, description="Their number; none: no history, or no SCF.")
+    processor_hours: Range | None = Field(default=None, description="Of all processors together; none: no history.")
+    peak_memory: Range | None = Field(default=None, description="The largest, MiB; none: too few calculations tell.")
+
+
+class Used(BaseModel):
+    """What calculations of the campaign's code took, those found finished left out."""
+
+    calculations: int = Field(default=0, description="Calculations that were worked on.")
+    force_evaluations: int = Field(default=0, description="Their force evaluations in this run.")
+    scf_cycles: int = Field(default=0, description="Their SCF cycles in this run.")
+    processor_hours: float = Field(default=0.0, description="Of all processors together.")
+
+
 class CampaignStatus(BaseModel):
     """What of a campaign is done, running, failed, and why."""
 
     campaign: str = Field(description="Name of the campaign.")
     file: str = Field(default="", description="Campaign file.")
     backend: str = Field(default="", description="Name of the backend.")
-    state: Literal["running", "finished", "failed", "interrupted"] = Field(description="State of the whole.")
+    state: Literal["running", "finished", "failed", "interrupted", "budget"] = Field(
+        description="State of the whole; budget: it was used up."
+    )
     process: int = Field(default=0, description="Process that runs or ran it.")
     started_at: str = Field(default="", description="UTC, ISO 8601.")
     updated_at: str = Field(default="", description="UTC, ISO 8601.")
@@ -49,6 +86,11 @@ class CampaignStatus(BaseModel):
     failures: list[str] = Field(default_factory=list, description="One sentence for each job that failed.")
     project: str = Field(default="", description="Project of jobflow-remote, for a campaign in a queue.")
     worker: str = Field(default="", description="Its worker.")
+    open: list[OpenEntry] = Field(default_factory=list, description="What the run finds the number of.")
+    planned: int = Field(default=0, description="How many of `steps` were known before the run.")
+    predicted: Predicted | None = Field(default=None, description="What this run was predicted to take.")
+    used: Used | None = Field(default=None, description="What this run has taken.")
+    budget: float | None = Field(default=None, description="Processor hours that this run was given; none: no limit.")
     hint: str = Field(default="", description="What to do for it to go on, where something is.")
     runner: str = Field(default="", description="Whether the project's runner runs: running, stopped, elsewhere.")
 

@@ -8,10 +8,12 @@ does what comes after it. The document of a study is made only where another job
 import inspect
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 from jobflow import CURRENT_JOB, Flow, Job, OutputReference, Response
+from pymatgen.core import Structure
 
+from anodeflow.backends.base import Backend
 from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
 from anodeflow.core.errors import InputError
 from anodeflow.studies.document import StudyDoc
@@ -43,6 +45,10 @@ class DryRun:
         """uuids of jobs whose output is not known before the run."""
         self._steps: set[Hashable] = set()
         self._studied: dict[Hashable, list[str]] = {}
+        self._cells: dict[str, Structure] = {}
+        """Group -> its largest structure so far."""
+        self._backends: dict[tuple[str, str], Backend] = {}
+        """Group, and potential or none -> who computes there."""
 
     def study(self, study: StudyLike, input: Any, subject: Any) -> list[str]:
         """Plan a study on a subject; return the labels of the calculations that its document waits for.
@@ -66,6 +72,7 @@ class DryRun:
             self._steps.update(self.steps.made)
             self._studied[key] = [] if flow is None else sorted(self.waits(_uuids(flow)))
             self.plan.want(self._studied[key])
+            self.plan.documents.setdefault(key[:-1], set()).update(self._studied[key])
         return self._studied[key]
 
     def waits(self, uuids: Iterable[str]) -> set[str]:
@@ -169,17 +176,29 @@ class DryRun:
         potential = self.world.surfaces.prescreen
         screening = potential is not None and note.label.endswith(f" [{potential.backend.name}]")
         by = note.backend if screening else ""
+        group = _group(note.label)
+        known = self._cells.get(group)
+        if known is None or note.atoms > len(known):
+            self._cells[group] = note.structure
+        backend = self._backends[group, by] = cast(Backend, note.by)
         return PlannedCalculation(
-            note.label, note.task, note.atoms, tuple(sorted(after)), _group(note.label), prescreen=by
-        )
+            note.label, note.task, note.atoms, tuple(sorted(after)), group,
+            prescreen=by, structure=note.structure, by=backend,
+        )  # fmt: skip
 
     def _expected(self, each: Expected, after: set[str]) -> str:
         """Plan calculations that a job declared; return their label."""
         waits = tuple(sorted(after)) if each.after is None else each.after
         group = _group(each.label)
+        backend = self._backends.get((group, each.prescreen))
+        if backend is None and each.prescreen and self.world.surfaces.prescreen is not None:
+            backend = self.world.surfaces.prescreen.backend
         return self.plan.add(
-            PlannedCalculation(each.label, each.task, each.atoms, waits, group, each.number, prescreen=each.prescreen)
-        )
+            PlannedCalculation(
+                each.label, each.task, each.atoms, waits, group, each.number,
+                prescreen=each.prescreen, structure=self._cells.get(group), by=backend,
+            )
+        )  # fmt: skip
 
 
 class _Told:

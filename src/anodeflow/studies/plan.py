@@ -1,8 +1,12 @@
 """What a campaign is going to compute, counted on ideal structures before anything runs."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from pymatgen.core import Structure
+
+from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import Task
 
 SHARED = "shared"
@@ -31,6 +35,10 @@ class PlannedCalculation:
         Whether only a convergence test asks for it.
     prescreen
         Name of the potential that does it before DFT; empty: the backend does it.
+    structure
+        An ideal structure in whose cell it is computed, of about its atoms; none: not known before the run.
+    by
+        Backend that computes it; none: that of the campaign, or the potential.
     """
 
     label: str
@@ -41,6 +49,13 @@ class PlannedCalculation:
     number: int | None = 1
     variant: bool = False
     prescreen: str = ""
+    structure: Structure | None = field(default=None, compare=False, repr=False)
+    by: Backend | None = field(default=None, compare=False, repr=False)
+
+    def plain(self) -> dict[str, Any]:
+        """Return what identifies it, as plain data."""
+        names = ("label", "task", "atoms", "after", "group", "number", "variant", "prescreen")
+        return {name: getattr(self, name) for name in names}
 
 
 class Plan:
@@ -49,6 +64,9 @@ class Plan:
     def __init__(self) -> None:
         self.in_variant = False
         self.calculations: dict[str, PlannedCalculation] = {}
+        self.documents: dict[tuple[Any, ...], set[str]] = {}
+        """Key of a study on a subject (as its flow has in :class:`~anodeflow.studies.steps.Steps`) -> labels of the
+        calculations that its document waits for."""
         self._remarks: dict[str, list[str]] = {}
 
     def add(self, planned: PlannedCalculation) -> str:

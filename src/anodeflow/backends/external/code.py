@@ -31,7 +31,12 @@ from anodeflow.backends.external.backend import (
 )
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
-from anodeflow.core.errors import BackendUnavailableError, CalculationError, InterruptedCalculationError
+from anodeflow.core.errors import (
+    BackendUnavailableError,
+    BudgetSpentError,
+    CalculationError,
+    InterruptedCalculationError,
+)
 
 Remedy = tuple[str, dict[str, Any]]
 """What a rung of the ladder is, for people, and what it changes."""
@@ -122,7 +127,7 @@ class ExternalCode(Backend):
                     extra=run.take,
                 )
                 outcome = {"converged": converged}
-        except CalculationError:
+        except (BudgetSpentError, CalculationError):
             raise
         except Exception as error:
             raise CalculationError(f"{run.what} failed in {folder.path}: {type(error).__name__}: {error}.") from error
@@ -161,7 +166,7 @@ class Run:
     def take(self) -> dict[str, Any]:
         """Return the SCF cycles since the last call, as the record of a step wants them."""
         cycles, self.cycles = self.cycles, 0
-        return {"scf_cycles": cycles}
+        return {"scf_cycles": cycles, "processors": self.backend.parallel.usable()}
 
     def compute(self, atoms: Atoms, name: str, warm: bool) -> dict[str, Any]:
         """Return the results of one geometry, climbing the ladder as far as it takes.

@@ -36,6 +36,8 @@ from anodeflow.backends.external.backend import (
     tail,
 )
 from anodeflow.backends.gpaw.extra import checked, with_extra
+from anodeflow.backends.gpaw.facts import dataset_valence, log_facts
+from anodeflow.backends.work import LogFacts
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
@@ -169,13 +171,31 @@ class GpawBackend(Backend):
     def check_elements(self, elements: Iterable[str]) -> None:
         """Raise InputError for an element without a PAW dataset."""
         for element in sorted(elements):
-            names = [element, self.settings.setups.get(element, ""), self.settings.functional]
-            dataset = ".".join(name for name in names if name)
-            if not any((path / (dataset + end)).is_file() for path in dataset_paths() for end in ("", ".gz")):
+            if self.dataset(element) is None:
                 raise InputError(
-                    f"backend {self.name}: GPAW has no PAW dataset {dataset} for {element}: "
+                    f"backend {self.name}: GPAW has no PAW dataset {self.dataset_name(element)} for {element}: "
                     "choose another element, dataset (setups) or backend."
                 )
+
+    def valence(self, element: str) -> float:
+        """Return the valence electrons of an element's PAW dataset; those outside of its core without the dataset."""
+        file = self.dataset(element)
+        return (file and dataset_valence(file)) or super().valence(element)
+
+    def dataset(self, element: str) -> Path | None:
+        """Return the file of an element's PAW dataset; none if there is none."""
+        name = self.dataset_name(element)
+        files = (path / (name + end) for path in dataset_paths() for end in ("", ".gz"))
+        return next((file for file in files if file.is_file()), None)
+
+    def dataset_name(self, element: str) -> str:
+        """Return the name of an element's PAW dataset: Mg.2.PBE."""
+        names = [element, self.settings.setups.get(element, ""), self.settings.functional]
+        return ".".join(name for name in names if name)
+
+    def log_facts(self, folder: Path) -> LogFacts:
+        """Return cores and memory from GPAW's log."""
+        return log_facts(folder / "gpaw.txt")
 
     def all_settings(self) -> dict[str, Any]:
         """Return the settings that decide a result.

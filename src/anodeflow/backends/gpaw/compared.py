@@ -10,7 +10,7 @@ from typing import Any
 from pymatgen.core import Structure
 
 from anodeflow.backends.drivers.kpoints import has_spin, kpoint_grid
-from anodeflow.backends.gpaw.backend import GpawBackend, dataset_paths
+from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.core.errors import InputError
 
 _WAY = frozenset(
@@ -122,12 +122,7 @@ def differing_datasets(structure: Structure, backend: GpawBackend, given: dict[s
     """
     found = []
     for element in sorted({site.specie.symbol for site in structure}):
-        parts = [element, backend.settings.setups.get(element, ""), backend.settings.functional]
-        dataset = ".".join(part for part in parts if part)
-        ours = next(
-            (file for path in dataset_paths() for end in ("", ".gz") if (file := path / (dataset + end)).is_file()),
-            None,
-        )
+        dataset, ours = backend.dataset_name(element), backend.dataset(element)
         if ours is None or given.get(element) != _fingerprint(ours):
             found.append(f"the PAW dataset of {element} is another one ({backend.name}: {dataset})")
     return found

@@ -17,6 +17,7 @@ from ase.parallel import world
 
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.drivers.usage import Usage
 from anodeflow.backends.gpaw.origin import FromOrigin
 from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
 from anodeflow.backends.gpaw.scf import ScfWatch, keep_orthonormal, with_criteria
@@ -81,6 +82,7 @@ def compute(
     """Do the task with one set of GPAW parameters; return its outcome."""
     steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
     writes = world.rank == 0
+    usage = Usage(world.size)
     if request["task"] == "neb":
         images = [image.copy() for image in request["images"]]
 
@@ -94,7 +96,7 @@ def compute(
             steps_file,
             attempt=attempt,
             writes=writes,
-            extra=counter.take,
+            extra=lambda: counter.take() | usage.take(),
         )
     atoms = request["atoms"]
     # Densities are subtracted from each other: each stays where its atoms are.
@@ -103,7 +105,11 @@ def compute(
     def extra() -> dict[str, Any]:
         # On record with its step: a calculation that was cut off after it does not converge again.
         asked = request["options"].get("potential")
-        return counter.take() | ({"potential": planar_potential(calculator, atoms, parameters)} if asked else {})
+        return (
+            counter.take()
+            | usage.take()
+            | ({"potential": planar_potential(calculator, atoms, parameters)} if asked else {})
+        )
 
     converged = run_task(
         atoms,

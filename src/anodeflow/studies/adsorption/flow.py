@@ -239,7 +239,10 @@ def hand_on_sites(
         jobs.append(named(relax.make(start, label=label, **options), label))
     outputs = [made.output for made in jobs]
     document = collect_adsorption(cell, slab, atom, bulk, chosen, outputs, study, candidates, found)
-    return replaced([*jobs, document], document, f"{study.system}: sites")
+    # What the potential has lowest tells most, and comes first.
+    order = {each.step: place for place, each in enumerate(candidates)}
+    ranked = sorted(zip(chosen, jobs, strict=True), key=lambda pair: order[f"site {pair[0].index}"])
+    return replaced([*(made for _, made in ranked), document], document, f"{study.system}: sites")
 
 
 def _label(site: AdsorptionSite, study: AdsorptionContext) -> str:

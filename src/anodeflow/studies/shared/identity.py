@@ -13,7 +13,10 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
 from anodeflow.studies.context import context_class
 
-_CIRCUMSTANCES = {"finished_at", "wall_time", "restarts", "directory"}
+_CIRCUMSTANCES = {
+    *("finished_at", "wall_time", "restarts", "directory"),
+    *("processors", "processor_time", "peak_memory"),
+}
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
