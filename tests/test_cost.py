@@ -227,6 +227,26 @@ def test_an_entry_of_which_nothing_is_known_counts_as_one():
     assert any("one each is counted (Al(001): hops)" in note for note in cost.notes)
 
 
+def test_plans_know_cells_and_spins(tmp_path):
+    file = tmp_path / "spin.yaml"
+    text = CAMPAIGN.replace("emt", "gpaw-surfaces").replace("Al", "Li")
+    text = text[: text.index("  - diffusion")]
+    found = []
+    for spin in ("", ", spin_polarized: true"):
+        file.write_text(text.replace("vacuum: 8", f"vacuum: 8{spin}"))
+        campaign = Campaign.from_file(file)
+        planned = list(campaign.plan().calculations.values())
+        expected = Estimator(campaign.load_backend(), {}).expectations(planned)
+        found.append({each.entry.label: each.asked.work for each in expected})
+        assert [work.atoms for work in found[-1].values()] == [each.atoms for each in planned]
+    plain, spin = found
+    adatom, slab = "Li(001): Li at site 0 (onefold top)", "Li(001): clean slab"
+    assert spin[adatom].kpoints == 2 * plain[adatom].kpoints == 2 * plain[slab].kpoints
+    assert spin[slab] == plain[slab]
+    assert plain[adatom].electrons == plain[slab].electrons + 1
+    assert plain["Li atom"].kpoints == 2, "one, with both spins"
+
+
 @pytest.mark.parametrize(("text", "found"), [("90m", 1.5), ("6h", 6.0), ("3d", 72.0), ("1.5 h", 1.5)])
 def test_budgets_are_read(text, found):
     assert budget_hours(text) == found
