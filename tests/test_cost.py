@@ -247,6 +247,16 @@ def test_plans_know_cells_and_spins(tmp_path):
     assert plain["Li atom"].kpoints == 2, "one, with both spins"
 
 
+def test_ranges_hold_the_error_of_numbers_that_only_the_run_finds():
+    history = [replace(past(index, atoms=13), volume=900.0) for index in range(12)]
+    known = PlannedCalculation("Al(001): known", "relax", 13, number=1, group="Al(001)")
+    spreads = []
+    for entry in (known, replace(known, number=None)):
+        found = Estimator(load_backend("emt"), {"emt": history}).cost([entry]).total.force_evaluations
+        spreads.append(found.high - found.low)
+    assert spreads[1] > 2 * spreads[0]
+
+
 @pytest.mark.parametrize(("text", "found"), [("90m", 1.5), ("6h", 6.0), ("3d", 72.0), ("1.5 h", 1.5)])
 def test_budgets_are_read(text, found):
     assert budget_hours(text) == found
@@ -262,8 +272,9 @@ def test_other_budgets_are_refused(text, file, anodeflow):
 
 
 def values():
-    """Results of the campaign that has run."""
-    return {(row.study, row.property, row.label): row.value for row in result_rows({"campaign": "hops"})}
+    """Energies of the campaign that has run; directions of equal diffusivity are a matter of rounding."""
+    found = {(row.property, row.label): row.value for row in result_rows({"campaign": "hops"})}
+    return {key: value for key, value in found.items() if key[0].startswith(("binding", "barrier"))}
 
 
 @pytest.mark.slow

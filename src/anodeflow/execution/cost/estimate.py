@@ -60,6 +60,8 @@ class Expectation:
         How many are to come; a mean where only the run finds it.
     finished
         How many are finished.
+    counted
+        How many like them the number is the mean of; none: it is certain.
     """
 
     entry: "PlannedCalculation"
@@ -67,6 +69,7 @@ class Expectation:
     asked: Asked
     number: float
     finished: int
+    counted: float | None = None
 
 
 @dataclass
@@ -122,7 +125,8 @@ class Estimator:
                     finished = min(done[place], round(number))
                     done[place] -= finished
                 left = max(0.0, number - finished)
-                found.append(Expectation(entry, backend, Asked(task, guided, work), left, finished))
+                counted = None if entry.number is not None else self._counted(entry, task)
+                found.append(Expectation(entry, backend, Asked(task, guided, work), left, finished, counted))
         return found
 
     def cost(self, planned: Iterable["PlannedCalculation"]) -> CampaignCost:
@@ -160,7 +164,7 @@ class Estimator:
         """Return the cost by kinds of the calculations of one code, the sum last."""
         model = self.models.get(code)
         draws = None if model is None or not mine else _draws(model, [each.asked for each in mine])
-        numbers = np.array([each.number for each in mine])
+        numbers = _numbers(mine, 0 if draws is None else len(draws.force_evaluations))
         costs = []
         tasks = list(dict.fromkeys(each.asked.task for each in mine))
         for task in [*tasks, "all"]:
@@ -190,6 +194,11 @@ class Estimator:
             return learnt.tasks or {entry.task: 0.0}
         self.guesses.add(entry.label)
         return {entry.task: 1.0}
+
+    def _counted(self, entry: "PlannedCalculation", task: str) -> float:
+        """Return how many calculations the expected number of an entry rests on; one where nothing is known."""
+        learnt = self.learnt.get(kind_of(open_entry(entry)))
+        return 1.0 if learnt is None else max(1.0, learnt.campaigns * learnt.tasks.get(task, 0.0))
 
     def _work(self, entry: "PlannedCalculation", labels: Mapping[str, "PlannedCalculation"]) -> Work:
         """Return the work of an entry, from its cell, or else from that of what comes before it."""
@@ -276,16 +285,29 @@ def _draws(model: CostModel, asked: Sequence[Asked]) -> Draws:
     return model.draw(asked, number, np.random.default_rng(0))
 
 
+def _numbers(expected: Sequence[Expectation], draws: int) -> np.ndarray:
+    """Return (draws, n) possible numbers of calculations: of what only the run finds a Poisson's, of uncertain mean."""
+    random = np.random.default_rng(1)
+    columns = []
+    for each in expected:
+        if each.counted is None or each.number == 0:
+            columns.append(np.full(draws, each.number))
+        else:
+            mean = random.gamma(each.counted, each.number / each.counted, draws)
+            columns.append(random.poisson(mean).astype(float))
+    return np.column_stack(columns) if columns else np.zeros((draws, 0))
+
+
 def _ranges(draws: Draws | None, numbers: np.ndarray, places: Sequence[int]) -> dict[str, Range | None]:
     """Return the predicted sums over some calculations, and their largest memory."""
     if draws is None:
         return {}
 
     def total(values: np.ndarray | None, unit: float = 1.0) -> Range | None:
-        return None if values is None else _range((values[:, places] * numbers[places]).sum(axis=1) / unit)
+        return None if values is None else _range((values[:, places] * numbers[:, places]).sum(axis=1) / unit)
 
     peak = None
-    to_come = [index for index in places if numbers[index] > 0]
+    to_come = [index for index in places if numbers[:, index].any()]
     if draws.peak_memory is not None and to_come:
         peak = _range(draws.peak_memory[:, to_come].max(axis=1))
     return {
