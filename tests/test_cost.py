@@ -247,6 +247,16 @@ def test_plans_know_cells_and_spins(tmp_path):
     assert plain["Li atom"].kpoints == 2, "one, with both spins"
 
 
+def test_sites_that_are_handed_on_have_the_atoms_of_the_slab_and_one(tmp_path):
+    file = tmp_path / "handed.yaml"
+    file.write_text(CAMPAIGN.replace("backend: emt", "backend: gpaw-surfaces\nprescreen: emt"))
+    planned = Campaign.from_file(file).plan().calculations
+    (best,) = (each for label, each in planned.items() if "best sites" in label)
+    assert best.atoms == planned["Al(001): clean slab"].atoms + 1
+    assert best.structure is not None
+    assert len(best.structure) == best.atoms
+
+
 def test_ranges_hold_the_error_of_numbers_that_only_the_run_finds():
     history = [replace(past(index, atoms=13), volume=900.0) for index in range(12)]
     known = PlannedCalculation("Al(001): known", "relax", 13, number=1, group="Al(001)")
@@ -254,7 +264,7 @@ def test_ranges_hold_the_error_of_numbers_that_only_the_run_finds():
     for entry in (known, replace(known, number=None)):
         found = Estimator(load_backend("emt"), {"emt": history}).cost([entry]).total.force_evaluations
         spreads.append(found.high - found.low)
-    assert spreads[1] > 2 * spreads[0]
+    assert spreads[1] > 1.3 * spreads[0]
 
 
 @pytest.mark.parametrize(("text", "found"), [("90m", 1.5), ("6h", 6.0), ("3d", 72.0), ("1.5 h", 1.5)])

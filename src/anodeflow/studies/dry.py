@@ -14,6 +14,7 @@ from jobflow import CURRENT_JOB, Flow, Job, OutputReference, Response
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
 from anodeflow.core.errors import InputError
 from anodeflow.studies.document import StudyDoc
@@ -217,6 +218,8 @@ class _Told:
         """Return the number of atoms of the largest calculation that an argument waits for; without a name: any."""
         after = self._after
         if name:
+            if isinstance(known := self._arguments[name], CalculationDoc):  # of a job that replaced another one
+                return len(known.structure)
             after = self._run.waits(each.uuid for each in _references([self._arguments[name]]))
         return max((self._run.plan.calculations[label].atoms for label in after), default=0)
 
