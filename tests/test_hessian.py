@@ -18,7 +18,7 @@ from anodeflow.backends.drivers.hessian import (
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide import prepare_hessian
+from anodeflow.calculations.guide import prepare_guide
 from anodeflow.calculations.request import Request
 
 
@@ -111,7 +111,7 @@ def test_a_guide_that_cannot_help_is_done_without(tmp_path, guide, element):
     folder = CalculationFolder(tmp_path)
     messages = []
     request = Request("relax", AseAtomsAdaptor.get_structure(atoms), guide=recipe)
-    prepare_hessian(request, folder, lambda state, message: messages.append(message))
+    prepare_guide(request, folder, None, lambda state, message: messages.append(message))
     assert not hessian_file(folder.steps_file).exists()
     assert bool(messages) == (guide in ("emt", "nowhere"))
     assert all(str(guide) in message for message in messages)

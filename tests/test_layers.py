@@ -20,6 +20,7 @@ FLOORS = (
     ("structures",),
     ("calculation documents",),
     ("backends",),
+    ("learning",),
     ("calculations",),
     ("screening",),
     ("studies",),

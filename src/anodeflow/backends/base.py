@@ -68,6 +68,18 @@ class RelaxationSettings(InputModel):
     max_displacement: float = Field(
         default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
     )
+    energy_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.1,
+        description="Ends a relaxation that began with a potential's Hessian as soon as it would gain less than this, "
+        "eV per cell; what is left to gain is taken off its energy. None: the forces alone decide.",
+        json_schema_extra={"unit": "eV"},
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key != "energy_tolerance" or value is not None}
 
 
 class NebSettings(InputModel):

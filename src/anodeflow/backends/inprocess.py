@@ -11,6 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.features import Features, RadialFeatures
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.follow import RecordFollower, band_progress
 from anodeflow.calculations.request import Request
@@ -30,6 +31,10 @@ class InProcessBackend(Backend):
     def calculator_in(self, folder: Path) -> Any:
         """Return a new calculator that computes in the folder of a calculation, if it writes files at all."""
         return self.calculator()
+
+    def features(self, calculator: Any) -> Features:
+        """Return in what the error of one of the backend's calculators is learned: radial features or better ones."""
+        return RadialFeatures(calculator)
 
     def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the task here, step by step on record (see :meth:`Backend.execute`)."""

@@ -18,6 +18,34 @@ density written to a file; neb: a path between two minima relaxed; modes: the lo
 """
 
 
+class GainAudit(BaseModel):
+    """What a relaxation was expected to gain from one of its geometries on, and what it gained."""
+
+    step: int = Field(ge=1, description="Number of the geometry, the first being 1.")
+    expected: FiniteFloat = Field(description="Energy still to be gained there by the Hessian, eV per cell.")
+    gained: FiniteFloat = Field(description="Energy there minus that at the end, what was left there included, eV.")
+
+
+class LearnedStart(BaseModel):
+    """Where a calculation began: at the minimum or saddle of a potential that had learned from DFT."""
+
+    model: str = Field(description="Content address of the correction: what it learned from, and how.")
+    potential: str = Field(description="Name of the potential's backend file.")
+    calculations: int = Field(ge=1, description="Number of calculations that it learned from.")
+    force_error_before: FiniteFloat = Field(
+        description="What the potential's forces on free atoms lack in these calculations, root mean square, eV/Å."
+    )
+    force_error_after: FiniteFloat = Field(
+        description="The same of corrections that had not seen the calculation in question, eV/Å."
+    )
+    energy_error: FiniteFloat | None = Field(
+        default=None, description="Root mean square error of such corrections in the gain of a relaxation, eV."
+    )
+    displacement: FiniteFloat = Field(
+        description="Largest distance of an atom between this start and the one that was handed in, Å."
+    )
+
+
 class PlanarPotential(BaseModel):
     """Electrostatic potential energy of an electron in a slab, averaged over planes parallel to its faces."""
 
@@ -69,7 +97,22 @@ class CalculationDoc(Versioned, DecodedModel):
     initial_structure: Structure = Field(description="Structure as it was handed in.")
     structure: Structure = Field(description="Structure at the end (equal to the initial one for static).")
     energy: FiniteFloat = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
-    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell.")
+    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell, as evaluated.")
+    evaluated_energy: FiniteFloat | None = Field(
+        default=None,
+        description="`energy` as evaluated at `structure`, before `remaining_energy` was taken off, eV per cell; none: "
+        "`energy` is as evaluated.",
+    )
+    remaining_energy: FiniteFloat | None = Field(
+        default=None,
+        description="Energy that the relaxation would still have gained at its end, by the Hessian of a potential and "
+        "what the steps taught it, eV per cell. Taken off `energy` if `evaluated_energy` is given; none: no Hessian.",
+    )
+    gain_audit: list[GainAudit] = Field(
+        default_factory=list,
+        description="How well that is known: at the first geometry that promised less than 10 meV, if it was not the "
+        "last.",
+    )
     forces: list[list[FiniteFloat]] = Field(description="Forces on the atoms, eV/Å, fixed atoms included.")
     stress: list[FiniteFloat] | None = Field(
         default=None,
@@ -104,6 +147,9 @@ class CalculationDoc(Versioned, DecodedModel):
     restarts: int = Field(default=0, description="How often it went on after an interruption.")
     remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
     warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
+    learned: LearnedStart | None = Field(
+        default=None, description="Where it began, if a potential that learns said so; none: at `initial_structure`."
+    )
     prescreen: PrescreenRecord | None = Field(
         default=None, description="Relaxation by a potential from whose result it started; none: there was none."
     )

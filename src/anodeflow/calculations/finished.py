@@ -69,9 +69,18 @@ def _is_of(document: CalculationDoc, folder: CalculationFolder, request: Request
     # Bands and displacements have many geometries, of which none is the last.
     return document.task in ("neb", "modes", "hessian") or (
         document.ionic_steps == len(steps)
-        and document.energy == steps[-1]["energy"]
+        and _evaluated(document) == steps[-1]["energy"]
+        and document.remaining_energy == steps[-1].get("remaining_energy")
         and bool(np.allclose(document.structure.cart_coords, steps[-1]["positions"], atol=1e-4))
     )
+
+
+def _evaluated(document: CalculationDoc) -> float | None:
+    """Return the energy as evaluated, eV; none where what was taken off is not what the document says."""
+    if document.evaluated_energy is None:
+        return document.energy
+    agrees = document.energy == document.evaluated_energy - (document.remaining_energy or 0.0)
+    return document.evaluated_energy if agrees else None
 
 
 def _is_calm(document: CalculationDoc) -> bool:
@@ -82,7 +91,10 @@ def _is_calm(document: CalculationDoc) -> bool:
     if not document.task.startswith("relax"):
         return True
     relaxation = settings.get("relaxation")
-    if document.max_force >= _threshold(relaxation, "force_threshold"):
+    left = document.remaining_energy if document.evaluated_energy is not None else None
+    tolerance = relaxation.get("energy_tolerance") if isinstance(relaxation, dict) else None
+    ended_by_energy = left is not None and tolerance is not None and left < tolerance
+    if not ended_by_energy and document.max_force >= _threshold(relaxation, "force_threshold"):
         return False
     if document.task == "relax_cell" and document.stress is not None:
         largest = float(np.abs(document.stress).max())

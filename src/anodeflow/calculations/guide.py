@@ -1,22 +1,91 @@
-"""Gives a relaxation, or the search of one saddle, the Hessian of a cheap potential to begin with."""
+"""Gives a relaxation, or the search of one saddle, what a cheap potential knows to begin with.
 
+That is its Hessian; and where it learns from DFT (`learn`), a better place to begin: the minimum or saddle of the
+potential corrected by what finished calculations taught (:mod:`anodeflow.learning`). Neither is in the address of the
+calculation: both change the way, not the result. Whatever fails here is told and done without: it is a help, not a
+condition.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, hessian_file
+from anodeflow.backends.features import Features
+from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
+from anodeflow.core.settings import get_settings
+from anodeflow.learning.data import chosen, keep, lesson_of, lessons, pair_of
+from anodeflow.learning.model import LearnedModel, fit
+from anodeflow.learning.start import minimum, saddle
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
+START = "start.json"
+"""File in the folder of a calculation: where it begins, and which model says so."""
 
-def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> None:
-    """Put the Hessian of the request's guide at its start geometry into the folder, where the driver looks for it.
 
-    It has the symmetry of that geometry, which the noise of a potential would break. Nothing where there is no guide,
-    the task is neither a relaxation of positions nor the climb of a single image, or the guide does not work here: the
-    relaxation then begins with one curvature for all directions, and ends at the same place.
+@dataclass(frozen=True)
+class _Guide:
+    """A potential that works here.
+
+    Attributes
+    ----------
+    potential
+        Its backend.
+    calculator
+        Its ASE calculator.
+    features
+        In which its error is learned.
+    """
+
+    potential: Backend
+    calculator: Any
+    features: Features
+
+
+def learns(request: Request) -> bool:
+    """Whether a calculation is guided by a potential that learns from it."""
+    return bool(request.guide.get("learn")) and _is_guided(request)
+
+
+def _is_guided(request: Request) -> bool:
+    return bool(request.guide) and (request.task == "relax" or _climbs(request))
+
+
+def _climbs(request: Request) -> bool:
+    return request.task == "neb" and "tangent" in request.options
+
+
+def _guide_of(request: Request, folder: CalculationFolder) -> _Guide | None:
+    """Return the potential of a request; none if its forces are not cheap."""
+    from anodeflow.backends.inprocess import InProcessBackend
+    from anodeflow.backends.registry import from_recipe
+
+    potential = from_recipe({key: value for key, value in request.guide.items() if key != "learn"})
+    if not (isinstance(potential, InProcessBackend) and potential.cheap_forces):
+        return None
+    potential.check_available()
+    potential.check_elements({site.specie.symbol for site in request.structure})
+    calculator = potential.calculator_in(folder.path)
+    return _Guide(potential, calculator, potential.features(calculator))
+
+
+def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend | None, tell: Any) -> None:
+    """Put start and Hessian of a request's guide into the folder, where :func:`started` and the driver look for them.
+
+    The Hessian has the symmetry of the geometry it belongs to, which the noise of a potential would break. Nothing
+    where there is no guide, the task is neither a relaxation of positions nor the climb of a single image, or the guide
+    does not work here: the relaxation then begins where it was told, with one curvature for all directions, and ends at
+    the same place.
 
     Parameters
     ----------
@@ -24,29 +93,122 @@ def prepare_hessian(request: Request, folder: CalculationFolder, tell: Any) -> N
         What is about to be computed; no step of it was.
     folder
         Its folder.
+    backend
+        Who computes it; none: nothing is learned.
     tell
         As of :meth:`anodeflow.backends.base.Backend.execute`.
     """
-    from anodeflow.backends.inprocess import InProcessBackend
-    from anodeflow.backends.registry import from_recipe
-
     file = hessian_file(folder.steps_file)
     file.unlink(missing_ok=True)
-    climbs = request.task == "neb" and "tangent" in request.options
-    if not request.guide or not (request.task == "relax" or climbs):
+    (folder.path / START).unlink(missing_ok=True)
+    if not _is_guided(request):
         return
-    structure = request.images[1] if climbs else request.structure
-    try:
-        guide = from_recipe(request.guide)
-        if not (isinstance(guide, InProcessBackend) and guide.cheap_forces):
+
+    def prepare() -> None:
+        guide = _guide_of(request, folder)
+        if guide is None:
             return
-        guide.check_available()
-        guide.check_elements({site.specie.symbol for site in structure})
+        structure, calculator = request.images[1] if _climbs(request) else request.structure, guide.calculator
+        if backend is not None and learns(request):
+            found = _learned_start(request, guide, backend, folder, tell)
+            structure, calculator = found or (structure, calculator)
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, guide.calculator_in(folder.path)))
-    except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
-        tell("running", message=f"begins without the Hessian of {request.guide.get('name', 'the potential')}: {error}")
+        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, calculator))
+        if np.isfinite(hessian).all():
+            with file.open("wb") as stream:
+                np.save(stream, hessian)
+
+    name = request.guide.get("name", "the potential")
+    _tried(prepare, tell, f"begins without the Hessian of {name}")
+
+
+def _tried(action: Callable[[], None], tell: Any, without: str) -> None:
+    """Do what is a help, not a condition: tell what a potential's package raised, whatever that is."""
+    try:
+        action()
+    except Exception as error:
+        tell("running", message=f"{without}: {error}")
+
+
+def _learned_start(
+    request: Request, guide: _Guide, backend: Backend, folder: CalculationFolder, tell: Any
+) -> tuple[Structure, Any] | None:
+    """Return where the corrected potential lets it begin, written down in its folder, and the calculator of that."""
+    model = learned_model(backend, guide.potential, guide.features)
+    if model is None or not model.helps:
+        return None
+    corrected = guide.features.corrected(model.by_label())
+    found = saddle(request, corrected) if _climbs(request) else minimum(request.structure, corrected)
+    if found is None:
+        return None
+    assert model.error_after is not None
+    note = LearnedStart(
+        model=model.id,
+        potential=guide.potential.name,
+        calculations=len(model.lessons),
+        force_error_before=model.error_before,
+        force_error_after=model.error_after,
+        energy_error=model.energy_error,
+        displacement=found.displacement,
+    )
+    content = note.model_dump() | {"positions": found.structure.cart_coords.tolist()}
+    folder.write(folder.path / START, json.dumps(content))
+    tell(
+        "running",
+        message=f"begins {found.displacement:.2f} Å away, where {guide.potential.name} corrected by "
+        f"{len(model.lessons)} calculations has its {'saddle' if _climbs(request) else 'minimum'}",
+    )
+    return found.structure, corrected
+
+
+def learning_folder(backend: Backend, potential: Backend, features: Features) -> Path:
+    """Return the folder of what a DFT code and a potential taught together."""
+    return get_settings().home / "learning" / pair_of(backend, potential, features)
+
+
+def learned_model(backend: Backend, potential: Backend, features: Features) -> LearnedModel | None:
+    """Return the correction of a potential that all finished calculations of a DFT code teach; none: there are none."""
+    return fit(lessons(learning_folder(backend, potential, features)))
+
+
+def started(request: Request, folder: CalculationFolder) -> Request:
+    """Return a request that begins where its folder says; the request itself, where that says nothing."""
+    content = folder.read(folder.path / START)
+    if not isinstance(content, dict) or not learns(request):
+        return request
+    positions = np.asarray(content.get("positions", []), dtype=float)
+    if positions.shape != (len(request.structure), 3) or not np.isfinite(positions).all():
+        return request
+    if _climbs(request):
+        first, image, last = request.images
+        return replace(request, images=(first, placed(image, positions), last))
+    return replace(request, structure=placed(request.structure, positions))
+
+
+def learned_of(folder: CalculationFolder) -> LearnedStart | None:
+    """Return what its folder says of where a calculation began; none: it began where it was told."""
+    content = folder.read(folder.path / START)
+    if not isinstance(content, dict):
+        return None
+    return LearnedStart.model_validate({key: content.get(key) for key in LearnedStart.model_fields})
+
+
+def teach(request: Request, folder: CalculationFolder, backend: Backend, tell: Any) -> None:
+    """Let the potential learn from a finished calculation that it guided, once."""
+    if not learns(request):
         return
-    if np.isfinite(hessian).all():
-        with file.open("wb") as stream:
-            np.save(stream, hessian)
+
+    def learn() -> None:
+        guide = _guide_of(request, folder)
+        if guide is None:
+            return
+        place = learning_folder(backend, guide.potential, guide.features)
+        if (place / f"{folder.path.name}.npz").exists():
+            return
+        steps = chosen(folder.steps())
+        if steps:
+            tell("running", message=f"teaches {guide.potential.name}: {len(steps)} geometries")
+            atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
+            keep(place, lesson_of(folder.path.name, atoms, steps, guide.calculator, guide.features))
+
+    _tried(learn, tell, f"{request.guide.get('name', 'the potential')} learns nothing from it")

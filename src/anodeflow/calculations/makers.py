@@ -5,18 +5,20 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from jobflow import Maker
 from monty.json import MontyEncoder
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.admission import ask
-from anodeflow.calculations.document import CalculationDoc, Task
+from anodeflow.calculations.document import CalculationDoc, GainAudit, Task
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
-from anodeflow.calculations.guide import prepare_hessian
+from anodeflow.calculations.guide import learned_of, prepare_guide, started, teach
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.rehearsal import rehearse
@@ -29,6 +31,8 @@ from anodeflow.core.settings import get_settings
 from anodeflow.structures.geometry.positions import largest_distance, placed
 
 Document = TypeVar("Document", bound=CalculationDoc)
+
+_PROMISING = 0.01  # eV: a geometry from which less is to be gained might have been the last
 
 
 @dataclass
@@ -163,16 +167,18 @@ def compute(
                 earlier = len(folder.steps())
                 tell("resumed" if earlier else "started", ionic_step=earlier)
                 if not earlier:
-                    prepare_hessian(request, folder, tell)
+                    prepare_guide(request, folder, backend, tell)
                 try:
-                    (execute or backend.execute)(request, folder, lock.fileno(), tell)
+                    (execute or backend.execute)(started(request, folder), folder, lock.fileno(), tell)
                     document = make_document(backend, request, folder, address, label)
                 except CalculationError as error:
                     tell("failed", message=str(error))
                     raise
                 folder.write(folder.document, json.dumps(document, cls=MontyEncoder))
+                teach(request, folder, backend, tell)
                 tell("finished", **_numbers(document))
                 return document
+    teach(request, folder, backend, tell)  # one from before may not have taught yet
     # Somebody else may have computed it, under another name of the same settings.
     document = document.model_copy(update={"label": label, "backend": backend.name})
     tell("reused", **_numbers(document))
@@ -212,10 +218,22 @@ def calculation_document(
             f"{label}: {backend.code} records no electrostatic potential: choose a backend that has the capability."
         )
     is_density = request.task == "density"
+    energies = _energies(backend, steps)
+    if (
+        energies["evaluated_energy"] is not None
+        and largest_force(last["free_forces"]) >= backend.relaxation.force_threshold
+    ):
+        warnings.append(
+            Caveat(
+                "ended-by-energy",
+                f"ended by its energy: {1e3 * energies['remaining_energy']:.1f} meV were still to be gained by the "
+                f"potential's Hessian, and are taken off; largest force {largest_force(last['free_forces']):.3f} eV/Å",
+            )
+        )
     return CalculationDoc(
         **common_fields(backend, request, folder, address, label, steps),
         structure=placed(request.structure, last["positions"], last["cell"]),
-        energy=last["energy"],
+        **energies,
         free_energy=last["free_energy"],
         forces=last["forces"],
         stress=last["stress"],
@@ -229,6 +247,27 @@ def calculation_document(
         remedies=outcome.get("remedies", []),
         warnings=warnings,
     )
+
+
+def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a document that tell its energy, and what was left to be gained."""
+    evaluated, left = steps[-1]["energy"], steps[-1].get("remaining_energy")
+    by_energy = left is not None and backend.relaxation.energy_tolerance is not None
+    end = evaluated - (left or 0.0)
+    promising = (
+        (number, step)
+        for number, step in enumerate(steps[:-1], start=1)
+        if step.get("remaining_energy", np.inf) < _PROMISING
+    )
+    return {
+        "energy": end if by_energy else evaluated,
+        "evaluated_energy": evaluated if by_energy else None,
+        "remaining_energy": left,
+        "gain_audit": [
+            GainAudit(step=number, expected=step["remaining_energy"], gained=step["energy"] - end)
+            for number, step in islice(promising, 1)
+        ],
+    }
 
 
 def common_fields(
@@ -252,6 +291,7 @@ def common_fields(
         "settings_hash": backend.settings_hash(),
         "formula": request.structure.composition.formula,
         "initial_structure": request.structure,
+        "learned": learned_of(folder),
         "force_evaluations": len(steps),
         "scf_cycles": sum(cycles) if cycles else None,
         "wall_time": sum(step["seconds"] for step in steps),

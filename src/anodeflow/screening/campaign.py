@@ -41,6 +41,11 @@ class PrescreenInput(InputModel):
         default="saddle",
         description="saddle: the backend climbs from the potential's saddle; band: it relaxes the whole path.",
     )
+    learn: bool = Field(
+        default=False,
+        description="Whether the potential learns from every calculation that it guides, and lets the next ones begin "
+        "where it then has their minima and saddles: fewer force evaluations to the same result.",
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class CampaignPrescreen:
 
     def settings(self) -> dict[str, Any]:
         """Return what decides its results, as documents say it."""
-        return self.input.model_dump() | {
+        return self.input.model_dump(exclude={"learn"}) | {
             "backend": self.backend.name,
             "settings_hash": content_hash([self.backend.settings_hash(), self.backend.path.model_dump()]),
         }
@@ -104,6 +109,7 @@ class CampaignPrescreen:
             neb=own.neb(),
             modes=own.modes(),
             atom_reference_reliable=self.backend.atom_reference_reliable,
+            learn=self.input.learn,
             **self.settings(),
         )
 

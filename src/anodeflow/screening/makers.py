@@ -38,6 +38,9 @@ class Prescreen(MSONable):
         Energy above the lowest up to which they are, eV.
     paths
         saddle: DFT climbs from the potential's saddle with one image; band: it relaxes the potential's whole path.
+    learn
+        Whether the potential learns from every calculation of DFT that it guides, and lets the next ones begin where it
+        then has their minima and saddles. It changes the way, not the result.
     """
 
     relax: Maker
@@ -51,6 +54,7 @@ class Prescreen(MSONable):
     keep: int = 3
     window: float = 0.15
     paths: PathMode = "saddle"
+    learn: bool = False
 
     def settings(self) -> PrescreenSettings:
         """Return what documents say of it among their settings."""
@@ -74,6 +78,8 @@ def guided(maker: Maker, prescreen: Prescreen) -> Maker:
     """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
     able: Any = maker
     recipe = getattr(prescreen.relax, "backend", None)
+    if recipe and prescreen.learn:
+        recipe = recipe | {"learn": True}
     return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
 
 

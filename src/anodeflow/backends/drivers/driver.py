@@ -18,6 +18,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from anodeflow.backends.drivers.hessian import first_hessian
+from anodeflow.backends.drivers.remaining import RemainingEnergy
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import check_finite, largest_force
 
@@ -76,7 +77,8 @@ def run_task(
         static, density (as static), relax or relax_cell.
     relaxation
         `force_threshold` (eV/Å), `stress_threshold` (eV/Å³), `max_steps` (in this attempt),
-        `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step).
+        `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step). With `energy_tolerance`
+        (eV) positions are relaxed, too, as soon as less is still to be gained by the Hessian beside the record.
     steps_file
         Record of evaluated geometries: read first, then appended to. A Hessian beside it is what BFGS begins with
         (:mod:`anodeflow.backends.drivers.hessian`).
@@ -92,22 +94,14 @@ def run_task(
     Returns
     -------
     bool
-        Whether the forces (and the stress) are below their thresholds.
+        Whether the forces (and the stress) are below their thresholds, or the energy still to be gained is.
     """
     earlier = read_steps(steps_file)
-    began = time.monotonic()
     with_stress = task == "relax_cell"
-
-    def record() -> None:
-        nonlocal began
-        step = describe(atoms, with_stress) | extra()
-        step |= {"attempt": attempt, "seconds": time.monotonic() - began}
-        check_finite(step)  # on all ranks
-        began = time.monotonic()
-        if writes:
-            append_step(steps_file, step)
-        if on_step:
-            on_step(step)
+    remaining = RemainingEnergy.beside(steps_file, atoms) if task == "relax" else None
+    for step in earlier if remaining else ():
+        remaining.after(step["positions"], step["free_forces"])  # type: ignore[union-attr]
+    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining)
 
     if task in ("static", "density"):
         # A density is in the calculator, not on record: it is converged again.
@@ -140,12 +134,44 @@ def run_task(
     optimizer.attach(record)
     before = np.array(earlier[-1]["positions"]) if earlier else None
     for _ in optimizer.irun(fmax=0.0, steps=relaxation["max_steps"]):
-        if _converged(_state(atoms, with_stress), relaxation, with_stress):
+        if _converged(record.latest, relaxation, with_stress):
             return True
         if before is not None and _stuck(before, atoms.positions, free_forces(atoms), relaxation):
             optimizer.initialize()
         before = atoms.get_positions()
     return False
+
+
+class _Record:
+    """Puts the geometry that the atoms have come to on record, each time it is called (see :func:`run_task`)."""
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        with_stress: bool,
+        file: Path,
+        attempt: int,
+        writes: bool,
+        extra: Callable[[], dict[str, Any]],
+        on_step: Callable[[dict[str, Any]], None] | None,
+        remaining: RemainingEnergy | None,
+    ) -> None:
+        self.atoms, self.with_stress, self.file, self.attempt = atoms, with_stress, file, attempt
+        self.writes, self.extra, self.on_step, self.remaining = writes, extra, on_step, remaining
+        self.began = time.monotonic()
+        self.latest: dict[str, Any] = {}
+
+    def __call__(self) -> None:
+        step = describe(self.atoms, self.with_stress) | self.extra()
+        if self.remaining is not None:
+            step["remaining_energy"] = self.remaining.after(step["positions"], step["free_forces"])
+        step |= {"attempt": self.attempt, "seconds": time.monotonic() - self.began}
+        check_finite(step)  # on all ranks
+        self.latest, self.began = step, time.monotonic()
+        if self.writes:
+            append_step(self.file, step)
+        if self.on_step:
+            self.on_step(step)
 
 
 def _stuck(before: Any, positions: Any, forces: Any, relaxation: dict[str, Any]) -> bool:
@@ -174,11 +200,7 @@ def _converged(step: dict[str, Any], relaxation: dict[str, Any], with_stress: bo
     calm = largest_force(step["free_forces"]) < relaxation["force_threshold"]
     if with_stress:
         calm = calm and float(np.abs(step["stress"]).max()) < relaxation["stress_threshold"]
-    return calm
-
-
-def _state(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
-    return {"free_forces": free_forces(atoms), "stress": atoms.get_stress() if with_stress else None}
+    return calm or step.get("remaining_energy", np.inf) < relaxation.get("energy_tolerance", 0.0)
 
 
 def _put(atoms: Atoms, step: dict[str, Any]) -> None:

@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator
 
 from anodeflow.backends.base import Availability
+from anodeflow.backends.features import Features
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.mlip.checkpoint import check_checkpoint
 from anodeflow.backends.mlip.force_fields import FORCE_FIELDS, Package, force_field, known_elements, provider
 from anodeflow.backends.mlip.model_files import beside, files_hash, looks_like_file, model_files, texts, without_folders
 from anodeflow.backends.mlip.remembered import key, recall, remember
+from anodeflow.backends.mlip.sevennet_features import SevenNetFeatures
 from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel
@@ -183,6 +185,10 @@ class MlipBackend(InProcessBackend):
         own = copy(self._loaded())
         own.results, own.atoms = {}, None
         return own
+
+    def features(self, calculator: Any) -> Features:
+        """Return in what its error is learned: SevenNet's own features of atoms, or radial ones."""
+        return SevenNetFeatures(calculator) if SevenNetFeatures.fits(calculator) else super().features(calculator)
 
     def _loaded(self) -> Any:
         settings = self.settings

@@ -18,9 +18,9 @@ import shutil
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from anodeflow.backends.base import Availability, Backend, Capability
 from anodeflow.backends.vasp.inputs import potcar_symbols
@@ -51,6 +51,15 @@ class VaspBackend(Backend):
     )
     settings: VaspSettings = Field(default_factory=VaspSettings)
     parallel: VaspParallel = Field(default_factory=VaspParallel)
+
+    @model_validator(mode="after")
+    def _relaxes_by_forces(self) -> Self:
+        if self.relaxation.energy_tolerance is not None:
+            raise ValueError(
+                "energy_tolerance: VASP relaxes by itself, without a potential's Hessian; leave it out, its "
+                "relaxations end by force_threshold"
+            )
+        return self
 
     @classmethod
     def availability(cls) -> Availability:

@@ -1,0 +1,174 @@
+"""What finished calculations teach: their geometries by DFT and by the potential, with features of the potential.
+
+One file a calculation, in ``ANODEFLOW_HOME/learning/<pair>/<id of the calculation>.npz``. A pair is a DFT code with its
+settings and a potential: what one pair learned says nothing of another.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from anodeflow.backends.base import Backend
+from anodeflow.backends.features import Features
+from anodeflow.core.address import content_hash
+
+MOST_GEOMETRIES = 4
+"""Most geometries of a relaxation that are kept: the first two, the middle and the last."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Geometries of one calculation, by both.
+
+    Attributes
+    ----------
+    id
+        Id of the calculation.
+    labels
+        Names of the features (f).
+    values, gradients
+        Features (k, f) and their derivatives by the positions (k, f, n, 3), 1/Å, of k geometries of n atoms.
+    energies, forces
+        What the potential lacks, DFT minus potential: (k,) in eV, (k, n, 3) in eV/Å.
+    free
+        (n,) which atoms may move: forces on the others are never used.
+    """
+
+    id: str
+    labels: tuple[str, ...]
+    values: np.ndarray
+    gradients: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+    free: np.ndarray
+
+
+def pair_of(backend: Backend, potential: Backend, features: Features) -> str:
+    """Return the name of the folder of what a DFT code and a potential teach together.
+
+    k-points and the thresholds of relaxations do not count: they change forces by less than what is learned.
+    """
+    settings = {
+        key: value
+        for key, value in backend.settings.model_dump(mode="json").items()
+        if key not in backend.sampling_settings
+    }
+    return content_hash(
+        {
+            "code": backend.code,
+            "version": backend.version(),
+            "settings": settings,
+            "potential": [potential.code, potential.version(), potential.settings.model_dump(mode="json")],
+            "features": features.name,
+        }
+    )[:16]
+
+
+def chosen(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the geometries of a record that are kept, at most :data:`MOST_GEOMETRIES`."""
+    last = len(steps) - 1
+    return [steps[index] for index in sorted({0, min(1, last), last // 2, last})] if steps else []
+
+
+def lesson_of(
+    identifier: str, atoms: Atoms, steps: Iterable[dict[str, Any]], potential: Any, features: Features
+) -> Lesson:
+    """Return what recorded geometries teach.
+
+    Parameters
+    ----------
+    identifier
+        Id of the calculation.
+    atoms
+        Its atoms with their constraints.
+    steps
+        Geometries: `positions` (Å), `energy` (eV), `forces` (eV/Å).
+    potential
+        ASE calculator of the potential.
+    features
+        Its features.
+    """
+    from anodeflow.backends.drivers.hessian import free_coordinates
+
+    elements = sorted(set(atoms.symbols))
+    free = np.asarray(free_coordinates(atoms).reshape(-1, 3).any(axis=1))
+    values, gradients, energies, forces = [], [], [], []
+    for step in steps:
+        there = atoms.copy()
+        there.set_constraint()
+        there.positions = np.asarray(step["positions"])
+        there.calc = potential
+        energies.append(step["energy"] - there.get_potential_energy())
+        forces.append(np.asarray(step["forces"]) - there.get_forces())
+        there.calc = None
+        value, gradient = features.evaluate(there, elements)
+        values.append(value)
+        gradients.append(gradient)
+    return Lesson(
+        identifier,
+        tuple(features.labels(elements)),
+        np.array(values),
+        np.array(gradients),
+        np.array(energies),
+        np.array(forces),
+        free,
+    )
+
+
+def keep(folder: Path, lesson: Lesson) -> Path:
+    """Write a lesson into the folder of its pair; return the file. A reader sees the old one or the new one, whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{lesson.id}.npz"
+    temporary = folder / f".{lesson.id}.{os.getpid()}"
+    try:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                labels=json.dumps(lesson.labels),
+                values=lesson.values,
+                gradients=lesson.gradients.astype(np.float32),
+                energies=lesson.energies,
+                forces=lesson.forces,
+                free=lesson.free,
+            )
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return file
+
+
+def lessons(folder: Path) -> list[Lesson]:
+    """Return the lessons of a pair, by their ids; files that are damaged teach nothing."""
+    found = []
+    for file in sorted(folder.glob("*.npz")):
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                lesson = Lesson(
+                    file.stem,
+                    tuple(json.loads(str(content["labels"]))),
+                    *(content[key] for key in ("values", "gradients", "energies", "forces", "free")),
+                )
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            continue
+        if _whole(lesson):
+            found.append(lesson)
+    return found
+
+
+def _whole(lesson: Lesson) -> bool:
+    """Return whether the parts of a lesson fit each other, and are numbers."""
+    count, size = len(lesson.energies), len(lesson.labels)
+    shapes = (
+        lesson.values.shape == (count, size),
+        lesson.gradients.shape == (count, size, len(lesson.free), 3),
+        lesson.forces.shape == (count, len(lesson.free), 3),
+    )
+    parts = (lesson.values, lesson.gradients, lesson.energies, lesson.forces)
+    return count > 0 and all(shapes) and all(np.isfinite(part).all() for part in parts)
