@@ -44,7 +44,7 @@ def test_of_a_harmonic_well_it_is_exact():
     root = rng.normal(size=(12, 12))
     hessian = root @ root.T + 0.2 * np.eye(12)
     free = np.repeat([True, True, True, False], 3)
-    place = rng.normal(size=12)
+    place = 0.03 * rng.normal(size=12)
     place[~free] = 0.0
     left = RemainingEnergy(hessian, free).after(place.reshape(4, 3), -(hessian @ place).reshape(4, 3))
     assert left == pytest.approx(place @ hessian @ place / 2)
@@ -55,13 +55,24 @@ def test_forces_of_new_geometries_correct_a_wrong_hessian():
     rng = np.random.default_rng(2)
     root = rng.normal(size=(6, 6))
     hessian, free = root @ root.T + np.eye(6), np.ones(6, dtype=bool)
-    remaining, place, errors = RemainingEnergy(2 * hessian, free), rng.normal(size=6), []
+    remaining, place, errors = RemainingEnergy(2 * hessian, free), 0.02 * rng.normal(size=6), []
     for _ in range(9):
         left = remaining.after(place.reshape(2, 3), -(hessian @ place).reshape(2, 3))
         errors.append(abs(left / (place @ hessian @ place / 2) - 1))
-        place = rng.normal(size=6)
+        place = 0.02 * rng.normal(size=6)
     assert errors[0] == pytest.approx(0.5)
     assert errors[-1] < 0.1
+
+
+def test_where_the_well_is_not_harmonic_nothing_is_said():
+    free, hessian = np.ones(3, dtype=bool), np.diag([0.5, 1.0, 4.0])
+    far = np.array([0.11, 0.0, 0.0])
+    assert RemainingEnergy(hessian, free).after(far, -(hessian @ far)) is None
+    near = np.array([0.05, 0.0, 0.0])
+    remaining = RemainingEnergy(hessian, free)
+    assert remaining.after(near, -(hessian @ near)) is not None
+    assert remaining.after(2 * near, -(hessian @ near) + [1e-3, 0, 0]) is None  # downhill, and the slope grows
+    assert remaining.after(2.2 * near, [-0.029, 0, 0]) is not None  # and up again
 
 
 def test_it_ends_sooner_and_takes_off_what_was_left(tmp_path):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pymatgen.core import Structure
@@ -25,10 +25,14 @@ from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import chosen, keep, lesson_of, lessons, pair_of
 from anodeflow.learning.model import LearnedModel, fit
-from anodeflow.learning.start import minimum, saddle
+from anodeflow.learning.start import minimum, path
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
+if TYPE_CHECKING:
+    from anodeflow.backends.inprocess import InProcessBackend
+
+_GOAL = {"relax": "minimum", "neb": "saddle"}
 START = "start.json"
 """File in the folder of a calculation: where it begins, and which model says so."""
 
@@ -47,18 +51,32 @@ class _Guide:
         In which its error is learned.
     """
 
-    potential: Backend
+    potential: "InProcessBackend"
     calculator: Any
     features: Features
+
+    def potential_features(self, folder: CalculationFolder) -> Features:
+        """Return features of a calculator of their own: each image of a path wants one."""
+        return self.potential.features(self.potential.calculator_in(folder.path))
 
 
 def learns(request: Request) -> bool:
     """Whether a calculation is guided by a potential that learns from it."""
-    return bool(request.guide.get("learn")) and _is_guided(request)
+    return bool(request.guide.get("learn")) and (_is_guided(request) or request.task == "modes")
+
+
+def recipe_of(guide: dict[str, Any]) -> dict[str, Any]:
+    """Return the potential of a guide as plain data, without what is asked of it besides."""
+    return {key: value for key, value in guide.items() if key != "learn"}
 
 
 def _is_guided(request: Request) -> bool:
-    return bool(request.guide) and (request.task == "relax" or _climbs(request))
+    return bool(request.guide) and (request.task == "relax" or _climbs(request) or _learns_path(request))
+
+
+def _learns_path(request: Request) -> bool:
+    """Whether it is a whole path: a Hessian is no help there, another beginning is."""
+    return request.task == "neb" and bool(request.guide.get("learn")) and not _climbs(request)
 
 
 def _climbs(request: Request) -> bool:
@@ -70,7 +88,7 @@ def _guide_of(request: Request, folder: CalculationFolder) -> _Guide | None:
     from anodeflow.backends.inprocess import InProcessBackend
     from anodeflow.backends.registry import from_recipe
 
-    potential = from_recipe({key: value for key, value in request.guide.items() if key != "learn"})
+    potential = from_recipe(recipe_of(request.guide))
     if not (isinstance(potential, InProcessBackend) and potential.cheap_forces):
         return None
     potential.check_available()
@@ -112,6 +130,8 @@ def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend 
         if backend is not None and learns(request):
             found = _learned_start(request, guide, backend, folder, tell)
             structure, calculator = found or (structure, calculator)
+        if _learns_path(request):
+            return
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, calculator))
         if np.isfinite(hessian).all():
@@ -137,8 +157,11 @@ def _learned_start(
     model = learned_model(backend, guide.potential, guide.features)
     if model is None or not model.helps:
         return None
-    corrected = guide.features.corrected(model.by_label())
-    found = saddle(request, corrected) if _climbs(request) else minimum(request.structure, corrected)
+    weights = model.by_label()
+    if request.task == "neb":
+        found = path(request, lambda: guide.potential_features(folder).corrected(weights))
+    else:
+        found = minimum(request.structure, guide.features.corrected(weights))
     if found is None:
         return None
     assert model.error_after is not None
@@ -151,14 +174,25 @@ def _learned_start(
         energy_error=model.energy_error,
         displacement=found.displacement,
     )
-    content = note.model_dump() | {"positions": found.structure.cart_coords.tolist()}
+    content = note.model_dump() | {"images": [image.cart_coords.tolist() for image in found.images]}
     folder.write(folder.path / START, json.dumps(content))
     tell(
         "running",
         message=f"begins {found.displacement:.2f} Å away, where {guide.potential.name} corrected by "
-        f"{len(model.lessons)} calculations has its {'saddle' if _climbs(request) else 'minimum'}",
+        f"{len(model.lessons)} calculations has its {_GOAL[request.task]}",
     )
-    return found.structure, corrected
+    return found.images[0], guide.features.corrected(weights)
+
+
+def corrected_hessian(request: Request, folder: CalculationFolder, backend: Backend) -> np.ndarray | None:
+    """Return the second derivatives (3 n, 3 n) of the corrected potential, eV/Å²; none where none was learned."""
+    guide = _guide_of(request, folder) if learns(request) else None
+    model = learned_model(backend, guide.potential, guide.features) if guide else None
+    if guide is None or model is None or not model.helps:
+        return None
+    atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
+    hessian = finite_difference_hessian(atoms, guide.features.corrected(model.by_label()))
+    return symmetrised_hessian(request.structure, hessian)
 
 
 def learning_folder(backend: Backend, potential: Backend, features: Features) -> Path:
@@ -176,13 +210,22 @@ def started(request: Request, folder: CalculationFolder) -> Request:
     content = folder.read(folder.path / START)
     if not isinstance(content, dict) or not learns(request):
         return request
-    positions = np.asarray(content.get("positions", []), dtype=float)
-    if positions.shape != (len(request.structure), 3) or not np.isfinite(positions).all():
+    inner = request.images[1:-1] or (request.structure,)
+    positions = _numbers(content.get("images"))
+    if positions.shape != (len(inner), len(request.structure), 3) or not np.isfinite(positions).all():
         return request
-    if _climbs(request):
-        first, image, last = request.images
-        return replace(request, images=(first, placed(image, positions), last))
-    return replace(request, structure=placed(request.structure, positions))
+    found = tuple(placed(image, there) for image, there in zip(inner, positions, strict=True))
+    if request.images:
+        return replace(request, images=(request.images[0], *found, request.images[-1]))
+    return replace(request, structure=found[0])
+
+
+def _numbers(content: Any) -> np.ndarray:
+    """Return what a file says, as numbers; no numbers where it says something else."""
+    try:
+        return np.asarray(content, dtype=float)
+    except (TypeError, ValueError):
+        return np.empty(0)
 
 
 def learned_of(folder: CalculationFolder) -> LearnedStart | None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-import numpy as np
 from jobflow import Maker
 from monty.json import MontyEncoder
 from pymatgen.core import Structure
@@ -251,18 +250,18 @@ def calculation_document(
 
 def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the fields of a document that tell its energy, and what was left to be gained."""
-    evaluated, left = steps[-1]["energy"], steps[-1].get("remaining_energy")
-    by_energy = left is not None and backend.relaxation.energy_tolerance is not None
-    end = evaluated - (left or 0.0)
+    evaluated, at_end = steps[-1]["energy"], steps[-1].get("remaining_energy")
+    by_energy = at_end is not None and backend.relaxation.energy_tolerance is not None
+    end = evaluated - (at_end or 0.0)
     promising = (
         (number, step)
         for number, step in enumerate(steps[:-1], start=1)
-        if step.get("remaining_energy", np.inf) < _PROMISING
+        if (left := step.get("remaining_energy")) is not None and left < _PROMISING
     )
     return {
         "energy": end if by_energy else evaluated,
         "evaluated_energy": evaluated if by_energy else None,
-        "remaining_energy": left,
+        "remaining_energy": at_end,
         "gain_audit": [
             GainAudit(step=number, expected=step["remaining_energy"], gained=step["energy"] - end)
             for number, step in islice(promising, 1)

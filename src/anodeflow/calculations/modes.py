@@ -27,6 +27,7 @@ from anodeflow.backends.drivers.hessian import (
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.guide import corrected_hessian, recipe_of
 from anodeflow.calculations.makers import common_fields, compute
 from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
@@ -178,7 +179,7 @@ def _execute(
         found = Modes(values[:kept], lowest, np.zeros(len(lowest)), True, lowest, lowest @ inner)
         outcome["frequencies"] = frequencies(inner, np.repeat(atoms.get_masses(), 3)[free])
     else:
-        known, outcome["guide"] = _guiding_hessian(request, tell, label)
+        known, outcome["guide"] = _guiding_hessian(request, folder, backend, tell, label)
         approximate = spring_hessian(atoms, backend.relaxation.curvature) if known is None else known
         inner = approximate[np.ix_(free, free)]
         if cheap:
@@ -200,7 +201,9 @@ def _execute(
     folder.write(folder.outcome, json.dumps(outcome))
 
 
-def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarray | None, str | None]:
+def _guiding_hessian(
+    request: Request, folder: CalculationFolder, backend: Backend, tell: Any, label: str
+) -> tuple[np.ndarray | None, str | None]:
     """Return the second derivatives of the request's guide, and its name; none where there is none or it fails."""
     from anodeflow.backends.registry import from_recipe
 
@@ -208,7 +211,10 @@ def _guiding_hessian(request: Request, tell: Any, label: str) -> tuple[np.ndarra
         return None, None
     name = request.guide.get("name", "the potential")
     try:
-        guide = from_recipe(request.guide)
+        learned = corrected_hessian(request, folder, backend)
+        if learned is not None:
+            return learned, name
+        guide = from_recipe(recipe_of(request.guide))
         document = ModesMaker(f"{guide.code} modes", guide.recipe(), cheap=guide.cheap_forces).calculate(
             request.structure, f"{label} [{name}]", full=True
         )

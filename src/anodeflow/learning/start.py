@@ -1,6 +1,7 @@
-"""A better place to begin: the minimum, or the saddle, of the corrected potential near the one that was handed in."""
+"""A better place to begin: the minimum, saddle or path of the corrected potential near the one that was handed in."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,13 @@ class Start:
 
     Attributes
     ----------
-    structure
-        The geometry.
+    images
+        The geometry; of a path: those between its ends.
     displacement
-        Largest distance of an atom from the one that was handed in, Å.
+        Largest distance of an atom from the geometries that were handed in, Å.
     """
 
-    structure: Structure
+    images: tuple[Structure, ...]
     displacement: float
 
 
@@ -44,22 +45,31 @@ def minimum(structure: Structure, calculator: Any) -> Start | None:
     for _ in optimizer.irun(fmax=_CALM, steps=_MOST_STEPS):
         if np.linalg.norm(atoms.positions - structure.cart_coords, axis=1).max() > TOO_FAR:
             return None
-    return _near(structure, placed(structure, with_symmetry_of(structure, atoms.positions)))
+    return _near([structure], [placed(structure, with_symmetry_of(structure, atoms.positions))])
 
 
-def saddle(request: Request, calculator: Any) -> Start | None:
-    """Return the saddle of a corrected potential near the only image of a path, climbing as DFT will."""
-    settings = request.options["settings"] | {"max_steps": _MOST_STEPS, "force_threshold": _CALM}
+def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:
+    """Return the path of a corrected potential near that of a request, relaxed as DFT will relax it; none if it is not.
+
+    Where one image alone climbs, that is the saddle.
+    """
+    climbs = "tangent" in request.options
+    settings = request.options["settings"] | {"max_steps": _MOST_STEPS}
+    if climbs:
+        settings["force_threshold"] = _CALM
     images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in request.images]
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "steps.jsonl"
-        done = run_neb(images, lambda: calculator, request.options | {"settings": settings}, record, attempt=0)
+        done = run_neb(images, make_calculator, request.options | {"settings": settings}, record, attempt=0)
     if not done["converged"]:
         return None
-    found = placed(request.images[1], np.array(done["images"][1]["positions"]))
-    return _near(request.images[1], symmetrised(found))
+    inner = [
+        placed(image, np.array(found["positions"]))
+        for image, found in zip(request.images[1:-1], done["images"][1:-1], strict=True)
+    ]
+    return _near(request.images[1:-1], [symmetrised(image) for image in inner] if climbs else inner)
 
 
-def _near(before: Structure, found: Structure) -> Start | None:
-    away = largest_distance(before, found)
-    return Start(found, away) if np.isfinite(away) and away <= TOO_FAR else None
+def _near(before: Sequence[Structure], found: Sequence[Structure]) -> Start | None:
+    away = max(largest_distance(one, other) for one, other in zip(before, found, strict=True))
+    return Start(tuple(found), away) if np.isfinite(away) and away <= TOO_FAR else None

@@ -200,7 +200,8 @@ def _converged(step: dict[str, Any], relaxation: dict[str, Any], with_stress: bo
     calm = largest_force(step["free_forces"]) < relaxation["force_threshold"]
     if with_stress:
         calm = calm and float(np.abs(step["stress"]).max()) < relaxation["stress_threshold"]
-    return calm or step.get("remaining_energy", np.inf) < relaxation.get("energy_tolerance", 0.0)
+    left = step.get("remaining_energy")
+    return calm or (left is not None and left < relaxation.get("energy_tolerance", 0.0))
 
 
 def _put(atoms: Atoms, step: dict[str, Any]) -> None:

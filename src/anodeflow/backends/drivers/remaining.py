@@ -14,16 +14,16 @@ from ase import Atoms
 
 from anodeflow.backends.drivers.hessian import free_coordinates, hessian_file
 
-_SOFTEST = 0.05  # eV/Å²: softer directions are taken for as stiff, since a harmonic gain says nothing of them
+_SOFTEST = 0.05  # eV/Å²: softer directions are taken for as stiff
 _SHORTEST = 1e-6  # Å: what moved less teaches nothing
+_FARTHEST = 0.1  # Å: with an atom farther from its place at the minimum the well is not harmonic
 
 
 class RemainingEnergy:
     """Tells, geometry after geometry, what a relaxation would still gain.
 
     The Hessian is corrected as in BFGS by the forces of each new geometry, without the floor that keeps the optimiser's
-    steps short. Curvatures count by their amount: along a negative one the energy to gain is unknown, and at least so
-    much.
+    steps short.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class RemainingEnergy:
             return None
         return cls(hessian, free_coordinates(atoms)) if hessian.shape == (3 * len(atoms),) * 2 else None
 
-    def after(self, positions: Any, forces: Any) -> float:
+    def after(self, positions: Any, forces: Any) -> float | None:
         """Return the energy that is still to be gained from a geometry, and learn from it.
 
         Parameters
@@ -57,20 +57,29 @@ class RemainingEnergy:
 
         Returns
         -------
-        float
-            eV per cell, not negative.
+        float or None
+            eV per cell, not negative. None where nothing can be said: the last step went along a direction in which the
+            energy curves down, or an atom lies 0.1 Å or more from where the Hessian has the minimum, so that the
+            relaxation may well leave this valley.
         """
         place, force = np.ravel(positions)[self.free], np.ravel(forces)[self.free]
-        if self.last is not None:
-            self._learn(place - self.last[0], force - self.last[1])
+        curved_up = self.last is None or self._learn(place - self.last[0], force - self.last[1])
         self.last = (place, force)
         values, vectors = np.linalg.eigh(self.hessian)
-        return float(np.sum((vectors.T @ force) ** 2 / np.maximum(np.abs(values), _SOFTEST)) / 2)
+        along, stiff = vectors.T @ force, np.maximum(np.abs(values), _SOFTEST)
+        step = np.zeros(len(self.free))
+        step[self.free] = vectors @ (along / stiff)
+        near = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max()) < _FARTHEST
+        return float(np.sum(along**2 / stiff) / 2) if curved_up and near else None
 
-    def _learn(self, step: np.ndarray, change: np.ndarray) -> None:
-        """Correct the Hessian so that it gives the change of the forces along a step."""
-        along, curved = step @ change, self.hessian @ step
-        expected = step @ curved
-        tiny = _SOFTEST * float(step @ step) / 10
-        if np.abs(step).max() > _SHORTEST and min(abs(along), abs(expected)) > tiny:
+    def _learn(self, step: np.ndarray, change: np.ndarray) -> bool:
+        """Correct the Hessian so that it gives the change of the forces along a step; return whether that curves up."""
+        if np.abs(step).max() < _SHORTEST:
+            return True
+        along, curved = float(step @ change), self.hessian @ step
+        expected, least = float(step @ curved), _SOFTEST / 5 * float(step @ step)
+        if -along < least:
+            return False
+        if expected > least:
             self.hessian = self.hessian - np.outer(change, change) / along - np.outer(curved, curved) / expected
+        return True
