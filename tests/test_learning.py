@@ -10,16 +10,24 @@ from ase.build import fcc111
 from ase.calculators.emt import EMT
 from prescreen_factories import Stretched, register
 from pymatgen.io.ase import AseAtomsAdaptor
+from typer.testing import CliRunner
 
 from anodeflow.backends.features import RadialFeatures
+from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import guide
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.campaign.model import Campaign
+from anodeflow.cli import app
+from anodeflow.cli import commands as _commands  # noqa: F401  (registers them)
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
 from anodeflow.learning import data
 from anodeflow.learning.data import chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 CAMPAIGN = """\
 name: copper
@@ -194,14 +202,13 @@ def test_two_hundred_calculations_are_learned_from_in_seconds():
     import time
 
     rng, size, count = np.random.default_rng(0), 130, 60
+    wide = np.ones(count, dtype=bool)
     labels = tuple([f"{element} atoms" for element in ("Li", "Mg")] + [f"Li {k}" for k in range(size - 2)])
-    many = [
-        data.Lesson(
-            f"{number:03d}", labels, rng.normal(size=(1, size)),
-            rng.normal(size=(1, size, count, 3)).astype(np.float32), rng.normal(size=1), rng.normal(size=(1, count, 3)), np.ones(count, dtype=bool),
-        )
-        for number in range(200)
-    ]  # fmt: skip
+    many = []
+    for number in range(200):
+        gradients = rng.normal(size=(1, size, count, 3)).astype(np.float32)
+        forces, values = rng.normal(size=(1, count, 3)), rng.normal(size=(1, size))
+        many.append(data.Lesson(f"{number:03d}", labels, values, gradients, rng.normal(size=1), forces, wide))
     began = time.process_time()
     assert isinstance(fit(many), LearnedModel)
     assert time.process_time() - began < 30
@@ -264,6 +271,55 @@ def test_campaigns_that_learn_come_to_the_same_in_fewer_steps(tmp_path, monkeypa
     sites = [label for label in plain.calculations if " at site " in label and "pushed" not in label]
     assert len(sites) > 2
     assert all(plain.calculations[label]["id"] == learned.calculations[label]["id"] for label in sites)
+
+
+def command(*words: str):
+    """Return what the command line prints; what it refuses is raised."""
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.stdout.split())
+
+
+@pytest.mark.slow
+def test_what_was_learned_is_a_backend_of_its_own(tmp_path, monkeypatch):
+    """Listed, kept as a file, and used: its minima lie nearer to those of the code that taught it."""
+    run(tmp_path / "learn", monkeypatch, learn=True)
+    (listed,) = json.loads(command("learn", "--format", "json"))
+    assert (listed["code"], listed["potential"], listed["features"], listed["used"]) == (
+        "costly",
+        "emt",
+        "radial",
+        True,
+    )
+    assert listed["force_error_after"] < 0.5 * listed["force_error_before"]
+    assert listed["pair"] in command("learn")
+    assert f"{listed['calculations']} calculations of costly" in command("learn", "cu")
+    for words, said in {
+        ("learn", "cu"): "exists already",
+        ("learn", "../cu"): "is no name",
+        ("learn", "cu", "--pair", "0000"): "nothing was learned that could be kept",
+        ("check", "quickstart", "--backend", "learned:ag"): "no learned model 'ag'",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            command(*words)
+    model, emt, costly = load_backend("learned:cu"), load_backend("emt"), load_backend(tmp_path / "learn/costly.yaml")
+    assert model.settings.taught_by.force_error_after == pytest.approx(listed["force_error_after"])
+    assert len(model.all_settings()["model"]) == 20
+    assert "weights" not in json.dumps(model.all_settings())
+    copied = tmp_path / "elsewhere.yaml"
+    copied.write_bytes((tmp_path / "learn/home/learning/models/cu.yaml").read_bytes())
+    assert load_backend(copied).settings_hash() == model.settings_hash()
+    forces = {}
+    atoms = AseAtomsAdaptor.get_atoms(build_slab(load_structure("Cu"), SlabSpec(layers=4, vacuum=8)).structure)
+    for backend in (model, emt, costly):
+        there = atoms.copy()
+        there.set_constraint()
+        there.calc = backend.calculator()
+        forces[backend.code] = there.get_forces()
+    wrong = {code: np.abs(forces[code] - forces["costly"]).max() for code in ("learned", "emt")}
+    assert wrong["learned"] < 0.5 * wrong["emt"]
+    with pytest.raises(InputError, match="it learned nothing of Al, only of Cu"):
+        model.check_elements({"Al", "Cu"})
 
 
 @pytest.mark.slow

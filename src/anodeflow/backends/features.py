@@ -4,7 +4,7 @@ A correction to a potential is a weighted sum of features. Any potential can hav
 that has better ones of its own gives them instead (:mod:`anodeflow.backends.mlip.sevennet_features`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -36,6 +36,11 @@ class Features(Protocol):
 def count_labels(elements: Sequence[str]) -> list[str]:
     """Return the names of the features that count atoms: the zero of the energies of both codes."""
     return [f"{element} atoms" for element in elements]
+
+
+def elements_of(labels: Iterable[str]) -> set[str]:
+    """Return the elements whose atoms are counted among features."""
+    return {label.removesuffix(" atoms") for label in labels if label.endswith(" atoms")}
 
 
 class RadialFeatures:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.learned import PREFIX, model_file
 from anodeflow.backends.trust import looked_at
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
@@ -66,7 +67,7 @@ def load_backend(name_or_path: str | Path) -> Backend:
     Parameters
     ----------
     name_or_path
-        Name of a shipped backend (gpaw-demo, mlip ...) or path of a YAML file.
+        Name of a shipped backend (gpaw-demo, mlip ...), `learned:NAME`, or path of a YAML file.
 
     Raises
     ------
@@ -74,6 +75,8 @@ def load_backend(name_or_path: str | Path) -> Backend:
         If there is no such file, or something in it is wrong (named with its line).
     """
     path = Path(name_or_path)
+    if str(name_or_path).startswith(PREFIX):
+        path = model_file(str(name_or_path))
     if path.suffix not in (".yaml", ".yml"):
         path = data_folder("configs") / "backends" / f"{name_or_path}.yaml"
         if not path.is_file():

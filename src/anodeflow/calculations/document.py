@@ -106,8 +106,8 @@ class CalculationDoc(Versioned, DecodedModel):
     remaining_energy: FiniteFloat | None = Field(
         default=None,
         description="Energy that the relaxation would still have gained at its end, by the Hessian of a potential "
-        "and what the steps taught it, eV per cell. Taken off `energy` if `evaluated_energy` is given; none: no Hessian, "
-        "or a geometry of which it says nothing.",
+        "and what the steps taught it, eV per cell. Taken off `energy` if `evaluated_energy` is given; none: no "
+        "Hessian, or a geometry of which it says nothing.",
     )
     gain_audit: list[GainAudit] = Field(
         default_factory=list,

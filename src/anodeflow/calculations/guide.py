@@ -23,7 +23,7 @@ from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
-from anodeflow.learning.data import chosen, keep, lesson_of, lessons, pair_of
+from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
 from anodeflow.learning.start import minimum, path
 from anodeflow.structures.geometry.positions import placed
@@ -197,7 +197,7 @@ def corrected_hessian(request: Request, folder: CalculationFolder, backend: Back
 
 def learning_folder(backend: Backend, potential: Backend, features: Features) -> Path:
     """Return the folder of what a DFT code and a potential taught together."""
-    return get_settings().home / "learning" / pair_of(backend, potential, features)
+    return get_settings().home / "learning" / Pair.of(backend, potential, features).id
 
 
 def learned_model(backend: Backend, potential: Backend, features: Features) -> LearnedModel | None:
@@ -252,6 +252,7 @@ def teach(request: Request, folder: CalculationFolder, backend: Backend, tell: A
         if steps:
             tell("running", message=f"teaches {guide.potential.name}: {len(steps)} geometries")
             atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
-            keep(place, lesson_of(folder.path.name, atoms, steps, guide.calculator, guide.features))
+            lesson = lesson_of(folder.path.name, atoms, steps, guide.calculator, guide.features)
+            keep(place, lesson, Pair.of(backend, guide.potential, guide.features))
 
     _tried(learn, tell, f"{request.guide.get('name', 'the potential')} learns nothing from it")

@@ -17,6 +17,6 @@ for _name in (
         "retry",
         "cancel",
     ),
-    *("cluster", "query", "compare", "report", "serve", "export", "delete", "db", "db_exchange", "adopt"),
+    *("cluster", "query", "compare", "report", "learn", "serve", "export", "delete", "db", "db_exchange", "adopt"),
 ):
     import_module(f"anodeflow.cli.{_name}")

@@ -8,15 +8,16 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from ase import Atoms
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.features import Features
+from anodeflow.calculations.folder import write_atomically
 from anodeflow.core.address import content_hash
 
 MOST_GEOMETRIES = 4
@@ -50,25 +51,59 @@ class Lesson:
     free: np.ndarray
 
 
-def pair_of(backend: Backend, potential: Backend, features: Features) -> str:
-    """Return the name of the folder of what a DFT code and a potential teach together.
+@dataclass(frozen=True)
+class Pair:
+    """A DFT code with its settings, and a potential that learns from it.
 
     k-points and the thresholds of relaxations do not count: they change forces by less than what is learned.
+
+    Attributes
+    ----------
+    code, version, settings
+        Of the DFT code.
+    potential
+        Backend of the potential, as plain data.
+    potential_version
+        Its version.
+    features
+        Kind of its features.
     """
-    settings = {
-        key: value
-        for key, value in backend.settings.model_dump(mode="json").items()
-        if key not in backend.sampling_settings
-    }
-    return content_hash(
-        {
-            "code": backend.code,
-            "version": backend.version(),
-            "settings": settings,
-            "potential": [potential.code, potential.version(), potential.settings.model_dump(mode="json")],
-            "features": features.name,
+
+    code: str
+    version: str
+    settings: dict[str, Any]
+    potential: dict[str, Any]
+    potential_version: str
+    features: str
+
+    @classmethod
+    def of(cls, backend: Backend, potential: Backend, features: Features) -> Self:
+        """Return the pair of two backends."""
+        settings = {
+            key: value
+            for key, value in backend.settings.model_dump(mode="json").items()
+            if key not in backend.sampling_settings
         }
-    )[:16]
+        return cls(backend.code, backend.version(), settings, potential.recipe(), potential.version(), features.name)
+
+    @property
+    def id(self) -> str:
+        """Name of its folder."""
+        content = asdict(self)
+        content["potential"] = [self.potential["code"], self.potential["settings"]]
+        return content_hash(content)[:16]
+
+
+def pairs(folder: Path) -> dict[str, Pair]:
+    """Return the pairs that taught anything, by their ids, from the folder that they have in common."""
+    found = {}
+    for file in sorted(folder.glob("*/pair.json")):
+        try:
+            pair = Pair(**json.loads(file.read_text(encoding="utf-8")))
+            found[pair.id] = pair
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+    return found
 
 
 def chosen(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -122,9 +157,11 @@ def lesson_of(
     )
 
 
-def keep(folder: Path, lesson: Lesson) -> Path:
+def keep(folder: Path, lesson: Lesson, pair: Pair | None = None) -> Path:
     """Write a lesson into the folder of its pair; return the file. A reader sees the old one or the new one, whole."""
     folder.mkdir(parents=True, exist_ok=True)
+    if pair is not None and not (folder / "pair.json").exists():
+        write_atomically(folder / "pair.json", json.dumps(asdict(pair)))
     file = folder / f"{lesson.id}.npz"
     temporary = folder / f".{lesson.id}.{os.getpid()}"
     try:

@@ -1,0 +1,158 @@
+"""Force evaluations of a campaign on Li3Mg7(001): without a potential, with one, and with one that learns.
+
+    python benchmarks/learning.py [plain|before|ours] [--code standin|gpaw]
+    make benchmark CASE=li3mg7-campaign
+
+The campaign is benchmarks/cases/li3mg7-campaign.yaml: six minima of one face at most with their hops, and the minima of
+the other face. *plain*: no prescreen; *before*: SevenNet-0 goes first; *ours*: it learns, too (`learn: true`), and
+relaxations end by the energy still to be gained (`energy_tolerance: 0.005`). With `--code standin`, the default,
+SevenNet's l3i5 stands in for DFT, as in optimizers.py, so that all of it takes an hour and not a week: there are force
+evaluations, and no SCF cycles. With gpaw it is GPAW (benchmarks/cases/gpaw-benchmark.yaml). Cut off, it goes on when
+called again (ANODEFLOW_BENCHMARK keeps the work). Prints one JSON line; all three ways together are kept in
+benchmarks/results/li3mg7-campaign.json.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from surroundings import stopwatch, surroundings
+
+from anodeflow.backends.mlip.backend import MlipBackend
+from anodeflow.backends.registry import codes
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.settings import get_settings
+from anodeflow.database.query import study_documents
+from anodeflow.execution.state import read_status
+
+HERE = Path(__file__).parent
+CASE = HERE / "cases" / "li3mg7-campaign.yaml"
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {"prescreen": None, "energy_tolerance": None},
+    "before": {"prescreen": {"learn": False}, "energy_tolerance": None},
+    "ours": {"prescreen": {"learn": True}, "energy_tolerance": 0.005},
+}
+_CHECKS = ("modes of its saddle", "pushed and relaxed")
+"""What checks answers, and is counted apart: the same in all ways."""
+
+
+class StandIn(MlipBackend):
+    """A potential that is taken for as costly as DFT."""
+
+    cheap_forces: ClassVar[bool] = False
+    is_potential: ClassVar[bool] = False
+    code: Literal["standin"] = "standin"  # type: ignore[assignment]
+
+
+def prepared(way: str, code: str, folder: Path) -> Path:
+    """Write the campaign of a way, and the backends that it names; return its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if code == "standin":
+        backend: dict[str, Any] = {
+            "code": "standin",
+            "settings": {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net-l3i5"}},
+            "relaxation": {"force_threshold": 0.01, "stress_threshold": 0.0005},
+        }
+    else:
+        backend = yaml.safe_load((HERE / "cases" / "gpaw-benchmark.yaml").read_text())
+    if WAYS[way]["energy_tolerance"] is not None:
+        backend["relaxation"]["energy_tolerance"] = WAYS[way]["energy_tolerance"]
+    (folder / "costly.yaml").write_text(yaml.safe_dump(backend))
+    zero = {
+        "code": "mlip",
+        "settings": {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net-0"}},
+        "relaxation": {"force_threshold": 0.01, "stress_threshold": 0.0001, "max_steps": 500, "curvature": 2},
+    }
+    (folder / "potential.yaml").write_text(yaml.safe_dump(zero))
+    campaign = yaml.safe_load(CASE.read_text()) | {"name": f"li3mg7-{way}", "backend": "costly.yaml"}
+    prescreen = campaign.pop("prescreen")
+    if WAYS[way]["prescreen"] is not None:
+        campaign["prescreen"] = prescreen | WAYS[way]["prescreen"] | {"backend": "potential.yaml"}
+    if code == "standin":
+        for system in campaign["systems"]:
+            system.pop("settings", None)
+    file = folder / "campaign.yaml"
+    file.write_text(yaml.safe_dump(campaign, sort_keys=False))
+    return file
+
+
+def run(way: str, code: str, work: Path) -> dict[str, Any]:
+    """Run the campaign of a way; return its counts and answers."""
+    folder = work / f"li3mg7-{code}" / way
+    os.environ |= {"ANODEFLOW_HOME": str(folder / "home"), "ANODEFLOW_EMBEDDED": "sqlite"}
+    campaign = Campaign.from_file(prepared(way, code, folder))
+    get_settings().prepare()
+    with stopwatch(folder / "times.json"):
+        report = campaign.run()
+    fatal = [line for line in report.failures if "[potential]" not in line]
+    if fatal:
+        sys.exit("\n".join(fatal))
+    done = []
+    for step in read_status(get_settings(), campaign.name).steps:
+        file = get_settings().calculations / step.calculation_id[:2] / step.calculation_id / "calculation.json"
+        if step.calculation_id and file.is_file():
+            content = json.loads(file.read_text())
+            if content["code"] == code:
+                done.append(content | {"label": step.label})
+    points = [each for each in done if each["task"] in ("relax", "neb") and not each["label"].endswith(_CHECKS)]
+    answers = {
+        f"{row.system} {row.property} {row.label}": row.value
+        for document in study_documents(campaign.name)
+        for row in document.rows()
+        if row.property in ("binding_energy_bulk", "barrier_forward", "path_barrier")
+    }
+    cycles = [each["scf_cycles"] for each in points if each["scf_cycles"] is not None]
+    evaluations = [each["force_evaluations"] for each in points]
+    audits = [audit for each in done for audit in each["gain_audit"]]
+    return {
+        "force_evaluations": sum(evaluations),
+        "scf_cycles": sum(cycles) if cycles else None,
+        "stationary_points": len(points),
+        "check_force_evaluations": sum(each["force_evaluations"] for each in done) - sum(evaluations),
+        "evaluations": {each["label"]: each["force_evaluations"] for each in points},
+        "energies": {each["label"]: each["energy"] for each in points},
+        "gain_errors": [round(audit["expected"] - audit["gained"], 5) for audit in audits],
+        "answers": answers,
+    }
+
+
+def apart(first: dict[str, float], second: dict[str, float]) -> float | None:
+    """Return the largest difference of values that both have, eV."""
+    return max((abs(first[key] - second[key]) for key in first.keys() & second.keys()), default=None)
+
+
+def main() -> None:
+    """Do all ways, or one, and print what they cost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("way", nargs="?", choices=list(WAYS), help="one of them alone; nothing is kept then")
+    parser.add_argument("--code", choices=["standin", "gpaw"], default="standin")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%T")
+    codes()["standin"] = f"{__name__}:StandIn"
+    work = Path(os.environ.get("ANODEFLOW_BENCHMARK", Path.home() / ".anodeflow-benchmark"))
+    found = {way: run(way, asked.code, work) for way in ([asked.way] if asked.way else WAYS)}
+    result: dict[str, Any] = {"case": CASE.stem, "code": asked.code, **found}
+    if asked.way is None:
+        mine = found["ours"]
+        order = list(mine["evaluations"].values())
+        result["ratio"] = {
+            way: round(found[way]["force_evaluations"] / mine["force_evaluations"], 2) for way in ("plain", "before")
+        }
+        result["first_ten"], result["last_ten"] = sum(order[:10]) / 10, sum(order[-10:]) / 10
+        for name, part in (("energy_apart", "binding"), ("barrier_apart", "barrier")):
+            chosen = [{k: v for k, v in found[way]["answers"].items() if part in k} for way in ("before", "ours")]
+            result[name] = apart(*chosen)
+        result |= surroundings("anodeflow", "ase", "pymatgen", "sevenn")
+        (HERE / "results" / f"{CASE.stem}.json").write_text(json.dumps(result) + "\n")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
