@@ -175,8 +175,10 @@ def test_the_unknown_is_uncertain():
     near, far = atoms.copy(), atoms.copy()
     near.positions[-1, 2] += 0.1
     far.positions[-1, 2] += 2.0
-    known, unknown = (model.uncertainty(features.evaluate(there, elements)[0] - here) for there in (near, far))
+    labels = features.labels(elements)
+    known, unknown = (model.uncertainty(labels, features.evaluate(there, elements)[0] - here) for there in (near, far))
     assert 0 < known < unknown
+    assert model.uncertainty(["Ag atoms", "Al atoms"], np.array([1.0, 0.0])) == np.inf
 
 
 def test_lessons_are_kept_and_damaged_ones_left_out(tmp_path):

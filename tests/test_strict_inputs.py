@@ -282,6 +282,7 @@ def test_every_number_has_bounds():
         *("miller", "alloy_miller", "metal_miller", "registry_grid", "termination", "atom_box", "sites"),
         *("prefactor", "temperatures", "ranks", "convergence"),
         *("incar", "custodian"),  # VASP's and custodian's own
+        "weights",  # each has bounds, in a mapping
     }
     looked_at = 0
     for kind in models():

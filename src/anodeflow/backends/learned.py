@@ -6,9 +6,9 @@ it learned from. The content of the file is its address; copied elsewhere it is 
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.features import elements_of
@@ -16,10 +16,6 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
-from anodeflow.core.settings import get_settings
-
-PREFIX = "learned:"
-"""With which the name of a learned model begins where a backend is named."""
 
 
 class TaughtBy(InputModel):
@@ -29,14 +25,20 @@ class TaughtBy(InputModel):
     version: str = Field(description="Its version.")
     settings: dict[str, Any] = Field(description="Its settings, without k-points and relaxations.")
     calculations: list[str] = Field(description="Ids of the calculations.")
-    force_error_before: FiniteFloat = Field(
-        description="What the potential's forces lacked in them, root mean square, eV/Å."
+    force_error_before: float = Field(
+        ge=0, le=1000, description="What the potential's forces lacked in them, root mean square, eV/Å."
     )
-    force_error_after: FiniteFloat | None = Field(
-        default=None, description="The same of corrections that had not seen the calculation in question, eV/Å."
+    force_error_after: float | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="The same of corrections that had not seen the calculation in question, eV/Å.",
     )
-    energy_error: FiniteFloat | None = Field(
-        default=None, description="Root mean square error of such corrections in the gain of a relaxation, eV."
+    energy_error: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        description="Root mean square error of such corrections in the gain of a relaxation, eV.",
     )
 
 
@@ -45,7 +47,9 @@ class LearnedSettings(InputModel):
 
     potential: dict[str, Any] = Field(description="Backend of the potential that is corrected, as plain data.")
     features: str = Field(description="Kind of the potential's features.")
-    weights: dict[str, FiniteFloat] = Field(description="Weight of each feature, eV.")
+    weights: dict[str, Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
+        description="Weight of each feature, eV.", json_schema_extra={"unit": "eV"}
+    )
     taught_by: TaughtBy = Field(description="What it learned from.")
 
 
@@ -120,27 +124,3 @@ class LearnedBackend(InProcessBackend):
         """Return an ASE calculator of the corrected potential."""
         potential = self.potential
         return potential.features(potential.calculator()).corrected(self.settings.weights)
-
-
-def models_folder() -> Path:
-    """Return the folder of the models of this home."""
-    return get_settings().home / "learning" / "models"
-
-
-def model_file(name: str) -> Path:
-    """Return the file of a model, of ``learned:NAME``.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the name is no name of a file.
-    """
-    plain = name.removeprefix(PREFIX)
-    file = models_folder() / f"{plain}.yaml"
-    if Path(plain).name != plain or not plain or not file.is_file():
-        known = ", ".join(sorted(each.stem for each in models_folder().glob("*.yaml"))) or "none"
-        raise InputError(
-            f"there is no learned model {plain!r} in {models_folder()} (there is {known}): anodeflow learn NAME makes "
-            "one."
-        )
-    return file

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anodeflow.backends.base import Availability, Backend
-from anodeflow.backends.learned import PREFIX, model_file
+from anodeflow.backends.learned_models import PREFIX, model_file
 from anodeflow.backends.trust import looked_at
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError

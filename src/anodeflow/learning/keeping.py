@@ -9,7 +9,8 @@ import yaml
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.backends.learned import LearnedBackend, LearnedSettings, TaughtBy, models_folder
+from anodeflow.backends.learned import LearnedBackend, LearnedSettings, TaughtBy
+from anodeflow.backends.learned_models import models_folder
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.folder import write_atomically
 from anodeflow.core.errors import InputError

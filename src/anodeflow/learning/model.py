@@ -69,9 +69,24 @@ class LearnedModel:
         """Return the weights by the names of their features, eV."""
         return dict(zip(self.labels, self.weights.tolist(), strict=True))
 
-    def uncertainty(self, difference: np.ndarray) -> float:
-        """Return the standard deviation of the correction's energy, eV, for a (difference of) features (f,)."""
-        return float(np.sqrt(max(difference @ self.covariance @ difference, 0.0)))
+    def uncertainty(self, labels: Sequence[str], difference: np.ndarray) -> float:
+        """Return the standard deviation of the energy that it gives to a change of features, eV.
+
+        Parameters
+        ----------
+        labels
+            Names of the features (g); such as it does not know count as an infinite uncertainty where they change.
+        difference
+            Change of each (g,).
+        """
+        places = {label: index for index, label in enumerate(self.labels)}
+        full = np.zeros(len(self.labels))
+        for label, change in zip(labels, difference, strict=True):
+            if label in places:
+                full[places[label]] = change
+            elif change:
+                return float(np.inf)
+        return float(np.sqrt(max(full @ self.covariance @ full, 0.0)))
 
 
 @dataclass(frozen=True)
