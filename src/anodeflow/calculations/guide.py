@@ -192,9 +192,9 @@ def _learned_start(
 def _believed(model: LearnedModel, features: Features, before: Structure, after: Structure, calculator: Any) -> bool:
     """Return whether a model knows enough of the way from one geometry to another for the other to be tried.
 
-    It knows the change of energy to within 0.03 eV, and to within that change. A model that saw clean slabs alone put the
-    first adatom where DFT had forces six times larger (0.16 eV uncertain); those that were certain to 0.02 eV lessened
-    them to a half, a fourth, a seventh.
+    It knows the change of energy to within 0.03 eV, and to within that change. A model that saw clean slabs alone put
+    the first adatom where forces were six times larger than before (0.16 eV uncertain); those that were certain to
+    0.02 eV lessened them to a half, a fourth, a seventh.
     """
     elements = sorted({site.specie.symbol for site in before})
     values, energies = [], []

@@ -16,8 +16,8 @@ from ase import Atoms
 _SHIFT = 0.02  # Å, of finite differences: forces of single precision are good to 1e-3 eV/Å or better
 
 _SOFTEST = 15
-"""How many times softer than the usual first curvature a direction may be: steps along the softest are held back, for the
-potential may be wrong there. Fifteen relaxations by SevenNet's l3i5 from minima of SevenNet-0, to 0.01 eV/Å, took 124
+"""How many times softer than the usual first curvature a direction may be: steps along the softest are held back, for
+the potential may be wrong there. Fifteen relaxations by SevenNet's l3i5 from minima of SevenNet-0, to 0.01 eV/Å, took 124
 evaluations with 5, 107 with 15, 128 with 50 (Li3Mg7, Li3Mg, Li, LiH, clean and with Li)."""
 
 
