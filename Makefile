@@ -36,8 +36,9 @@ lint: setup
 
 # What an answer costs, ours and the plain way side by side: make benchmark CASE=li-adsorption (or lih-adsorption, li-hop,
 # li3mg7-adsorption); prints one JSON line. Tens of minutes on one core; cut off, it goes on when called again.
+# CASE=li3mg7-campaign: minima and hops of Li3Mg7(001) without a potential, with one, and with one that learns.
 benchmark: setup
-	@$(THREADS) $(BIN)/python benchmarks/cost.py $(CASE)
+	@$(THREADS) $(BIN)/python benchmarks/$(if $(filter li3mg7-campaign,$(CASE)),learning.py,cost.py $(CASE))
 
 # dist/: sdist, wheel and release notes; the wheel is tried in a clean environment.
 release: setup

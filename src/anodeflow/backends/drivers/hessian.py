@@ -17,8 +17,8 @@ _SHIFT = 0.02  # Å, of finite differences: forces of single precision are good 
 
 _SOFTEST = 15
 """How many times softer than the usual first curvature a direction may be: steps along the softest are held back, for
-the potential may be wrong there. Fifteen relaxations by SevenNet's l3i5 from minima of SevenNet-0, to 0.01 eV/Å, took 124
-evaluations with 5, 107 with 15, 128 with 50 (Li3Mg7, Li3Mg, Li, LiH, clean and with Li)."""
+the potential may be wrong there. Fifteen relaxations by SevenNet's l3i5 from minima of SevenNet-0, to 0.01 eV/Å, took
+124 evaluations with 5, 107 with 15, 128 with 50 (Li3Mg7, Li3Mg, Li, LiH, clean and with Li)."""
 
 
 def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHIFT) -> np.ndarray:
