@@ -46,8 +46,13 @@ def test_of_a_harmonic_well_it_is_exact():
     free = np.repeat([True, True, True, False], 3)
     place = 0.03 * rng.normal(size=12)
     place[~free] = 0.0
-    left = RemainingEnergy(hessian, free).after(place.reshape(4, 3), -(hessian @ place).reshape(4, 3))
-    assert left == pytest.approx(place @ hessian @ place / 2)
+    for proven in (True, False):
+        remaining = RemainingEnergy(hessian, free, proven)
+        left = remaining.after(place.reshape(4, 3), -(hessian @ place).reshape(4, 3))
+        assert left == (pytest.approx(place @ hessian @ place / 2) if proven else None)
+        half = place / 2
+        left = remaining.after(half.reshape(4, 3), -(hessian @ half).reshape(4, 3))
+        assert left == pytest.approx(half @ hessian @ half / 2)
 
 
 def test_forces_of_new_geometries_correct_a_wrong_hessian():
@@ -55,21 +60,24 @@ def test_forces_of_new_geometries_correct_a_wrong_hessian():
     rng = np.random.default_rng(2)
     root = rng.normal(size=(6, 6))
     hessian, free = root @ root.T + np.eye(6), np.ones(6, dtype=bool)
-    remaining, place, errors = RemainingEnergy(2 * hessian, free), 0.02 * rng.normal(size=6), []
-    for _ in range(9):
+    remaining, place, errors = RemainingEnergy(2.1 * hessian, free, proven=True), 0.02 * rng.normal(size=6), []
+    for number in range(9):
         left = remaining.after(place.reshape(2, 3), -(hessian @ place).reshape(2, 3))
-        errors.append(abs(left / (place @ hessian @ place / 2) - 1))
+        if number == 1:
+            assert left is None  # the first step has shown it to be wrong
+        else:
+            errors.append(abs(left / (place @ hessian @ place / 2) - 1))
         place = 0.02 * rng.normal(size=6)
-    assert errors[0] == pytest.approx(0.5)
+    assert errors[0] == pytest.approx(1 - 1 / 2.1)
     assert errors[-1] < 0.1
 
 
 def test_where_the_well_is_not_harmonic_nothing_is_said():
     free, hessian = np.ones(3, dtype=bool), np.diag([0.5, 1.0, 4.0])
     far = np.array([0.11, 0.0, 0.0])
-    assert RemainingEnergy(hessian, free).after(far, -(hessian @ far)) is None
+    assert RemainingEnergy(hessian, free, proven=True).after(far, -(hessian @ far)) is None
     near = np.array([0.05, 0.0, 0.0])
-    remaining = RemainingEnergy(hessian, free)
+    remaining = RemainingEnergy(hessian, free, proven=True)
     assert remaining.after(near, -(hessian @ near)) is not None
     assert remaining.after(2 * near, -(hessian @ near) + [1e-3, 0, 0]) is None  # downhill, and the slope grows
     assert remaining.after(2.2 * near, [-0.029, 0, 0]) is not None  # and up again
@@ -85,7 +93,7 @@ def test_it_ends_sooner_and_takes_off_what_was_left(tmp_path):
     assert short[-1]["remaining_energy"] < 0.005 <= short[-2]["remaining_energy"]
     left = short[-1]["energy"] - whole[-1]["energy"]
     assert left > 1e-3
-    assert short[-1]["remaining_energy"] == pytest.approx(left, rel=0.3)
+    assert short[-1]["remaining_energy"] == pytest.approx(left, rel=0.5)
 
 
 def test_cut_off_it_ends_where_it_would_have(tmp_path):
@@ -166,4 +174,4 @@ def test_fixed_atoms_have_nothing_to_gain():
     forces = np.zeros((len(atoms), 3))
     free = free_coordinates(atoms)
     forces.reshape(-1)[~free] = 5.0
-    assert RemainingEnergy(np.eye(3 * len(atoms)), free).after(atoms.positions, forces) == 0.0
+    assert RemainingEnergy(np.eye(3 * len(atoms)), free, proven=True).after(atoms.positions, forces) == 0.0

@@ -13,6 +13,7 @@ from pydantic import Field
 from anodeflow.backends.base import Availability
 from anodeflow.backends.features import elements_of
 from anodeflow.backends.inprocess import InProcessBackend
+from anodeflow.backends.learned_models import models_folder
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
@@ -64,8 +65,11 @@ class LearnedBackend(InProcessBackend):
 
     @classmethod
     def availability(cls) -> Availability:
-        """It works where its potential does: :meth:`check_available` asks that."""
-        return Availability(True, "", "works where the potential does that it corrects")
+        """Say which models there are; whether their potentials work is asked by :meth:`check_available`."""
+        models = ", ".join(sorted(each.stem for each in models_folder().glob("*.yaml")))
+        if not models:
+            return Availability(False, "", "no model was learned here yet", "anodeflow learn NAME makes one")
+        return Availability(True, "", models)
 
     @property
     def potential(self) -> InProcessBackend:

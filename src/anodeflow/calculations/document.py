@@ -22,8 +22,10 @@ class GainAudit(BaseModel):
     """What a relaxation was expected to gain from one of its geometries on, and what it gained."""
 
     step: int = Field(ge=1, description="Number of the geometry, the first being 1.")
-    expected: FiniteFloat = Field(description="Energy still to be gained there by the Hessian, eV per cell.")
-    gained: FiniteFloat = Field(description="Energy there minus that at the end, what was left there included, eV.")
+    expected: FiniteFloat = Field(description="Free energy still to be gained there by the Hessian, eV per cell.")
+    gained: FiniteFloat = Field(
+        description="Free energy there minus that at the end, what was left there included, eV."
+    )
 
 
 class LearnedStart(BaseModel):

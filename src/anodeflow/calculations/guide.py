@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.hessian import finite_difference_hessian, hessian_file
+from anodeflow.backends.drivers.hessian import START, finite_difference_hessian, hessian_file
 from anodeflow.backends.features import Features
 from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 _GOAL = {"relax": "minimum", "neb": "saddle"}
 _CERTAIN = 0.03  # eV
-START = "start.json"
-"""File in the folder of a calculation: where it begins, and which model says so."""
 
 
 @dataclass(frozen=True)

@@ -252,18 +252,18 @@ def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the fields of a document that tell its energy, and what was left to be gained."""
     evaluated, at_end = steps[-1]["energy"], steps[-1].get("remaining_energy")
     by_energy = at_end is not None and backend.relaxation.energy_tolerance is not None
-    end = evaluated - (at_end or 0.0)
+    end = steps[-1]["free_energy"] - (at_end or 0.0)
     promising = (
         (number, step)
         for number, step in enumerate(steps[:-1], start=1)
         if (left := step.get("remaining_energy")) is not None and left < _PROMISING
     )
     return {
-        "energy": end if by_energy else evaluated,
+        "energy": evaluated - at_end if by_energy and at_end is not None else evaluated,
         "evaluated_energy": evaluated if by_energy else None,
         "remaining_energy": at_end,
         "gain_audit": [
-            GainAudit(step=number, expected=step["remaining_energy"], gained=step["energy"] - end)
+            GainAudit(step=number, expected=step["remaining_energy"], gained=step["free_energy"] - end)
             for number, step in islice(promising, 1)
         ],
     }

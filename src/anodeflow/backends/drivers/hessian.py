@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+START = "start.json"
+"""File beside a record of steps: where the calculation begins, if a potential that learned says so."""
+
 _SHIFT = 0.02  # Å, of finite differences: forces of single precision are good to 1e-3 eV/Å or better
 
 _SOFTEST = 15

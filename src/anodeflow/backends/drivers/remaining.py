@@ -12,10 +12,11 @@ from typing import Any, Self
 import numpy as np
 from ase import Atoms
 
-from anodeflow.backends.drivers.hessian import free_coordinates, hessian_file
+from anodeflow.backends.drivers.hessian import START, free_coordinates, hessian_file
 
 _SOFTEST = 0.05  # eV/Å²: softer directions are taken for as stiff
 _SHORTEST = 1e-6  # Å: what moved less teaches nothing
+_FACTOR = 2  # by which a curvature may be wrong
 _FARTHEST = 0.1  # Å: with an atom farther from its place at the minimum the well is not harmonic
 
 
@@ -31,10 +32,13 @@ class RemainingEnergy:
         Of a potential, (3 N, 3 N), symmetric, eV/Å².
     free
         (3 N,), which coordinates may change.
+    proven
+        Whether the potential has proven itself elsewhere (it learned from the code that computes here). Else its
+        Hessian is believed once a step has shown it to be right.
     """
 
-    def __init__(self, hessian: np.ndarray, free: np.ndarray) -> None:
-        self.free = free
+    def __init__(self, hessian: np.ndarray, free: np.ndarray, proven: bool = False) -> None:
+        self.free, self.proven = free, proven
         self.hessian = hessian[np.ix_(free, free)]
         self.last: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -45,7 +49,9 @@ class RemainingEnergy:
             hessian = np.load(hessian_file(steps_file))
         except (OSError, ValueError, EOFError):
             return None
-        return cls(hessian, free_coordinates(atoms)) if hessian.shape == (3 * len(atoms),) * 2 else None
+        if hessian.shape != (3 * len(atoms),) * 2:
+            return None
+        return cls(hessian, free_coordinates(atoms), steps_file.with_name(START).is_file())
 
     def after(self, positions: Any, forces: Any) -> float | None:
         """Return the energy that is still to be gained from a geometry, and learn from it.
@@ -58,28 +64,28 @@ class RemainingEnergy:
         Returns
         -------
         float or None
-            eV per cell, not negative. None where nothing can be said: the last step went along a direction in which the
-            energy curves down, or an atom lies 0.1 Å or more from where the Hessian has the minimum, so that the
-            relaxation may well leave this valley.
+            eV per cell, not negative. None where nothing can be said: no step was made yet; along the last one the
+            energy curves down, or the Hessian had the curvature wrong by more than a factor of two; or an atom lies
+            0.1 Å or more from where the Hessian has the minimum, so that the relaxation may well leave this valley.
         """
         place, force = np.ravel(positions)[self.free], np.ravel(forces)[self.free]
-        curved_up = self.last is None or self._learn(place - self.last[0], force - self.last[1])
+        right = self.proven if self.last is None else self._learn(place - self.last[0], force - self.last[1])
         self.last = (place, force)
         values, vectors = np.linalg.eigh(self.hessian)
         along, stiff = vectors.T @ force, np.maximum(np.abs(values), _SOFTEST)
         step = np.zeros(len(self.free))
         step[self.free] = vectors @ (along / stiff)
         near = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max()) < _FARTHEST
-        return float(np.sum(along**2 / stiff) / 2) if curved_up and near else None
+        return float(np.sum(along**2 / stiff) / 2) if right and near else None
 
     def _learn(self, step: np.ndarray, change: np.ndarray) -> bool:
-        """Correct the Hessian so that it gives the change of the forces along a step; return whether that curves up."""
+        """Correct the Hessian by the change of the forces along a step; return whether it had told about that much."""
         if np.abs(step).max() < _SHORTEST:
-            return True
+            return self.proven
         along, curved = float(step @ change), self.hessian @ step
         expected, least = float(step @ curved), _SOFTEST / 5 * float(step @ step)
         if -along < least:
             return False
         if expected > least:
             self.hessian = self.hessian - np.outer(change, change) / along - np.outer(curved, curved) / expected
-        return True
+        return expected / _FACTOR < -along < expected * _FACTOR
