@@ -49,7 +49,7 @@ print(json.dumps({
 
 
 _NAMES = {"cp2k": "CP2K", "espresso": "Quantum ESPRESSO", "vasp": "VASP"}
-_TRIED_OTHERWISE = ("gpaw", "mlip", "emt")
+_TRIED_OTHERWISE = ("gpaw", "mlip", "emt", "learned")  # a learned model has a file of its own
 _TRIALS: dict[str, tuple[str, dict[str, float]]] = {
     "GPAW": ("gpaw-demo", {}),
     "SevenNet": ("mlip", {}),
