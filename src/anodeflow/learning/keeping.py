@@ -93,8 +93,10 @@ def model_from(learned: Learned, name: str) -> LearnedBackend:
     Raises
     ------
     InputError
-        If there is nothing to learn from, or the potential cannot be corrected.
+        If there is nothing to learn from, the potential cannot be corrected, or the name is none of a file.
     """
+    if Path(name).name != name or name.startswith(".") or len(name) > 100 or not name.isprintable():
+        raise InputError(f"{name[:100]!r} is no name for a model: letters, digits and hyphens are.")
     model, pair = learned.model, learned.pair
     potential: Backend = from_recipe(pair.potential)
     if model is None or not isinstance(potential, InProcessBackend):
@@ -127,10 +129,8 @@ def write_model(model: LearnedBackend, name: str, output: Path | None, force: bo
     Raises
     ------
     InputError
-        If the name is none of a file, or there is one already and `force` is not set.
+        If there is one already and `force` is not set.
     """
-    if Path(name).name != name or name.startswith("."):
-        raise InputError(f"{name!r} is no name for a model: letters, digits and hyphens are.")
     file = output or models_folder() / f"{name}.yaml"
     if file.suffix not in (".yaml", ".yml"):
         raise InputError(f"{file}: a model is a backend file, whose name ends with .yaml.")
