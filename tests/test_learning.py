@@ -235,6 +235,7 @@ def run(folder: Path, patch: pytest.MonkeyPatch, learn: bool) -> Done:
     file = folder / "copper.yaml"
     file.write_text(CAMPAIGN.replace("LEARN", str(learn).lower()))
     patch.setenv("ANODEFLOW_HOME", str(folder / "home"))
+    patch.setenv("ANODEFLOW_EMBEDDED", "sqlite")  # no server to be started for each
     report = Campaign.from_file(file).run()
     assert report.succeeded, report.failures
     rows = [row for document in study_documents("copper") for row in document.rows() if row.unit == "eV"]
