@@ -264,8 +264,8 @@ def test_campaigns_that_learn_come_to_the_same_in_fewer_steps(tmp_path, monkeypa
         assert learned.values[key] == pytest.approx(value, abs=0.005), key
     assert evaluations(learned) < 0.9 * evaluations(plain)
     starts = {label: each["learned"] for label, each in learned.calculations.items() if each["learned"]}
-    assert "Cu(110): Cu at site 3 (fourfold hollow)" in starts
-    assert "Cu(110): Cu hop 0" in starts
+    assert any(" at site " in label for label in starts)
+    assert any(" hop " in label for label in starts)
     for label, start in starts.items():
         assert start["calculations"] >= 2
         assert start["force_error_after"] < 0.9 * start["force_error_before"]
