@@ -32,6 +32,10 @@ FIGURES = {
 }
 
 
+LIVE_VIEW = ("serve-results", "serve-study")
+"""Pictures of the live view."""
+
+
 def main(folder: Path) -> None:
     """Write all figures to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +82,7 @@ def live_view(folder: Path) -> None:
         finally:
             served.terminate()
             served.wait()
-        for name in ("serve-results", "serve-study"):
+        for name in LIVE_VIEW:
             with Image.open(Path(place) / f"{name}.png") as picture:
                 picture.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
 
