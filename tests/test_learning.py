@@ -59,7 +59,7 @@ def geometries(seed, count=3, calculator=None):
         steps.append(
             {
                 "positions": there.positions.tolist(),
-                "energy": there.get_potential_energy(),
+                "free_energy": there.get_potential_energy(),
                 "forces": there.get_forces(),
             }
         )
@@ -137,7 +137,7 @@ def test_what_is_linear_in_the_features_is_learned_whole():
         found.positions = np.array(step["positions"])
         assert found.get_forces() == pytest.approx(step["forces"], abs=0.02)
         energies.append(found.get_potential_energy())
-    assert np.diff(energies)[0] == pytest.approx(steps[1]["energy"] - steps[0]["energy"], abs=5e-3)
+    assert np.diff(energies)[0] == pytest.approx(steps[1]["free_energy"] - steps[0]["free_energy"], abs=5e-3)
 
 
 def test_it_judges_itself_by_what_it_had_not_seen():

@@ -37,7 +37,7 @@ class Lesson:
     values, gradients
         Features (k, f) and their derivatives by the positions (k, f, n, 3), 1/Å, of k geometries of n atoms.
     energies, forces
-        What the potential lacks, DFT minus potential: (k,) in eV, (k, n, 3) in eV/Å.
+        What the potential lacks, DFT minus potential: free energies (k,) in eV, forces (k, n, 3) in eV/Å.
     free
         (n,) which atoms may move: forces on the others are never used.
     """
@@ -124,7 +124,7 @@ def lesson_of(
     atoms
         Its atoms with their constraints.
     steps
-        Geometries: `positions` (Å), `energy` (eV), `forces` (eV/Å).
+        Geometries: `positions` (Å), `free_energy` (eV), of which the forces are the slopes, and `forces` (eV/Å).
     potential
         ASE calculator of the potential.
     features
@@ -140,7 +140,7 @@ def lesson_of(
         there.set_constraint()
         there.positions = np.asarray(step["positions"])
         there.calc = potential
-        energies.append(step["energy"] - there.get_potential_energy())
+        energies.append(step["free_energy"] - there.get_potential_energy())
         forces.append(np.asarray(step["forces"]) - there.get_forces())
         there.calc = None
         value, gradient = features.evaluate(there, elements)
