@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, Validation
 from pymatgen.core import Structure
 
 from anodeflow.backends.work import LogFacts, Work, count_work, outer_electrons
+from anodeflow.calculations.document import TASKS, Task
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.placement import Resources
 from anodeflow.calculations.request import Request
@@ -175,6 +176,8 @@ class Backend(InputModel, ABC):
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
+    tasks: ClassVar[frozenset[Task]] = TASKS
+    """What :meth:`execute` can do; a study of another package may need a task of its own, which a backend then has."""
     atom_reference_reliable: ClassVar[bool] = True
     """False where isolated atoms are out of the code's reach (machine-learned potentials)."""
     is_potential: ClassVar[bool] = False

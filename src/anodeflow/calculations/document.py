@@ -1,6 +1,6 @@
 """The document of one calculation: one structure, one task, one code."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, FiniteFloat
 from pymatgen.core import Structure
@@ -10,12 +10,14 @@ from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.version import Versioned
 
-Task = Literal["relax", "relax_cell", "static", "density", "neb", "modes", "hessian"]
-"""What is done to the structure.
+Task = str
+"""What is done to the structure; a study of another package may ask for a task of its own of a backend that has it.
 
 relax: positions relaxed; relax_cell: positions and cell; static: nothing moved; density: static, and the all-electron
 density written to a file; neb: a path between two minima relaxed; modes: the lowest modes at rest; hessian: all modes.
 """
+TASKS: frozenset[Task] = frozenset({"relax", "relax_cell", "static", "density", "neb"})
+"""Those of the above that a code does by itself."""
 
 
 class GainAudit(BaseModel):
@@ -88,7 +90,10 @@ class CalculationDoc(Versioned, DecodedModel):
     """
 
     id: str = Field(description="Content address: hash of structure, task, settings and code.")
-    task: Task = Field(description="relax, relax_cell, static, density, neb, modes or hessian.")
+    task: Task = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,49}$",
+        description="relax, relax_cell, static, density, neb, modes or hessian, or a task of another package.",
+    )
     label: str = Field(default="", description="What the calculation is in its campaign, for people.")
     backend: str = Field(description="Name of the backend file.")
     code: str = Field(description="Name of the code: gpaw, sevennet, emt ...")

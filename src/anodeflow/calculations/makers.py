@@ -144,6 +144,9 @@ def compute(
     CalculationError
         If the code fails; the message names its log.
     """
+    if execute is None and request.task not in backend.tasks:
+        known = ", ".join(sorted(backend.tasks))
+        raise CalculationError(f"{label}: {backend.code} has no task {request.task!r}, only {known}.")
     if (rehearsed := rehearse(backend, request, label)) is not None:
         return cast(Document, rehearsed)
     address = backend.address(request)
