@@ -107,7 +107,8 @@ def check(
                 continue
             inside = [branches[label] for label in calculation.after if label in branches]
             parent = inside[0] if len(inside) == 1 else top
-            text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {calculation.atoms} atoms[/dim]"
+            atoms = f"{calculation.atoms} atom{'s' if calculation.atoms != 1 else ''}"
+            text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {atoms}[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
     lines = [line for each in described for line in (each.line, *(f"  note: {note}." for note in each.notes))]

@@ -32,20 +32,22 @@ def learn(
     """
     from anodeflow.core.errors import InputError
     from anodeflow.core.settings import get_settings
-    from anodeflow.learning.keeping import learned_pairs, model_from, write_model
 
     if format_ not in ("table", "json"):
         raise InputError(f"--format is table or json, not {format_!r}.")
     folder = get_settings().prepare().home / "learning"
+    if name is None and format_ == "table" and not any(folder.glob("*/pair.json")):
+        typer.echo(
+            "Nothing was learned yet. A campaign with prescreen: {backend: mlip, learn: true} keeps what its DFT "
+            "calculations teach."
+        )
+        return
+    from anodeflow.learning.keeping import learned_pairs, model_from, write_model  # pymatgen: seconds
+
     found = learned_pairs(folder)
     if name is None:
         if format_ == "json":
             typer.echo(json.dumps([each.summary() for each in found], indent=1))
-        elif not found:
-            typer.echo(
-                "Nothing was learned yet. A campaign with prescreen: {backend: mlip, learn: true} keeps what its DFT "
-                "calculations teach."
-            )
         else:
             _print(found)
         return
