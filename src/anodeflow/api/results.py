@@ -82,7 +82,7 @@ class Results(Sequence[StudyDoc]):
         return Results(found, self.calculations, self.source)
 
     def table(self) -> "DataFrame":
-        """Return one row a property, with what it is a number of: see :func:`anodeflow.api.table.tidy`."""
+        """Return one row per property, with what it is a number of: see :func:`anodeflow.api.table.tidy`."""
         return tidy(self.documents, self.calculations)
 
     def report(self, output: str | Path = "report", reference: str | None = None) -> Path:

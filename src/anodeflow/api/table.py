@@ -1,4 +1,4 @@
-"""The tidy table of results: one row a property, and beside each number what it is a number of."""
+"""The tidy table of results: one row per property, and beside each number what it is a number of."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any

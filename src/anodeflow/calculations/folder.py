@@ -1,7 +1,7 @@
 """The folder of one calculation: its lock, its steps, its finished document.
 
     input.json       what was asked for
-    steps.jsonl      one line an evaluated geometry, written as soon as it is known
+    steps.jsonl      one line per evaluated geometry, written as soon as it is known
     outcome.json     how the code ended: converged or not, remedies
     calculation.json the finished CalculationDoc
     lock             held (flock) by whoever computes here

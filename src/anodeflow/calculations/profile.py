@@ -37,7 +37,7 @@ def deepest_dip(energies: np.ndarray, least: float) -> int | None:
 
 
 def profile(band: NebDoc) -> list[ProfilePoint]:
-    """Return length, energy and slope along a path, one point an image.
+    """Return length, energy and slope along a path, one point per image.
 
     Where DFT computed the saddle alone, the length is that of the potential's path. The slope is minus the force along
     the path (G. Henkelman and H. Jónsson, J. Chem. Phys. 113, 9978 (2000)), as ASE

@@ -1,4 +1,4 @@
-"""The record of a calculation: one line an evaluated geometry, with a checksum, flushed as soon as it is known.
+"""The record of a calculation: one line per evaluated geometry, with a checksum, flushed as soon as it is known.
 
 This file imports numpy alone: it runs inside a code's own process.
 """

@@ -34,7 +34,7 @@ def export_documents(
     """Write all study documents and calculations as JSON lines, and calculations as an ASE database.
 
     JSON lines go into any other database with anodeflow db import. The ASE
-    database has one row a calculation, with energy and forces, and the keys
+    database has one row per calculation, with energy and forces, and the keys
     campaign, system, study, site, task, backend, settings_hash.
 
     Examples: [bold]anodeflow db export all.jsonl.gz[/bold],

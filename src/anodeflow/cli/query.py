@@ -31,7 +31,7 @@ def query(
     ] = None,
     edition: Annotated[str | None, typer.Option("--edition", metavar="HASH", help=EDITION_HELP)] = None,
 ) -> None:
-    """Print results from the database, one row a property.
+    """Print results from the database, one row per property.
 
     Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
     edition, temperature (K), calculation_ids (the last four shown by json and csv only), warnings (the table shows

@@ -16,7 +16,7 @@ def write_ase_database(
     uses: Mapping[str, Mapping[str, str]],
     tell: Callable[[str, int], None] = lambda words, done: None,
 ) -> int:
-    """Write one row a calculation: structure with constraints, energy (extrapolated), free energy, forces, stress.
+    """Write one row per calculation: structure with constraints, energy (extrapolated), free energy, forces, stress.
 
     Key-value pairs: campaign, system, study and site (the step of the study) of the first study that rests on the
     calculation, task, label, backend, code, settings_hash, calculation_id, converged. Settings and folder stand in

@@ -51,7 +51,7 @@ ALL_EDITIONS = "all"
 
 
 def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
-    """Return the results in the database, one row a property.
+    """Return the results in the database, one row per property.
 
     Parameters
     ----------

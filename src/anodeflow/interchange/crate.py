@@ -226,7 +226,7 @@ def _add_results(crate: Any, files: Path) -> None:
     _file(
         crate, files / DOCUMENTS, DOCUMENTS, "all documents with forces, as JSON lines: anodeflow db import reads them"
     )
-    _file(crate, files / TABLE, TABLE, "one row a property, with its unit and the document that it stands in")
+    _file(crate, files / TABLE, TABLE, "one row per property, with its unit and the document that it stands in")
 
 
 def _add_settings(crate: Any, studies: Sequence[StudyDoc], files: Path) -> dict[str, Any]:

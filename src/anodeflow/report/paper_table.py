@@ -1,4 +1,4 @@
-"""The table of a publication with our numbers in it: a row a quantity, a column a surface."""
+"""The table of a publication with our numbers in it: a row a quantity, a column per surface."""
 
 import csv
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class PaperTable:
     reference: Reference
     systems: list[str]
     rows: list[tuple[str, str, list[Cell]]]
-    """(property, words with unit, one cell a system)."""
+    """(property, words with unit, one cell per system)."""
 
     def csv(self) -> str:
         """Return the table as CSV, a line a cell, all digits."""

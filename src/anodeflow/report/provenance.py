@@ -36,7 +36,7 @@ def calculation_ids(documents: list[StudyDoc]) -> list[str]:
 
 
 def calculations_table(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> Table:
-    """Return one row a calculation, in the order in which the studies name them.
+    """Return one row per calculation, in the order in which the studies name them.
 
     One that the database does not have keeps its row, so that no number loses its anchor.
     """

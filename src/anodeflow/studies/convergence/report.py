@@ -176,7 +176,7 @@ def _table(
 
 
 def _joint_table(document: ConvergenceDoc, joint: JointPoint, name: str, anchored: set[str]) -> Table:
-    """The point with all parameters at their finest together, a line a property."""
+    """The point with all parameters at their finest together, a line per property."""
     rows: list[dict[str, Any]] = []
     for key, unit in document.units.items():
         chosen, found = _chosen(document, key), joint.properties.get(key)
