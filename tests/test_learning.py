@@ -20,6 +20,7 @@ from anodeflow.calculations.request import Request
 from anodeflow.campaign.model import Campaign
 from anodeflow.cli import app
 from anodeflow.cli import commands as _commands  # noqa: F401  (registers them)
+from anodeflow.core.address import content_hash
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
 from anodeflow.learning import data
@@ -359,3 +360,14 @@ def test_a_start_that_is_damaged_is_none(tmp_path):
     (tmp_path / guide.START).write_text(json.dumps({"images": [moved]}))
     assert guide.started(request, folder).structure.cart_coords == pytest.approx(np.array(moved))
     assert guide.started(Request("relax", structure), folder).structure is structure
+
+
+@pytest.mark.parametrize("learn", ["", ", learn: false", ", learn: true"])
+def test_jobs_are_the_same_whether_a_potential_learns_or_not(tmp_path, monkeypatch, learn):
+    """As they were before potentials learned: what is on record is found, and nothing is stored twice."""
+    register(monkeypatch, tmp_path)
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    file = tmp_path / "copper.yaml"
+    file.write_text(CAMPAIGN.replace(", learn: LEARN", learn))
+    uuids = [job.uuid for job, _ in Campaign.from_file(file).flow().iterflow()]
+    assert content_hash(sorted(uuids)) == "486413cd2fe71794e8ea"

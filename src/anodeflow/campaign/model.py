@@ -237,12 +237,14 @@ class Campaign(InputModel):
         """Return the hash of what the campaign asks for: an edited file is another edition, whose results stand beside
         those of the earlier ones.
 
-        What is for people only does not count (description, reference), nor what stands for a default. Files of
-        structures count with what they hold.
+        What is for people only does not count (description, reference), nor what stands for a default, nor whether a
+        potential learns, which changes no result. Files of structures count with what they hold.
         """
         surfaces = self._surfaces()
         asked = self.model_dump(
-            mode="json", exclude={"name", "description", "reference", "backend"}, exclude_defaults=True
+            mode="json",
+            exclude=dict.fromkeys(("name", "description", "reference", "backend"), True) | {"prescreen": {"learn"}},
+            exclude_defaults=True,
         )
         names = {name for system in self.systems for name in system.structures}
         names |= {name for system in self.interfaces for name in (system.alloy, system.metal)}

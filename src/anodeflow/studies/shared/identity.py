@@ -22,8 +22,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def _plain(content: str) -> str:
-    """Leave out what does not change a result: where and when calculations run, that no potential guides them, where
-    code lies.
+    """Leave out what does not change a result: where and when calculations run, that no potential guides them, or that
+    it learns from them, where code lies.
 
     So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
     same as when what a study tells its jobs was a mapping without a class, the same after a class has moved to another
@@ -33,6 +33,8 @@ def _plain(content: str) -> str:
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
             left_out = {"placement", "@module", "@version"} | (_CIRCUMSTANCES if "finished_at" in node else set())
+            if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
+                left_out |= {"learn"}
             if (context := context_class(node)) is not None:
                 left_out |= {"@class"} | context.uncounted
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
