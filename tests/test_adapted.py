@@ -8,6 +8,7 @@ from atomate2.ase.jobs import EmtRelaxMaker, LennardJonesRelaxMaker, LennardJone
 from interface_factories import output_of
 from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
+from relaxations import bridge
 
 from anodeflow.backends.ase import AseBackend, AseSettings
 from anodeflow.backends.base import RelaxationSettings
@@ -16,6 +17,7 @@ from anodeflow.calculations.adapted import adapted, document_of
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
@@ -193,3 +195,17 @@ def test_ours_goes_through_as_it_is(home):
     document = Makers(load_backend("emt")).static().calculate(copper)
     again = document_of(document, copper, EmtRelaxMaker(), "static", "copper")
     assert again == document.model_copy(update={"label": "copper"})
+
+
+def test_a_potential_goes_before_a_maker_of_atomate2(home):
+    """What the potential found is relaxed by their Maker, whose calculation is a flow in the place of a job."""
+    own = Makers(load_backend("emt"))
+    screen = Prescreen(own.relax(), own.relax(cell=True), own.static(), own.neb(), backend="emt")
+    theirs = adapted(EmtRelaxMaker(relax_cell=False, relax_kwargs={"fmax": 5e-3}))
+    found = output_of(PrescreenedRelaxMaker(screen, theirs).make(bridge(), "bridge"))
+    document = CalculationDoc.model_validate(found)
+    alone = own.relax().calculate(bridge())
+    assert document.backend == "EMT relaxation"
+    assert document.prescreen.backend == "emt"
+    assert document.prescreen.energy == pytest.approx(alone.energy)
+    assert document.energy == pytest.approx(alone.energy, abs=2e-3)

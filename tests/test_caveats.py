@@ -10,11 +10,11 @@ from factories import adsorption_document, calculation_document, codes
 from monty.json import MontyDecoder, MontyEncoder
 from pydantic import ValidationError
 
+from anodeflow.calculations.identity import _plain
 from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.rows import ResultRow
-from anodeflow.studies.shared.identity import _plain
 
 ROOT = Path(__file__).parents[1]
 KEBAB = "[a-z0-9]+(-[a-z0-9]+)*"

@@ -10,6 +10,7 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.identity import with_stable_uuids
 from anodeflow.core.errors import InputError
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.structures.sites.site_choice import SiteChoice
@@ -25,7 +26,6 @@ from anodeflow.studies.interdiffusion.context import InterdiffusionContext
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.registry import studies
-from anodeflow.studies.shared.identity import with_stable_uuids
 from anodeflow.studies.vacancy.context import VacancyContext
 
 POTENTIAL = {"backend": "mlip", "settings_hash": "0a", "keep": 2, "window": 0.1, "paths": "band"}

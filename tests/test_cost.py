@@ -386,7 +386,7 @@ def test_cheap_parts_come_first_and_bring_what_they_need():
 
 def test_identities_do_not_hang_on_what_a_calculation_took(adatom):
     from anodeflow.calculations.backend_makers import Makers
-    from anodeflow.studies.shared.identity import _plain
+    from anodeflow.calculations.identity import _plain
 
     document = Makers(load_backend("emt")).static().calculate(adatom)
     later = document.model_copy(update={"processor_time": 5.0, "processors": 3, "peak_memory": 7.0})

@@ -120,8 +120,8 @@ def test_calculations_carry_their_place_however_deep(tmp_path):
 def test_a_placed_maker_places_the_jobs_it_makes():
     from jobflow import Flow
 
+    from anodeflow.calculations.identity import _plain, with_stable_uuids
     from anodeflow.calculations.makers import CalculationMaker
-    from anodeflow.studies.shared.identity import _plain, with_stable_uuids
 
     recipe = load_backend("emt").recipe() | {"placement": {"worker": "gpu"}}
     maker = CalculationMaker(task="static", backend=recipe)

@@ -219,8 +219,8 @@ class Campaign(InputModel):
         """Return the flow, and what each of its parts is: the key that a plan has of a study, too."""
         from jobflow import Flow
 
+        from anodeflow.calculations.identity import with_stable_uuids
         from anodeflow.campaign.flow import campaign_parts
-        from anodeflow.studies.shared.identity import with_stable_uuids
 
         world = self._world()
         surfaces, backend = world.surfaces, world.backend

@@ -43,7 +43,7 @@ MOVED = {
     "anodeflow.workflows.diffusion_checks": "anodeflow.studies.diffusion.checks",
     "anodeflow.workflows.dilute_limit": "anodeflow.studies.interdiffusion.dilute_flow",
     "anodeflow.workflows.electrochemistry": "anodeflow.studies.electrochemistry.flow",
-    "anodeflow.workflows.identity": "anodeflow.studies.shared.identity",
+    "anodeflow.workflows.identity": "anodeflow.calculations.identity",
     "anodeflow.workflows.interdiffusion": "anodeflow.studies.interdiffusion.flow",
     "anodeflow.workflows.interface": "anodeflow.studies.interface.flow",
     "anodeflow.workflows.metal_face": "anodeflow.studies.vacancy.metal_face_flow",

@@ -8,6 +8,7 @@ from monty.json import MSONable
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
@@ -154,9 +155,9 @@ def relax_from(
     if structure is None:
         raise CalculationError(f"{label}: there is no structure to relax, since an earlier step failed.")
     if found is None:
-        return Response(replace=named(then.make(structure, label=label), label))
+        return in_place(then.make(structure, label=label), label)
     start = transferred(structure, found.structure, near, None if record is None else record.structure)
-    return Response(replace=named(then.make(start, label=label, prescreen=record_of(found)), label))
+    return in_place(then.make(start, label=label, prescreen=record_of(found)), label)
 
 
 def relaxation(
@@ -239,7 +240,7 @@ def relax_path(
         raise CalculationError(f"{label}: it has no end states like these, so its path is of no use.")
     path = transferred_path(images, (images[0], images[-1]), found)
     energies = (ends[0].energy, ends[-1].energy)
-    return Response(replace=named(neb.make(path, energies, label=label, symmetry=symmetry), label))
+    return in_place(neb.make(path, energies, label=label, symmetry=symmetry), label)
 
 
 @job(output_schema=NebDoc, data=NebDoc.large_parts())
@@ -257,7 +258,7 @@ def go_on(
     """Go on with DFT from the potential's path; or end with that path, if it has a minimum on its way."""
     done = [end for end in ends if end is not None]
     if found is None or len(done) < len(ends):
-        return Response(replace=named(neb.make(images, energies, label=label, symmetry=symmetry), label))
+        return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)
     start = start_of_dft(images, symmetry, found, done, mode, whole)
     if start.kind == "dip":
         return found.model_copy(update={"images": start.images, "potential_path": start.record, "by_potential": True})
@@ -265,4 +266,4 @@ def go_on(
     if start.tangent is not None:
         options["tangent"] = start.tangent
     made = neb.make(start.images, energies, label=label, symmetry=start.symmetry, **options)
-    return Response(replace=named(made, label))
+    return in_place(made, label)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 from monty.json import MontyDecoder, MSONable
 
+from anodeflow.calculations.identity import written_flat
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.studies.inputs import AdatomInput, StudyInput
 
@@ -73,6 +74,7 @@ class StudyContext(MSONable):
         """Note the class, so that what is written of it is known for a context."""
         super().__init_subclass__(**keywords)
         _CLASSES[cls.__module__, cls.__name__] = cls
+        written_flat(cls.__module__, cls.__name__, cls.uncounted)
 
     @classmethod
     def told(cls, about: "StudyContext", **more: Any) -> Self:

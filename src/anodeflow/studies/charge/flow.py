@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.identity import with_stable_uuids
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.analysis import charge_document, charge_parts
 from anodeflow.studies.charge.bader_programs import choose_program
@@ -14,7 +15,6 @@ from anodeflow.studies.charge.document import ChargeTransferDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects
-from anodeflow.studies.shared.identity import with_stable_uuids
 
 
 @dataclass

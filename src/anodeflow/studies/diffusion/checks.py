@@ -5,6 +5,7 @@ from typing import Any
 from jobflow import Flow, Job, JobConfig, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
+from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.jobs import named
 from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
@@ -13,7 +14,6 @@ from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.saddles import saddle_image
-from anodeflow.studies.shared.steps import in_place
 
 
 @job

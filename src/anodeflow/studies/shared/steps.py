@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from jobflow import CURRENT_JOB, Flow, Job, JobConfig, OnMissing, Response, job
+from jobflow import Flow, Job, JobConfig, OnMissing, Response, job
 
-from anodeflow.calculations.rehearsal import rehearsing
+from anodeflow.calculations.in_place import settled
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import named
-from anodeflow.studies.shared.identity import with_stable_uuids
 
 
 def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
@@ -18,21 +17,7 @@ def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
     last.config = JobConfig(on_missing_references=OnMissing.NONE)
     last.name = f"{name}: {last.function.__name__.replace('_', ' ')}"
     flow = Flow(jobs, output=last.output, name=name)
-    return Response(replace=_settled(flow))
-
-
-def in_place(made: Flow | Job, name: str) -> Response:
-    """Return the response that puts a calculation, a job or several in a flow, in place of the current job.
-
-    The current job must not have an `output_schema`: jobflow would hold the reference to a flow's output against it.
-    """
-    made.name = name
-    return Response(replace=_settled(made) if isinstance(made, Flow) else made)
-
-
-def _settled(flow: Flow) -> Flow:
-    """Return a flow whose uuids follow from the current job; as it is in a rehearsal, which keeps nothing."""
-    return flow if rehearsing() else with_stable_uuids(flow, CURRENT_JOB.job.uuid)
+    return Response(replace=settled(flow))
 
 
 @job

@@ -6,12 +6,13 @@ import numpy as np
 from jobflow import Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.in_place import in_place
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import named
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.shared.steps import in_place, replaced
+from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.geometry import remove_atom, shaken
 from anodeflow.studies.vacancy.metal_face import MetalFace, metal_face
 

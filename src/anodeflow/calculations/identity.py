@@ -11,7 +11,6 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
-from anodeflow.studies.context import context_class
 
 _CIRCUMSTANCES = {
     *("finished_at", "wall_time", "restarts", "directory"),
@@ -19,6 +18,14 @@ _CIRCUMSTANCES = {
 }
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+_FLAT: dict[tuple[str, str], frozenset[str]] = {}
+
+
+def written_flat(module: str, name: str, uncounted: frozenset[str]) -> None:
+    """Declare that objects of a class were mappings without a class once, and which of their entries do not count."""
+    _FLAT[module, name] = uncounted
 
 
 def _plain(content: str) -> str:
@@ -35,8 +42,9 @@ def _plain(content: str) -> str:
             left_out = {"placement", "@module", "@version"} | (_CIRCUMSTANCES if "finished_at" in node else set())
             if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
                 left_out |= {"learn"}
-            if (context := context_class(node)) is not None:
-                left_out |= {"@class"} | context.uncounted
+            flat = _FLAT.get((str(node.get("@module")), str(node.get("@class"))))
+            if flat is not None:
+                left_out |= {"@class"} | flat
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
             if kept.keys() == {"code", "text"}:  # a warning, which was a sentence
                 return kept["text"]
