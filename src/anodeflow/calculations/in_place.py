@@ -15,7 +15,7 @@ def in_place(made: Flow | Job, name: str) -> Response:
     made.name = name
     if not isinstance(made, Flow):
         return Response(replace=made)
-    CURRENT_JOB.job.output_schema = None
+    CURRENT_JOB.job.output_schema = None  # type: ignore[assignment]
     return Response(replace=settled(made))
 
 
