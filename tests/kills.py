@@ -20,7 +20,10 @@ from typing import Any
 import psutil
 from monty.json import MontyEncoder
 
-_OWN = {"wall_time", "finished_at", "completed_at", "restarts", "directory", "blob_uuid"}
+_OWN = {
+    *("wall_time", "finished_at", "completed_at", "restarts", "directory", "blob_uuid"),
+    *("processors", "processor_time", "peak_memory"),
+}
 """What may differ between two runs: when, where and in how many goes."""
 _KILLS = 3  # of the runs of one home at most, then one is left to end
 

@@ -334,7 +334,7 @@ def test_last_line_of_run_masks_the_password(anodeflow, monkeypatch):
     from anodeflow.execution import local
 
     report = local.RunReport(campaign="quickstart", succeeded=True, computed=0, reused=0, seconds=1.0)
-    monkeypatch.setattr(local, "run_campaign", lambda *_: report)
+    monkeypatch.setattr(local, "run_campaign", lambda *_, **__: report)
     monkeypatch.setattr(Campaign, "check", lambda _: [])
     monkeypatch.setenv("ANODEFLOW_DATABASE", "mongodb://me:s3cret@localhost:1/")
     outcome = anodeflow("run", "quickstart", "--backend", "emt", "--quiet")

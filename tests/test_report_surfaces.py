@@ -236,9 +236,9 @@ def test_every_figure_and_table_is_listed(folder, page):
 
 def test_scripts_are_on_the_page_and_fetch_nothing(page):
     assert not page.xpath("//script/@src | //link | //iframe")
-    pictures, plotly, general, own = page.xpath("/html/body/script")
+    pictures, plotly, general, viewer, own = page.xpath("/html/body/script")
     assert "plotly.js" in gzip.decompress(base64.b64decode(plotly.text)).decode("utf-8")[:200]
-    assert "http" not in general.text + own.text
+    assert "http" not in general.text + viewer.text + own.text
     assert "IntersectionObserver" in own.text
     drawings = json.loads(gzip.decompress(base64.b64decode(pictures.text)))
     shown = page.xpath("//img/@data-packed")

@@ -82,14 +82,14 @@ def run(
     if report.document_ids:
         print_results(result_rows({"campaign": campaign.name, "document_id": report.document_ids}))
     console.print(
-        f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
-        f"Database: {kept}. "
-        f"Next: anodeflow report {campaign.name} -o report",
+        predicted_against_used(campaign.load_backend().code, report.predicted, report.used, hours),
         highlight=False,
         soft_wrap=True,
     )
     console.print(
-        predicted_against_used(campaign.load_backend().code, report.predicted, report.used, hours),
+        f"{report.computed} calculations done, {report.reused} found finished, {clock(report.seconds)}. "
+        f"Database: {kept}. "
+        f"Next: anodeflow report {campaign.name} -o report",
         highlight=False,
         soft_wrap=True,
     )
