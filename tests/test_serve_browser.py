@@ -99,7 +99,7 @@ def _keys(tab: Browser, address: str) -> None:
         tab.press("Enter")
         tab.wait(f"document.querySelector('th[aria-sort=\"{way}\"]')")
         assert f"sort={sign}value" in tab.run("location.search")
-        assert tab.run("document.activeElement.id") == "sort-value"
+        tab.wait("document.activeElement.id === 'sort-value'")
 
 
 def _spoken(tab: Browser, path: str) -> None:
