@@ -122,6 +122,7 @@ class SlurmCluster:
             wait_until(lambda: not self.jobs(), 20)
         for name in [*(f"slurmd.{node}" for node in NODES), "slurmctld", "munged"]:
             self._end(name)
+        wait_until(lambda: not self.processes(), 5)  # one that is ending has not yet been reaped
         left = self.processes()
         for process in left:
             process.kill()
