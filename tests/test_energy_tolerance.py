@@ -124,6 +124,7 @@ def test_documents_hold_all_three_energies_and_are_found_again(tmp_path, monkeyp
     assert short.force_evaluations < full.force_evaluations
     assert short.evaluated_energy - short.remaining_energy == short.energy
     assert short.energy == pytest.approx(full.energy, abs=1.5e-3)
+    assert short.free_energy == short.energy  # EMT has no entropy, and none comes of what is taken off
     (caveat,) = short.warnings
     assert caveat.code == "ended-by-energy"
     assert f"{1e3 * short.remaining_energy:.1f} meV" in caveat.text

@@ -79,6 +79,7 @@ def check_features(features, atoms, elements, shift, tolerance):
     values, gradients = features.evaluate(atoms, elements)
     labels = features.labels(elements)
     assert len(labels) == len(set(labels)) == len(values)
+    assert features.values(atoms, elements) == pytest.approx(values, rel=1e-5, abs=1e-5)
     assert gradients.shape == (len(values), len(atoms), 3)
     assert np.abs(gradients.sum(axis=1)).max() < tolerance  # nothing changes when all atoms move
     beside = []

@@ -29,6 +29,9 @@ class Features(Protocol):
     def evaluate(self, atoms: Atoms, elements: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the features (f,) of a structure, and their derivatives by the positions (f, n, 3), 1/Å."""
 
+    def values(self, atoms: Atoms, elements: Sequence[str]) -> np.ndarray:
+        """Return the features (f,) alone."""
+
     def corrected(self, weights: dict[str, float]) -> Any:
         """Return an ASE calculator of the potential plus the sum of features times `weights` (eV, by label)."""
 
@@ -109,6 +112,10 @@ class RadialFeatures:
                     values.append(float((flat[around, a] * flat[around, b]).sum()))
                     gradients.append(derivative(slopes))
         return np.array(values), np.array(gradients)
+
+    def values(self, atoms: Atoms, elements: Sequence[str]) -> np.ndarray:
+        """Return the features alone (see :class:`Features`)."""
+        return self.evaluate(atoms, elements)[0]
 
     def _faded(self, lengths: np.ndarray, scaled: np.ndarray, width: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return Gaussians that end smoothly at the cutoff (pairs, k), and their slopes, 1/Å."""

@@ -104,7 +104,9 @@ class CalculationDoc(Versioned, DecodedModel):
     initial_structure: Structure = Field(description="Structure as it was handed in.")
     structure: Structure = Field(description="Structure at the end (equal to the initial one for static).")
     energy: FiniteFloat = Field(description="Total energy extrapolated to zero smearing, eV per cell.")
-    free_energy: FiniteFloat = Field(description="Free energy, consistent with the forces, eV per cell, as evaluated.")
+    free_energy: FiniteFloat = Field(
+        description="Free energy, consistent with the forces, eV per cell; less `remaining_energy` where `energy` is."
+    )
     evaluated_energy: FiniteFloat | None = Field(
         default=None,
         description="`energy` as evaluated at `structure`, before `remaining_energy` was taken off, eV per cell; none: "

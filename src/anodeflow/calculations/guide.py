@@ -32,7 +32,6 @@ from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 if TYPE_CHECKING:
     from anodeflow.backends.inprocess import InProcessBackend
 
-_GOAL = {"relax": "minimum", "neb": "saddle"}
 _CERTAIN = 0.03  # eV
 
 
@@ -125,14 +124,17 @@ def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend 
         guide = _guide_of(request, folder)
         if guide is None:
             return
-        structure, calculator = request.images[1] if _climbs(request) else request.structure, guide.calculator
+        begins = _Beginning(request.images[1] if _climbs(request) else request.structure, guide.calculator)
         if backend is not None and learns(request):
-            found = _learned_start(request, guide, backend, folder, tell)
-            structure, calculator = found or (structure, calculator)
+            try:
+                begins = _learned_start(request, guide, backend, folder, tell) or begins
+            except Exception as error:  # whatever a potential's package raises
+                (folder.path / START).unlink(missing_ok=True)
+                tell("running", message=f"begins as if {guide.potential.name} had learned nothing: {error}")
         if _learns_path(request):
             return
-        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-        hessian = symmetrised_hessian(structure, finite_difference_hessian(atoms, calculator))
+        atoms = AseAtomsAdaptor.get_atoms(begins.structure, msonable=False)
+        hessian = symmetrised_hessian(begins.structure, finite_difference_hessian(atoms, begins.calculator))
         if np.isfinite(hessian).all():
             with file.open("wb") as stream:
                 np.save(stream, hessian)
@@ -149,10 +151,21 @@ def _tried(action: Callable[[], None], tell: Any, without: str) -> None:
         tell("running", message=f"{without}: {error}")
 
 
+@dataclass(frozen=True)
+class _Beginning:
+    """Where a calculation begins, and the calculator of the potential whose Hessian it begins with."""
+
+    structure: Structure
+    calculator: Any
+
+
 def _learned_start(
     request: Request, guide: _Guide, backend: Backend, folder: CalculationFolder, tell: Any
-) -> tuple[Structure, Any] | None:
-    """Return where the corrected potential lets it begin, written down in its folder, and the calculator of that."""
+) -> _Beginning | None:
+    """Return where a corrected potential lets it begin, which is written down in its folder if it is another place.
+
+    None where nothing was learned that helps, or the model does not know the way to that place well enough.
+    """
     model = learned_model(backend, guide.potential, guide.features)
     if model is None or not model.helps:
         return None
@@ -162,11 +175,15 @@ def _learned_start(
         found = path(request, lambda: guide.potential_features(folder).corrected(weights))
     else:
         found = minimum(request.structure, corrected)
-    before = request.images[1:-1] or (request.structure,)
-    if found is None or not all(
-        _believed(model, guide.features, *pair, corrected) for pair in zip(before, found.images, strict=True)
-    ):
+    if found is None:
         return None
+    before = request.images[1:-1] or (request.structure,)
+    pairs = list(zip(before, found.images, strict=True))
+    uncertain = [_uncertainty(model, guide.features, *pair) for pair in pairs]
+    if max(uncertain) > _CERTAIN:
+        return None
+    if not all(error < _matters(*pair, corrected) for pair, error in zip(pairs, uncertain, strict=True)):
+        return _Beginning(before[0], corrected)
     assert model.error_after is not None
     note = LearnedStart(
         model=model.id,
@@ -179,30 +196,40 @@ def _learned_start(
     )
     content = note.model_dump() | {"images": [image.cart_coords.tolist() for image in found.images]}
     folder.write(folder.path / START, json.dumps(content))
+    goal = "path" if _learns_path(request) else "saddle" if request.task == "neb" else "minimum"
     tell(
         "running",
         message=f"begins {found.displacement:.2f} Å away, where {guide.potential.name} corrected by "
-        f"{len(model.lessons)} calculations has its {_GOAL[request.task]}",
+        f"{len(model.lessons)} calculations has its {goal}",
     )
-    return found.images[0], corrected
+    return _Beginning(found.images[0], corrected)
 
 
-def _believed(model: LearnedModel, features: Features, before: Structure, after: Structure, calculator: Any) -> bool:
-    """Return whether a model knows enough of the way from one geometry to another for the other to be tried.
+def _uncertainty(model: LearnedModel, features: Features, before: Structure, after: Structure) -> float:
+    """Return how well a model knows the change of energy from one geometry to another, eV.
 
-    It knows the change of energy to within 0.03 eV, and to within that change. A model that saw clean slabs alone put
-    the first adatom where forces were six times larger than before (0.16 eV uncertain); those that were certain to
-    0.02 eV lessened them to a half, a fourth, a seventh.
+    What it does not know to within 0.03 eV is not tried. A model that saw clean slabs alone (0.16 eV uncertain) put the
+    first adatom where forces were six times larger than before; those that were certain to 0.02 eV lessened them to a
+    half, a fourth, a seventh.
     """
     elements = sorted({site.specie.symbol for site in before})
-    values, energies = [], []
+    values = []
     for structure in (before, after):
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         atoms.set_constraint()
-        values.append(features.evaluate(atoms, elements)[0])
-        energies.append(calculator.get_potential_energy(atoms))
-    uncertainty = model.uncertainty(features.labels(elements), values[1] - values[0])
-    return uncertainty < min(_CERTAIN, abs(energies[1] - energies[0]))
+        values.append(features.values(atoms, elements))
+    return model.uncertainty(features.labels(elements), values[1] - values[0])
+
+
+def _matters(before: Structure, after: Structure, calculator: Any) -> float:
+    """Return how much energy is at stake between two geometries, eV: half of what the force would do along the way.
+
+    To a minimum that is about what the relaxation gains. To a saddle the energy rises along one direction and falls
+    along the others, so force and way count by their lengths.
+    """
+    atoms = AseAtomsAdaptor.get_atoms(before, msonable=False)
+    atoms.calc = calculator
+    return float(np.linalg.norm(atoms.get_forces()) * np.linalg.norm(after.cart_coords - before.cart_coords)) / 2
 
 
 def corrected_hessian(request: Request, folder: CalculationFolder, backend: Backend) -> np.ndarray | None:

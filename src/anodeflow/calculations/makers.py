@@ -236,7 +236,6 @@ def calculation_document(
         **common_fields(backend, request, folder, address, label, steps),
         structure=placed(request.structure, last["positions"], last["cell"]),
         **energies,
-        free_energy=last["free_energy"],
         forces=last["forces"],
         stress=last["stress"],
         density_file=DENSITY_FILE if is_density else None,
@@ -253,9 +252,9 @@ def calculation_document(
 
 def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the fields of a document that tell its energy, and what was left to be gained."""
-    evaluated, at_end = steps[-1]["energy"], steps[-1].get("remaining_energy")
+    evaluated, free, at_end = steps[-1]["energy"], steps[-1]["free_energy"], steps[-1].get("remaining_energy")
     by_energy = at_end is not None and backend.relaxation.energy_tolerance is not None
-    end = steps[-1]["free_energy"] - (at_end or 0.0)
+    end = free - (at_end or 0.0)
     promising = (
         (number, step)
         for number, step in enumerate(steps[:-1], start=1)
@@ -263,6 +262,7 @@ def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
     )
     return {
         "energy": evaluated - at_end if by_energy and at_end is not None else evaluated,
+        "free_energy": end if by_energy else free,
         "evaluated_energy": evaluated if by_energy else None,
         "remaining_energy": at_end,
         "gain_audit": [

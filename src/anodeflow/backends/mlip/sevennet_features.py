@@ -55,6 +55,33 @@ class SevenNetFeatures:
         from sevenn import _keys as keys
 
         symbols, count = np.array(atoms.symbols), len(atoms)
+        seen = self._seen(atoms)
+        hidden, (source, target) = seen["hidden"], seen["data"][keys.EDGE_IDX]
+        edges = seen["data"][keys.EDGE_VEC]
+        values = [float(np.sum(symbols == element)) for element in elements]
+        gradients = [np.zeros((count, 3)) for _ in elements]
+        for element in elements:
+            mine = torch.tensor(symbols == element, device=hidden.device)
+            for k in range(hidden.shape[1]):
+                total = hidden[mine, k].sum()
+                values.append(float(total.detach()))
+                gradient = np.zeros((count, 3))
+                if mine.any():
+                    (along,) = torch.autograd.grad(total, [edges], retain_graph=True)
+                    summed = torch.zeros(count, 3, dtype=along.dtype, device=along.device)
+                    summed.index_add_(0, target, along).index_add_(0, source, -along)
+                    gradient = summed.cpu().numpy().astype(float)
+                gradients.append(gradient)
+        return np.array(values), np.array(gradients)
+
+    def values(self, atoms: Atoms, elements: Sequence[str]) -> np.ndarray:
+        """Return the features alone (see :class:`anodeflow.backends.features.Features`), which takes no derivatives."""
+        symbols, hidden = np.array(atoms.symbols), self._seen(atoms)["hidden"].detach().cpu().numpy().astype(float)
+        counts = [np.sum(symbols == element) for element in elements]
+        return np.concatenate([counts, *(hidden[symbols == element].sum(axis=0) for element in elements)])
+
+    def _seen(self, atoms: Atoms) -> dict[str, Any]:
+        """Return what goes into the last layer (hidden, data), from which derivatives can be taken."""
         seen: dict[str, Any] = {}
         force = self._module(_FORCES)
         usual = force.forward
@@ -64,23 +91,7 @@ class SevenNetFeatures:
                 self._run(atoms)
         finally:
             force.forward = usual
-        hidden, (source, target) = seen["hidden"], seen["data"][keys.EDGE_IDX]
-        edges = seen["data"][keys.EDGE_VEC]
-        values = [float(np.sum(symbols == element)) for element in elements]
-        gradients = [np.zeros((count, 3)) for _ in elements]
-        for element in elements:
-            mine = torch.tensor(symbols == element, device=hidden.device)
-            for k in range(hidden.shape[1]):
-                total = hidden[mine, k].sum()
-                values.append(float(total))
-                gradient = np.zeros((count, 3))
-                if mine.any():
-                    (along,) = torch.autograd.grad(total, [edges], retain_graph=True)
-                    summed = torch.zeros(count, 3, dtype=along.dtype, device=along.device)
-                    summed.index_add_(0, target, along).index_add_(0, source, -along)
-                    gradient = summed.cpu().numpy().astype(float)
-                gradients.append(gradient)
-        return np.array(values), np.array(gradients)
+        return seen
 
     @contextmanager
     def _watched(self, seen: dict[str, Any]) -> Iterator[None]:
