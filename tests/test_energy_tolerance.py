@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from prescreen_factories import register
 from pydantic import ValidationError
 from pymatgen.io.ase import AseAtomsAdaptor
 from relaxations import copper_slab, relax_copper
@@ -16,6 +17,7 @@ from anodeflow.backends.drivers.remaining import RemainingEnergy
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.campaign.model import Campaign
 from anodeflow.core.address import content_hash
 
 
@@ -176,3 +178,20 @@ def test_fixed_atoms_have_nothing_to_gain():
     free = free_coordinates(atoms)
     forces.reshape(-1)[~free] = 5.0
     assert RemainingEnergy(np.eye(3 * len(atoms)), free, proven=True).after(atoms.positions, forces) == 0.0
+
+
+@pytest.mark.parametrize(("prescreen", "told"), [("", True), ("prescreen: emt\n", False)])
+def test_check_says_that_nothing_uses_it_without_a_potential(tmp_path, monkeypatch, prescreen, told):
+    register(monkeypatch, tmp_path)
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    costly = (tmp_path / "costly.yaml").read_text().replace("{force", "{energy_tolerance: 0.005, force", 1)
+    (tmp_path / "costly.yaml").write_text(costly)
+    file = tmp_path / "campaign.yaml"
+    file.write_text(
+        f"name: copper\nbackend: costly.yaml\n{prescreen}"
+        "systems:\n  - {name: Cu(111), structure: Cu, miller: [1, 1, 1], layers: 3, vacuum: 8, min_width: 5}\n"
+        "studies:\n  - adsorption: {adsorbate: Cu}\n"
+    )
+    campaign = Campaign.from_file(file)
+    campaign.check()
+    assert any("Nothing uses energy_tolerance of backend costly" in note for note in campaign.unused()) == told

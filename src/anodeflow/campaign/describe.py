@@ -39,7 +39,7 @@ def describe(world: World) -> list[Described]:
 
 
 def unused(world: World) -> list[str]:
-    """Return a sentence for each system, interface or reference that no study uses."""
+    """Return a sentence for each system, interface, reference or setting that nothing uses."""
     notes = []
     surfaces, interfaces = world.surfaces, world.interfaces
     found: list[tuple[str, str, str, Sequence[Any]]]
@@ -51,6 +51,11 @@ def unused(world: World) -> list[str]:
             notes.append(f"No study uses the {what} {name}.")
     needed = _metals(world)
     notes += [f"No study uses the reference of {name}." for name in world.surfaces.references if name not in needed]
+    if surfaces.backend.relaxation.energy_tolerance is not None and surfaces.prescreen is None:
+        notes.append(
+            f"Nothing uses energy_tolerance of backend {surfaces.backend.name}: without a prescreen no relaxation "
+            "begins with a potential's Hessian, and all end by their forces."
+        )
     return notes
 
 
