@@ -35,8 +35,30 @@ class Availability:
     remedy: str = ""
 
 
-class RelaxationSettings(InputModel):
-    """When a relaxation ends, and how it steps (BFGS, ASE)."""
+class OptimizerSettings(InputModel):
+    """How geometries, or the images of a path, step towards rest (BFGS, ASE)."""
+
+    max_steps: int = Field(
+        default=200,
+        ge=1,
+        le=100_000,
+        description="Most steps of one attempt: of the atoms, or of all images of a path.",
+        json_schema_extra={"unit": "steps"},
+    )
+    curvature: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=1000,
+        description="Initial curvature of the BFGS Hessian, eV/Å².",
+        json_schema_extra={"unit": "eV/Å²"},
+    )
+    max_displacement: float = Field(
+        default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
+    )
+
+
+class RelaxationSettings(OptimizerSettings):
+    """When a relaxation ends, and how it steps."""
 
     force_threshold: float = Field(
         default=0.01,
@@ -52,23 +74,6 @@ class RelaxationSettings(InputModel):
         description="Largest stress component at the end, eV/Å³.",
         json_schema_extra={"unit": "eV/Å³"},
     )
-    max_steps: int = Field(
-        default=200,
-        ge=1,
-        le=100_000,
-        description="Most ionic steps of one attempt.",
-        json_schema_extra={"unit": "steps"},
-    )
-    curvature: float = Field(
-        default=5.0,
-        ge=0.1,
-        le=1000,
-        description="Initial curvature of the BFGS Hessian, eV/Å².",
-        json_schema_extra={"unit": "eV/Å²"},
-    )
-    max_displacement: float = Field(
-        default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
-    )
     energy_tolerance: float | None = Field(
         default=None,
         gt=0,
@@ -83,8 +88,8 @@ class RelaxationSettings(InputModel):
         return {key: value for key, value in handler(self).items() if key != "energy_tolerance" or value is not None}
 
 
-class NebSettings(InputModel):
-    """When a path is relaxed, and how it steps (ASE's NEB, improved tangent, BFGS)."""
+class NebSettings(OptimizerSettings):
+    """When a path is relaxed, and how it steps (ASE's NEB, improved tangent)."""
 
     force_threshold: float = Field(
         default=0.05,
@@ -106,23 +111,6 @@ class NebSettings(InputModel):
         le=100,
         description="Of the springs between images, eV/Å².",
         json_schema_extra={"unit": "eV/Å²"},
-    )
-    max_steps: int = Field(
-        default=200,
-        ge=1,
-        le=100_000,
-        description="Most iterations of the band in one attempt.",
-        json_schema_extra={"unit": "steps"},
-    )
-    curvature: float = Field(
-        default=5.0,
-        ge=0.1,
-        le=1000,
-        description="Initial curvature of the BFGS Hessian, eV/Å².",
-        json_schema_extra={"unit": "eV/Å²"},
-    )
-    max_displacement: float = Field(
-        default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
     )
 
     @model_validator(mode="after")
