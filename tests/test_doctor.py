@@ -129,15 +129,15 @@ def test_every_force_field_that_is_installed_is_named(doctor):
 
 def test_weights_are_looked_for_where_a_package_keeps_them(tmp_path, monkeypatch):
     from anodeflow.backends.mlip.force_fields import FORCE_FIELDS
-    from anodeflow.cli.doctor import _weights
+    from anodeflow.cli.doctor_trials import weights
 
     monkeypatch.setenv("HOME", str(tmp_path))
     (mace,) = FORCE_FIELDS["MACE"]
-    assert _weights(mace) == "no weights yet in ~/.cache/mace/: it downloads them when a model is first used"
+    assert weights(mace) == "no weights yet in ~/.cache/mace/: it downloads them when a model is first used"
     (tmp_path / ".cache" / "mace").mkdir(parents=True)
     (tmp_path / ".cache" / "mace" / "model").touch()
-    assert _weights(mace) == "1 file of weights"
-    assert "files of your own" in _weights(FORCE_FIELDS["NEP"][0])
+    assert weights(mace) == "1 file of weights"
+    assert "files of your own" in weights(FORCE_FIELDS["NEP"][0])
 
 
 @pytest.mark.slow
