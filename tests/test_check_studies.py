@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.campaign.flow import campaign_jobs
+from anodeflow.campaign.flow import campaign_parts
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
@@ -320,7 +320,7 @@ def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monke
 def test_studies_share_one_adsorption(campaign_file):
     study = "adsorption: {adsorbate: Al, systems: [Al(001)]}"
     campaign = Campaign.from_file(campaign_file(study, study))
-    names = [node.name for node in campaign_jobs(campaign._world(), {"campaign": "metals"})]
+    names = [node.name for node in campaign_parts(campaign._world(), {"campaign": "metals"}).values()]
     assert names == ["Al bulk", "Al(001): slab", "Al atom", "Al(001): adsorption"]
 
 

@@ -4,19 +4,39 @@ from typing import Any
 
 from jobflow import Flow, Job
 
+from anodeflow.calculations.identity import with_stable_uuids
 from anodeflow.campaign.cases import Case, Varied, cases
+from anodeflow.core.address import content_hash
 from anodeflow.studies.convergence.flow import ConvergenceMaker
 from anodeflow.studies.steps import Steps
 from anodeflow.studies.world import World
 
 
-def campaign_jobs(world: World, labels: dict[str, Any]) -> list[Flow | Job]:
-    """Return all jobs and flows of a campaign: shared steps, studies, their variants and convergence tests."""
-    return list(campaign_parts(world, labels).values())
+def campaign_flow(world: World, name: str, reference: str | None, edition: str) -> tuple[Flow, list[tuple[Any, ...]]]:
+    """Return the flow of a campaign, and what each of its parts is: the key that a plan has of a study, too.
+
+    Parameters
+    ----------
+    world
+        Surfaces, interfaces and studies of the campaign.
+    name, reference
+        Its name, and the DOI of the paper to compare with.
+    edition
+        What tells its results from those of an edited file.
+    """
+    parts = campaign_parts(world, {"campaign": name, "reference": reference})
+    flow = Flow(list(parts.values()), name=name)
+    flow.update_metadata({"campaign": name, "backend": world.backend.name, "edition": edition})
+    seed = f"{name}/{world.backend.settings_hash()}"
+    if world.surfaces.prescreen is not None:
+        seed += f"/{content_hash(world.surfaces.prescreen.settings())}"
+    return with_stable_uuids(flow, seed, edition), list(parts)
 
 
 def campaign_parts(world: World, labels: dict[str, Any]) -> dict[tuple[Any, ...], Flow | Job]:
-    """Return the same by what tells them apart: of a study its name, its subject's and its key.
+    """Return all jobs and flows of a campaign (shared steps, studies, their variants and convergence tests).
+
+    Each by what tells it apart: of a study its name, its subject's and its key.
 
     Parameters
     ----------

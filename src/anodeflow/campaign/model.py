@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
+from anodeflow.campaign.files import beside, crystal_file, of_the_caller, shadowed
 from anodeflow.campaign.overrides import (
     with_prescreen,
     without_foreign_settings,
     without_own_prescreen,
     without_studies,
 )
-from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
-from anodeflow.core.html import table
 from anodeflow.core.inputs import InputModel, by_element
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
@@ -113,7 +112,7 @@ class Campaign(InputModel):
         file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
         campaign = file.validate(cls)
         campaign._file = file
-        backend, prescreen = (_of_the_caller(name) for name in (backend, prescreen))
+        backend, prescreen = (of_the_caller(name) for name in (backend, prescreen))
         if without:
             kept, notes = without_studies(campaign.name, campaign.studies, without)
             campaign = campaign._changed({"studies": [campaign.studies[index] for index in kept]}, notes)
@@ -139,6 +138,13 @@ class Campaign(InputModel):
         """Path of the campaign file; none for a campaign made in Python."""
         return self._file.path if self._file else None
 
+    @property
+    def crystals(self) -> list[str]:
+        """Crystals of its surfaces and interfaces as the file names them, each once."""
+        names = [name for system in self.systems for name in system.structures]
+        names += [name for system in self.interfaces for name in (system.alloy, system.metal)]
+        return list(dict.fromkeys(names))
+
     def load_backend(self) -> "Backend":
         """Return the backend of the campaign (paths are relative to the campaign file).
 
@@ -149,7 +155,7 @@ class Campaign(InputModel):
         """
         from anodeflow.backends.registry import load_backend
 
-        return load_backend(self._beside(self.backend))
+        return load_backend(beside(self.path, self.backend))
 
     def load_prescreen(self) -> "CampaignPrescreen | None":
         """Return the potential that goes before the backend; none if there is none.
@@ -164,7 +170,7 @@ class Campaign(InputModel):
         if self.prescreen is None:
             return None
         try:
-            return CampaignPrescreen(self.prescreen, load_backend(self._beside(self.prescreen.backend)))
+            return CampaignPrescreen(self.prescreen, load_backend(beside(self.path, self.prescreen.backend)))
         except InputError as error:
             raise InputError(f"{self._where('prescreen', 'backend')}: {error}") from error
 
@@ -217,21 +223,9 @@ class Campaign(InputModel):
 
     def flow_with_keys(self) -> "tuple[Flow, list[tuple[Any, ...]]]":
         """Return the flow, and what each of its parts is: the key that a plan has of a study, too."""
-        from jobflow import Flow
+        from anodeflow.campaign.flow import campaign_flow
 
-        from anodeflow.calculations.identity import with_stable_uuids
-        from anodeflow.campaign.flow import campaign_parts
-
-        world = self._world()
-        surfaces, backend = world.surfaces, world.backend
-        parts = campaign_parts(world, {"campaign": self.name, "reference": self.reference})
-        flow = Flow(list(parts.values()), name=self.name)
-        edition = self.edition()
-        flow.update_metadata({"campaign": self.name, "backend": backend.name, "edition": edition})
-        seed = f"{self.name}/{backend.settings_hash()}"
-        if surfaces.prescreen is not None:
-            seed += f"/{content_hash(surfaces.prescreen.settings())}"
-        return with_stable_uuids(flow, seed, edition), list(parts)
+        return campaign_flow(self._world(), self.name, self.reference, self.edition())
 
     def edition(self) -> str:
         """Return the hash of what the campaign asks for: an edited file is another edition, whose results stand beside
@@ -240,28 +234,19 @@ class Campaign(InputModel):
         What is for people only does not count (description, reference), nor what stands for a default, nor whether a
         potential learns, which changes no result. Files of structures count with what they hold.
         """
-        surfaces = self._surfaces()
-        asked = self.model_dump(
-            mode="json",
-            exclude=dict.fromkeys(("name", "description", "reference", "backend"), True) | {"prescreen": {"learn"}},
-            exclude_defaults=True,
-        )
-        names = {name for system in self.systems for name in system.structures}
-        names |= {name for system in self.interfaces for name in (system.alloy, system.metal)}
-        crystals = {name: structure_content(surfaces.structure(name)) for name in sorted(names)}
-        backend, prescreen = surfaces.backend, surfaces.prescreen
-        computed = [backend.settings_hash(), backend.path.model_dump(), prescreen and prescreen.settings()]
-        return content_hash([asked, computed, crystals])
+        from anodeflow.campaign.edition import edition
+
+        return edition(self, self.crystals, self._surfaces())
 
     def __repr__(self) -> str:
         subjects = f"{len(self.systems)} surfaces, {len(self.interfaces)} interfaces"
         return f"<Campaign {self.name}: {subjects}, {len(self.studies)} studies by {self.backend}>"
 
     def _repr_html_(self) -> str:
-        rows = [("surface", each.name, ", ".join(each.structures)) for each in self.systems]
-        rows += [("interface", each.name, f"{each.alloy} on {each.metal}") for each in self.interfaces]
-        rows += [("study", each.name, _asked(each.input)) for each in self.studies]
-        return table(f"Campaign {self.name} ({self.backend})", ("", "name", ""), rows, filter(None, [self.description]))
+        from anodeflow.campaign.notebook import campaign_table
+
+        title = f"Campaign {self.name} ({self.backend})"
+        return campaign_table(title, self.systems, self.interfaces, self.studies, self.description)
 
     def run(self, listener: Any = None, progress: bool = False, budget: float | None = None) -> "RunReport":
         """Run the campaign here, or go on with it.
@@ -308,32 +293,14 @@ class Campaign(InputModel):
             self.systems, self.load_backend(), self.crystal_file, self._built, self.load_prescreen(), self.references
         )
 
-    def _beside(self, name: str) -> str:
-        """Return a path relative to the campaign file as one that can be opened; a catalogue name as it is."""
-        path = Path(name).expanduser()
-        if self._file is None or path.suffix not in (".yaml", ".yml") or path.is_absolute():
-            return name
-        return str(self._file.path.parent / path)
-
     def crystal_file(self, name: str) -> str:
         """Return a catalogue name as it is; any other name is the file of that name beside the campaign file.
 
         A crystal of a provider is the file in which it is kept, in `crystals` there.
         """
-        from anodeflow.structures.bulk.catalogue import catalogue
-        from anodeflow.structures.bulk.online import kept_crystal, online
-
-        path = Path(name).expanduser()
-        if self._file is None or path.is_absolute():
-            return name
-        if name not in catalogue() and (crystal := online(name)) is not None:
-            return str(kept_crystal(crystal, self._file.path.absolute().parent))
-        if name in catalogue():
-            if (self._file.path.parent / name).is_file():
-                note = f"Structure {name} is the catalogue's: the file {name} beside the campaign is called ./{name}."
-                self._notes += [note] * (note not in self._notes)
-            return name
-        return str(self._file.path.parent / path)
+        note = shadowed(self.path, name)
+        self._notes += [note] * (bool(note) and note not in self._notes)
+        return crystal_file(self.path, name)
 
     def _where(self, *location: Any) -> str:
         if self._file is None:
@@ -341,16 +308,3 @@ class Campaign(InputModel):
         if self._kept is not None and location[0] == "studies":
             location = ("studies", self._kept[location[1]], *location[2:])
         return self._file.where(*location)
-
-
-def _of_the_caller(name: str | None) -> str | None:
-    """Return a backend file that the command line names as it can be found from everywhere; other names as they are."""
-    if name and Path(name).suffix in (".yaml", ".yml") and Path(name).is_file():
-        return str(Path(name).absolute())
-    return name
-
-
-def _asked(given: InputModel) -> str:
-    """What a study was told beyond its defaults, as a campaign file says it."""
-    said = given.model_dump(mode="json", exclude_unset=True)
-    return ", ".join(f"{name}: {value}" for name, value in said.items())

@@ -1,0 +1,56 @@
+"""Files that a campaign names: those of the catalogue by their names, all others beside its own file."""
+
+from pathlib import Path
+
+from anodeflow.structures.bulk.catalogue import catalogue
+from anodeflow.structures.bulk.online import kept_crystal, online
+
+_BACKEND_FILES = (".yaml", ".yml")
+
+
+def beside(campaign: Path | None, name: str) -> str:
+    """Return a backend file that a campaign names as one that can be opened; the name of a backend as it is.
+
+    Parameters
+    ----------
+    campaign
+        Campaign file; none: the campaign was made in Python.
+    name
+        What it says.
+    """
+    path = Path(name).expanduser()
+    if campaign is None or path.suffix not in _BACKEND_FILES or path.is_absolute():
+        return name
+    return str(campaign.parent / path)
+
+
+def of_the_caller(name: str | None) -> str | None:
+    """Return a backend file that the command line names as it can be found from everywhere; other names as they are."""
+    if name and Path(name).suffix in _BACKEND_FILES and Path(name).is_file():
+        return str(Path(name).absolute())
+    return name
+
+
+def crystal_file(campaign: Path | None, name: str) -> str:
+    """Return a catalogue name as it is; any other name is the file of that name beside the campaign file.
+
+    A crystal of a provider is the file in which it is kept, in `crystals` there.
+
+    Raises
+    ------
+    InputError
+        If a crystal of a provider cannot be fetched, or was changed.
+    """
+    path = Path(name).expanduser()
+    if campaign is None or path.is_absolute() or name in catalogue():
+        return name
+    if (crystal := online(name)) is not None:
+        return str(kept_crystal(crystal, campaign.absolute().parent))
+    return str(campaign.parent / path)
+
+
+def shadowed(campaign: Path | None, name: str) -> str:
+    """Return a note on a file beside the campaign file that is called like a crystal of the catalogue; empty: none."""
+    if campaign is None or name not in catalogue() or not (campaign.parent / name).is_file():
+        return ""
+    return f"Structure {name} is the catalogue's: the file {name} beside the campaign is called ./{name}."
