@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase.build import fcc111
+from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
+from ase.calculators.fd import calculate_numerical_stress
 from prescreen_factories import Stretched, register
 from pymatgen.io.ase import AseAtomsAdaptor
 from typer.testing import CliRunner
 
 from anodeflow.backends.features import RadialFeatures
+from anodeflow.backends.learned import potential_hash
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import guide
 from anodeflow.calculations.folder import CalculationFolder
@@ -100,6 +102,19 @@ def check_features(features, atoms, elements, shift, tolerance):
 
 def test_radial_features_and_their_derivatives():
     check_features(RadialFeatures(EMT()), slab(1), ["Al", "Cu"], 1e-4, 1e-6)
+
+
+def test_stress_of_a_corrected_potential_is_that_of_its_energies():
+    features = RadialFeatures(EMT())
+    weights = dict.fromkeys(features.labels(["Al", "Cu"]), 0.0) | {"Al-Cu 2": 0.3, "Cu: Al0·Cu1": -0.02}
+    atoms = bulk("Cu", cubic=True)
+    atoms.symbols[0] = "Al"
+    atoms.rattle(0.1, seed=2)
+    atoms.calc = features.corrected(weights)
+    numerical = calculate_numerical_stress(atoms, eps=1e-5)
+    assert atoms.get_stress() == pytest.approx(numerical, abs=1e-6)
+    atoms.calc = EMT()
+    assert np.abs(atoms.get_stress() - numerical).max() > 1e-3
 
 
 @pytest.mark.slow
@@ -219,6 +234,52 @@ def test_two_hundred_calculations_are_learned_from_in_seconds():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2e6  # kB
 
 
+# --- models as files ---
+
+
+def model_file(folder: Path, potential: object = None) -> Path:
+    """Write a model of EMT."""
+    taught = {"code": "gpaw", "version": "25", "settings": {}, "calculations": [], "force_error_before": 0.1}
+    settings = {
+        "potential": {"name": "emt", "code": "emt"} if potential is None else potential,
+        "features": "radial",
+        "weights": {"Cu atoms": 0.0},
+        "taught_by": taught,
+    }
+    file = folder / "model.yaml"
+    file.write_text(json.dumps({"code": "learned", "settings": settings}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("potential", "said"),
+    [
+        ({}, "unknown code ''"),
+        ({"code": ["emt"]}, "unknown code"),
+        ({"code": "none"}, "unknown code 'none'"),
+        ({"code": "gpaw", "name": "x", "settings": {}}, "gpaw has no calculator that could be corrected"),
+        ({"code": "emt", "name": "x", "settings": 3}, "no backend of a potential .settings: expected keys and values"),
+        ({"code": "emt"}, "no backend of a potential .name"),
+    ],
+)
+def test_a_model_of_no_potential_is_refused(tmp_path, potential, said):
+    with pytest.raises(InputError, match=f"line 1: settings.potential: .*{said}"):
+        load_backend(model_file(tmp_path, potential))
+
+
+def test_weights_of_another_potential_are_refused(tmp_path):
+    load_backend(model_file(tmp_path)).check_available()  # one from before: nothing is recorded
+    same = model_file(tmp_path)
+    content = json.loads(same.read_text())
+    content["settings"]["taught_by"]["potential"] = potential_hash(load_backend("emt"))
+    same.write_text(json.dumps(content))
+    load_backend(same).check_available()
+    content["settings"]["taught_by"]["potential"] = "0" * 20
+    same.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="were not learned with emt as it is here"):
+        load_backend(same).check_available()
+
+
 # --- campaigns ---
 
 
@@ -325,6 +386,8 @@ def test_what_was_learned_is_a_backend_of_its_own(tmp_path, monkeypatch):
     assert wrong["learned"] < 0.5 * wrong["emt"]
     with pytest.raises(InputError, match="it learned nothing of Al, only of Cu"):
         model.check_elements({"Al", "Cu"})
+    again = Campaign.from_file(tmp_path / "learn/copper.yaml", "learned:cu", ["diffusion"], "none").run()
+    assert again.succeeded, again.failures
 
 
 @pytest.mark.slow

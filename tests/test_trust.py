@@ -87,6 +87,45 @@ def test_check_loads_no_model_of_an_untrusted_file(campaign, tmp_path, anodeflow
     assert not is_trusted(backend)
 
 
+@pytest.mark.parametrize("how", ["backend", "cost", "prescreen"])
+@pytest.mark.parametrize("learned", [False, True])
+def test_check_imports_no_calculator_of_an_untrusted_file(learned, how, tmp_path, anodeflow, monkeypatch):
+    """One that a learned model of somebody else corrects is no more trusted than one that a backend file names."""
+    name = f"sprung_{how}_{learned}"
+    (tmp_path / f"{name}.py").write_text(
+        f"open({str(tmp_path / 'sprung')!r}, 'w')\nfrom ase.calculators.emt import EMT\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    content = {"code": "ase", "settings": {"calculator": f"{name}:EMT"}}
+    if learned:
+        taught = {"code": "gpaw", "version": "1", "settings": {}, "calculations": [], "force_error_before": 1.0}
+        content = {"code": "learned", "settings": {"potential": content | {"name": "theirs"}, "features": "radial",
+                   "weights": {"Cu atoms": 0.0}, "taught_by": taught}}  # fmt: skip
+    (tmp_path / "theirs.yaml").write_text(json.dumps(content))
+    text = CAMPAIGN.format(backend="emt" if how == "prescreen" else "theirs.yaml").replace("Li", "Cu")
+    (tmp_path / "campaign.yaml").write_text(text + ("prescreen: theirs.yaml\n" if how == "prescreen" else ""))
+    checked = anodeflow("check", tmp_path / "campaign.yaml", *(["--cost"] if how == "cost" else []))
+    assert checked.status == 0, checked.err
+    assert f"names {name}:EMT, which check neither starts nor loads" in " ".join(checked.out.split())
+    assert not (tmp_path / "sprung").exists()
+    assert anodeflow("check", tmp_path / "campaign.yaml", "--trust").status == 0
+    assert (tmp_path / "sprung").exists()
+
+
+def test_model_file_of_a_learned_potential_is_trusted_with_it(tmp_path, anodeflow):
+    """Another file in its place is not."""
+    (tmp_path / "model.pth").write_bytes(b"numbers")
+    potential = {"name": "theirs", "code": "mlip", "settings": {"calculator_kwargs": {"model": "model.pth"}}}
+    taught = {"code": "gpaw", "version": "1", "settings": {}, "calculations": [], "force_error_before": 1.0}
+    settings = {"potential": potential, "features": "sevennet", "weights": {"Cu atoms": 0.0}, "taught_by": taught}
+    file = tmp_path / "theirs.yaml"
+    file.write_text(json.dumps({"code": "learned", "settings": settings}))
+    assert str(tmp_path / "model.pth") in anodeflow("trust", file).out
+    assert is_trusted(file)
+    (tmp_path / "model.pth").write_bytes(b"others")
+    assert not is_trusted(file)
+
+
 def test_checkpoint_of_numbers_is_loaded(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"weights": torch.zeros(3)}, tmp_path / "model.pth")

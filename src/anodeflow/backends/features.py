@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
 from ase.neighborlist import neighbor_list
+from ase.stress import full_3x3_to_voigt_6_stress
 
 
 class Features(Protocol):
@@ -77,6 +79,10 @@ class RadialFeatures:
 
     def evaluate(self, atoms: Atoms, elements: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return features and derivatives (see :class:`Features`)."""
+        return self.derived(atoms, elements)[:2]
+
+    def derived(self, atoms: Atoms, elements: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return features, derivatives by positions, and those by strains of the cell (f, 3, 3)."""
         kind = np.array([list(elements).index(symbol) for symbol in atoms.symbols])
         count, kinds = len(atoms), len(elements)
         first, second, vectors, lengths = neighbor_list("ijDd", atoms, self.cutoff)
@@ -85,6 +91,7 @@ class RadialFeatures:
         near, near_slope = self._faded(lengths, lengths[:, None] / self.widths, self.widths)
 
         def derivative(slopes: np.ndarray) -> np.ndarray:
+            strains.append(np.einsum("p,pi,pj->ij", slopes * lengths, towards, towards))
             gradient = np.zeros((count, 3))
             np.add.at(gradient, second, slopes[:, None] * towards)
             np.add.at(gradient, first, -slopes[:, None] * towards)
@@ -92,6 +99,7 @@ class RadialFeatures:
 
         values = [float(np.sum(kind == each)) for each in range(kinds)]
         gradients = [np.zeros((count, 3)) for _ in range(kinds)]
+        strains = [np.zeros((3, 3)) for _ in range(kinds)]
         for a, b in _pairs(range(kinds)):
             mine = ((kind[first] == a) & (kind[second] == b)) | ((kind[first] == b) & (kind[second] == a))
             for k in range(pair.shape[1]):
@@ -111,7 +119,7 @@ class RadialFeatures:
                         slopes[mine] += near_slope[mine, m] * flat[first[mine], other]
                     values.append(float((flat[around, a] * flat[around, b]).sum()))
                     gradients.append(derivative(slopes))
-        return np.array(values), np.array(gradients)
+        return np.array(values), np.array(gradients), np.array(strains)
 
     def values(self, atoms: Atoms, elements: Sequence[str]) -> np.ndarray:
         """Return the features alone (see :class:`Features`)."""
@@ -133,32 +141,27 @@ def _pairs(elements: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(a, b) for i, a in enumerate(elements) for b in elements[i:]]
 
 
-class _Corrected:
-    """A potential plus weighted radial features, with as much of ASE's calculator as relaxations ask for."""
+class _Corrected(Calculator):
+    """A potential plus weighted radial features."""
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 (as ASE has it)
 
     def __init__(self, features: RadialFeatures, weights: dict[str, float]) -> None:
+        super().__init__()
         self.features, self.weights = features, weights
-        self.results: dict[str, Any] = {}
-        self._atoms: Atoms | None = None
 
-    def _of(self, atoms: Atoms) -> dict[str, Any]:
-        if self._atoms is None or self._atoms != atoms:
-            free = atoms.copy()
-            free.set_constraint()
-            free.calc = self.features.calculator
-            elements = sorted(set(atoms.symbols))
-            values, gradients = self.features.evaluate(free, elements)
-            weights = np.array([self.weights.get(label, 0.0) for label in self.features.labels(elements)])
-            energy = float(free.get_potential_energy() + weights @ values)
-            forces = free.get_forces() - np.einsum("f,fnx->nx", weights, gradients)
-            self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-            self._atoms = atoms.copy()
-        return self.results
-
-    def get_potential_energy(self, atoms: Atoms, force_consistent: bool = False) -> float:
-        """Return the energy, eV."""
-        return self._of(atoms)["energy"]
-
-    def get_forces(self, atoms: Atoms) -> np.ndarray:
-        """Return the forces (n, 3), eV/Å."""
-        return self._of(atoms)["forces"].copy()
+    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
+        """Set the results for `atoms`; the stress where it is asked for."""
+        super().calculate(atoms, properties, system_changes)
+        free = atoms.copy()
+        free.set_constraint()
+        free.calc = self.features.calculator
+        elements = sorted(set(atoms.symbols))
+        values, gradients, strains = self.features.derived(free, elements)
+        weights = np.array([self.weights.get(label, 0.0) for label in self.features.labels(elements)])
+        energy = float(free.get_potential_energy() + weights @ values)
+        forces = free.get_forces() - np.einsum("f,fnx->nx", weights, gradients)
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+        if "stress" in properties:
+            own = np.einsum("f,fxy->xy", weights, strains) / free.get_volume()
+            self.results["stress"] = free.get_stress() + full_3x3_to_voigt_6_stress(own)

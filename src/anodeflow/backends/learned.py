@@ -8,15 +8,37 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 
-from anodeflow.backends.base import Availability
+from anodeflow.backends.base import Availability, Backend, Capability
 from anodeflow.backends.features import elements_of
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.learned_models import models_folder
 from anodeflow.core.address import content_hash
-from anodeflow.core.errors import InputError
-from anodeflow.core.inputs import InputModel
+from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.core.inputs import InputModel, said
+
+
+def _potential(recipe: dict[str, Any]) -> InProcessBackend:
+    """Return the backend of a potential.
+
+    Raises
+    ------
+    InputError
+        If it is none that could be corrected.
+    """
+    from anodeflow.backends.registry import from_recipe
+
+    found = from_recipe(recipe)
+    if not isinstance(found, InProcessBackend):
+        raise InputError(f"{found.code} has no calculator that could be corrected: take a potential.")
+    return found
+
+
+def potential_hash(potential: Backend) -> str:
+    """Return the hash of what decides a potential's energies: code, version and settings, not how it relaxes."""
+    settings = {key: value for key, value in potential.all_settings().items() if key not in ("relaxation", "path")}
+    return content_hash({"code": potential.code, "version": potential.version(), "settings": settings})
 
 
 class TaughtBy(InputModel):
@@ -25,6 +47,10 @@ class TaughtBy(InputModel):
     code: str = Field(description="Code of the calculations.")
     version: str = Field(description="Its version.")
     settings: dict[str, Any] = Field(description="Its settings, without k-points and relaxations.")
+    potential: str = Field(
+        default="",
+        description="Hash of code, version and settings of the potential that learned from it; empty: not recorded.",
+    )
     calculations: list[str] = Field(description="Ids of the calculations.")
     force_error_before: float = Field(
         ge=0, le=1000, description="What the potential's forces lacked in them, root mean square, eV/Å."
@@ -53,6 +79,19 @@ class LearnedSettings(InputModel):
     )
     taught_by: TaughtBy = Field(description="What it learned from.")
 
+    @field_validator("potential")
+    @classmethod
+    def _corrigible(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _potential(recipe)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            place = ".".join(map(str, wrong["loc"]))
+            raise ValueError(f"it is no backend of a potential ({place}: {said(wrong)})") from error
+        except AnodeflowError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return recipe
+
 
 class LearnedBackend(InProcessBackend):
     """A potential plus a linear correction."""
@@ -74,12 +113,16 @@ class LearnedBackend(InProcessBackend):
     @property
     def potential(self) -> InProcessBackend:
         """The potential that is corrected."""
-        from anodeflow.backends.registry import from_recipe
+        return _potential(self.settings.potential)
 
-        found = from_recipe(self.settings.potential)
-        if not isinstance(found, InProcessBackend):
-            raise InputError(f"backend {self.name}: {found.code} has no calculator that could be corrected.")
-        return found
+    def programs(self) -> list[str]:
+        """Return those of the potential: who uses the model runs them."""
+        return self.potential.programs()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
+        """Those of the potential that its correction keeps."""
+        return self.potential.capabilities & {"relax", "stress", "neb"}
 
     def version(self) -> str:
         """Return that of the potential."""
@@ -112,6 +155,12 @@ class LearnedBackend(InProcessBackend):
             raise InputError(
                 f"backend {self.name}: its weights are of {self.settings.features} features, and {potential.name} has "
                 f"{kind} ones here: learn it anew (anodeflow learn)."
+            )
+        learned_with = self.settings.taught_by.potential
+        if learned_with and learned_with != potential_hash(potential):
+            raise InputError(
+                f"backend {self.name}: its weights were not learned with {potential.name} as it is here "
+                f"({potential.version()}), but with another version, model or setting: learn it anew (anodeflow learn)."
             )
 
     def check_elements(self, elements: Iterable[str]) -> None:

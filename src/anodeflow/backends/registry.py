@@ -52,8 +52,16 @@ def backend_class(code: str) -> type[Backend]:
 
 
 def from_recipe(recipe: dict[str, Any]) -> Backend:
-    """Make a backend from its plain data (:meth:`Backend.recipe`)."""
-    return backend_class(recipe["code"]).model_validate(recipe)
+    """Make a backend from its plain data (:meth:`Backend.recipe`).
+
+    Raises
+    ------
+    InputError
+        For a code that no backend is registered for.
+    pydantic.ValidationError
+        If the data are none of that code.
+    """
+    return backend_class(str(recipe.get("code", ""))).model_validate(recipe)
 
 
 def shipped_backends() -> list[str]:

@@ -28,7 +28,7 @@ from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import get_settings
 
-_LOADING = ("mlip", "ase")  # codes of the backends whose settings may name a file to load
+_LOADING = ("mlip", "ase", "learned")  # codes of the backends whose settings may name a file to load
 _NOTES: ContextVar[dict[str, str] | None] = ContextVar("notes", default=None)
 
 

@@ -65,18 +65,19 @@ def check(
     from anodeflow.backends.trust import trust as trust_file
     from anodeflow.campaign.model import Campaign
 
-    with only_looking() as untrusted:
-        campaign = Campaign.from_file(file, backend, without, prescreen)
-        plan = campaign.plan()
-    if trust and untrusted:
+    if trust:
+        with only_looking() as untrusted:
+            Campaign.from_file(file, backend, without, prescreen).plan()
         for path in untrusted:
             trust_file(Path(path), load_backend(path))
-        campaign, untrusted = Campaign.from_file(file, backend, without, prescreen), {}
+    with only_looking() as untrusted:  # whatever is asked of a backend is asked in here
+        campaign = Campaign.from_file(file, backend, without, prescreen)
         plan = campaign.plan()
-    described = campaign.described()
-    remarks = [*campaign.notes, *plan.remarks, *campaign.unused(), *untrusted.values()]
-    planned = list(plan.calculations.values())
-    predicted = _cost(campaign, planned) if cost else None
+        described = campaign.described()
+        unused = campaign.unused()
+        planned = list(plan.calculations.values())
+        predicted = _cost(campaign, planned) if cost else None
+    remarks = [*campaign.notes, *plan.remarks, *unused, *untrusted.values()]
     if output == "json":
         answer = {
             "campaign": campaign.name,

@@ -9,7 +9,7 @@ import yaml
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.inprocess import InProcessBackend
-from anodeflow.backends.learned import LearnedBackend, LearnedSettings, TaughtBy
+from anodeflow.backends.learned import LearnedBackend, LearnedSettings, TaughtBy, potential_hash
 from anodeflow.backends.learned_models import models_folder
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.folder import write_atomically
@@ -101,6 +101,11 @@ def model_from(learned: Learned, name: str) -> LearnedBackend:
     potential: Backend = from_recipe(pair.potential)
     if model is None or not isinstance(potential, InProcessBackend):
         raise InputError(f"pair {learned.id}: there is nothing that a model could be made of.")
+    if potential.version() != pair.potential_version:
+        raise InputError(
+            f"pair {learned.id} learned with {potential.name} {pair.potential_version}, and {potential.version()} is "
+            "here: install that one, or let the campaign run again, so that this one learns."
+        )
     return LearnedBackend(
         name=name,
         description=f"{pair.potential['name']} corrected by {len(model.lessons)} calculations of {pair.code}",
@@ -112,6 +117,7 @@ def model_from(learned: Learned, name: str) -> LearnedBackend:
                 code=pair.code,
                 version=pair.version,
                 settings=pair.settings,
+                potential=potential_hash(potential),
                 calculations=list(model.lessons),
                 force_error_before=model.error_before,
                 force_error_after=model.error_after,
