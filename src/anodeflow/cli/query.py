@@ -89,12 +89,9 @@ def _print_csv(rows: "list[ResultRow]") -> None:
     import csv
 
     from anodeflow.database.query import COLUMNS
+    from anodeflow.studies.rows import csv_cells
 
     writer = csv.DictWriter(sys.stdout, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            row.model_dump()
-            | {"calculation_ids": " ".join(row.calculation_ids), "warnings": " | ".join(row.warnings)}
-            | {"warning_codes": " | ".join(row.warning_codes)}
-        )
+        writer.writerow(csv_cells(row.model_dump()))

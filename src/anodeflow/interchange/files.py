@@ -13,7 +13,7 @@ from anodeflow.database.exchange import to_lines
 from anodeflow.database.results_file import without_folders
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import CALCULATIONS
-from anodeflow.studies.rows import ResultRow
+from anodeflow.studies.rows import ResultRow, csv_cells
 
 DOCUMENTS = "documents.jsonl.gz"
 
@@ -43,13 +43,12 @@ def _plain(value: Any) -> Any:
 
 
 def write_rows(studies: Sequence[StudyDoc], file: Path) -> None:
-    """Write the rows of studies as CSV, lists parted by blanks or bars as ``anodeflow query --format csv`` does."""
+    """Write the rows of studies as CSV, as ``anodeflow query --format csv`` does."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(ResultRow.model_fields), lineterminator="\n")
     writer.writeheader()
     for study in studies:
         for row in study.rows():
-            lists = {"warnings": " | ".join(row.warnings), "warning_codes": " | ".join(row.warning_codes)}
-            writer.writerow(row.model_dump() | {"calculation_ids": " ".join(row.calculation_ids)} | lists)
+            writer.writerow(csv_cells(row.model_dump()))
     with whole(file) as draft:
         draft.write_text(text.getvalue(), encoding="utf-8")

@@ -10,6 +10,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.database.query import COLUMNS
 from anodeflow.serve.rendering import page
 from anodeflow.serve.services import Services
+from anodeflow.studies.rows import csv_cells
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -93,8 +94,7 @@ def _csv(rows: list[dict[str, Any]]) -> Iterator[str]:
     writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        lists = {name: " | ".join(row[name]) for name in ("warnings", "warning_codes")}
-        writer.writerow(row | lists | {"calculation_ids": " ".join(row["calculation_ids"])})
+        writer.writerow(csv_cells(row))
         if text.tell() > 100_000:
             yield text.getvalue()
             text.seek(0)

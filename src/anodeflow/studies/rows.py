@@ -1,5 +1,8 @@
 """One property of one study: the row that ``anodeflow query`` prints."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from anodeflow.core.version import Versioned
@@ -33,3 +36,9 @@ class ResultRow(Versioned):
         default_factory=list,
         description="Code of each of the warnings; empty: of a document from before there were codes.",
     )
+
+
+def csv_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of a row (column -> value) for a CSV file: ids with blanks between them, warnings with bars."""
+    texts = {name: " | ".join(row[name]) for name in ("warnings", "warning_codes")}
+    return {**row, "calculation_ids": " ".join(row["calculation_ids"]), **texts}
