@@ -150,7 +150,7 @@ def compute(
     if (rehearsed := rehearse(backend, request, label)) is not None:
         return cast(Document, rehearsed)
     address = backend.address(request)
-    folder = CalculationFolder(get_settings().prepare().calculations / address[:2] / address)
+    folder = CalculationFolder(get_settings().prepare().calculation(address))
     began = time.monotonic()
 
     def tell(state: State, **fields: Any) -> None:

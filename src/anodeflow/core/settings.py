@@ -63,8 +63,12 @@ class Settings(BaseSettings):
 
     @property
     def calculations(self) -> Path:
-        """Folder with one sub-folder a content-addressed calculation."""
+        """Folder with one sub-folder per content-addressed calculation."""
         return self.home / "calculations"
+
+    def calculation(self, address: str) -> Path:
+        """Return the folder of the calculation with a content address."""
+        return self.calculations / address[:2] / address
 
     @property
     def campaigns(self) -> Path:

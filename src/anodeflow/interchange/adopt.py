@@ -176,7 +176,7 @@ def _reused(
     run: ForeignRun, source: Path, backend: Backend, address: str, store: "JobStore | None", dry: bool
 ) -> Adopted:
     request, label = run.request, f"{run.task} {run.structure.composition.reduced_formula}"
-    folder = CalculationFolder(get_settings().calculations / address[:2] / address)
+    folder = CalculationFolder(get_settings().calculation(address))
     words = f"the {run.task} of {run.structure.composition.reduced_formula} that {backend.name} asks for"
     known = finished_document(folder, request, CalculationDoc)
     if known is not None:

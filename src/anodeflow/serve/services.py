@@ -2,7 +2,6 @@
 
 import re
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.calculations.folder import CalculationFolder
@@ -62,7 +61,7 @@ class Services:
         """Return the folder of a calculation on this machine; none: it has none here."""
         if not _ADDRESS.fullmatch(calculation_id):
             return None  # nothing else becomes part of a path
-        path: Path = get_settings().calculations / calculation_id[:2] / calculation_id
+        path = get_settings().calculation(calculation_id)
         return CalculationFolder(path) if path.is_dir() else None
 
 
