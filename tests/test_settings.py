@@ -1,5 +1,6 @@
 """Settings files: what stands in them, what goes before what, and what is wrong with them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,10 @@ def test_the_command_line_says_it_in_one_sentence(files, anodeflow):
     done = anodeflow("status")
     assert done.status == 2
     assert done.err.count("\n") == 1
+
+
+def test_threads_that_prepare_a_home_at_once_do_not_disturb_each_other(home):
+    with ThreadPoolExecutor(8) as threads:
+        attempts = [threads.submit(get_settings().prepare) for _ in range(200)]
+    assert [str(each.exception()) for each in attempts if each.exception() is not None] == []
+    assert sorted(each.name for each in home.iterdir()) == ["calculations", "campaigns"]

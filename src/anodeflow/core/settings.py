@@ -6,6 +6,7 @@ Every value comes from an environment variable (``ANODEFLOW_HOME``, ``ANODEFLOW_
 
 import errno
 import os
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,8 @@ class Settings(BaseSettings):
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's business, unless the user opens it
             for folder in (self.home, self.calculations, self.campaigns):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.home / f".write-test-{os.getpid()}"  # others may be trying, too
-            probe.touch()
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self.home):  # of its own for each process and thread that tries
+                pass
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise InputError(
