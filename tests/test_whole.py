@@ -6,7 +6,7 @@ import signal
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from anodeflow.core.whole import whole
+from anodeflow.core.whole import whole, whole_place
 from anodeflow.structures.bulk.files import read_structure, write_structure
 
 
@@ -66,3 +66,23 @@ def test_structures_of_every_format_are_written_under_their_name(tmp_path, name)
     write_structure(crystal, tmp_path / name)
     assert [each.name for each in tmp_path.iterdir()] == [name]
     assert read_structure(tmp_path / name).composition == crystal.composition
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path):
+    target = tmp_path / "new" / "crate"
+    for content in ("first", "second"):
+        with whole_place(target) as draft:
+            draft.mkdir()
+            (draft / content).touch()
+        assert [each.name for each in target.iterdir()] == [content]
+
+    def fail():
+        with whole_place(target) as draft:
+            draft.mkdir()
+            (draft / "third").touch()
+            raise OSError
+
+    with pytest.raises(OSError, match=r"^$"):
+        fail()
+    assert [each.name for each in target.iterdir()] == ["second"]
+    assert [each.name for each in target.parent.iterdir()] == ["crate"], "no draft is left"

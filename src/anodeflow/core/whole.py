@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all, whenever whoever writes them is killed."""
+"""Files and folders that are there whole or not at all, whenever whoever writes them is killed."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,3 +27,24 @@ def whole(file: Path) -> Iterator[Path]:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_place(target: Path) -> Iterator[Path]:
+    """Yield where to make the draft of a folder, or of a file that others write; it takes the place of `target` then.
+
+    A folder that is there already goes when its successor is whole. An exception takes the draft away and leaves
+    `target` as it was.
+
+    Parameters
+    ----------
+    target
+        Folder or file; the folder around it is made.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".draft-") as around:
+        draft = Path(around) / target.name
+        yield draft
+        if target.is_dir():
+            target.replace(Path(around) / f"{target.name}.before")
+        draft.replace(target)

@@ -6,8 +6,6 @@ no licence, no author and no input that nobody named.
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,9 @@ from anodeflow import __version__
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
+from anodeflow.core.whole import whole_place
 from anodeflow.database.results_file import write_results
-from anodeflow.interchange.files import DOCUMENTS, write_documents, write_rows
+from anodeflow.interchange.files import DOCUMENTS, METADATA, write_documents, write_rows
 from anodeflow.interchange.inputs import Inputs
 from anodeflow.studies.document import StudyDoc
 
@@ -149,12 +148,11 @@ def write_crate(
     except ImportError as error:
         raise InputError(f"an RO-Crate needs {error.name}: {install_command('crate')}.") from error
     packed = target.suffix.lower() == ".zip"
-    if target.exists() and not (force and (packed or (target / "ro-crate-metadata.json").is_file())):
+    if target.exists() and not (force and (packed or (target / METADATA).is_file())):
         raise InputError(f"there is {target} already: name another one, or replace a crate with --force.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".crate-") as place:
-            files, draft = Path(place) / "files", Path(place) / f"draft{target.suffix if packed else ''}"
+        with whole_place(target) as draft:
+            files = draft.with_name(f"{draft.name}.files")  # the crate holds copies of them
             files.mkdir()
             crate = ROCrate(version="1.1")
             _describe(crate, name, studies, inputs, spdx, authors)
@@ -169,9 +167,6 @@ def write_crate(
             programs = _programs(crate, calculations)
             _add_actions(crate, studies, calculations, programs, used, given)
             crate.write_zip(draft) if packed else crate.write(draft)
-            if target.is_dir():
-                shutil.rmtree(target)
-            draft.replace(target)
     except OSError as error:
         raise InputError(
             f"cannot write the crate {target} ({error.strerror or error}): choose another place."

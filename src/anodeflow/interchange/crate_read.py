@@ -14,9 +14,8 @@ from typing import IO, Any
 
 from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import finite
-from anodeflow.interchange.files import DOCUMENTS
+from anodeflow.interchange.files import DOCUMENTS, METADATA
 
-METADATA = "ro-crate-metadata.json"
 _LARGEST_METADATA = 50_000_000
 _LARGEST_LINE = 2**29
 _LARGEST = 20_000_000_000

@@ -16,6 +16,8 @@ from anodeflow.studies.registry import CALCULATIONS
 from anodeflow.studies.rows import ResultRow, csv_cells
 
 DOCUMENTS = "documents.jsonl.gz"
+METADATA = "ro-crate-metadata.json"
+"""Names of files in an RO-Crate: all documents, and what is said of each file."""
 
 
 def write_documents(documents: Iterable[Mapping[str, Any]], file: Path) -> None:

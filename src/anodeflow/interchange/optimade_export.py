@@ -4,14 +4,13 @@
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.whole import whole_place
 from anodeflow.database.results_file import without_folders
 from anodeflow.interchange.optimade_entries import FIELDS, PREFIX, needs_optimade
 
@@ -51,9 +50,7 @@ def write_archive(target: Path, name: str, entries: Iterable[Mapping[str, Any]],
         raise InputError(f"there is {target} already: name another one, or replace an archive with --force.")
     described = f"Structures of the campaign {name}, computed with anodeflow."
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".optimade-") as place:
-            draft = Path(place) / "archive"
+        with whole_place(target) as draft:
             draft.mkdir()
             with (draft / LINES).open("w", encoding="utf-8") as stream:
                 number = -2  # the two lines before the entries
@@ -68,9 +65,6 @@ def write_archive(target: Path, name: str, entries: Iterable[Mapping[str, Any]],
             # optimade-maker would call our properties by a prefix of its own, and find none of them.
             provider = {"prefix": PREFIX, "name": "anodeflow", "description": described}
             (draft / SERVER).write_text(json.dumps({"provider": provider}, indent=1) + "\n", encoding="utf-8")
-            if target.is_dir():
-                shutil.rmtree(target)
-            draft.replace(target)
     except OSError as error:
         raise InputError(f"cannot write the archive {target} ({error.strerror}): choose another place.") from error
     return number
