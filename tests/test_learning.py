@@ -18,6 +18,7 @@ from anodeflow.backends.learned import potential_hash
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import guide
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.guide_files import started
 from anodeflow.calculations.request import Request
 from anodeflow.campaign.model import Campaign
 from anodeflow.cli import app
@@ -412,6 +413,8 @@ def test_a_start_that_is_damaged_is_none(tmp_path):
     structure = AseAtomsAdaptor.get_structure(slab(1))
     request = Request("relax", structure, guide={"learn": True, "name": "emt"})
     moved = (structure.cart_coords + 0.1).tolist()
+    note = {"model": "0", "potential": "emt", "calculations": 2, "force_error_before": 0.1, "force_error_after": 0.01,
+            "displacement": 0.1 * 3**0.5}  # fmt: skip
     for content in (
         "{",
         "[]",
@@ -420,10 +423,10 @@ def test_a_start_that_is_damaged_is_none(tmp_path):
         json.dumps({"images": [[[float("nan")] * 3] * 12]}),
     ):
         (tmp_path / guide.START).write_text(content)
-        assert guide.started(request, folder) is request
-    (tmp_path / guide.START).write_text(json.dumps({"images": [moved]}))
-    assert guide.started(request, folder).structure.cart_coords == pytest.approx(np.array(moved))
-    assert guide.started(Request("relax", structure), folder).structure is structure
+        assert started(request, folder) is request
+    (tmp_path / guide.START).write_text(json.dumps(note | {"images": [moved]}))
+    assert started(request, folder).structure.cart_coords == pytest.approx(np.array(moved))
+    assert started(Request("relax", structure), folder).structure is structure
 
 
 @pytest.mark.parametrize("learn", ["", ", learn: false", ", learn: true"])

@@ -8,7 +8,7 @@ condition.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,6 @@ from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
 from anodeflow.learning.start import minimum, path
-from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
 if TYPE_CHECKING:
@@ -251,37 +250,6 @@ def learning_folder(backend: Backend, potential: Backend, features: Features) ->
 def learned_model(backend: Backend, potential: Backend, features: Features) -> LearnedModel | None:
     """Return the correction of a potential that all finished calculations of a DFT code teach; none: there are none."""
     return fit(lessons(learning_folder(backend, potential, features)))
-
-
-def started(request: Request, folder: CalculationFolder) -> Request:
-    """Return a request that begins where its folder says; the request itself, where that says nothing."""
-    content = folder.read(folder.path / START)
-    if not isinstance(content, dict) or not learns(request):
-        return request
-    inner = request.images[1:-1] or (request.structure,)
-    positions = _numbers(content.get("images"))
-    if positions.shape != (len(inner), len(request.structure), 3) or not np.isfinite(positions).all():
-        return request
-    found = tuple(placed(image, there) for image, there in zip(inner, positions, strict=True))
-    if request.images:
-        return replace(request, images=(request.images[0], *found, request.images[-1]))
-    return replace(request, structure=found[0])
-
-
-def _numbers(content: Any) -> np.ndarray:
-    """Return what a file says, as numbers; no numbers where it says something else."""
-    try:
-        return np.asarray(content, dtype=float)
-    except (TypeError, ValueError):
-        return np.empty(0)
-
-
-def learned_of(folder: CalculationFolder) -> LearnedStart | None:
-    """Return what its folder says of where a calculation began; none: it began where it was told."""
-    content = folder.read(folder.path / START)
-    if not isinstance(content, dict):
-        return None
-    return LearnedStart.model_validate({key: content.get(key) for key in LearnedStart.model_fields})
 
 
 def teach(request: Request, folder: CalculationFolder, backend: Backend, tell: Any) -> None:

@@ -17,7 +17,8 @@ from anodeflow.calculations.admission import ask
 from anodeflow.calculations.document import CalculationDoc, GainAudit, Task
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
-from anodeflow.calculations.guide import learned_of, prepare_guide, started, teach
+from anodeflow.calculations.guide import prepare_guide, teach
+from anodeflow.calculations.guide_files import clear_damage, learned_of, started
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.rehearsal import rehearse
@@ -168,7 +169,9 @@ def compute(
                     tell("running", message=damage)
                 earlier = len(folder.steps())
                 tell("resumed" if earlier else "started", ionic_step=earlier)
-                if not earlier:
+                if earlier:
+                    clear_damage(request, folder, tell)
+                else:
                     prepare_guide(request, folder, backend, tell)
                 try:
                     (execute or backend.execute)(started(request, folder), folder, lock.fileno(), tell)
@@ -293,7 +296,7 @@ def common_fields(
         "settings_hash": backend.settings_hash(),
         "formula": request.structure.composition.formula,
         "initial_structure": request.structure,
-        "learned": learned_of(folder),
+        "learned": learned_of(request, folder),
         "force_evaluations": len(steps),
         "scf_cycles": sum(cycles) if cycles else None,
         "wall_time": sum(step["seconds"] for step in steps),

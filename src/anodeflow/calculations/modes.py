@@ -22,6 +22,7 @@ from anodeflow.backends.drivers.hessian import (
     finite_difference_hessian,
     free_coordinates,
     hessian_file,
+    read_hessian,
     spring_hessian,
 )
 from anodeflow.backends.inprocess import InProcessBackend
@@ -218,7 +219,9 @@ def _guiding_hessian(
         document = ModesMaker(f"{guide.code} modes", guide.recipe(), cheap=guide.cheap_forces).calculate(
             request.structure, f"{label} [{name}]", full=True
         )
-        hessian = np.load(hessian_file(Path(document.directory) / "steps.jsonl"))
+        hessian = read_hessian(Path(document.directory) / "steps.jsonl", 3 * len(request.structure))
+        if hessian is None:
+            raise CalculationError(f"{document.directory}/hessian.npy is damaged: delete its folder, to have it anew")
         return symmetrised_hessian(request.structure, hessian), name
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         tell("running", message=f"begins without the second derivatives of {name}: {error}")

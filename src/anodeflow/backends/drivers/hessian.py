@@ -7,12 +7,14 @@ on the way, so that the minimum that is found is that of the costly code alone.
 This file imports ASE and numpy alone.
 """
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+_LARGEST, _ROUNDING = 1e6, 1e-6  # eV/Å², a thousand times the stiffest bond; of the largest number
 START = "start.json"
 """File beside a record of steps: where the calculation begins, if a potential that learned says so."""
 
@@ -96,11 +98,30 @@ def first_hessian(steps_file: Path, coordinates: int, curvature: float) -> np.nd
     curvature
         eV/Å², of a Hessian that knows nothing: no direction is taken for softer than a fifth of it.
     """
+    hessian = read_hessian(steps_file, coordinates)
+    return None if hessian is None else positive(hessian, curvature / _SOFTEST)
+
+
+def read_hessian(steps_file: Path, coordinates: int) -> np.ndarray | None:
+    """Return the Hessian beside a record (eV/Å²); none where there is none, or it is damaged or of other atoms.
+
+    Parameters
+    ----------
+    steps_file
+        Record of steps beside which it lies.
+    coordinates
+        Number of Cartesian coordinates.
+    """
     try:
-        hessian = np.load(hessian_file(steps_file))
-    except (OSError, ValueError, EOFError):
+        found = np.load(hessian_file(steps_file), allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile):
         return None
-    return positive(hessian, curvature / _SOFTEST) if hessian.shape == (coordinates, coordinates) else None
+    if not isinstance(found, np.ndarray) or found.shape != (coordinates, coordinates) or found.dtype != np.float64:
+        return None
+    size = np.abs(found).max(initial=0.0)
+    if not size < _LARGEST or np.abs(found - found.T).max(initial=0.0) > _ROUNDING * size:
+        return None
+    return found
 
 
 def spring_hessian(atoms: Atoms, curvature: float) -> np.ndarray:

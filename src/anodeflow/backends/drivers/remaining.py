@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from ase import Atoms
 
-from anodeflow.backends.drivers.hessian import START, free_coordinates, hessian_file
+from anodeflow.backends.drivers.hessian import START, free_coordinates, read_hessian
 
 _SOFTEST = 0.05  # eV/Å²: softer directions are taken for as stiff
 _SHORTEST = 1e-6  # Å: what moved less teaches nothing
@@ -45,11 +45,8 @@ class RemainingEnergy:
     @classmethod
     def beside(cls, steps_file: Path, atoms: Atoms) -> Self | None:
         """Return what tells it for the relaxation of `atoms` recorded in a file; none without a Hessian beside that."""
-        try:
-            hessian = np.load(hessian_file(steps_file))
-        except (OSError, ValueError, EOFError):
-            return None
-        if hessian.shape != (3 * len(atoms),) * 2:
+        hessian = read_hessian(steps_file, 3 * len(atoms))
+        if hessian is None:
             return None
         return cls(hessian, free_coordinates(atoms), steps_file.with_name(START).is_file())
 
