@@ -218,6 +218,23 @@ class Backend(InputModel, ABC):
             :class:`~anodeflow.calculations.progress.Progress`.
         """
 
+    def write_inputs(self, request: Request, folder: Path) -> None:
+        """Write the files with which the code begins a calculation, without what a licence protects.
+
+        Parameters
+        ----------
+        request
+            What is computed.
+        folder
+            A folder that exists.
+
+        Raises
+        ------
+        InputError
+            If the code reads no files, or something for them is missing.
+        """
+        raise InputError(f"backend {self.name}: {self.code} computes within anodeflow, and reads no input files.")
+
     def check_available(self) -> None:
         """Raise BackendUnavailableError, with the remedy, if the code does not work here."""
         found = self.availability()

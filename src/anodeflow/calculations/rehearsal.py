@@ -10,9 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from pymatgen.core import Structure
-
-from anodeflow.calculations.document import CalculationDoc, Task
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.request import Request
 from anodeflow.core.address import content_hash
 from anodeflow.core.errors import CalculationError
@@ -39,23 +37,14 @@ class Rehearsed:
     ----------
     label
         What it is, for people.
-    task
-        What is to be done.
-    atoms
-        Number of atoms.
-    backend
-        Name of the backend file.
-    structure
-        Structure that was handed in.
+    request
+        What is asked of the backend.
     by
         The backend.
     """
 
     label: str
-    task: Task
-    atoms: int
-    backend: str
-    structure: Structure
+    request: Request
     by: Named
 
 
@@ -90,7 +79,7 @@ def rehearse(backend: Named, request: Request, label: str) -> CalculationDoc | N
     if notes is None:
         return None
     structure = request.structure
-    notes.append(Rehearsed(label, request.task, len(structure), backend.name, structure, backend))
+    notes.append(Rehearsed(label, request, backend))
     if request.task not in ("relax", "relax_cell", "static", "density"):
         raise NotRehearsedError(f"{label}: a rehearsal does not say what comes after it.")
     return CalculationDoc(

@@ -39,6 +39,10 @@ def check(
         "--cost",
         help="Say what it is going to take, too: force evaluations, SCF cycles, processor hours, memory.",
     ),
+    inputs: Path | None = typer.Option(
+        None, "--inputs", help="New folder for the input files of the calculations that can begin at once."
+    ),
+    force: bool = typer.Option(False, "--force", help="Replace a folder of such files that is there already."),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
 ) -> None:
     """Validate a campaign; print its job graph and the number of its calculations. Nothing is computed.
@@ -50,6 +54,10 @@ def check(
 
     --cost predicts from the calculations that are finished here, each number with its error; those that are finished
     already cost nothing. Of a code that has computed nothing here yet it says what can be counted.
+
+    --inputs writes what the code is going to be given, a folder for each calculation that waits for no other one:
+    INCAR, KPOINTS and POSCAR of VASP (POTCAR.spec names its POTCARs), the inputs of CP2K and Quantum ESPRESSO, what the
+    driver of GPAW reads.
 
     Example: [bold]anodeflow check workflows/quickstart.yaml[/bold]
     """
@@ -63,8 +71,12 @@ def check(
     from anodeflow.backends.registry import load_backend
     from anodeflow.backends.trust import only_looking
     from anodeflow.backends.trust import trust as trust_file
+    from anodeflow.campaign.first_inputs import write_first_inputs
     from anodeflow.campaign.model import Campaign
+    from anodeflow.core.errors import InputError
 
+    if force and inputs is None:
+        raise InputError("--force replaces a folder of input files: say which one (--inputs DIR).")
     if trust:
         with only_looking() as untrusted:
             Campaign.from_file(file, backend, without, prescreen).plan()
@@ -77,6 +89,12 @@ def check(
         unused = campaign.unused()
         planned = list(plan.calculations.values())
         predicted = _cost(campaign, planned) if cost else None
+        if inputs and untrusted:
+            raise InputError(
+                f"{', '.join(untrusted)} has to be trusted before input files are written for it: see that you want "
+                "what it names, then give --trust."
+            )
+        written = write_first_inputs(inputs, planned, force) if inputs else []
     remarks = [*campaign.notes, *plan.remarks, *unused, *untrusted.values()]
     if output == "json":
         answer = {
@@ -87,7 +105,9 @@ def check(
             "crystals": [asdict(each) for each in described],
             "remarks": remarks,
         }
-        typer.echo(json.dumps(answer | ({"cost": predicted.model_dump(mode="json")} if predicted else {})))
+        answer |= {"cost": predicted.model_dump(mode="json")} if predicted else {}
+        answer |= {"inputs": [str(inputs / folder) for folder in written]} if inputs else {}
+        typer.echo(json.dumps(answer))
         return
     console = Console()
     if not console.is_terminal:
@@ -119,6 +139,12 @@ def check(
         from anodeflow.cli.cost_table import print_cost
 
         print_cost(predicted, console)
+    if inputs:
+        console.print(
+            f"{inputs}: input files of {', '.join(written)}; the other calculations wait for these.",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _cost(campaign: "Campaign", planned: "list[PlannedCalculation]") -> "CampaignCost":

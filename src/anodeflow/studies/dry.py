@@ -176,15 +176,15 @@ class DryRun:
         """Return a calculation that a job asked for."""
         potential = self.world.surfaces.prescreen
         screening = potential is not None and note.label.endswith(f" [{potential.backend.name}]")
-        by = note.backend if screening else ""
-        group = _group(note.label)
+        by = note.by.name if screening else ""
+        group, task, structure = _group(note.label), note.request.task, note.request.structure
         known = self._cells.get(group)
-        if known is None or note.atoms > len(known):
-            self._cells[group] = note.structure
+        if known is None or len(structure) > len(known):
+            self._cells[group] = structure
         backend = self._backends[group, by] = cast(Backend, note.by)
         return PlannedCalculation(
-            note.label, note.task, note.atoms, tuple(sorted(after)), group,
-            prescreen=by, structure=note.structure, by=backend,
+            note.label, task, len(structure), tuple(sorted(after)), group,
+            prescreen=by, structure=structure, by=backend, request=note.request,
         )  # fmt: skip
 
     def _expected(self, each: Expected, after: set[str]) -> str:

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import Task
+from anodeflow.calculations.request import Request
 
 SHARED = "shared"
 """Group of the calculations that belong to no single surface."""
@@ -39,6 +40,8 @@ class PlannedCalculation:
         An ideal structure in whose cell it is computed, of about its atoms; none: not known before the run.
     by
         Backend that computes it; none: that of the campaign, or the potential.
+    request
+        What it will be asked for; ideal where it waits for others; none: not known before the run.
     """
 
     label: str
@@ -51,6 +54,7 @@ class PlannedCalculation:
     prescreen: str = ""
     structure: Structure | None = field(default=None, compare=False, repr=False)
     by: Backend | None = field(default=None, compare=False, repr=False)
+    request: Request | None = field(default=None, compare=False, repr=False)
 
     def plain(self) -> dict[str, Any]:
         """Return what identifies it, as plain data."""

@@ -102,6 +102,13 @@ class ExternalCode(Backend):
         """Return the file that gets what the code prints."""
         return folder / f"{self.code}.txt"
 
+    def write_inputs(self, request: Request, folder: Path) -> None:
+        """Write the input of the first geometry (see :meth:`Backend.write_inputs`)."""
+        run = Run(self, request, CalculationFolder(folder), lock=-1, tell=None)  # nothing is started
+        atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
+        two = self.starts_in_two_stages(request.structure)
+        self.prepare(Job(run, atoms, run.calculator().files, 0, False, first_stage=two))
+
     def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run the task, step by step on record (see :meth:`Backend.execute`)."""
         if request.task == "density":

@@ -238,20 +238,23 @@ class GpawBackend(Backend):
             parameters["occupations"]["fixmagmom"] = True
         return with_extra(parameters, settings.extra)
 
-    def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
-        """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""
+    def write_inputs(self, request: Request, folder: Path) -> None:
+        """Write what the driver reads: structure, parameters of GPAW, task (see :meth:`Backend.write_inputs`)."""
+        calculation = CalculationFolder(folder)
+        calculation.write(calculation.input, self._asked(request))
+
+    def _asked(self, request: Request) -> str:
+        """Return a request as the driver reads it."""
         from ase.io.jsonio import encode
 
         def atoms(structure: Structure) -> Any:
             return AseAtomsAdaptor.get_atoms(structure, msonable=False)
 
-        structure = request.structure
-        folder.outcome.unlink(missing_ok=True)
         asked: dict[str, Any] = {
-            "atoms": atoms(structure),
+            "atoms": atoms(request.structure),
             "task": request.task,
             "relaxation": self.relaxation.model_dump(),
-            "parameters": self.parameters(structure),
+            "parameters": self.parameters(request.structure),
             "options": request.options,
         }
         if request.task == "neb":
@@ -259,7 +262,14 @@ class GpawBackend(Backend):
         if request.task == "density":
             spacing = request.options["grid_spacing"]
             asked["densities"] = {DENSITY_FILE: spacing, COARSE_DENSITY_FILE: 2 * spacing}
-        folder.write(folder.input, encode(asked))
+        encoded: str = encode(asked)
+        return encoded
+
+    def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
+        """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""
+        structure = request.structure
+        folder.outcome.unlink(missing_ok=True)
+        folder.write(folder.input, self._asked(request))
         log = folder.path / "driver.log"
         watch = StepWatcher(request, folder, tell, lambda: scf_iteration(folder.path / "gpaw.txt"))
         status = run_program(self.command(folder, structure), folder.path, lock, log, None, watch)

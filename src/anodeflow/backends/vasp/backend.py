@@ -122,6 +122,12 @@ class VaspBackend(Backend):
         elements = sorted({site.specie.symbol for site in request.structure})
         return content_hash([super().address(request), potcar_symbols(elements, self.settings.potcars)])
 
+    def write_inputs(self, request: Request, folder: Path) -> None:
+        """Write INCAR, KPOINTS, POSCAR and, for the POTCAR, POTCAR.spec (see :meth:`Backend.write_inputs`)."""
+        from anodeflow.backends.vasp.runs import write_run
+
+        write_run(folder, self, request, request.structure, self.relaxation.max_steps, potcar=False)
+
     def execute(self, request: Request, folder: CalculationFolder, lock: int, tell: Any) -> None:
         """Run VASP as often as it takes (see :meth:`Backend.execute`).
 

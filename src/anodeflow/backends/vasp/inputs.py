@@ -175,8 +175,12 @@ def potcar_symbols(elements: Sequence[str], chosen: dict[str, str]) -> dict[str,
     return {element: chosen.get(element) or usual.get(element, element) for element in elements}
 
 
-def write_inputs(folder: Path, structure: Structure, tags: dict[str, Any], settings: VaspSettings) -> None:
+def write_inputs(
+    folder: Path, structure: Structure, tags: dict[str, Any], settings: VaspSettings, potcar: bool = True
+) -> None:
     """Write INCAR, KPOINTS, POSCAR and POTCAR of a structure (in VASP's order) into a folder that exists.
+
+    Without `potcar`, POTCAR.spec stands for the POTCAR: names only.
 
     Raises
     ------
@@ -209,7 +213,8 @@ def write_inputs(folder: Path, structure: Structure, tags: dict[str, Any], setti
             auto_ismear=False,
             auto_metal_kpoints=False,
         )
-        write_vasp_input_set(structure, generator, folder, clean_prev=False)
+        spec = not potcar
+        write_vasp_input_set(structure, generator, folder, clean_prev=False, potcar_spec=spec)
 
 
 def write_band_inputs(folder: Path, images: Sequence[Structure], tags: dict[str, Any], settings: VaspSettings) -> None:

@@ -213,11 +213,8 @@ class VaspCalculation(VaspRuns):
         return self.outcome(converged=True)
 
     def _run(self, structure: Structure, steps: int, frame: Frame) -> RunOutput:
-        backend, run = self.backend, self.next_run()
-        ordered = in_vasp_order(structure)
-        tags = electronic_tags(ordered, backend.settings, backend.parallel)
-        tags |= task_tags(self.request, backend.settings, backend.relaxation, steps)
-        write_inputs(run, ordered, tags, backend.settings)
+        run = self.next_run()
+        write_run(run, self.backend, self.request, structure, steps)
         output: RunOutput = self.compute(run, lambda run: self.harvest(run, frame))
         self.version = output.version
         if not output.steps:
@@ -262,6 +259,16 @@ class VaspCalculation(VaspRuns):
         if self.request.task == "relax_cell":
             calm = calm and float(np.abs(step["stress"]).max()) < relaxation.stress_threshold
         return calm
+
+
+def write_run(
+    folder: Path, backend: Vasp, request: Request, structure: Structure, steps: int, potcar: bool = True
+) -> None:
+    """Write the inputs of a run of `steps` ionic steps at most, which begins at a structure."""
+    ordered = in_vasp_order(structure)
+    tags = electronic_tags(ordered, backend.settings, backend.parallel)
+    tags |= task_tags(request, backend.settings, backend.relaxation, steps)
+    write_inputs(folder, ordered, tags, backend.settings, potcar)
 
 
 def attempt_of(run: Path) -> int:
