@@ -77,6 +77,14 @@ def test_wrong_study_is_a_sentence_with_its_line(anodeflow, campaign_file, study
     assert "Traceback" not in ended.err
 
 
+def test_equal_atoms_are_not_exchanged(anodeflow, campaign_file):
+    head = CAMPAIGN.replace("alloy: Ag", "alloy: Al")
+    assert head != CAMPAIGN
+    ended = anodeflow("check", campaign_file("interdiffusion: {element: Al}", head=head))
+    assert ended.status == 2
+    assert "its metal is Al itself, and an exchange of equal atoms changes nothing" in ended.err
+
+
 def test_nothing_is_exchanged_with_metal_that_is_held(anodeflow, campaign_file):
     head = CAMPAIGN.replace("vacuum: 8", "fixed_side: metal, vacuum: 8")
     ended = anodeflow("check", campaign_file("interdiffusion: {element: Ag, depth: 3}", head=head))

@@ -69,7 +69,10 @@ def test_a_file_is_replaced_with_force_only(folder, anodeflow):
         (("surface", "-s", "absent.cif"), "absent.cif"),
         (("surface", "-s", "Cu", "-b", "absent"), "absent"),
         (("surface", "-s", "Li", "-b", "emt"), "Li"),
-        (("surface", "-s", "Cu", "-b", "emt", "--name", "a b"), "name"),
+        (("surface", "-s", "Cu", "-b", "emt", "--name", "a b"), "expected letters without accents, digits and . _ + -"),
+        (("alloy", "-s", "Cu", "-m", "Cu", "-b", "emt"), "Cu is the metal Cu itself"),
+        (("interface", "-s", "Li"), "Li is the metal Li itself"),
+        (("sei", "-s", "Li"), "take anodeflow new surface"),
         (("surface", "-s", "Cu", "-b", "emt", "-o", "no/such/place.yaml"), "cannot write"),
     ],
 )

@@ -21,7 +21,7 @@ from anodeflow.campaign.overrides import (
 )
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
-from anodeflow.core.inputs import InputModel, by_element
+from anodeflow.core.inputs import PLAIN_NAME, InputModel, by_element
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
 from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, System
@@ -48,7 +48,7 @@ class Campaign(InputModel):
     """
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
+        pattern=PLAIN_NAME,
         max_length=LONGEST_NAME,
         description="Name of the campaign, in all results.",
     )

@@ -68,6 +68,11 @@ def campaign_text(start: Start, file: Path) -> str:
     formula = crystal.composition.reduced_formula
     metal = start.metal or anode_metal(crystal, start.structure)
     others = [str(element) for element in crystal.composition if str(element) != metal]
+    if not others and start.kind != "surface":
+        raise InputError(
+            f"{start.structure} is the metal {metal} itself, and a campaign of this kind ({start.kind}) wants another "
+            "crystal beside it: name one (--structure), another metal (--metal), or take anodeflow new surface."
+        )
     most = max(others, key=lambda symbol: crystal.composition[symbol], default=metal)
     digits = "".join(map(str, start.miller)) if all(0 <= n < 10 for n in start.miller) else _joined(start.miller, " ")
     name = start.name or f"{start.kind}-{re.sub(r'[^A-Za-z0-9._+-]', '', formula)}"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -97,7 +97,7 @@ def check(
         written = write_first_inputs(inputs, planned, force) if inputs else []
     remarks = [*campaign.notes, *plan.remarks, *unused, *untrusted.values()]
     if output == "json":
-        answer = {
+        answer: dict[str, Any] = {
             "campaign": campaign.name,
             "backend": campaign.backend,
             "prescreen": campaign.prescreen and campaign.prescreen.backend,

@@ -101,6 +101,14 @@ _KINDS = {
     "too_short": "expected more values",
 }
 
+PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+NAME_OF_ONE_LINE = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+_PATTERNS = {
+    PLAIN_NAME: "expected letters without accents, digits and . _ + -, a letter or digit first",
+    NAME_OF_ONE_LINE: "expected a name of one line that is not blank",
+}
+"""Patterns of names -> what they allow, in words."""
+
 _BOUNDS = {
     "greater than or equal to": "a number of at least",
     "less than or equal to": "a number of at most",
@@ -116,8 +124,11 @@ def said(error: Mapping[str, Any]) -> str:
     given = error["input"]
     if error["type"] == "value_error":
         return own
-    words = _KINDS.get(error["type"]) or own.replace("Input should be", "expected", 1).replace(
-        "String should have", "expected text of", 1
+    named = _PATTERNS.get(error.get("ctx", {}).get("pattern", ""))
+    words = (
+        named
+        or _KINDS.get(error["type"])
+        or own.replace("Input should be", "expected", 1).replace("String should have", "expected text of", 1)
     )
     for theirs, ours in _BOUNDS.items():
         words = words.replace(theirs, ours, 1)

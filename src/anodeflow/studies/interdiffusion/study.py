@@ -51,8 +51,14 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
         return maker.make(start.output, dilute)
 
     def problems(self, input: InterdiffusionInput, subject: Interface, world: World) -> Iterator[Problem]:
-        """Yield that the alloy lacks the element, or the metal a plane."""
+        """Yield that the alloy lacks the element, the metal is of nothing else, or lacks a plane."""
         yield from missing_elements(subject, world, {"element": input.element})
+        if {site.specie.symbol for site in world.surfaces.structure(subject.system.metal)} == {input.element}:
+            yield Problem(
+                f"{subject.name}: its metal is {input.element} itself, and an exchange of equal atoms changes nothing: "
+                "name another element.",
+                ("element",),
+            )
         layers = subject.system.metal_layers
         held = subject.system.fixed_layers if subject.system.fixed_side == "metal" else 0
         if input.depth > layers - held:

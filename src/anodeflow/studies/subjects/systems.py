@@ -5,14 +5,12 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from anodeflow.core.inputs import plain_name
+from anodeflow.core.inputs import NAME_OF_ONE_LINE, plain_name
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.slab.spec import SlabSpec
 
 LONGEST_NAME = 100
 """Most characters of a name: files of reports are called after it."""
-NAME_OF_SYSTEM = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
-"""A name is one line, and not blank."""
 
 
 def system_name(name: str) -> str:
@@ -32,7 +30,7 @@ class System(SlabSpec):
     """A surface of the campaign: a name, a bulk structure, and the slab that is cut from it."""
 
     name: str = Field(
-        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li(001)."
+        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_ONE_LINE, description="Name in results: Li(001)."
     )
     structure: str | list[str] = Field(
         description="Bulk: a catalogue name, a structure file (relative to the campaign file) or a crystal of an "
@@ -77,7 +75,7 @@ class InterfaceSystem(InterfaceSpec):
     """An interface of the campaign: a name, an alloy, the metal that it lies on, and how they are matched."""
 
     name: str = Field(
-        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_SYSTEM, description="Name in results: Li3Mg7/Li."
+        min_length=1, max_length=LONGEST_NAME, pattern=NAME_OF_ONE_LINE, description="Name in results: Li3Mg7/Li."
     )
     alloy: str = Field(
         description="Bulk: a catalogue name, a structure file (relative to the campaign file) or mp-149, "
