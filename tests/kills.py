@@ -42,11 +42,16 @@ def main(file: Path, folder: Path, kind: str, moments: int, seed: int) -> dict[s
             status = forked(file, home, kind, moment, with_server)[1]
             if status == 0:
                 break
-            assert status == -signal.SIGKILL, f"a run ended with {status}: see {home}.log"
+            assert status == -signal.SIGKILL, f"a run ended with {status}:\n{_last_trace(home.with_suffix('.log'))}"
             kills += 1
             found["kills"] += 1
         found["killed"].append(remains(home, kind) | {"kills": kills})
     return found
+
+
+def _last_trace(log: Path) -> str:
+    """Return the last traceback in a log, for whom the folder is not kept."""
+    return "Traceback" + log.read_text().rpartition("Traceback")[2][-3000:]
 
 
 def run(file: Path, home: Path, kind: str) -> None:

@@ -48,7 +48,7 @@ def test_nothing_is_lost_or_doubled_by_kills(kind, moments, seed, tmp_path):
     (tmp_path / "killed.yaml").write_text(CAMPAIGN)
     command = [sys.executable, Path(__file__).with_name("kills.py"), "killed.yaml", "homes", kind, moments, seed]
     done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-4000:]
     found = json.loads(done.stdout.splitlines()[-1])
     whole = found["whole"]
     assert found["kills"] >= moments
