@@ -138,6 +138,18 @@ def test_another_server_on_the_recorded_port_is_left_alone(folder):
             assert foreign.answers()
 
 
+def test_the_recorded_port_is_the_end_of_a_connection_of_somebody(folder):
+    """It does not listen, and nobody else can bind it."""
+    with embedded_server(folder) as server:
+        pass
+    assert wait_until(lambda: not processes_naming(folder))
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        ServerFolder(folder).record(replace(server, port=end.getsockname()[1]))
+        with embedded_server(folder) as again:
+            assert again.port != end.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def sound_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Storage of a server that has been stopped."""

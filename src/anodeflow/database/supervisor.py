@@ -42,6 +42,18 @@ def _print(message: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} supervisor: {message}", flush=True)
 
 
+def _is_free(port: int) -> bool:
+    """Return whether a server may have the port: the end of a connection takes one, too, though it is deaf."""
+    with socket.socket() as probe:
+        # As servers do: a connection that has ended is in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -142,7 +154,7 @@ def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], i
     A port that the user wants kept is not left: the programs that know it would talk to a stranger.
     """
     started = _try_port(folder, port)
-    if started is None and listens(port):
+    if started is None and not _is_free(port):
         if folder.service().kept:
             _print(f"port {port} is taken by another program")
             return None
