@@ -11,7 +11,7 @@ from monty.json import MontyDecoder, MontyEncoder
 from pydantic import ValidationError
 
 from anodeflow.calculations.identity import _plain
-from anodeflow.core.caveats import Caveat, told_by
+from anodeflow.core.caveats import Caveat, Subject, told_by
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.rows import ResultRow
@@ -54,6 +54,22 @@ def test_a_warning_keeps_its_code_where_it_is_passed_on():
         warning.text = "another"
 
 
+def test_a_warning_says_what_it_is_about_and_can_be_put_anew():
+    flat = Caveat("rises-to-end", "rises all the way to one end").of(Subject("hop", 3))
+    assert (flat.text, flat.about) == ("hop 3 rises all the way to one end", (Subject("hop", 3),))
+    whole = flat.under("Li(001)")
+    assert whole.about == (Subject("Li(001)"), Subject("hop", 3))
+    again = whole.about_instead([whole.about[0], Subject("hop", 12)])
+    assert (again.code, again.text) == ("rises-to-end", "Li(001): hop 12 rises all the way to one end")
+    assert Caveat.model_validate(json.loads(again.model_dump_json())).about == again.about
+    with pytest.raises(ValueError, match="has a subject already"):
+        flat.of("slab")
+    with pytest.raises(ValidationError, match="does not begin with 'hop 4'"):
+        Caveat("x", "hop 3 is flat", about=(Subject("hop", 4),))
+    assert Caveat.model_validate({"code": "x", "text": "hop 3 is flat"}).about == (), "made before there was this"
+    assert len({flat, Caveat("rises-to-end", flat.text)}) == 1
+
+
 @pytest.mark.parametrize("version", [None, 0, 1])
 def test_documents_made_before_there_were_codes_are_read(version):
     fields = adsorption_document().model_dump() | {"warnings": ["the bulk is thin"]}
@@ -91,6 +107,6 @@ def test_a_malformed_warning_is_a_validation_error():
 
 
 def test_jobs_that_are_handed_documents_are_the_same_as_before_there_were_codes():
-    now = json.loads(json.dumps(calculation_document(warnings=[Caveat("x", "told")]), cls=MontyEncoder))
-    before = now | {"warnings": ["told"], "schema_version": 1}
+    now = json.loads(json.dumps(calculation_document(warnings=[Caveat("x", "told").under("slab")]), cls=MontyEncoder))
+    before = now | {"warnings": ["slab: told"], "schema_version": 1}
     assert _plain(json.dumps([now])) == _plain(json.dumps([before]))

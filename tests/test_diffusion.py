@@ -26,6 +26,8 @@ from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.profile import ProfilePoint, deepest_dip
+from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.structures.bulk.catalogue import load_structure
@@ -41,7 +43,7 @@ from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
-from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import LostEndError, finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import hop_rate
@@ -376,6 +378,9 @@ def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
         finish_end(search, 0, ends, relaxed.model_copy(update={"energy": relaxed.energy + 0.2}))
     with pytest.raises(CalculationError, match="did not converge"):
         finish_end(search, 0, ends, relaxed.model_copy(update={"converged": False}))
+    with pytest.raises(LostEndError) as lost:  # what the document keeps of it bears no number that may change
+        finish_end(search, 0, ends, relaxed.model_copy(update={"energy": relaxed.energy + 0.2}))
+    assert lost.value.remark.startswith("its end: the adatom came to rest +0.200 eV from its minimum, in another state")
 
 
 def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
@@ -558,6 +563,45 @@ def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
     rows = [row for row in result.rows() if row.property == "diffusivity_principal"]
     assert [row.temperature for row in rows] == [300, 300]
     assert rows[0].value == pytest.approx(largest)
+
+
+def test_steps_and_warnings_bear_the_new_numbers_of_hops(adsorption):
+    """Of twelve hops the second leads to a minimum that is none."""
+    search = started(adsorption("Al(001)"))
+    (minimum,), first = search.minima, search.hops[0]
+    beside = [minimum.position[0] + 1.4, *minimum.position[1:]]
+    search.minima.append(minimum.model_copy(update={"index": 1, "position": beside}))
+    search.hops = [first.model_copy(update={"index": i, "final": int(i == 1)}) for i in range(12)]
+    search.splits = [0] * 12
+    search.audit = PrescreenAudit(backend="emt", keep=3, window=0.15, paths="saddle")
+    kinds = {f"{kind} {{}}{more}" for kind in ("hop", "end", "minimum on hop") for more in ("", " [emt]")}
+    kinds |= {"modes of hop {}", "hop {}, second order 1", "modes of hop {}, second order 2"}
+    search.calculation_ids = {kind.format(i): f"{kind} of {i}" for kind in kinds for i in (0, 1, 10, 11)}
+    search.calculation_ids |= {"site 11": "a site", "slab": "the slab"}
+    about = [Subject("hop", 1), Subject("hop", 10, ", modes of its saddle"), Subject("end", 11), Subject("site", 11)]
+    search.warnings = [Caveat("x", "is flat").of(each) for each in about] + [Caveat("x", "old: hop 1 is flat")]
+    search.warnings.append(Caveat("x", "the slab is thin").under(Subject("hop", 11)).under("slab 1"))
+    false_minima._take_out(search, {1: 0})
+    assert [hop.index for hop in search.hops] == list(range(11))
+    expected = {kind.format(new): f"{kind} of {old}" for kind in kinds for old, new in ((0, 0), (10, 9), (11, 10))}
+    assert search.calculation_ids == expected | {"site 11": "a site", "slab": "the slab"}
+    assert [warning.text for warning in search.warnings] == [
+        "hop 9, modes of its saddle is flat", "end 10 is flat", "site 11 is flat", "old: hop 1 is flat",
+        "slab 1: hop 10: the slab is thin",
+    ]  # fmt: skip
+    assert search.warnings[0].about == (Subject("hop", 9, ", modes of its saddle"),)
+
+
+def test_a_split_hop_names_the_minimum_by_its_number_in_the_document(adsorption):
+    """The minimum on the way was found second and is the lowest, so that the document has it first."""
+    search = started(adsorption("Al(001)"))
+    below = search.minima[0].model_copy(update={"index": 1, "energy": -0.1, "label": "bridge"})
+    below = below.model_copy(update={"position": [below.position[0] + 1.4, *below.position[1:]]})
+    search.minima.append(below)
+    search.waiting, search.suspects = [], []
+    search.hops[0].state, search.hops[0].split_at, search.hops[0].message = "split", 1, "stale"
+    (hop,) = migration_document(search, DiffusionContext(input=DiffusionInput(adsorbate="Al"))).hops
+    assert (hop.initial, hop.split_at, hop.message) == (1, 0, "minimum 0 (bridge) lies on the way")
 
 
 def told_structure(document: AdsorptionDoc, site: int):

@@ -33,20 +33,23 @@ def _plain(content: str) -> str:
     it learns from them, where code lies.
 
     So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
-    same as when what a study tells its jobs was a mapping without a class, the same after a class has moved to another
-    module, and the same after a calculation that it is handed was made again, because its file had been damaged.
+    same as when what a study tells its jobs was a mapping without a class and a split hop named the minimum on its way
+    in a sentence alone, the same after a class has moved to another module, and the same after a calculation that it is
+    handed was made again, because its file had been damaged.
     """
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
-            left_out = {"placement", "@module", "@version"} | (_CIRCUMSTANCES if "finished_at" in node else set())
+            left_out = {"placement", "@module", "@version", "split_at"} | (
+                _CIRCUMSTANCES if "finished_at" in node else set()
+            )
             if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
                 left_out |= {"learn"}
             flat = _FLAT.get((str(node.get("@module")), str(node.get("@class"))))
             if flat is not None:
                 left_out |= {"@class"} | flat
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
-            if kept.keys() == {"code", "text"}:  # a warning, which was a sentence
+            if {"code", "text"} <= kept.keys() <= {"code", "text", "about"}:  # a warning, which was a sentence
                 return kept["text"]
             if "schema_version" in kept:
                 kept["schema_version"] = 1

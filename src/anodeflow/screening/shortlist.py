@@ -16,7 +16,7 @@ from anodeflow.calculations.screening_document import (
     PrescreenAudit,
     PrescreenRecord,
 )
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.screening.settings import PrescreenSettings
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
@@ -251,15 +251,12 @@ def _ranking_warnings(audit: PrescreenAudit, both: Mapping[str, tuple[float, flo
     return warnings
 
 
-def not_screened(step: str, found: CalculationDoc, audit: PrescreenAudit | None) -> list[Caveat]:
+def not_screened(step: str | Subject, found: CalculationDoc, audit: PrescreenAudit | None) -> list[Caveat]:
     """Return the warning that the potential failed before a relaxation, if it did."""
     if audit is None or found.prescreen is not None:
         return []
-    return [
-        Caveat(
-            "prescreen-failed", f"{step}: {audit.backend} failed, so that {found.backend} began from the first geometry"
-        )
-    ]
+    text = f"{audit.backend} failed, so that {found.backend} began from the first geometry"
+    return [Caveat("prescreen-failed", text).under(step)]
 
 
 def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:

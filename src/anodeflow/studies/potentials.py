@@ -57,4 +57,4 @@ def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -
 def without_vouching(warning: Caveat) -> Caveat:
     """Return a warning without the advice of earlier documents to trust a potential against the bulk."""
     text = _OLD_WORD.sub(r"\1 is not made for isolated atoms: binding_energy is not to be used", warning.text)
-    return Caveat(warning.code, text)
+    return warning if text == warning.text else Caveat(warning.code, text)

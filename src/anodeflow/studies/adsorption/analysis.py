@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import Candidate
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.structures.bulk.magnetism import entropy_warning, moment_warning
 from anodeflow.structures.sites.adatom import describe_adatom, same_minimum
 from anodeflow.structures.sites.site_choice import SiteChoice
@@ -120,7 +120,7 @@ def _missing(
 ) -> list[Caveat]:
     """Return warnings on sites of which there is no relaxation."""
     warnings = [
-        Caveat("site-missing", f"site {site.index} ({site.label}) is missing: its relaxation failed")
+        Caveat("site-missing", "is missing: its relaxation failed").of(Subject("site", site.index, f" ({site.label})"))
         for site, calculation in zip(sites, relaxed, strict=True)
         if calculation is None
     ]
@@ -129,7 +129,9 @@ def _missing(
     # With a prescreen the sites that it left out are known, too: the audit tells of them.
     there = {f"site {site.index}" for site in sites} | {each.step for each in candidates}
     warnings += [
-        Caveat("site-missing", f"site {site.number} ({site.label}) is missing: the relaxed slab has none there")
+        Caveat("site-missing", "is missing: the relaxed slab has none there").of(
+            Subject("site", site.number, f" ({site.label})")
+        )
         for site in choice.chosen
         if f"site {site.number}" not in there
     ]
@@ -145,12 +147,12 @@ def _of_sites(results: Sequence[AdsorbedSite], done: Sequence[CalculationDoc]) -
     if not any(result.state in _ON_THE_SURFACE for result in results):
         text = "no adatom stayed on the surface: the lowest of all is given, which is no adsorption site"
         warnings.append(Caveat("no-adsorption-site", text))
-    names = [f"site {result.site} ({result.label})" for result in results]
+    names = [Subject("site", result.site, f" ({result.label})") for result in results]
     for name, result in zip(names, results, strict=True):
         if result.state not in _ON_THE_SURFACE:
-            warnings.append(Caveat("adatom-not-on-surface", f"{name}: the adatom has {result.state}"))
+            warnings.append(Caveat("adatom-not-on-surface", f"the adatom has {result.state}").under(name))
         if not result.converged:
-            warnings.append(Caveat("not-converged", f"{name}: the relaxation did not converge"))
+            warnings.append(Caveat("not-converged", "the relaxation did not converge").under(name))
     for name, result, found in zip(names, results, done, strict=True):
         warnings += [warning.under(name) for warning in found.warnings]
         if moment := moment_warning(found.initial_structure, found.magnetic_moment):

@@ -102,7 +102,7 @@ def convergence_document(
         ]
         points.sort(key=lambda point: point.value, reverse=parameter.finer == "smaller")
         warnings += [
-            Caveat("variant-missing", f"{parameter.label(point.value)}: missing, the study failed there")
+            Caveat("variant-missing", "missing, the study failed there").under(parameter.label(point.value))
             for point in points
             if point.document_id is None
         ]
@@ -112,15 +112,15 @@ def convergence_document(
             warnings.append(
                 Caveat(
                     "finest-is-own",
-                    f"{parameter.name}: the study's own {parameter.own:g} is the finest value that was computed, so "
-                    "its error is not known and not counted",
-                )
+                    f"the study's own {parameter.own:g} is the finest value that was computed, so its error is not "
+                    "known and not counted",
+                ).under(parameter.name)
             )
         else:
             own = next(point for point in points if point.chosen).properties
             errors = {name: own[name] - finest.properties[name] for name in own if name in finest.properties}
             warnings += [
-                Caveat("property-missing", f"{parameter.label(finest.value)}: has no {name} to compare with")
+                Caveat("property-missing", f"has no {name} to compare with").under(parameter.label(finest.value))
                 for name in own
                 if name not in finest.properties
             ]
@@ -131,7 +131,9 @@ def convergence_document(
         )
     if together and joint is None:
         warnings.append(
-            Caveat("variant-missing", f"{variant_label(together)}, all together: missing, the study failed there")
+            Caveat("variant-missing", "missing, the study failed there").under(
+                f"{variant_label(together)}, all together"
+            )
         )
     if not_varied:
         warnings.append(
@@ -168,7 +170,8 @@ def convergence_document(
         not_varied=None if not_varied is None else list(not_varied),
     )
     document.warnings += [
-        Caveat("no-error", f"{name}: no error is given, because {why}") for name, why in document.without_error.items()
+        Caveat("no-error", f"no error is given, because {why}").under(name)
+        for name, why in document.without_error.items()
     ]
     return document
 

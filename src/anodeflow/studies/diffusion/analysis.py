@@ -1,11 +1,13 @@
 """From relaxed paths to the document of a diffusion study."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
@@ -86,7 +88,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
         )
         for index, minimum in enumerate(order)
     ]
-    hops = [hop.model_copy(update={"initial": place[hop.initial], "final": place[hop.final]}) for hop in search.hops]
+    hops = [_numbered(hop, place, minima) for hop in search.hops]
     hops, prefactor, remarks = with_prefactors(minima, hops, study.input.prefactor)
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
@@ -134,6 +136,16 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
     )
 
 
+def _numbered(hop: Hop, place: Mapping[int, int], minima: Sequence[SurfaceMinimum]) -> Hop:
+    """Return a hop between the minima of the document; `place`: index in the search -> index there."""
+    numbers = {"initial": place[hop.initial], "final": place[hop.final]}
+    if hop.split_at is None:
+        return hop.model_copy(update=numbers)
+    via = minima[place[hop.split_at]]
+    words = f"{via.name} ({via.label}) lies on the way"
+    return hop.model_copy(update=numbers | {"split_at": via.index, "message": words})
+
+
 def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[Caveat]:
     """Return what a reader should know, hops that failed included."""
     warnings = list(search.warnings)
@@ -142,9 +154,9 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
         warnings += [
             Caveat(
                 "rises-to-end",
-                f"hop {hop.index} rises all the way to one end ({minima[end].label}, {minima[end].energy:.3f} eV), "
+                f"rises all the way to one end ({minima[end].label}, {minima[end].energy:.3f} eV), "
                 + ("which is a minimum, but a flat one" if minima[end].pushed else "which may be no minimum"),
-            )
+            ).of(hop.subject)
             for end, barrier in ends
             if barrier is not None and barrier < NO_BARRIER
         ]
@@ -152,9 +164,8 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
         warnings += [
             Caveat(
                 "no-path-by-potential",
-                f"hop {hop.index}: {search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of "
-                "it",
-            )
+                f"{search.audit.backend} gave no path, so {search.adsorption.backend} relaxed all of it",
+            ).under(hop.subject)
             for hop in hops
             if hop.profile and hop.band is None
         ]
@@ -179,19 +190,16 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
             )
         )
     warnings += [
-        Caveat("no-minimum", f"site {site.site} ({site.label}) is no minimum: {site.reason}")
+        Caveat("no-minimum", f"is no minimum: {site.reason}").of(Subject("site", site.site, f" ({site.label})"))
         for site in search.rejected
         if site.reason not in ("saddle", "merged")
     ]
     failed = [hop for hop in hops if hop.state == "failed"]
-    warnings += [Caveat("hop-failed", f"hop {hop.index} failed: {hop.message}") for hop in failed]
+    warnings += [Caveat("hop-failed", f"failed: {hop.message}").of(hop.subject) for hop in failed]
     rough = [hop for hop in hops if hop.state == "not converged" and not has_barrier(hop)]
-    warnings += [
-        Caveat("hop-left-out", f"hop {hop.index} is left out of path and D(T): {hop.message}") for hop in rough
-    ]
     wrong = [hop for hop in hops if hop.state in ("second order", "no saddle")]
     warnings += [
-        Caveat("hop-left-out", f"hop {hop.index} is left out of path and D(T): {hop.message}") for hop in wrong
+        Caveat("hop-left-out", f"is left out of path and D(T): {hop.message}").of(hop.subject) for hop in rough + wrong
     ]
     failed += rough + wrong
     if failed and found_path:

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.core.caveats import Subject
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
@@ -70,6 +71,9 @@ class Hop(BaseModel):
     )
     message: str = Field(default="", description="Why it failed or was split.")
     split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
+    split_at: int | None = Field(
+        default=None, description="Index of the minimum at which it was split; none: not split, or an older document."
+    )
     symmetric: bool = Field(
         default=False, description="Whether symmetry turns the path round: half of it was computed."
     )
@@ -119,9 +123,14 @@ class Hop(BaseModel):
     )
 
     @property
+    def subject(self) -> Subject:
+        """The hop as what warnings are about."""
+        return Subject("hop", self.index)
+
+    @property
     def name(self) -> str:
         """Name of the hop, with which steps that compute it are called."""
-        return f"hop {self.index}"
+        return str(self.subject)
 
 
 class HopStep(BaseModel):

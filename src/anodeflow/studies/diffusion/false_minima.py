@@ -1,20 +1,19 @@
 """What becomes of a suspect minimum that was pushed along its softest mode and relaxed with all atoms free."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SAME_PLACE, SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, SOFT_PUSH
 from anodeflow.studies.diffusion.document import RejectedSite, SurfaceMinimum
-from anodeflow.studies.diffusion.hop_search import HopSearch
+from anodeflow.studies.diffusion.hop_search import OF_HOPS, HopSearch
 
 LOWER = 0.001
 """By how much a push must lower the energy to prove that a minimum is none, eV."""
@@ -43,13 +42,13 @@ def settle_suspects(
     fallen: dict[int, int | None] = {}
     for key in sorted(relaxed, key=int):
         index, found, softest = int(key), relaxed[key], modes.get(key)
-        name = _name(search, search.minima[index])
+        name = _name(search.minima[index])
         if softest is not None:
             search.calculation_ids[f"softest mode of {name}"] = softest.id
         if found is None or not found.converged:
             why = "could not be relaxed" if found is None else "did not converge"
             search.warnings.append(
-                Caveat("minimum-not-tested", f"{name} may be a saddle: pushed off it, the adatom {why}")
+                Caveat("minimum-not-tested", f"may be a saddle: pushed off it, the adatom {why}").of(name)
             )
             continue
         search.calculation_ids[f"{name} pushed and relaxed"] = found.id
@@ -88,9 +87,8 @@ def _judge(
         search.warnings.append(
             Caveat(
                 "lower-without-symmetry",
-                f"{_name(search, minimum)} is {lowered:.3f} eV lower without the symmetry in which it was relaxed: the "
-                "lower one counts",
-            )
+                f"is {lowered:.3f} eV lower without the symmetry in which it was relaxed: the lower one counts",
+            ).of(_name(minimum))
         )
         fallen[index] = _new_minimum(search, found, rest, minimum.site)
         return
@@ -98,7 +96,7 @@ def _judge(
         into = _new_minimum(search, found, rest)
     fallen[index] = into
     target = search.minima[into]
-    message = f"pushed, the adatom rolls into {_name(search, target)} ({target.label}), {lowered:.3f} eV lower"
+    message = f"pushed, the adatom rolls into {_name(target)} ({target.label}), {lowered:.3f} eV lower"
     _reject(search, minimum, softest, message)
 
 
@@ -118,7 +116,7 @@ def _minimum_at(search: HopSearch, but: int, place: Sequence[float], energy: flo
 def _reject(search: HopSearch, minimum: SurfaceMinimum, softest: ModesDoc | None, message: str) -> None:
     """Tell that a minimum is none."""
     if minimum.site is None:
-        search.warnings.append(Caveat("no-minimum", f"{_name(search, minimum)} is no minimum: {message}"))
+        search.warnings.append(Caveat("no-minimum", f"is no minimum: {message}").of(_name(minimum)))
         return
     search.rejected.append(
         RejectedSite(
@@ -151,6 +149,7 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
             break
         left = whole
     hops = {hop.index: place for place, hop in enumerate(left)}
+    _renumber_steps(search, hops)
     search.splits = [search.splits[hop.index] for hop in left]
     for name in ("waiting", "whole", "saddles"):
         setattr(search, name, [hops[index] for index in getattr(search, name) if index in hops])
@@ -164,24 +163,34 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
                 "initial": minima[hop.initial],
                 "final": minima[hop.final],
                 "split_into": [hops[part] for part in hop.split_into],
+                "split_at": None if hop.split_at is None else minima[hop.split_at],
             }
         )
         for hop in left
     ]
-    steps = {_renumbered(step, hops): identifier for step, identifier in search.calculation_ids.items()}
-    search.calculation_ids = {step: identifier for step, identifier in steps.items() if step is not None}
-    warnings = [(warning.code, _renumbered(warning.text, hops)) for warning in search.warnings]
-    search.warnings = [Caveat(code, text) for code, text in warnings if text is not None]
 
 
-_OF_HOP = re.compile(r"\b(hop|end) (\d+)\b")
+def _renumber_steps(search: HopSearch, hops: Mapping[int, int]) -> None:
+    """Let steps and warnings bear the new numbers of hops (old -> new); those of hops left out go with them."""
+    named: dict[str, str | None] = {}
+    for hop in search.hops:
+        steps, new = search.steps_of(hop.index), hops.get(hop.index)
+        named |= zip(steps, [None] * len(steps) if new is None else search.steps_of(new), strict=True)
+    found = {named.get(step, step): identifier for step, identifier in search.calculation_ids.items()}
+    search.calculation_ids = {step: identifier for step, identifier in found.items() if step is not None}
+    warnings = []
+    for warning in search.warnings:
+        of_hops = [subject.number for subject in warning.about if subject.name in OF_HOPS]
+        if all(number in hops for number in of_hops):
+            warnings.append(warning.about_instead([_renumbered(subject, hops) for subject in warning.about]))
+    search.warnings = warnings
 
 
-def _renumbered(text: str, hops: Mapping[int, int]) -> str | None:
-    """Return a step or a warning with the new numbers of hops; none if it is of a hop that is left out."""
-    if any(int(number) not in hops for _, number in _OF_HOP.findall(text)):
-        return None
-    return _OF_HOP.sub(lambda match: f"{match[1]} {hops[int(match[2])]}", text)
+def _renumbered(subject: Subject, hops: Mapping[int, int]) -> Subject:
+    """Return what a warning is about with the new number of a hop."""
+    if subject.name not in OF_HOPS or subject.number is None:
+        return subject
+    return subject.model_copy(update={"number": hops[subject.number]})
 
 
 def _new_minimum(search: HopSearch, found: CalculationDoc, rest: AdatomDescription, site: int | None = None) -> int:
@@ -204,9 +213,9 @@ def _new_minimum(search: HopSearch, found: CalculationDoc, rest: AdatomDescripti
     return len(search.minima) - 1
 
 
-def _name(search: HopSearch, minimum: SurfaceMinimum) -> str:
-    """Return a minimum in words that hold whatever its number becomes."""
+def _name(minimum: SurfaceMinimum) -> Subject:
+    """Return a minimum as what warnings are about, in words that hold whatever its number becomes."""
     if minimum.site is not None:
-        return f"site {minimum.site}"
+        return Subject("site", minimum.site)
     x, y, _ = minimum.position
-    return f"the {minimum.label} at ({x:.2f}, {y:.2f})"
+    return Subject(f"the {minimum.label} at ({x:.2f}, {y:.2f})")

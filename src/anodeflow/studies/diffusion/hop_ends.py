@@ -24,6 +24,20 @@ OTHER_ENERGY = 0.05
 """By how much the energy of one minimum may differ between its copies on a supercell, eV."""
 
 
+class LostEndError(CalculationError):
+    """The end of a hop did not come to rest where it was meant.
+
+    Attributes
+    ----------
+    remark
+        Why, without the numbers of hops and minima: those of the document may be others.
+    """
+
+    def __init__(self, step: str, minimum: int, remark: str) -> None:
+        super().__init__(f"{step}: {remark.format(f'minimum {minimum}')}")
+        self.remark = f"its end: {remark.format('its minimum')}"
+
+
 @dataclass(frozen=True)
 class HopEnds:
     """Two ends of a hop on the supercell.
@@ -77,7 +91,7 @@ def hop_ends(search: HopSearch, index: int) -> HopEnds:
         around = ends.final[-1].distance(initial[-1]) < np.linalg.norm(copy.displacement) - 0.1
         found.append(((final is None, symmetry is None, bool(around)), copy, ends))
     if not found:
-        raise refused or InputError(f"the hop leads to no copy of minimum {hop.final}.")
+        raise refused or InputError("the hop leads to no copy of the minimum at its end.")
     _, chosen, ends = min(found, key=lambda each: each[0])
     hop.displacement = list(chosen.displacement)
     return ends
@@ -88,23 +102,21 @@ def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: Calculatio
 
     Raises
     ------
-    CalculationError
+    LostEndError
         If it did not converge, or the adatom has left the minimum that was meant.
     """
     hop = search.hops[index]
     what = f"{search.adsorption.system}: end of hop {index}"
     advice = "choose a min_width whose supercell has the symmetry of the surface"
     if not relaxed.converged:
-        raise CalculationError(f"{what}: its relaxation did not converge; run it again to go on.")
+        raise LostEndError(what, hop.final, "its relaxation did not converge; run it again to go on.")
     final = relaxed_end(ends.initial, relaxed.structure, ends.target)
     away = float(np.linalg.norm(final[-1].coords[:2] - ends.target))
     if away > LEFT:
-        raise CalculationError(
-            f"{what}: the adatom left minimum {hop.final} and came to rest {away:.2f} Å from it: {advice}."
-        )
+        raise LostEndError(what, hop.final, f"the adatom left {{}} and came to rest {away:.2f} Å from it: {advice}.")
     other = relaxed.energy - search.total_energy(hop.final)
     if abs(other) > OTHER_ENERGY:
-        raise CalculationError(
-            f"{what}: the adatom came to rest {other:+.3f} eV from minimum {hop.final}, in another state: {advice}."
+        raise LostEndError(
+            what, hop.final, f"the adatom came to rest {other:+.3f} eV from {{}}, in another state: {advice}."
         )
     return final

@@ -9,15 +9,20 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.screening_document import PrescreenRecord
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import start_record
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
 from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvature, push_directions
-from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
+
+OF_HOPS = ("hop", "end", "minimum on hop", "modes of hop")
+"""What steps and warnings that bear the number of a hop are called."""
+MOST_FOLLOWED = 2
+"""How often the path of a hop is pushed off a saddle of second order."""
 
 
 class SaddleTest(BaseModel):
@@ -59,9 +64,14 @@ class HopSearch(WaitingHops):
         """The clean slab by DFT and by the potential."""
         return self.adsorption.slab, start_record(self.adsorption.prescreen)
 
-    def step_of(self, index: int) -> str:
-        """Return the name of the step that computes the path of a hop."""
-        return self.hops[index].name
+    def steps_of(self, index: int) -> list[str]:
+        """Return all names that steps of a hop can have: of its path, its end, an image on its way, its saddle.
+
+        Those of all hops come in the same order.
+        """
+        steps = [f"{kind} {index}" for kind in OF_HOPS]
+        by = [] if self.audit is None else [f"{step} [{self.audit.backend}]" for step in steps]
+        return steps + by + [second_order(step, time) for step in steps for time in range(1, MOST_FOLLOWED + 1)]
 
     def net(self) -> SurfaceNet:
         """Return the copies of all minima on the surface."""
@@ -144,10 +154,7 @@ def start_search(
         done = [(np.array(test.direction), result) for test, result in pairs if result is not None]
         if len(done) < len(pairs):
             warnings.append(
-                Caveat(
-                    "saddle-not-tested",
-                    f"site {site.site} ({site.final_label}): whether it is a saddle could not be tested",
-                )
+                Caveat("saddle-not-tested", "whether it is a saddle could not be tested").under(_subject(site))
             )
         elif done:
             curvatures[site.site] = lowest_curvature([d for d, _ in done], [r.forces[-1] for _, r in done])
@@ -165,9 +172,9 @@ def start_search(
     warnings += [
         Caveat(
             "minimum-not-found",
-            f"site {site.site} ({site.final_label}) is a saddle {lowest - site.binding_energy:.3f} eV below the lowest "
-            "minimum: the minimum beside it was not found, and barriers may be too low by as much",
-        )
+            f"is a saddle {lowest - site.binding_energy:.3f} eV below the lowest minimum: the minimum beside it was "
+            "not found, and barriers may be too low by as much",
+        ).of(_subject(site))
         for site in kept
         if site not in minima and lowest - site.binding_energy > SAME_ENERGY
     ]
@@ -211,6 +218,16 @@ def start_search(
     search.suspects = [minimum.index for minimum in search.minima if minimum.site in tested]
     search.find_hops()
     return search
+
+
+def _subject(site: AdsorbedSite) -> Subject:
+    """Return a relaxed site as what warnings are about."""
+    return Subject("site", site.site, f" ({site.final_label})")
+
+
+def second_order(step: str, times: int) -> str:
+    """Return what a step of a hop is called once the hop is followed down from a saddle of second order."""
+    return f"{step}, second order {times}"
 
 
 def surface_hop(hop: Hop) -> SurfaceHop:

@@ -78,9 +78,9 @@ def with_prefactors(
             told.append(
                 Caveat(
                     "no-vineyard-prefactor",
-                    f"hop {hop.index}: its rate takes {given:.0e} 1/s, not Vineyard's prefactor, for {which} no "
-                    "vibrations, or not those of a minimum and a saddle of first order",
-                )
+                    f"its rate takes {given:.0e} 1/s, not Vineyard's prefactor, for {which} no vibrations, or not "
+                    "those of a minimum and a saddle of first order",
+                ).under(hop.subject)
             )
             if entropies is not None:
                 # Detailed balance: the likelier end is left as much more slowly.

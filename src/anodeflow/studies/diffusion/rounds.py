@@ -8,6 +8,7 @@ from jobflow import Flow, Job, Maker, Response, job
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import named
 from anodeflow.screening.shortlist import effort_of, effort_of_checks, not_screened, potential_ids
@@ -18,7 +19,7 @@ from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_m
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import LostEndError, finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
@@ -98,7 +99,7 @@ def split_hops(
                 words = search.dip(int(key), image).words
                 close(hop, "failed", f"{words} and could not be relaxed: `anodeflow status` says why")
             continue
-        _note(search, f"minimum on hop {key}", found, by_potential=not hop.profile)
+        _note(search, Subject("minimum on hop", int(key)), found, by_potential=not hop.profile)
         try:
             split_hop(search, int(key), image, found)
         except CalculationError as error:
@@ -236,7 +237,7 @@ def _bands(
             final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
             if end is not None:
                 final, energy = finish_end(search, index, ends, end), end.energy
-                _note(search, f"end {index}", end)
+                _note(search, Subject("end", index), end)
             images = study.input.images
             path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
         except AnodeflowError as error:
@@ -252,12 +253,12 @@ def _bands(
     return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
 
 
-def _note(search: HopSearch, step: str, found: CalculationDoc, by_potential: bool = True) -> None:
+def _note(search: HopSearch, step: Subject, found: CalculationDoc, by_potential: bool = True) -> None:
     """Put a relaxation into the document; `by_potential`: whether the potential was to go before it."""
-    search.calculation_ids[step] = found.id
+    search.calculation_ids[str(step)] = found.id
     if search.audit is not None:
         search.audit.effort += effort_of([found])
-        search.calculation_ids |= potential_ids({step: found})
+        search.calculation_ids |= potential_ids({str(step): found})
         search.warnings += not_screened(step, found, search.audit) if by_potential else []
 
 
@@ -265,6 +266,6 @@ def _give_up(
     search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: DiffusionContext
 ) -> None:
     """Note why a hop cannot be computed, in the document and for a job that fails with it."""
-    search.hops[index].message = str(error)
+    search.hops[index].message = error.remark if isinstance(error, LostEndError) else str(error)
     search.waiting.remove(index)
     failed[f"{study.of_system} hop {index}"] = error

@@ -6,14 +6,12 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.structures.geometry.positions import placed, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.diffusion.document import Hop
-from anodeflow.studies.diffusion.hop_search import HopSearch
+from anodeflow.studies.diffusion.hop_search import MOST_FOLLOWED, HopSearch, second_order
 
-MOST_FOLLOWED = 2
-"""How often the path of a hop is pushed off a saddle of second order."""
 DOWN = 0.25
 """How far the atom that moves most is pushed there, Å."""
 
@@ -42,11 +40,12 @@ def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> Non
         hop = search.hops[index]
         if found is None:
             search.warnings.append(
-                Caveat("modes-missing", f"hop {index}: the lowest modes of its saddle could not be computed")
+                Caveat("modes-missing", "the lowest modes of its saddle could not be computed").under(hop.subject)
             )
             continue
         search.calculation_ids[f"modes of hop {index}"] = found.id
-        search.warnings += [warning.under(f"hop {index}, modes of its saddle") for warning in found.warnings]
+        of_modes = Subject("hop", index, ", modes of its saddle")
+        search.warnings += [warning.under(of_modes) for warning in found.warnings]
         hop.negative_modes, hop.curvatures, hop.modes_certain = found.negative_modes, found.curvatures, found.certain
         if found.certain is False:
             hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"
@@ -84,7 +83,7 @@ def _follow(search: HopSearch, index: int, found: ModesDoc) -> None:
     search.downhill[key] = downhill_path(hop, np.array(found.modes[: found.negative_modes]))
     search.waiting.append(index)
     for step in (f"hop {index}", f"modes of hop {index}"):
-        search.calculation_ids[f"{step}, second order {times + 1}"] = search.calculation_ids.pop(step)
+        search.calculation_ids[second_order(step, times + 1)] = search.calculation_ids.pop(step)
 
 
 def downhill_path(hop: Hop, negative: np.ndarray) -> list[Structure]:

@@ -124,7 +124,7 @@ def _split(search: HopSearch, index: int, place: Node) -> None:
         parts.append(known[edge])
     via = net.minimum[middle]
     close(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
-    hop.split_into = sorted(set(parts))
+    hop.split_at, hop.split_into = via, sorted(set(parts))
 
 
 def _add_message(hop: Hop, words: str) -> None:

@@ -93,9 +93,8 @@ def electrochemistry_document(
             Caveat("no-compound", f"no compound of {ion} and {partner} is on the hull, so there is no voltage step")
         )
     warnings += [
-        Caveat(
-            "small-voltage",
-            f"{step.initial} -> {step.final}: {1000 * step.voltage:.1f} mV is within the error of formation energies",
+        Caveat("small-voltage", f"{1000 * step.voltage:.1f} mV is within the error of formation energies").under(
+            f"{step.initial} -> {step.final}"
         )
         for step in steps
         if step.voltage < _SMALL_VOLTAGE
@@ -115,9 +114,9 @@ def electrochemistry_document(
     made.warnings += [
         Caveat(
             "above-hull",
-            f"{point.formula} ({point.name}) lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it "
-            f"decomposes into {decomposition_words(point.decomposition)} (fractions of the atoms)",
-        )
+            f"lies {1000 * point.energy_above_hull:.1f} meV/atom above the hull: it decomposes into "
+            f"{decomposition_words(point.decomposition)} (fractions of the atoms)",
+        ).of(f"{point.formula} ({point.name})")
         for point in made.unstable
     ]
     if len(made.searched) < _FEW:

@@ -75,7 +75,7 @@ def interdiffusion_document(
     by_step = {point.step: point for point in points}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is None:
-            warnings.append(Caveat("exchange-missing", f"{exchange.step} is missing: its relaxation failed"))
+            warnings.append(Caveat("exchange-missing", "is missing: its relaxation failed").of(exchange.step))
         else:
             warnings += point_warnings(by_step[exchange.step], result, study.input.element)
     audit = None

@@ -14,14 +14,14 @@ NEAR_SURFACE = 2
 
 def point_warnings(point: ExchangePoint, found: CalculationDoc, element: str) -> list[Caveat]:
     """Return warnings on one exchange; `found`: its relaxation."""
-    warnings = [warning.under(point.step) for warning in found.warnings]
+    warnings = list(found.warnings)
     if not point.converged:
-        warnings.append(Caveat("not-converged", f"{point.step}: the relaxation did not converge"))
+        warnings.append(Caveat("not-converged", "the relaxation did not converge"))
     if point.return_energy is not None and abs(point.return_energy) > SAME_ENERGY:
         warnings.append(
             Caveat(
                 "no-way-back",
-                f"{point.step}: there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
+                f"there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
                 "itself has changed: lower the force threshold of the relaxations",
             )
         )
@@ -29,7 +29,7 @@ def point_warnings(point: ExchangePoint, found: CalculationDoc, element: str) ->
         warnings.append(
             Caveat(
                 "rearranged",
-                f"{point.step}: {point.rearranged} other atoms left their places in the relaxation, so the interface "
+                f"{point.rearranged} other atoms left their places in the relaxation, so the interface "
                 "itself has changed and the energy is not that of the exchange alone: take another termination, or "
                 "thicker or less strained sides",
             )
@@ -38,11 +38,10 @@ def point_warnings(point: ExchangePoint, found: CalculationDoc, element: str) ->
         warnings.append(
             Caveat(
                 "left-layer",
-                f"{point.step}: the {element} atom left its layer in the relaxation and rests in layer "
-                f"{point.final_layer}",
+                f"the {element} atom left its layer in the relaxation and rests in layer {point.final_layer}",
             )
         )
-    return warnings
+    return [warning.under(point.step) for warning in warnings]
 
 
 def plateau_warnings(energies: Mapping[int, Sequence[float]], plateau: Sequence[int], tolerance: float) -> list[Caveat]:

@@ -90,15 +90,11 @@ def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[Caveat]:
         told += [each.under(document.system) for each in document.warnings if each.code in OF_POTENTIALS]
         best = document.sites[document.most_stable]
         if best.state not in ("stayed", "moved"):
-            told.append(
-                Caveat(
-                    "adatom-not-on-surface", f"{document.system}: the adatom has {best.state}, so this is no adsorption"
-                )
-            )
+            text = f"the adatom has {best.state}, so this is no adsorption"
+            told.append(Caveat("adatom-not-on-surface", text).under(document.system))
         if not best.converged:
-            told.append(
-                Caveat("not-converged", f"{document.system}: the relaxation of the most stable site did not converge")
-            )
+            text = "the relaxation of the most stable site did not converge"
+            told.append(Caveat("not-converged", text).under(document.system))
     return told
 
 

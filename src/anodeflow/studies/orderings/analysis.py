@@ -204,13 +204,13 @@ def _warnings(
         which = ", ".join(str(entry.index) for entry in failed)
         found.append(Caveat("ordering-missing", f"missing, a relaxation failed: ordering {which}"))
     found += [
-        Caveat("not-converged", f"{entry.name}: {entry.message}")
+        Caveat("not-converged", entry.message).under(entry.name)
         for entry in entries
         if entry.state == "kept" and entry.message
     ]
     if random is not None and random.message:
         code = "host-lost" if random.state == "host lost" else "not-converged"
-        found.append(Caveat(code, f"{random.name}: {random.message}"))
+        found.append(Caveat(code, random.message).under(random.name))
     for element, bulk in bulks.items():
         found += [warning.under(f"bulk {element}") for warning in bulk.warnings]
     return found

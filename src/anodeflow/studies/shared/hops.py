@@ -110,9 +110,9 @@ class WaitingHops(BaseModel):
     def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
         """What the search starts from, by DFT and by the potential; as :func:`relaxation` takes them."""
 
-    @abstractmethod
     def step_of(self, index: int) -> str:
         """Return the name of the step that computes the path of a hop."""
+        return str(self.hops[index].subject)
 
     def queue(self, hop: Any, splits: int) -> int:
         """Add a hop that waits to be computed; return its index."""
@@ -143,7 +143,7 @@ class WaitingHops(BaseModel):
         hop.profile = profile(band)
         hop.path_length = hop.profile[-1].distance
         hop.max_force = band.max_force
-        self.warnings += [warning.under(step) for warning in band.warnings]
+        self.warnings += [warning.under(hop.subject) for warning in band.warnings]
         self.calculation_ids[step] = band.id
         if band.potential_path is not None:
             self.calculation_ids[f"{step} [{band.potential_path.backend}]"] = band.potential_path.id

@@ -133,7 +133,7 @@ def _excess(slab: dict[str, float], bulk: dict[str, float], metal: str | None, a
 def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -> list[Caveat]:
     told = [each.under(step) for step, found in steps.items() for each in found.warnings]
     told += [
-        Caveat("not-converged", f"{step}: the relaxation did not converge")
+        Caveat("not-converged", "the relaxation did not converge").under(step)
         for step, found in steps.items()
         if not found.converged and not any(each.code == "not-converged" for each in found.warnings)
     ]

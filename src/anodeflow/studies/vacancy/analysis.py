@@ -168,8 +168,8 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
         warnings += [
             Caveat(
                 "no-path-by-potential",
-                f"{hop.label}: {search.audit.backend} gave no path, so {search.interface.backend} relaxed all of it",
-            )
+                f"{search.audit.backend} gave no path, so {search.interface.backend} relaxed all of it",
+            ).under(hop.subject)
             for hop in search.hops
             if hop.profile and hop.band is None
         ]
@@ -196,19 +196,18 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
             )
         )
     warnings += [
-        Caveat("no-stop", f"{trial.label}: {trial.message}")
+        Caveat("no-stop", trial.message).under(trial.label)
         for trial in search.trials
         if trial.state not in ("taken", "higher")
     ]
     warnings += [Caveat("path-ends", path.end) for path in paths if path.end]
     for hop in search.hops:
         if hop.state in ("failed", "refused", "not converged"):
-            warnings.append(Caveat("hop-failed", f"{hop.label} {hop.state}: {hop.message}"))
+            warnings.append(Caveat("hop-failed", f"{hop.state}: {hop.message}").of(hop.subject))
         elif hop.state == "done":
             for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
                 if barrier is not None and barrier < NO_BARRIER:
                     name = stop_step(search.stops[end])
-                    warnings.append(
-                        Caveat("rises-to-end", f"{hop.label} rises all the way to {name}, which may be no minimum")
-                    )
+                    text = f"rises all the way to {name}, which may be no minimum"
+                    warnings.append(Caveat("rises-to-end", text).of(hop.subject))
     return warnings

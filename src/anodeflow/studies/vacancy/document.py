@@ -7,6 +7,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
+from anodeflow.core.caveats import Subject
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
@@ -108,6 +109,11 @@ class VacancyHop(BaseModel):
     def label(self) -> str:
         """The hop in words: path I hop 2."""
         return f"path {self.path} hop {self.name}"
+
+    @property
+    def subject(self) -> Subject:
+        """The hop as what warnings are about."""
+        return Subject(self.label)
 
 
 class VacancyPath(BaseModel):

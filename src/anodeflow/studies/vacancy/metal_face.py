@@ -39,7 +39,7 @@ def metal_face(
     """
     done = {step: found for step, found in ((CLEAN, clean), (EMPTY, empty)) if found is not None}
     warnings = [
-        Caveat("not-converged", f"{step}: the relaxation did not converge")
+        Caveat("not-converged", "the relaxation did not converge").under(step)
         for step, found in done.items()
         if not found.converged
     ]

@@ -70,10 +70,6 @@ class VacancySearch(WaitingHops):
         """The interface by DFT and by the potential."""
         return self.interface.structure, None if self.audit is None else self.audit.start
 
-    def step_of(self, index: int) -> str:
-        """Return the name of the step that computes the path of a hop."""
-        return str(self.hops[index].label)
-
     @property
     def alloy_layers(self) -> int:
         """Number of the alloy's layers."""
