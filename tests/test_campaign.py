@@ -156,6 +156,8 @@ def test_missing_file(anodeflow, tmp_path):
     ended = anodeflow("run", tmp_path / "nothing.yaml")
     assert ended.status == 2
     assert f"there is no file {tmp_path / 'nothing.yaml'}" in ended.err
+    assert "are named alone (dendrite-free-anode" in ended.err
+    assert "are named alone" in anodeflow("check", "quickstart.yaml").err, "as somebody without a clone tries it"
 
 
 def test_overlapping_atoms_are_refused(anodeflow, campaign_file, tmp_path):

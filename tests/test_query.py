@@ -351,6 +351,16 @@ def test_command_without_results_says_so(database):
         assert {"table": "", "json": "[]\n", "csv": ",".join(COLUMNS) + "\n"}[output] == result.stdout
 
 
+def test_a_misspelt_value_is_told_with_the_one_there_is(database):
+    told = invoke("property=bindin_energy", "study=adsorption", "system=Li(01)").stderr
+    assert told.endswith("did you mean property=binding_energy system=Li(001)?\n")
+    assert "did you mean" not in invoke("system=K*").stderr
+
+
+def test_an_empty_database_is_told_as_such(home):
+    assert "the database holds no result yet: anodeflow run FILE makes one." in invoke().stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from ase.io import read
@@ -16,7 +17,7 @@ from monty.json import jsanitize
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.folder import append_step
+from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.core.settings import get_settings
 from anodeflow.database.results_file import read_results
 from anodeflow.database.store import open_store
@@ -295,3 +296,23 @@ def test_figures_and_reports_are_made_on_request(visitor, database, monkeypatch)
     assert "default-src 'none'" in policy
     assert "'unsafe-inline'" not in policy.split("style-src")[0]
     assert visitor.get("/campaigns/test/report").headers["location"] == place
+
+
+def test_a_path_that_has_ended_is_shown_from_end_to_end(visitor, tmp_path):
+    from anodeflow.serve.calculations import charts
+    from anodeflow.serve.watch import Records
+
+    folder = CalculationFolder(tmp_path / "neb")
+    folder.path.mkdir()
+    for image in (1, 2):  # the half that symmetry leaves to be computed
+        step = {"image": image, "energy": -5.0 + 0.1 * image, "free_forces": [[0.0, 0.0, 0.0]], "seconds": 1.0}
+        append_step(folder.steps_file, step | {"attempt": 0, "positions": [[0.0, 0.0, 0.0]]})
+    path = SimpleNamespace(image_energies=[-5.0, -4.9, -4.8, -4.9, -5.0])
+    whole = [(0, 0.0), (1, 0.1), (2, 0.2), (3, 0.1), (4, 0.0)]
+    for place in (folder, None):
+        services = SimpleNamespace(folder=lambda _, place=place: place, records=Records())
+        first = charts(services, "neb", path)[0]
+        assert first.title == "Energy of the images over the first (eV)"
+        assert first.points == [(n, pytest.approx(energy)) for n, energy in whole]
+    services = SimpleNamespace(folder=lambda _: folder, records=Records())
+    assert [n for n, _ in charts(services, "neb")[0].points] == [1, 2], "on its way: what is on record"

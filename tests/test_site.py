@@ -93,3 +93,23 @@ def test_figures_are_those_of_the_script_and_all_are_shown():
     pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
     assert {file.name for file in (ROOT / "docs" / "figures").iterdir()} == made
     assert set(re.findall(r"!\[[^\]]{20,}\]\(figures/([\w-]+\.png)\)", pages)) == made
+
+
+def test_words_of_messages_are_in_the_glossary():
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    words = re.findall(r"^([A-Z].*)\n:   ", glossary, re.MULTILINE)
+    assert words == sorted(words, key=str.lower)
+    assert len(words) == glossary.count("\n:   ")
+    wanted = {
+        "Adopted",
+        "Crate",
+        "Edition",
+        "Held-out error",
+        "Hessian",
+        "Image",
+        "Lesson",
+        "Mode",
+        "SCF cycle",
+        "Worker",
+    }
+    assert wanted <= set(words)

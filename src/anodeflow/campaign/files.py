@@ -2,10 +2,35 @@
 
 from pathlib import Path
 
+from anodeflow.core.data import data_folder
+from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.catalogue import catalogue
 from anodeflow.structures.bulk.online import kept_crystal, online
 
 _BACKEND_FILES = (".yaml", ".yml")
+
+
+def campaign_file(path: Path) -> Path:
+    """Return a campaign file as it is given, or the one that comes with anodeflow under that name.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    if path.exists() or path.is_symlink():
+        return path
+    shipped = {
+        file.stem: file
+        for file in sorted(data_folder("workflows").glob("*.yaml"))
+        if not file.stem.endswith(".reference")
+    }
+    if str(path) in shipped:
+        return shipped[str(path)]
+    raise InputError(
+        f"there is no file {path}; campaigns that come with anodeflow are named alone ({', '.join(shipped)}), and "
+        "anodeflow new writes one of your own."
+    )
 
 
 def beside(campaign: Path | None, name: str) -> str:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
-from anodeflow.campaign.files import beside, crystal_file, of_the_caller, shadowed
+from anodeflow.campaign.files import beside, campaign_file, crystal_file, of_the_caller, shadowed
 from anodeflow.campaign.overrides import (
     with_prescreen,
     without_foreign_settings,
     without_own_prescreen,
     without_studies,
 )
-from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import PLAIN_NAME, InputModel, by_element
 from anodeflow.core.yamlfile import YamlFile
@@ -107,9 +106,7 @@ class Campaign(InputModel):
         InputError
             A sentence, with its line, for each thing that is wrong with the form of the file.
         """
-        path = Path(path)
-        shipped = data_folder("workflows") / f"{path}.yaml"
-        file = YamlFile.read(shipped if not path.exists() and shipped.is_file() else path)
+        file = YamlFile.read(campaign_file(Path(path)))
         campaign = file.validate(cls)
         campaign._file = file
         backend, prescreen = (of_the_caller(name) for name in (backend, prescreen))

@@ -104,10 +104,9 @@ def export(
     if target.exists() and not force:
         raise InputError(f"there is a file {target} already: name another one with -o, or replace it (--force).")
     file = write_results(documents, calculations, target)
-    size = file.stat().st_size / 1e6
-    typer.echo(
-        f"{file.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name} ({size:.1f} MB)"
-    )
+    size = file.stat().st_size
+    shown = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
+    typer.echo(f"{file.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name} ({shown})")
 
 
 def _crate(

@@ -10,6 +10,8 @@ from anodeflow.cli.report import EDITION_HELP
 from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anodeflow.studies.rows import ResultRow
 
 
@@ -50,12 +52,7 @@ def query(
         wanted.setdefault(key.strip(), []).append(value.strip())
     rows = _sorted(result_rows(wanted, edition=edition), sort or [])
     if not rows:
-        chosen = " ".join(filters or []) or "any filter"
-        print(
-            f"anodeflow: the database holds no result for {chosen}: run a campaign (anodeflow run FILE), or leave out "
-            "a filter.",
-            file=sys.stderr,
-        )
+        print(f"anodeflow: {_nothing(wanted, edition)}", file=sys.stderr)
     if output == "json":
         _print_json(rows)
     elif output == "csv":
@@ -64,6 +61,27 @@ def query(
         from anodeflow.cli.tables import print_results
 
         print_results(rows)
+
+
+def _nothing(wanted: "Mapping[str, list[str | float]]", edition: str | None) -> str:
+    """Say that there is nothing, and which value of a filter no result has, with one that is spelt alike."""
+    from difflib import get_close_matches
+
+    from anodeflow.database.query import result_rows
+
+    everything = result_rows({}, edition=edition)
+    if not everything:
+        return "the database holds no result yet: anodeflow run FILE makes one."
+    chosen = " ".join(f"{key}={value}" for key, values in wanted.items() for value in values)
+    hints = []
+    for key, values in wanted.items():
+        known = sorted({str(getattr(row, key, "")) for row in everything})
+        close = [match for value in values if str(value) not in known for match in get_close_matches(str(value), known)]
+        hints += [f"{key}={close[0]}"] if close else []
+    advice = (
+        f"did you mean {' '.join(hints)}?" if hints else "run a campaign (anodeflow run FILE), or leave out a filter."
+    )
+    return f"the database holds no result for {chosen}: {advice}"
 
 
 def _sorted(rows: "list[ResultRow]", keys: list[str]) -> "list[ResultRow]":

@@ -35,8 +35,9 @@ class Calculations:
 
         scene = None if request.headers.get("hx-request") else self._scene(identity, document)
         return polled(
-            request, "calculation", id=identity, document=document, step=step, charts=charts(self.services, identity),
-            scene=scene, structures=list(structures(document)) if document is not None else [],
+            request, "calculation", id=identity, document=document, step=step,
+            charts=charts(self.services, identity, document), scene=scene,
+            structures=list(structures(document)) if document is not None else [],
         )  # fmt: skip
 
     def as_json(self, request: "Request") -> "Response":
@@ -99,19 +100,26 @@ class Calculations:
         ]  # fmt: skip
 
 
-def charts(services: Services, identity: str) -> list[Chart]:
-    """Return the curves of a calculation; none where its folder is elsewhere."""
+def charts(services: Services, identity: str, document: Any = None) -> list[Chart]:
+    """Return the curves of a calculation; where its folder is elsewhere, what its document alone tells.
+
+    A path that has ended is shown whole, as its document has it: the record knows neither the ends nor the images that
+    symmetry gives.
+    """
     from anodeflow.backends.scf_log import last_scf  # codes and their units, a second of imports
 
+    found = []
+    if whole := getattr(document, "image_energies", None):
+        profile = [(number, energy - whole[0]) for number, energy in enumerate(whole)]
+        found.append(Chart("Energy of the images over the first (eV)", "image", profile))
     folder = services.folder(identity)
     if folder is None:
-        return []
+        return found
     curves = services.records.curves(folder.steps_file)
     asked = folder.read(folder.input) or {}
     target = (asked.get("relaxation") or {}).get("force_threshold") if isinstance(asked, dict) else None
     scf = last_scf(folder.path)
-    found = []
-    if curves.images:
+    if curves.images and not found:
         numbers = sorted(curves.images)
         low = min(curves.images.values())
         found.append(
