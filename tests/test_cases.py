@@ -563,6 +563,7 @@ def test_catalogue_of_ones_own(tmp_path, anodeflow, monkeypatch):
     assert "ships with anodeflow" in error
     assert "Cs: Cs, Im-3m, a paper" in anodeflow("catalogue", "list")[1]
     assert anodeflow("catalogue", "remove", "Cs")[0] == 0
+    assert "No crystal of your own yet: anodeflow catalogue add FILE" in anodeflow("catalogue", "list")[1]
     assert anodeflow("catalogue", "remove", "Cs")[0] == 2
     with pytest.raises(InputError, match="no bulk of Cs"):
         elemental_bulk("Cs")

@@ -124,6 +124,12 @@ def test_bad_file_is_refused(tmp_path, text, message):
         load_structure(str(path))
 
 
+def test_a_file_that_is_no_structure_says_what_it_lacks(tmp_path):
+    (tmp_path / "campaign.yaml").write_text("name: mine\n")
+    with pytest.raises(InputError, match=r"campaign.yaml \(it has no 'lattice'\)"):
+        read_structure(tmp_path / "campaign.yaml")
+
+
 def test_molecule_without_cell_is_refused(tmp_path):
     path = tmp_path / "molecule.xyz"
     path.write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")

@@ -106,6 +106,9 @@ def test_nothing_is_made_up(there, anodeflow, tmp_path):
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert anodeflow("export", "al", "--ro-crate", tmp_path / "full", "--force").status == 2
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine", "what is no crate is not replaced"
+    tar = anodeflow("export", "al", "--ro-crate", tmp_path / "al.tar")
+    assert (tar.status, (tmp_path / "al.tar").exists()) == (2, False)
+    assert "a crate is a folder, or NAME.zip" in tar.err
     assert "belong to --ro-crate" in anodeflow("export", "al", "--licence", "MIT").err
 
 

@@ -433,6 +433,12 @@ def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, t
     assert (missing.status, "cannot read" in missing.err) == (2, True)
 
 
+def test_import_of_a_file_that_is_not_there(anodeflow, tmp_path):
+    done = anodeflow("db", "import", tmp_path / "absent.zip")
+    assert done.status == 2
+    assert f"cannot read {tmp_path / 'absent.zip'} (No such file or directory): write it" in done.err
+
+
 def test_import_tells_what_contradicts_the_database_and_what_is_lacking(anodeflow, tmp_path):
     fill()
     file = tmp_path / "all.jsonl"

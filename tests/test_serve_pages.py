@@ -19,6 +19,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.core.settings import get_settings
+from anodeflow.database.query import result_rows
 from anodeflow.database.results_file import read_results
 from anodeflow.database.store import open_store
 from anodeflow.execution.state import CampaignStatus, StepStatus
@@ -150,6 +151,8 @@ def test_rows_as_files_are_those_that_are_asked_for(visitor, database):
     as_json = visitor.get("/results.json?system=Li*&sort=value").json()
     assert [row["value"] for row in as_json] == [float(row["value"]) for row in rows]
     assert as_json[0]["calculation_ids"]
+    assert as_json == [row.model_dump() for row in sorted(result_rows({"system": "Li*"}), key=lambda row: row.value)]
+    assert {row["schema_version"] for row in rows} == {str(as_json[0]["schema_version"])}, "a whole number"
 
 
 def test_a_study_is_shown_with_its_way_to_the_calculations(visitor, database):

@@ -39,7 +39,12 @@ def list_crystals() -> None:
     """List the crystals that you have added; anodeflow build list shows all."""
     from anodeflow.structures.bulk.own_catalogue import own_crystals
 
-    for entry in own_crystals().values():
+    own = own_crystals()
+    if not own:
+        typer.echo(
+            "No crystal of your own yet: anodeflow catalogue add FILE keeps one; anodeflow build list shows all."
+        )
+    for entry in own.values():
         typer.echo(f"{entry.name}: {entry.formula}, {entry.space_group}, {entry.source} ({entry.file})")
 
 

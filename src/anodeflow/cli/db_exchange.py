@@ -169,4 +169,5 @@ def _reading(file: Path) -> Iterator[Iterable[str]]:
         with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
             yield lines
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"cannot read {file} ({error}): write it with anodeflow db export.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {file} ({reason}): write it with anodeflow db export.") from error

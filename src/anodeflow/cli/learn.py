@@ -52,6 +52,8 @@ def learn(
             _print(found)
         return
     chosen = [each for each in found if each.id.startswith(pair or "")]
+    if not found:
+        raise InputError("nothing was learned yet that a model could be made of: run a campaign that learns first.")
     if len(chosen) != 1:
         known = ", ".join(f"{each.id} ({each.pair.code}, {each.pair.potential['name']})" for each in found) or "none"
         what = "nothing was learned that could be kept" if not chosen else "several pairs learned"

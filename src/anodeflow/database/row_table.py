@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
 _LISTS = ("calculation_ids", "warnings", CODES)
-_NUMBERS = ("value", "temperature", "schema_version")
+_KINDS = {"value": "REAL", "temperature": "REAL", "schema_version": "INTEGER"}
+_NUMBERS = tuple(_KINDS)
 FILTERS = ("campaign", "system", "study", "property", "label", "backend", "adsorbate", "settings_hash", "document_id")
 """Columns that rows are filtered by, by value or pattern."""
 _LIGHT = ("place", "campaign", "backend", "study", "system", "settings_hash", "document_id", "edition", "completed_at")
@@ -52,7 +53,7 @@ class RowTable:
         self._lock = threading.Lock()
         self._table = sqlite3.connect(":memory:", check_same_thread=False)
         self._table.row_factory = sqlite3.Row
-        kinds = ", ".join(f'"{name}" {"REAL" if name in _NUMBERS else "TEXT"}' for name in COLUMNS)
+        kinds = ", ".join(f'"{name}" {_KINDS.get(name, "TEXT")}' for name in COLUMNS)
         self._table.execute(f"CREATE TABLE rows (entry TEXT, age TEXT, latest INTEGER DEFAULT 1, {kinds})")
         for name in ("entry", "age", "latest", *FILTERS, *_NUMBERS[:2]):
             self._table.execute(f'CREATE INDEX "by_{name}" ON rows ("{name}")')

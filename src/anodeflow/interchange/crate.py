@@ -25,6 +25,7 @@ from anodeflow.studies.document import StudyDoc
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 RESULTS = "results.json.gz"
 TABLE = "results.csv"
+_OTHER_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".json", ".csv")
 _HOME = "https://pypi.org/project/anodeflow/"
 _PAGES = {
     "gpaw": "https://gpaw.readthedocs.io/",
@@ -148,6 +149,8 @@ def write_crate(
     except ImportError as error:
         raise InputError(f"an RO-Crate needs {error.name}: {install_command('crate')}.") from error
     packed = target.suffix.lower() == ".zip"
+    if not packed and target.suffix.lower() in _OTHER_ARCHIVES:
+        raise InputError(f"{target} would be a folder under the name of a file: a crate is a folder, or NAME.zip.")
     if target.exists() and not (force and (packed or (target / METADATA).is_file())):
         raise InputError(f"there is {target} already: name another one, or replace a crate with --force.")
     try:

@@ -84,7 +84,8 @@ def read_crystal(path: Path) -> tuple[Structure, list[str]]:
     except (MemoryError, RecursionError) as error:
         raise InputError(f"cannot read a structure from {path}: it is nested or large beyond reason.") from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        reason = " ".join(said.split())[:300] or type(error).__name__
         disordered = "partly occupied" in reason or "several elements" in reason
         remedy = (
             "give an ordered model of the crystal" if disordered else "correct the file, or give a CIF or POSCAR file"
