@@ -43,14 +43,15 @@ from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
-from anodeflow.studies.diffusion.hop_ends import LostEndError, finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import hop_rate
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.saddles import review_modes
-from anodeflow.studies.diffusion.splitting import split_hop
-from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, end_verdict, minimum_on_way
+from anodeflow.studies.diffusion.splitting import landed
+from anodeflow.studies.shared.hop_rounds import split_hop
+from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, HopError, end_verdict, minimum_on_way
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
@@ -378,7 +379,7 @@ def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
         finish_end(search, 0, ends, relaxed.model_copy(update={"energy": relaxed.energy + 0.2}))
     with pytest.raises(CalculationError, match="did not converge"):
         finish_end(search, 0, ends, relaxed.model_copy(update={"converged": False}))
-    with pytest.raises(LostEndError) as lost:  # what the document keeps of it bears no number that may change
+    with pytest.raises(HopError) as lost:  # what the document keeps of it bears no number that may change
         finish_end(search, 0, ends, relaxed.model_copy(update={"energy": relaxed.energy + 0.2}))
     assert lost.value.remark.startswith("its end: the adatom came to rest +0.200 eV from its minimum, in another state")
 
@@ -389,17 +390,17 @@ def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
     relaxed = Makers(load_backend("emt")).static().calculate(ends.initial)
     hop = search.hops[0]
     hop.state, hop.barrier_forward, hop.images = "done", 0.2, first_path(ends.initial, ends.final, 5)
-    split_hop(search, 0, 1, relaxed)
+    split_hop(search, 0, 1, relaxed, landed)
     assert (hop.state, hop.barrier_forward) == ("done", 0.2)
     assert "rolls to an end" in hop.message
     gone = relaxed.structure.copy()
     gone.translate_sites([len(gone) - 1], [0, 0, 4.0], frac_coords=False)
     with pytest.raises(CalculationError, match="minimum on hop 0: the adatom has desorbed"):
-        split_hop(search, 0, 1, relaxed.model_copy(update={"structure": gone}))
+        split_hop(search, 0, 1, relaxed.model_copy(update={"structure": gone}), landed)
     assert (hop.state, hop.barrier_forward) == ("failed", None)
     search.splits[0] = MOST_SPLITS
     with pytest.raises(CalculationError, match="split 2 times already"):
-        split_hop(search, 0, 1, relaxed)
+        split_hop(search, 0, 1, relaxed, landed)
 
 
 def test_dips_are_seen_by_their_depth():
@@ -450,7 +451,7 @@ def test_hop_whose_end_is_not_the_lowest_point_beside_it_fails(adsorption):
     points = [0.0, -0.03, 0.1, 0.2, 0.1, 0.05, 0.0]
     hop.state, hop.barrier_forward, hop.images = "done", 0.2, images
     hop.profile = [ProfilePoint(distance=d, energy=e, slope=0) for d, e in enumerate(points)]
-    split_hop(search, 0, 1, relaxed.model_copy(update={"energy": search.total_energy(hop.initial) - 0.03}))
+    split_hop(search, 0, 1, relaxed.model_copy(update={"energy": search.total_energy(hop.initial) - 0.03}), landed)
     assert (hop.state, hop.barrier_forward) == ("failed", None)
     assert (
         hop.message == "image 1 lies 0.030 eV below both ends and relaxes to 0.030 eV below an end, which is no minimum"

@@ -23,6 +23,7 @@ from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
+from anodeflow.studies.shared import hop_rounds
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
 from anodeflow.studies.vacancy.input import VacancyInput
@@ -96,15 +97,13 @@ def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsor
     """The costly code lets the image roll to an end: then it relaxes all of the path, and finds what is on it."""
     split = []
 
-    def rolls(search, index, image, relaxed):
+    def rolls(search, index, image, relaxed, landed):
         split.append(index)
         end = search.minima[search.hops[index].initial].structure
-        return original(search, index, image, relaxed.model_copy(update={"structure": end}))
+        return original(search, index, image, relaxed.model_copy(update={"structure": end}), landed)
 
-    from anodeflow.studies.diffusion import rounds as diffusion
-
-    original = diffusion.split_hop
-    monkeypatch.setattr(diffusion, "split_hop", rolls)
+    original = hop_rounds.split_hop
+    monkeypatch.setattr(hop_rounds, "split_hop", rolls)
     document = diffuse(codes, adsorption)
     (hop,) = document.hops
     assert split == [0, 0], "once for the potential's dip, once for that of the costly code"
@@ -131,14 +130,12 @@ def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, ads
 
 
 def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(codes, adsorption, home, monkeypatch):
-    from anodeflow.studies.diffusion import rounds as diffusion
+    def unconverged(search, index, image, relaxed, landed):
+        relaxed = relaxed if search.hops[index].profile else relaxed.model_copy(update={"converged": False})
+        return original(search, index, image, relaxed, landed)
 
-    def unconverged(search, index, image, relaxed):
-        first = not search.hops[index].profile
-        return original(search, index, image, relaxed.model_copy(update={"converged": False}) if first else relaxed)
-
-    original = diffusion.split_hop
-    monkeypatch.setattr(diffusion, "split_hop", unconverged)
+    original = hop_rounds.split_hop
+    monkeypatch.setattr(hop_rounds, "split_hop", unconverged)
     check_whole(diffuse(codes, adsorption))
 
 

@@ -28,6 +28,7 @@ from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared import hops
+from anodeflow.studies.shared.hop_rounds import split_hop
 from anodeflow.studies.vacancy.analysis import favourable, vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
@@ -43,7 +44,7 @@ from anodeflow.studies.vacancy.geometry import (
     remove_atom,
     shaken,
 )
-from anodeflow.studies.vacancy.hops import record_band, split_hop
+from anodeflow.studies.vacancy.hops import landed, record_band
 from anodeflow.studies.vacancy.input import VacancyInput
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY, MetalFace
 from anodeflow.studies.vacancy.metal_face_flow import MetalFaceMaker
@@ -339,7 +340,7 @@ def test_image_below_both_ends_splits_the_hop():
     search, values, images = with_hop()
     assert record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1])) == 2
     assert search.waiting == []
-    split_hop(search, 0, 2, answer(images[2], 0.85))
+    split_hop(search, 0, 2, answer(images[2], 0.85), landed)
     whole, first, second = search.hops
     assert (whole.state, whole.split_into, whole.barrier_forward) == ("split", [1, 2], None)
     assert "image 2 lies 0.100 eV below both ends" in whole.message
@@ -368,7 +369,7 @@ def test_image_below_both_ends_splits_the_hop():
 def test_image_below_both_ends_that_rolls_to_an_end_refuses_the_hop():
     search, values, images = with_hop()
     assert record_band(search, 0, band(images, [1.0, 1.3, 1.2, 0.95, 1.1])) == 3
-    split_hop(search, 0, 3, answer(search.stops[1].structure, 0.95))
+    split_hop(search, 0, 3, answer(search.stops[1].structure, 0.95), landed)
     (hop,) = search.hops
     assert (hop.state, hop.barrier_forward, search.waiting) == ("refused", None, [])
     assert "relaxes to 0.150 eV below path I stop 1, which is no minimum" in hop.message
@@ -381,7 +382,7 @@ def test_image_below_both_ends_that_rolls_to_an_end_refuses_the_hop():
 def test_dip_above_an_end_that_rolls_to_it_changes_nothing():
     search, _, images = with_hop()
     assert record_band(search, 0, band(images, [1.0, 1.3, 1.12, 1.2, 1.1])) == 2
-    split_hop(search, 0, 2, answer(search.stops[1].structure, 1.1))
+    split_hop(search, 0, 2, answer(search.stops[1].structure, 1.1), landed)
     (hop,) = search.hops
     assert (hop.state, hop.barrier_forward) == ("done", pytest.approx(0.3))
     assert "no minimum lies on the way" in hop.message
@@ -399,9 +400,9 @@ def test_minimum_on_a_hop_that_is_not_found_fails_the_hop():
     search, _, images = with_hop()
     record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1]))
     with pytest.raises(CalculationError, match="did not converge; run it again"):
-        split_hop(search, 0, 2, answer(images[2], 0.9, converged=False))
+        split_hop(search, 0, 2, answer(images[2], 0.9, converged=False), landed)
     assert search.hops[0].state == "failed"
-    split_hop(search, 0, 2, None)
+    split_hop(search, 0, 2, None, landed)
     assert "`anodeflow status` says why" in search.hops[0].message
 
 

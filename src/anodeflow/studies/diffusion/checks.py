@@ -14,6 +14,7 @@ from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.saddles import saddle_image
+from anodeflow.studies.shared.hop_rounds import Route
 
 
 @job
@@ -89,12 +90,13 @@ def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionCont
     return jobs
 
 
-def downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str) -> Job:
-    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order."""
+def downhill(maker: Any, search: HopSearch, index: int) -> Route:
+    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order.
+
+    `maker`: that of all paths.
+    """
     hop, path = search.hops[index], search.downhill.pop(str(index))
     first = search.total_energy(hop.initial)
-    energies = (first, first + hop.profile[-1].energy)
-    maker: Any = makers["neb"]
     options: dict[str, Any] = {}
     if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
         maker = guided(maker.then, maker.prescreen)
@@ -102,7 +104,8 @@ def downhill(makers: dict[str, Maker], search: HopSearch, index: int, label: str
             options["band"] = hop.band
         if len(path) == 3:
             options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
-    return named(maker.make(path, energies, label=label, **options), label)
+    energies = (first, first + hop.profile[-1].energy)
+    return Route(path, energies, options, maker, ", off its saddle of second order")
 
 
 def _modes(maker: Any, structure: Structure, label: str, **options: Any) -> Job:

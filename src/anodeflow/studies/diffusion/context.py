@@ -11,3 +11,7 @@ class DiffusionContext(AdatomContext):
     """What is asked of the hops of an adatom on one surface."""
 
     input: DiffusionInput
+
+    def label(self, step: str) -> str:
+        """Return what a step of the study is called in the list of jobs."""
+        return f"{self.of_system} {step}"

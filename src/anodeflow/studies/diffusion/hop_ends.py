@@ -6,7 +6,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.core.errors import InputError
 from anodeflow.structures.sites.hops import SurfaceHop
 from anodeflow.structures.sites.path import (
     carried_end,
@@ -17,25 +17,12 @@ from anodeflow.structures.sites.path import (
 )
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
+from anodeflow.studies.shared.hops import HopError
 
 LEFT = 0.5
 """How far from its minimum, in the plane, an adatom may come to rest at the end of a hop, Å."""
 OTHER_ENERGY = 0.05
 """By how much the energy of one minimum may differ between its copies on a supercell, eV."""
-
-
-class LostEndError(CalculationError):
-    """The end of a hop did not come to rest where it was meant.
-
-    Attributes
-    ----------
-    remark
-        Why, without the numbers of hops and minima: those of the document may be others.
-    """
-
-    def __init__(self, step: str, minimum: int, remark: str) -> None:
-        super().__init__(f"{step}: {remark.format(f'minimum {minimum}')}")
-        self.remark = f"its end: {remark.format('its minimum')}"
 
 
 @dataclass(frozen=True)
@@ -102,21 +89,24 @@ def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: Calculatio
 
     Raises
     ------
-    LostEndError
+    HopError
         If it did not converge, or the adatom has left the minimum that was meant.
     """
     hop = search.hops[index]
-    what = f"{search.adsorption.system}: end of hop {index}"
     advice = "choose a min_width whose supercell has the symmetry of the surface"
+
+    def lost(words: str) -> HopError:
+        """Return the error; `words` have a place for the minimum."""
+        said = words.format(f"minimum {hop.final}")
+        return HopError(f"{search.system}: end of {hop.name}: {said}", f"its end: {words.format('its minimum')}")
+
     if not relaxed.converged:
-        raise LostEndError(what, hop.final, "its relaxation did not converge; run it again to go on.")
+        raise lost("its relaxation did not converge; run it again to go on.")
     final = relaxed_end(ends.initial, relaxed.structure, ends.target)
     away = float(np.linalg.norm(final[-1].coords[:2] - ends.target))
     if away > LEFT:
-        raise LostEndError(what, hop.final, f"the adatom left {{}} and came to rest {away:.2f} Å from it: {advice}.")
+        raise lost(f"the adatom left {{}} and came to rest {away:.2f} Å from it: {advice}.")
     other = relaxed.energy - search.total_energy(hop.final)
     if abs(other) > OTHER_ENERGY:
-        raise LostEndError(
-            what, hop.final, f"the adatom came to rest {other:+.3f} eV from {{}}, in another state: {advice}."
-        )
+        raise lost(f"the adatom came to rest {other:+.3f} eV from {{}}, in another state: {advice}.")
     return final

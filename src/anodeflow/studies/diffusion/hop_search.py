@@ -60,6 +60,11 @@ class HopSearch(WaitingHops):
     )
 
     @property
+    def system(self) -> str:
+        """The surface."""
+        return self.adsorption.system
+
+    @property
     def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
         """The clean slab by DFT and by the potential."""
         return self.adsorption.slab, start_record(self.adsorption.prescreen)

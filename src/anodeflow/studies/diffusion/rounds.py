@@ -1,7 +1,6 @@
 """The rounds of a diffusion study: suspect minima, ends and paths of hops, their saddles, and at last the document."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from jobflow import Flow, Job, Maker, Response, job
 
@@ -9,9 +8,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Subject
-from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
-from anodeflow.core.jobs import named
-from anodeflow.screening.shortlist import effort_of, effort_of_checks, not_screened, potential_ids
+from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.screening.shortlist import effort_of, effort_of_checks
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import migration_document, record_band
@@ -19,13 +17,13 @@ from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_m
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import MigrationDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import LostEndError, finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
-from anodeflow.studies.diffusion.splitting import split_hop
-from anodeflow.studies.shared.hops import close, relax_dips
-from anodeflow.studies.shared.steps import failure_jobs, replaced
+from anodeflow.studies.diffusion.splitting import landed
+from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.steps import followed
 
 
 @job
@@ -72,13 +70,14 @@ def review_bands(
     failed: Sequence[None] = (),
 ) -> Response | MigrationDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
-    jobs, images = relax_dips(
-        makers["relax"], search, bands, partial(record_band, search), f"{study.of_system} minimum on hop {{}}".format
-    )
-    if not jobs:
-        return next_round(makers, search, study)
-    split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{study.of_system}: minima on hops")
+    return review_paths(
+        makers["relax"],
+        search,
+        bands,
+        study,
+        record_band,
+        split=lambda images, relaxed: split_hops(makers, search, images, relaxed, study),
+    ) or next_round(makers, search, study)
 
 
 @job
@@ -91,20 +90,7 @@ def split_hops(
     study: DiffusionContext,
 ) -> Response | MigrationDoc:
     """Split the hops that have a minimum on their way, and compute the parts."""
-    failures: dict[str, AnodeflowError] = {}
-    for key, image in images.items():
-        found, hop = relaxed[key], search.hops[int(key)]
-        if found is None:
-            if not search.leave_to_dft(int(key)):
-                words = search.dip(int(key), image).words
-                close(hop, "failed", f"{words} and could not be relaxed: `anodeflow status` says why")
-            continue
-        _note(search, Subject("minimum on hop", int(key)), found, by_potential=not hop.profile)
-        try:
-            split_hop(search, int(key), image, found)
-        except CalculationError as error:
-            failures[f"{study.of_system} minimum on hop {key}"] = error
-    return next_round(makers, search, study, failures)
+    return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
 
 
 @job
@@ -160,9 +146,12 @@ def _push_minima(
 ) -> Response:
     """Push the suspect minima along their softest modes and relax them."""
     jobs, relaxed, modes = pushed_minima(makers, search, study)
-    told = failure_jobs(failures)
-    review = review_minima(makers, search, relaxed, modes, study, [each.output for each in told])
-    return replaced([*jobs, *told, review], review, f"{study.of_system}: suspect minima")
+    return followed(
+        jobs,
+        failures,
+        lambda failed: review_minima(makers, search, relaxed, modes, study, failed),
+        f"{study.of_system}: suspect minima",
+    )
 
 
 def _saddle_modes(
@@ -170,10 +159,13 @@ def _saddle_modes(
 ) -> Response:
     """Find the lowest modes of the saddles that are new."""
     jobs = saddle_modes(makers, search, study)
-    told = failure_jobs(failures)
-    outputs = {key: made.output for key, made in jobs.items()}
-    review = review_saddles(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, review], review, f"{study.of_system}: saddles")
+    modes = {key: made.output for key, made in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failures,
+        lambda failed: review_saddles(makers, search, modes, study, failed),
+        f"{study.of_system}: saddles",
+    )
 
 
 def _finish(
@@ -181,12 +173,15 @@ def _finish(
 ) -> Response | MigrationDoc:
     """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
     jobs = vibrations(makers, search, study) if study.input.prefactor == "vineyard" else {}
-    told = failure_jobs(failures)
-    if not jobs and not told:
+    if not jobs and not failures:
         return migration_document(search, study)
     found = {place: made.output for place, made in jobs.items()} if jobs else None
-    last = collect_diffusion(search, study, [each.output for each in told], found)
-    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: results")
+    return followed(
+        list(jobs.values()),
+        failures,
+        lambda failed: collect_diffusion(search, study, failed, found),
+        f"{study.of_system}: results",
+    )
 
 
 def _ends(
@@ -199,17 +194,21 @@ def _ends(
         try:
             ends = hop_ends(search, index)
         except InputError as error:
-            _give_up(search, index, error, failed, study)
+            search.give_up(index, error)
+            failed[study.label(search.step_of(index))] = error
             continue
         if ends.guessed:
-            label = f"{study.of_system} end of hop {index}"
+            label = study.label(f"end of {search.step_of(index)}")
             jobs[str(index)] = search.relaxation(makers["relax"], ends.final, label)
     if not jobs:
         return _bands(makers, search, {}, study, failed)
-    told = failure_jobs(failed)
-    outputs = {key: relaxed.output for key, relaxed in jobs.items()}
-    bands = run_bands(makers, search, outputs, study, [each.output for each in told])
-    return replaced([*jobs.values(), *told, bands], bands, f"{study.of_system}: ends of hops")
+    relaxed = {key: made.output for key, made in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failed,
+        lambda told: run_bands(makers, search, relaxed, study, told),
+        f"{study.of_system}: ends of hops",
+    )
 
 
 def _bands(
@@ -221,51 +220,32 @@ def _bands(
 ) -> Response:
     """Compute the paths of the hops that wait, `relaxed` being the ends that were only guessed."""
     failed = dict(failures or {})
-    jobs: dict[str, Job] = {}
-    for index in list(search.waiting):
-        key, hop, end = str(index), search.hops[index], relaxed.get(str(index))
-        if key in search.downhill:
-            jobs[key] = downhill(
-                makers, search, index, f"{study.of_system} hop {index}, off its saddle of second order"
-            )
-            continue
-        if key in relaxed and end is None:
-            hop.message = "its end could not be relaxed: `anodeflow status` says why"
-            continue
-        try:
-            ends = hop_ends(search, index)
-            final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
-            if end is not None:
-                final, energy = finish_end(search, index, ends, end), end.energy
-                _note(search, Subject("end", index), end)
-            images = study.input.images
-            path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
-        except AnodeflowError as error:
-            _give_up(search, index, error, failed, study)
-            continue
-        label = f"{study.of_system} hop {index}"
-        energies = (search.total_energy(hop.initial), energy)
-        options = search.path_options(index)
-        jobs[key] = named(makers["neb"].make(path, energies, label=label, symmetry=symmetry, **options), label)
-    told = failure_jobs(failed)
-    outputs = [each.output for each in told]
-    last = review_bands(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
+
+    def route(index: int) -> Route | None:
+        if str(index) in search.downhill:
+            return downhill(makers["neb"], search, index)
+        if str(index) in relaxed and relaxed[str(index)] is None:
+            search.hops[index].message = "its end could not be relaxed: `anodeflow status` says why"
+            return None
+        return _route(search, study.input.images, index, relaxed.get(str(index)))
+
+    jobs = path_jobs(makers["neb"], search, study, route, failed)
+    bands = {key: band.output for key, band in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failed,
+        lambda told: review_bands(makers, search, bands, study, told),
+        f"{study.of_system}: paths of hops",
+    )
 
 
-def _note(search: HopSearch, step: Subject, found: CalculationDoc, by_potential: bool = True) -> None:
-    """Put a relaxation into the document; `by_potential`: whether the potential was to go before it."""
-    search.calculation_ids[str(step)] = found.id
-    if search.audit is not None:
-        search.audit.effort += effort_of([found])
-        search.calculation_ids |= potential_ids({str(step): found})
-        search.warnings += not_screened(step, found, search.audit) if by_potential else []
-
-
-def _give_up(
-    search: HopSearch, index: int, error: AnodeflowError, failed: dict[str, AnodeflowError], study: DiffusionContext
-) -> None:
-    """Note why a hop cannot be computed, in the document and for a job that fails with it."""
-    search.hops[index].message = error.remark if isinstance(error, LostEndError) else str(error)
-    search.waiting.remove(index)
-    failed[f"{study.of_system} hop {index}"] = error
+def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
+    """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
+    hop, ends = search.hops[index], hop_ends(search, index)
+    final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
+    if end is not None:
+        final, energy = finish_end(search, index, ends, end), end.energy
+        search.note(Subject("end", index), end)
+    path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
+    energies = (search.total_energy(hop.initial), energy)
+    return Route(path, energies, {"symmetry": symmetry} | search.path_options(index))

@@ -1,65 +1,44 @@
-"""What follows when an image on the way of a hop was relaxed: the hop is split, stands, or fails."""
+"""Where an image on the way of a hop came to rest: at an end, in a minimum that splits the hop, or off the surface."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.errors import CalculationError
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, push_directions
-from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.document import SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
-from anodeflow.studies.shared.hops import MOST_SPLITS, close, end_verdict
+from anodeflow.studies.shared.hop_rounds import Landing
+from anodeflow.studies.shared.hops import MOST_SPLITS, add_message, close
 
 Node = tuple[int, int, int]
 """A copy of a minimum on the surface, and its cell."""
 
 
-def split_hop(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> None:
-    """Draw the conclusion from an image of a hop that was relaxed because it lay in a dip of the path.
+def landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
+    """Return where an image of a hop's path came to rest.
 
-    Where the image ended in a minimum of its own, known or new, the two parts of the hop are added, to be computed,
-    unless they are copies of hops that are known; where it rolled to one of the ends, the hop stands as it is, unless
-    the image lay below both ends or came to rest below that one (:func:`anodeflow.studies.shared.hops.end_verdict`):
-    then it has failed. Where that, or no minimum at all, came of a dip that the potential alone has seen, DFT is to
-    relax the whole path.
-
-    Raises
-    ------
-    CalculationError
-        If the image came to rest in no minimum of the adatom on the surface; the hop has failed then.
+    In a minimum of its own, known or new, the two parts of the hop are added, to be computed, unless they are copies of
+    hops that are known. It tells nothing where the adatom has left the surface, or the hop was split often enough.
     """
     hop, dip, slab = search.hops[index], search.dip(index, image), search.adsorption.slab
     rest = describe_adatom(slab, relaxed.structure, hop.images[image][-1].coords)
-    trouble = _trouble(search, index, relaxed, rest)
-    if trouble and search.leave_to_dft(index):
-        return
-    if trouble:
-        close(hop, "failed", f"{dip.words}: {trouble}")
-        raise CalculationError(f"{search.adsorption.system}: minimum on hop {index}: {trouble}.")
+    if rest.state not in ("stayed", "moved"):
+        return Landing(trouble=f"the adatom has {rest.state}, so the hop is no hop over the surface")
+    if search.splits[index] >= MOST_SPLITS:
+        return Landing(trouble=f"the hop was split {MOST_SPLITS} times already: its path has too many minima to follow")
     start, end, m, n = search.net().edge(surface_hop(hop))
     place = _known_minimum(search, relaxed, rest)
     if place in ((start, 0, 0), (end, m, n)):
-        if not search.leave_to_dft(index):
-            _judge_rolled(search, index, image, relaxed.energy, at_start=place == (start, 0, 0))
-    elif place is None and search.no_minima and SurfaceNet(slab, search.no_minima).node_at(rest.final_position):
-        _add_message(hop, f"{dip.words}, but its place is no minimum: pushed off it, the adatom leaves")
-    else:
-        _split(search, index, place or _add_minimum(search, relaxed, rest))
-
-
-def _trouble(search: HopSearch, index: int, relaxed: CalculationDoc, rest: AdatomDescription) -> str:
-    """Return why an image that was relaxed tells nothing of its hop; empty: it does."""
-    if not relaxed.converged:
-        return "its relaxation did not converge; run it again to go on"
-    if rest.state not in ("stayed", "moved"):
-        return f"the adatom has {rest.state}, so the hop is no hop over the surface"
-    if search.splits[index] >= MOST_SPLITS:
-        return f"the hop was split {MOST_SPLITS} times already: its path has too many minima to follow"
-    return ""
+        return Landing(end="an end", lower=_end_energy(search, index, at_start=place == (start, 0, 0)) - relaxed.energy)
+    if place is None and search.no_minima and SurfaceNet(slab, search.no_minima).node_at(rest.final_position):
+        words = f"{dip.words}, but its place is no minimum: pushed off it, the adatom leaves"
+        return Landing(between=partial(add_message, hop, words))
+    return Landing(between=lambda: _split(search, index, place or _add_minimum(search, relaxed, rest)))
 
 
 def _known_minimum(search: HopSearch, relaxed: CalculationDoc, rest: AdatomDescription) -> Node | None:
@@ -73,18 +52,14 @@ def _known_minimum(search: HopSearch, relaxed: CalculationDoc, rest: AdatomDescr
     return place
 
 
-def _judge_rolled(search: HopSearch, index: int, image: int, energy: float, at_start: bool) -> None:
-    """Say of a hop whose image rolled to one of its ends whether it stands; `energy`: where that came to rest, eV."""
+def _end_energy(search: HopSearch, index: int, at_start: bool) -> float:
+    """Return the total energy of an end of a hop, eV."""
     hop = search.hops[index]
+    start = search.total_energy(hop.initial)
+    if at_start:
+        return start
     # Not the minimum's energy: on this supercell the end of a hop may have another one by some 10 meV.
-    end = search.total_energy(hop.initial)
-    if not at_start:
-        end = end + hop.profile[-1].energy if hop.profile else search.total_energy(hop.final)
-    stands, words = end_verdict(search.dip(index, image), end - energy, "an end")
-    if stands:
-        _add_message(hop, words)
-    else:
-        close(hop, "failed", words)
+    return start + hop.profile[-1].energy if hop.profile else search.total_energy(hop.final)
 
 
 def _add_minimum(search: HopSearch, relaxed: CalculationDoc, rest: AdatomDescription) -> Node:
@@ -125,11 +100,6 @@ def _split(search: HopSearch, index: int, place: Node) -> None:
     via = net.minimum[middle]
     close(hop, "split", f"minimum {via} ({search.minima[via].label}) lies on the way")
     hop.split_at, hop.split_into = via, sorted(set(parts))
-
-
-def _add_message(hop: Hop, words: str) -> None:
-    """Say more of a hop."""
-    hop.message = f"{hop.message}; {words}" if hop.message else words
 
 
 def _at(structure: Structure, position: Sequence[float]) -> Structure:

@@ -1,30 +1,45 @@
-"""What the searches for hops of an adatom and of a vacancy share: paths taken in, and minima on their way.
+"""What the searches for hops of an adatom and of a vacancy know alike: hops, their paths, and minima on their way.
 
 Both know minima and the hops between them, have the path of every hop relaxed, and split a hop where a minimum lies on
-its way. What a minimum is, and which hops there are, is each study's own.
+its way (:mod:`anodeflow.studies.shared.hop_rounds`). What a minimum is, and which hops there are, is each study's own.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jobflow import Flow, Job, Maker
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
-from anodeflow.core.caveats import Caveats
+from anodeflow.core.caveats import Caveats, Subject
+from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
-from anodeflow.screening.shortlist import effort_of_band
+from anodeflow.screening.shortlist import effort_of, effort_of_band, not_screened, potential_ids
 from anodeflow.structures.sites.minima import SAME_ENERGY
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"
 MOST_SPLITS = 2
 """How often a hop, and then its parts, may be split."""
+
+
+class HopError(CalculationError):
+    """A hop cannot be computed, or tells nothing.
+
+    Attributes
+    ----------
+    remark
+        Why, as the document keeps it: without the numbers of hops and minima, which may be others there.
+    """
+
+    def __init__(self, message: str, remark: str) -> None:
+        super().__init__(message)
+        self.remark = remark
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,15 @@ def end_verdict(dip: Dip, lower: float, end: str) -> tuple[bool, str]:
 
 
 class WaitingHops(BaseModel):
-    """The hops of a search, those whose paths wait to be computed among them."""
+    """The hops of a search, those whose paths wait to be computed among them.
+
+    Class attributes
+    ----------------
+    refused
+        State of a hop whose ends turn out to be no two neighbouring minima.
+    """
+
+    refused: ClassVar[str] = "failed"
 
     hops: list[Any] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
     splits: list[int] = Field(default_factory=list, description="For each hop how many splits led to it.")
@@ -107,6 +130,11 @@ class WaitingHops(BaseModel):
 
     @property
     @abstractmethod
+    def system(self) -> str:
+        """The surface or interface that it is about."""
+
+    @property
+    @abstractmethod
     def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
         """What the search starts from, by DFT and by the potential; as :func:`relaxation` takes them."""
 
@@ -114,12 +142,30 @@ class WaitingHops(BaseModel):
         """Return the name of the step that computes the path of a hop."""
         return str(self.hops[index].subject)
 
+    def image_step(self, index: int) -> Subject:
+        """Return the step that relaxes an image of a hop's path which may be a minimum."""
+        of_hop: Subject = self.hops[index].subject
+        return of_hop.model_copy(update={"name": f"minimum on {of_hop.name}"})
+
     def queue(self, hop: Any, splits: int) -> int:
         """Add a hop that waits to be computed; return its index."""
         self.hops.append(hop)
         self.splits.append(splits)
         self.waiting.append(hop.index)
         return int(hop.index)
+
+    def give_up(self, index: int, error: AnodeflowError) -> None:
+        """Note why the path of a hop cannot be computed; it waits no more."""
+        self.hops[index].message = error.remark if isinstance(error, HopError) else str(error)
+        self.waiting.remove(index)
+
+    def note(self, step: str | Subject, relaxed: CalculationDoc, by_potential: bool = True) -> None:
+        """Keep a relaxation; `by_potential`: whether the potential was to go before it."""
+        self.calculation_ids[str(step)] = relaxed.id
+        if self.audit is not None:
+            self.audit.effort += effort_of([relaxed])
+            self.calculation_ids |= potential_ids({str(step): relaxed})
+            self.warnings += not_screened(step, relaxed, self.audit) if by_potential else []
 
     def take_band(self, index: int, band: NebDoc) -> Dip | None:
         """Put a relaxed path into its hop, which waits no more; return the image that may be a minimum on the way.
@@ -182,42 +228,9 @@ class WaitingHops(BaseModel):
         return relaxation(maker, structure, label, *self.pristine)
 
 
-def relax_dips(
-    maker: Maker,
-    search: WaitingHops,
-    bands: Mapping[str, NebDoc | None],
-    record: Callable[[int, NebDoc], int | None],
-    label: Callable[[int], str],
-) -> tuple[dict[str, Flow | Job], dict[str, int]]:
-    """Take relaxed paths in, and relax the images that may be minima on their way.
-
-    Parameters
-    ----------
-    maker
-        Maker that relaxes positions. What DFT found, it relaxes; what the potential found, that does first.
-    search
-        No hop of it waits afterwards.
-    bands
-        Index of each hop -> its path; none where it failed.
-    record
-        Takes a path in and returns the index of the image to relax.
-    label
-        Name of that relaxation.
-
-    Returns
-    -------
-    dict, dict
-        Index of a hop -> the relaxation, and the index of the image.
-    """
-    jobs: dict[str, Flow | Job] = {}
-    images: dict[str, int] = {}
-    for key, band in bands.items():
-        image = None if band is None else record(int(key), band)
-        if band is not None and image is not None:
-            jobs[key] = search.relaxation(maker, band.images[image], label(int(key)), by_potential=band.by_potential)
-            images[key] = image
-    search.waiting = []
-    return jobs, images
+def add_message(hop: Any, words: str) -> None:
+    """Say more of a hop."""
+    hop.message = f"{hop.message}; {words}" if hop.message else words
 
 
 def close(hop: Any, state: str, why: str) -> None:

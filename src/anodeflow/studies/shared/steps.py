@@ -1,6 +1,7 @@
 """Steps of studies that find out on the way what there is to compute."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jobflow import Flow, Job, JobConfig, OnMissing, Response, job
 
@@ -43,6 +44,27 @@ def failure_jobs(failures: Mapping[str, AnodeflowError]) -> list[Job]:
         named(report_failure(_sentence(label, error), isinstance(error, InputError)), label)
         for label, error in failures.items()
     ]
+
+
+def followed(
+    jobs: list[Flow | Job], failures: Mapping[str, AnodeflowError], last: Callable[[list[Any]], Job], name: str
+) -> Response:
+    """Return the response that puts `jobs` in place of the current one, and those of what cannot be done beside them.
+
+    Parameters
+    ----------
+    jobs
+        What is computed now.
+    failures
+        As of :func:`failure_jobs`.
+    last
+        Makes the job that comes after all of them, of the outputs of those that fail: it is to wait for them.
+    name
+        As of :func:`replaced`.
+    """
+    told = failure_jobs(failures)
+    made = last([each.output for each in told])
+    return replaced([*jobs, *told, made], made, name)
 
 
 def _sentence(label: str, error: AnodeflowError) -> str:

@@ -16,3 +16,7 @@ class VacancyContext(SubjectContext):
     def of_system(self) -> str:
         """The system and the vacancy, with which labels begin."""
         return f"{self.system}: {self.input.element} vacancy"
+
+    def label(self, step: str) -> str:
+        """Return what a step of the study is called in the list of jobs."""
+        return f"{self.of_system}, {step}"

@@ -1,12 +1,16 @@
 """What the relaxed path of a vacancy's hop says: its barrier, or that a minimum lies on its way."""
 
+from functools import partial
+
+from pymatgen.core import Structure
+
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import largest_distance, unwrapped
-from anodeflow.studies.shared.hops import MOST_SPLITS, close, end_verdict
+from anodeflow.studies.shared.hop_rounds import Landing
+from anodeflow.studies.shared.hops import MOST_SPLITS, add_message, close
 from anodeflow.studies.vacancy.document import VacancyStop, stop_step
-from anodeflow.studies.vacancy.prescreen import note_relaxation, rename_step
+from anodeflow.studies.vacancy.prescreen import rename_step
 from anodeflow.studies.vacancy.search import VacancySearch
 
 SAME_STOP = 0.3
@@ -38,47 +42,23 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
     if dip.below:
         close(hop, "refused", f"{dip.words}, and the hop was split {MOST_SPLITS} times already")
     else:
-        hop.message = f"{dip.words}, but the hop was split {MOST_SPLITS} times already"
+        add_message(hop, f"{dip.words}, but the hop was split {MOST_SPLITS} times already")
     return None
 
 
-def split_hop(search: VacancySearch, index: int, image: int, relaxed: CalculationDoc | None) -> None:
-    """Draw the conclusion from an image of a hop that was relaxed because it may be a minimum on the way.
-
-    Where it came to rest in a minimum of its own, that is a stop, and the two parts of the hop wait to be computed;
-    where it rolled to one of the ends, the hop stands as it is, unless the image lay below both ends or came to rest
-    below that one: then they are no minima of this path, and the hop is refused.
-
-    Raises
-    ------
-    CalculationError
-        If the relaxation did not converge; the hop has failed then.
-    """
-    hop, dip = search.hops[index], search.dip(index, image)
-    known = bool(hop.profile)  # else only the potential's path is
-    if relaxed is None:
-        if not search.leave_to_dft(index):
-            close(hop, "failed", f"{dip.words} and could not be relaxed: `anodeflow status` says why")
-        return
-    step = f"minimum on {hop.label}"
-    search.calculation_ids[step] = relaxed.id
-    note_relaxation(search, step, relaxed, by_potential=not known)
-    if not relaxed.converged:
-        if search.leave_to_dft(index):
-            return
-        close(hop, "failed", f"{dip.words}; its relaxation did not converge")
-        raise CalculationError(f"{dip.words}; its relaxation did not converge; run it again to go on.")
+def landed(search: VacancySearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
+    """Return where an image of a hop's path came to rest; a minimum of its own is a stop."""
+    hop = search.hops[index]
     structure, energy = unwrapped(hop.images[image], relaxed.structure), relaxed.energy - search.zero
     for end in (search.stops[hop.initial], search.stops[hop.final]):
         if largest_distance(end.structure, structure) < SAME_STOP:
-            stands, words = end_verdict(dip, end.energy - energy, stop_step(end))
-            if search.leave_to_dft(index):
-                return
-            if stands:
-                hop.message = words
-            else:
-                close(hop, "refused", words)
-            return
+            return Landing(end=stop_step(end), lower=end.energy - energy)
+    return Landing(between=partial(_split, search, index, image, structure, energy))
+
+
+def _split(search: VacancySearch, index: int, image: int, structure: Structure, energy: float) -> None:
+    """Add a stop on the way of a hop; the two parts of the hop wait to be computed."""
+    hop, dip = search.hops[index], search.dip(index, image)
     stop = VacancyStop(
         index=len(search.stops),
         path=hop.path,
@@ -91,7 +71,7 @@ def split_hop(search: VacancySearch, index: int, image: int, relaxed: Calculatio
         layers=search.stops[hop.initial].layers,
     )
     search.stops.append(stop)
-    rename_step(search, step, stop_step(stop))
+    rename_step(search, str(search.image_step(index)), stop_step(stop))
     splits = search.splits[index] + 1
     ends = ((hop.initial, stop.index), (stop.index, hop.final))
     hop.split_into = [

@@ -1,14 +1,8 @@
-"""What a potential did in a vacancy study: its relaxations step by step, and the stops by both."""
+"""What a potential did in a vacancy study: where it starts, steps that become stops, and the stops by both."""
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
-from anodeflow.screening.shortlist import (
-    effort_of,
-    is_same,
-    not_screened,
-    start_audit,
-    start_record,
-)
+from anodeflow.screening.shortlist import effort_of, start_audit, start_record
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import stop_step
@@ -37,18 +31,6 @@ def begin_audit(
         audit.start = relaxed.prescreen
         audit.effort += effort_of([relaxed])
     return audit
-
-
-def note_relaxation(search: VacancySearch, step: str, relaxed: CalculationDoc, by_potential: bool = True) -> None:
-    """Keep what the potential found before a relaxation; `by_potential`: whether it was to go before it."""
-    if search.audit is None:
-        return
-    search.audit.effort += effort_of([relaxed])
-    search.warnings += not_screened(step, relaxed, search.audit) if by_potential else []
-    if relaxed.prescreen is not None:
-        if is_same(relaxed):
-            search.records[step] = relaxed.prescreen
-        search.calculation_ids[f"{step} [{search.audit.backend}]"] = relaxed.prescreen.id
 
 
 def rename_step(search: VacancySearch, old: str, new: str) -> None:

@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 
-from jobflow import Flow, Job, Maker, Response, job
+from jobflow import Job, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.core.errors import AnodeflowError, CalculationError
-from anodeflow.core.jobs import named
+from anodeflow.core.errors import AnodeflowError
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
-from anodeflow.studies.shared.hops import relax_dips
-from anodeflow.studies.shared.steps import failure_jobs, replaced
+from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.steps import followed
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
-from anodeflow.studies.vacancy.hops import record_band, split_hop
+from anodeflow.studies.vacancy.hops import landed, record_band
 from anodeflow.studies.vacancy.search import VacancySearch, propose
 from anodeflow.studies.vacancy.stops import settle
 
@@ -57,17 +56,14 @@ def review_hops(
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Take the paths into account; relax images that may be minima on the way, or end with the document."""
-    jobs, images = relax_dips(
+    return review_paths(
         makers["relax"],
         search,
         bands,
-        partial(record_band, search),
-        lambda index: f"{study.of_system}, minimum on {search.step_of(index)}",
-    )
-    if not jobs:
-        return vacancy_document(search, study)
-    split = split_hops(makers, search, images, {key: relaxed.output for key, relaxed in jobs.items()}, study)
-    return replaced([*jobs.values(), split], split, f"{study.of_system}: minima on hops")
+        study,
+        record_band,
+        split=lambda images, relaxed: split_hops(makers, search, images, relaxed, study),
+    ) or vacancy_document(search, study)
 
 
 @job
@@ -80,13 +76,7 @@ def split_hops(
     study: VacancyContext,
 ) -> Response:
     """Split the hops that have a minimum on their way, and compute the parts."""
-    failures: dict[str, AnodeflowError] = {}
-    for key, image in images.items():
-        try:
-            split_hop(search, int(key), image, relaxed[key])
-        except CalculationError as error:
-            failures[f"{study.of_system}, minimum on {search.hops[int(key)].label}"] = error
-    return _bands(makers, search, study, failures)
+    return _bands(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
 
 
 @job(output_schema=VacancyDoc)
@@ -103,15 +93,20 @@ def relax_trials(
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response:
     """Relax the places of the vacancy that wait."""
-    jobs: dict[str, Flow | Job] = {}
-    for index in search.waiting_trials():
-        label = f"{study.of_system}, {search.trials[index].label}"
-        jobs[str(index)] = search.relaxation(makers["relax"], search.trial_structure(index), label)
-    told = failure_jobs(failures or {})
+    jobs = {
+        str(index): search.relaxation(
+            makers["relax"], search.trial_structure(index), study.label(search.trials[index].label)
+        )
+        for index in search.waiting_trials()
+    }
     outputs = {key: relaxed.output for key, relaxed in jobs.items()}
-    last = next_stops(makers, search, outputs, study, [each.output for each in told])
     step = max(search.trials[index].step for index in search.waiting_trials())
-    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: stops {step}")
+    return followed(
+        list(jobs.values()),
+        failures or {},
+        lambda failed: next_stops(makers, search, outputs, study, failed),
+        f"{study.of_system}: stops {step}",
+    )
 
 
 def _bands(
@@ -121,27 +116,20 @@ def _bands(
     failures: dict[str, AnodeflowError],
 ) -> Response:
     """Compute the paths of the hops that wait."""
-    failed = dict(failures)
-    jobs: dict[str, Job] = {}
-    for index in list(search.waiting):
-        hop = search.hops[index]
-        ends = search.stops[hop.initial], search.stops[hop.final]
-        label = f"{study.of_system}, {hop.label}"
-        try:
-            final = unwrapped(ends[0].structure, ends[1].structure)
-            path = first_path(ends[0].structure, final, study.input.images, threshold=0.1)
-        except AnodeflowError as error:
-            hop.message = str(error)
-            search.waiting.remove(index)
-            failed[label] = error
-            continue
-        energies = (search.zero + ends[0].energy, search.zero + ends[1].energy)
-        options = search.path_options(index)
-        jobs[str(index)] = named(makers["neb"].make(path, energies, label=label, **options), label)
-    told = failure_jobs(failed)
-    outputs = [each.output for each in told]
-    if jobs:
-        last = review_hops(makers, search, {key: band.output for key, band in jobs.items()}, study, outputs)
-    else:
-        last = collect_vacancy(search, study, outputs)
-    return replaced([*jobs.values(), *told, last], last, f"{study.of_system}: paths of hops")
+    told = dict(failures)
+    jobs = path_jobs(makers["neb"], search, study, partial(_route, search, study.input.images), told)
+    bands = {key: band.output for key, band in jobs.items()}
+
+    def last(failed: list[OutputReference]) -> Job:
+        if not jobs:
+            return collect_vacancy(search, study, failed)
+        return review_hops(makers, search, bands, study, failed)
+
+    return followed(list(jobs.values()), told, last, f"{study.of_system}: paths of hops")
+
+
+def _route(search: VacancySearch, images: int, index: int) -> Route:
+    """Return the way from stop to stop of a hop, by so many images."""
+    start, end = (search.stops[number] for number in (search.hops[index].initial, search.hops[index].final))
+    path = first_path(start.structure, unwrapped(start.structure, end.structure), images, threshold=0.1)
+    return Route(path, (search.zero + start.energy, search.zero + end.energy), search.path_options(index))

@@ -16,14 +16,16 @@ stop. All energies are relative to the first stop: the cell holds the same atoms
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenRecord
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import InputError
+from anodeflow.screening.shortlist import is_same
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -48,6 +50,8 @@ from anodeflow.studies.vacancy.metal_face import MetalFace
 class VacancySearch(WaitingHops):
     """What is known of stops and hops so far. Hops wait until their paths are computed."""
 
+    refused: ClassVar[str] = "refused"
+
     interface: InterfaceDoc = Field(description="Interface that it starts from.")
     bulk_energy: float | None = Field(
         description="Energy of the bulk of the vacancy's element, eV/atom; none: unknown."
@@ -66,9 +70,20 @@ class VacancySearch(WaitingHops):
     paths: list[VacancyPath] = Field(description="Paths, as they were found: hops not split.")
 
     @property
+    def system(self) -> str:
+        """The interface."""
+        return self.interface.system
+
+    @property
     def pristine(self) -> tuple[Structure, PrescreenRecord | None]:
         """The interface by DFT and by the potential."""
         return self.interface.structure, None if self.audit is None else self.audit.start
+
+    def note(self, step: str | Subject, relaxed: CalculationDoc, by_potential: bool = True) -> None:
+        """Keep a relaxation, and that of the potential before it where both found one minimum."""
+        super().note(step, relaxed, by_potential)
+        if self.audit is not None and relaxed.prescreen is not None and is_same(relaxed):
+            self.records[str(step)] = relaxed.prescreen
 
     @property
     def alloy_layers(self) -> int:

@@ -13,7 +13,7 @@ from anodeflow.studies.vacancy.document import (
     stop_step,
 )
 from anodeflow.studies.vacancy.geometry import occupied_places, outcome
-from anodeflow.studies.vacancy.prescreen import note_relaxation, rename_step
+from anodeflow.studies.vacancy.prescreen import rename_step
 from anodeflow.studies.vacancy.search import VacancySearch, empty_place
 
 _BELOW = 0.005
@@ -48,8 +48,7 @@ def settle(
     for index, relaxed in ((int(key), relaxed) for key, relaxed in results.items()):
         trial = search.trials[index]
         if relaxed is not None:
-            search.calculation_ids[trial.label] = relaxed.id
-            note_relaxation(search, trial.label, relaxed)
+            search.note(trial.label, relaxed)
             search.settings = relaxed.settings
         trial.state, trial.message = _judge(search, index, relaxed)
         if trial.state == "not converged":
