@@ -17,8 +17,9 @@ from monty.json import jsanitize
 from anodeflow.core.settings import get_settings
 from anodeflow.database import rows
 from anodeflow.database.backup import back_up
+from anodeflow.database.place import find_database
 from anodeflow.database.query import result_rows
-from anodeflow.database.store import find_database, open_store
+from anodeflow.database.store import open_store
 
 STUDIES = 12
 DOCUMENT = jsanitize(adsorption_document(), strict=True)

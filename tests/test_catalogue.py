@@ -12,8 +12,9 @@ from anodeflow.structures.bulk.catalogue import (
     host_lattice,
     load_structure,
 )
-from anodeflow.structures.bulk.files import read_structure, write_structure
+from anodeflow.structures.bulk.files import read_structure
 from anodeflow.structures.bulk.host import recognise_host
+from anodeflow.structures.bulk.writing import write_structure
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 

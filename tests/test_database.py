@@ -183,7 +183,7 @@ def test_auto_takes_what_the_folder_holds(settings, monkeypatch):
         assert store.docs_store.name.startswith("monty:")
         assert store.count() == 1
     empty = settings.model_copy(update={"embedded": "auto", "home": settings.home / "other"})
-    monkeypatch.setattr("anodeflow.database.store.server_command", lambda: None)
+    monkeypatch.setattr("anodeflow.database.place.server_command", lambda: None)
     with open_store(empty) as store:
         assert store.docs_store.name.startswith("monty:")
 
@@ -295,7 +295,7 @@ def use(settings: Settings, action: Callable[[JobStore], object]) -> None:
 
 @pytest.mark.slow
 def test_server_lost_in_the_middle(tmp_path, monkeypatch):
-    monkeypatch.setattr("anodeflow.database.store._SERVER_PATIENCE", 500)
+    monkeypatch.setattr("anodeflow.database.server_store._SERVER_PATIENCE", 500)
     with mongodb_server(tmp_path) as (address, process):
 
         def lose_it(store):
@@ -310,7 +310,7 @@ def test_server_lost_in_the_middle(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_embedded_server_lost_in_the_middle(settings, monkeypatch):
-    monkeypatch.setattr("anodeflow.database.store._EMBEDDED_PATIENCE", 2000)
+    monkeypatch.setattr("anodeflow.database.server_store._EMBEDDED_PATIENCE", 2000)
     folder = ServerFolder(settings.home / "database" / "secantusd")
 
     def lose_it(store):

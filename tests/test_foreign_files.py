@@ -27,7 +27,7 @@ from anodeflow.campaign.model import Campaign
 from anodeflow.core.decoding import foreign_module
 from anodeflow.core.errors import DatabaseError, InputError
 from anodeflow.core.masking import masked, without_password
-from anodeflow.database import store as store_module
+from anodeflow.database import server_store
 from anodeflow.database.backup import Counted
 from anodeflow.database.query import study_documents
 from anodeflow.database.results_file import read_results, write_results
@@ -315,7 +315,7 @@ def test_restore_names_the_campaign_that_runs(tmp_path, anodeflow):
 @pytest.mark.parametrize("uri", ["mongodb://me:s3cret@localhost:1/", "mongodb://me:s3/cr@et@localhost:1/"])
 def test_password_of_a_server_is_masked_everywhere(uri, anodeflow, monkeypatch, tmp_path):
     monkeypatch.setenv("ANODEFLOW_DATABASE", uri)
-    monkeypatch.setattr(store_module, "_SERVER_PATIENCE", 200)
+    monkeypatch.setattr(server_store, "_SERVER_PATIENCE", 200)
     for command in (["query"], ["db", "status"], ["db", "start"], ["db", "backup", tmp_path / "b.zip"]):
         outcome = anodeflow(*command)
         assert outcome.status == 2

@@ -1,6 +1,5 @@
 """The rows behind ``anodeflow query``: made once, found by index, and kept right whoever writes the documents."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -18,8 +17,10 @@ from servers import mongodb_server
 from anodeflow.core.settings import Settings
 from anodeflow.database import rows
 from anodeflow.database.documents import without_structures
+from anodeflow.database.filters import conditions, values_of
+from anodeflow.database.opening import ROWS_MARK
 from anodeflow.database.query import result_rows, study_documents
-from anodeflow.database.store import ROWS_MARK, open_store
+from anodeflow.database.store import open_store
 from anodeflow.report.comparison import comparable
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
@@ -322,10 +323,9 @@ def test_rows_that_need_a_structure_get_it(store, monkeypatch):
 def test_server_is_asked_by_the_most_selective_index(server_store, filters, field):
     write(server_store, document())
     assert shown(server_store, **({"property": "binding_energy"} | filters)) == [("a", -1.0)]
-    query = importlib.import_module("anodeflow.database.query")
-    conditions = query._conditions({name: query._values(value) for name, value in filters.items()})
-    assert next(iter(conditions)) == field
-    plan = rows.collection(server_store).find(dict([next(iter(conditions.items()))])).explain()
+    found = conditions({name: values_of(value) for name, value in filters.items()})
+    assert next(iter(found)) == field
+    plan = rows.collection(server_store).find(dict([next(iter(found.items()))])).explain()
     assert f"{field}_1" in json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
 
 

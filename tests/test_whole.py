@@ -7,7 +7,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.core.whole import whole, whole_place
-from anodeflow.structures.bulk.files import read_structure, write_structure
+from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.writing import write_structure
 
 
 def killed_while(write) -> None:

@@ -29,10 +29,11 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import corrected_hessian, recipe_of
-from anodeflow.calculations.makers import common_fields, compute
+from anodeflow.calculations.makers import compute
 from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.recorded import common_fields
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies

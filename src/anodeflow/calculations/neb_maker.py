@@ -9,9 +9,10 @@ from pymatgen.core import Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.band_driver import computed_images
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.makers import common_fields, compute
+from anodeflow.calculations.makers import compute
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.recorded import common_fields
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Caveat, told_by

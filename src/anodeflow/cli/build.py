@@ -101,7 +101,7 @@ def slab(
     """
     from anodeflow.cli.view import check_view, write_view
     from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
-    from anodeflow.structures.bulk.files import write_structure
+    from anodeflow.structures.bulk.writing import write_structure
     from anodeflow.structures.notes import polar_note, slab_notes, summarise
     from anodeflow.structures.sites.sites import find_sites
     from anodeflow.structures.slab.slabs import build_slab, build_slabs

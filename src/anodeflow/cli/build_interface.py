@@ -87,7 +87,7 @@ def interface(
     anodeflow build interface Li3Mg Li --metal-layers 8 -o interface.vasp
     """
     from anodeflow.structures.bulk.catalogue import host_lattice, load_crystal
-    from anodeflow.structures.bulk.files import write_structure
+    from anodeflow.structures.bulk.writing import write_structure
     from anodeflow.structures.interface.interface_spec import InterfaceSpec
     from anodeflow.structures.interface.interfaces import build_interface, enumerate_interfaces
     from anodeflow.structures.notes import summarise

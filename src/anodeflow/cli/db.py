@@ -10,7 +10,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 
 if TYPE_CHECKING:
-    from anodeflow.database.store import Place
+    from anodeflow.database.place import Place
 
 db = typer.Typer(no_args_is_help=True, help="The database: keep its server running, back it up, export and import.")
 app.add_typer(db, name="db")
@@ -175,7 +175,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _place() -> "Place":
     from anodeflow.core.settings import get_settings
-    from anodeflow.database.store import find_database
+    from anodeflow.database.place import find_database
 
     return find_database(get_settings())
 

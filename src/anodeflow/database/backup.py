@@ -25,7 +25,9 @@ from bson.raw_bson import RawBSONDocument
 
 from anodeflow.core.errors import InputError
 from anodeflow.database import rows
-from anodeflow.database.store import ROWS_MARK, Place, open_place
+from anodeflow.database.opening import ROWS_MARK
+from anodeflow.database.place import Place
+from anodeflow.database.store import open_place
 
 if TYPE_CHECKING:
     from jobflow import JobStore

@@ -9,8 +9,9 @@ from pymongo.errors import OperationFailure
 from anodeflow.core.masking import without_password
 from anodeflow.database.embedded import ServerFolder
 from anodeflow.database.locks import is_locked
+from anodeflow.database.place import Place
 from anodeflow.database.service import User, users
-from anodeflow.database.store import Place, open_place
+from anodeflow.database.store import open_place
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 

@@ -1,10 +1,8 @@
 """Reads results back: study documents, calculation documents, and the table of all properties."""
 
-import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
@@ -12,6 +10,7 @@ from pymongo.errors import PyMongoError
 from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.documents import age, completed, edition, stored
+from anodeflow.database.filters import Filter, conditions, matches, number, values_of
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.rows_only import rows_only
 from anodeflow.database.store import open_store
@@ -25,23 +24,9 @@ if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
     from anodeflow.studies.document import StudyDoc
 
-Filter = str | float | Sequence[str | float]
-"""One value, or several of which one must match; a string may be a pattern (``Li*``)."""
 
 COLUMNS = tuple(ResultRow.model_fields)
 """Columns of the table, in order: the names by which rows are filtered."""
-
-# Conditions in the order in which the database is to try its indexes, the most selective first.
-_CONDITIONS = {
-    "document_id": "document_id",
-    "calculation_ids": "calculation_ids",
-    "system": "system",
-    "campaign": "campaign",
-    "settings_hash": "settings_hash",
-    "backend": "backend",
-    "study": "study",
-    "property": "properties",
-}
 
 
 CODES = "warning_codes"
@@ -106,13 +91,13 @@ def result_rows(
 
 def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str | None = None) -> list[dict[str, Any]]:
     """Rows that match, as plain data."""
-    wanted = {CODES if name == "warning" else name: _values(value) for name, value in filters.items()}
+    wanted = {CODES if name == "warning" else name: values_of(value) for name, value in filters.items()}
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")
     for name in ("value", "temperature"):
         if name in wanted:
-            wanted[name] = [_number(value, name) for value in wanted[name]]
+            wanted[name] = [number(value, name) for value in wanted[name]]
     if edition is None and "edition" in wanted:
         edition = ALL_EDITIONS
     if store is None:
@@ -130,7 +115,7 @@ def _selected(
     store: Any, unsaved: list[dict[str, Any]], wanted: Mapping[str, list[Any]], edition: str | None
 ) -> list[dict[str, Any]]:
     """Rows that match, of the entries that are stored and those that could not be."""
-    entries = rows.find(store, _conditions(wanted), unsaved)
+    entries = rows.find(store, conditions(wanted), unsaved)
     for entry in rows.problems(store, unsaved):
         _warn(store, entry, wanted)
     if edition != ALL_EDITIONS:
@@ -139,28 +124,13 @@ def _selected(
         entries = [
             entry for entry in entries if (entry["campaign"], entry["backend"], entry.get("edition", "")) in chosen
         ]
-    return [row for entry in entries for row in unpacked(entry) if _matches(row, wanted)]
-
-
-def _conditions(wanted: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """What the database can filter entries by: values, and the beginnings of patterns."""
-    exact: dict[str, Any] = {}
-    ranges: dict[str, Any] = {}
-    for name, field in _CONDITIONS.items():
-        values = wanted.get(name)
-        if not values:
-            continue
-        if not any(_is_pattern(value) for value in values):
-            exact[field] = values[0] if len(values) == 1 else {"$in": values}
-        elif len(values) == 1 and (beginning := re.split(r"[*?\[]", values[0])[0]):
-            ranges[field] = {"$gte": beginning, "$lt": beginning + "\U0010ffff"}
-    return exact | ranges
+    return [row for entry in entries for row in unpacked(entry) if matches(row, wanted)]
 
 
 def _warn(store: "JobStore", entry: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> None:
     """Say that a document which the filters ask for could not be read."""
     asked = {name: values for name, values in wanted.items() if name in COMMON and entry.get(name) is not None}
-    if not _matches(entry, asked) or rows.is_superseded(store, entry):
+    if not matches(entry, asked) or rows.is_superseded(store, entry):
         return
     if entry["sound"]:
         warnings.warn(
@@ -299,31 +269,3 @@ def _opened(store: "JobStore | None") -> "Iterator[JobStore]":
             yield opened
     else:
         yield store
-
-
-def _values(value: Filter | None) -> list[Any]:
-    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-
-
-def _number(value: str | float, column: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
-        raise InputError(f"the column {column!r} holds numbers, not {value!r}: filter it by a number.") from error
-
-
-def _is_pattern(value: str | float) -> bool:
-    return isinstance(value, str) and any(character in value for character in "*?[")
-
-
-def _matches(row: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> bool:
-    return all(
-        any(_equal(entry, value) for entry in _values(row.get(name)) for value in values)
-        for name, values in wanted.items()
-    )
-
-
-def _equal(entry: str | float, value: str | float) -> bool:
-    if entry == value:
-        return True
-    return isinstance(entry, str) and isinstance(value, str) and fnmatchcase(entry, value)

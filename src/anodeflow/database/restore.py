@@ -13,26 +13,15 @@ from bson.raw_bson import RawBSONDocument
 
 from anodeflow.core.errors import DatabaseError, InputError
 from anodeflow.database import rows
-from anodeflow.database.archive import (
-    Manifest,
-    batches,
-    open_archive,
-    read_manifest,
-    verify,
-)
-from anodeflow.database.backup import (
-    RESTORING,
-    Counted,
-    Progress,
-    database_of,
-    is_sqlite,
-    read_collection,
-)
+from anodeflow.database.archive import Manifest, batches, open_archive, read_manifest, verify
+from anodeflow.database.backup import RESTORING, Counted, Progress, database_of, is_sqlite, read_collection
 from anodeflow.database.embedded import ServerFolder, Service
 from anodeflow.database.locks import file_lock
+from anodeflow.database.place import Place
 from anodeflow.database.secret import Secret, write_secret
 from anodeflow.database.service import start_service, stop_service
-from anodeflow.database.store import Place, open_place, sqlite_lock
+from anodeflow.database.sqlite_store import sqlite_lock
+from anodeflow.database.store import open_place
 
 _INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
 

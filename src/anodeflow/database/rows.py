@@ -13,15 +13,9 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from anodeflow.database.documents import FIELDS, age
-from anodeflow.database.row_entry import (
-    COMMON,
-    is_study,
-    made_by,
-    make_entry,
-    place,
-    supersedes,
-)
-from anodeflow.database.store import ROWS_MARK, is_refusal
+from anodeflow.database.opening import ROWS_MARK
+from anodeflow.database.row_entry import COMMON, is_study, made_by, make_entry, place, supersedes
+from anodeflow.database.server_store import is_refusal
 
 if TYPE_CHECKING:
     from jobflow import JobStore

@@ -7,7 +7,9 @@ from typing import Any
 
 from anodeflow.core.settings import get_settings
 from anodeflow.database.embedded import embedded_server
-from anodeflow.database.store import DOCUMENTS, find_database, server_options
+from anodeflow.database.opening import DOCUMENTS
+from anodeflow.database.place import find_database
+from anodeflow.database.server_store import server_options
 
 
 @contextmanager

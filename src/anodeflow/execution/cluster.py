@@ -16,8 +16,9 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
 from anodeflow.core.install import install_command
 from anodeflow.core.settings import Settings, get_settings
+from anodeflow.database.place import find_database
 from anodeflow.database.secret import write_private
-from anodeflow.database.store import find_database, open_store
+from anodeflow.database.store import open_store
 from anodeflow.execution.project import projects_folder
 
 Kind = Literal["local", "slurm", "slurm-ssh"]

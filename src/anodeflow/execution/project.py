@@ -14,8 +14,10 @@ from anodeflow.core.install import install_command
 from anodeflow.core.masking import masked
 from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database.embedded import ServerFolder
+from anodeflow.database.place import find_database
 from anodeflow.database.secret import write_private
-from anodeflow.database.store import find_database, is_refusal, open_store
+from anodeflow.database.server_store import is_refusal
+from anodeflow.database.store import open_store
 
 if TYPE_CHECKING:
     from jobflow import JobStore

@@ -12,7 +12,7 @@ import psutil
 
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.settings import get_settings
-from anodeflow.database.store import find_database
+from anodeflow.database.place import find_database
 from anodeflow.execution.project import Remote, open_project, projects_folder
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from anodeflow.backends.foreign import ForeignRun
 from anodeflow.calculations.document import Adoption, CalculationDoc
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import CalculationFolder, append_step
-from anodeflow.calculations.makers import calculation_document
+from anodeflow.calculations.recorded import calculation_document
 from anodeflow.core.address import content_hash
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, InputError

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -10,38 +9,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.base import (
-    Availability,
-    Backend,
-    Capability,
-    CodeSettings,
-)
-from anodeflow.backends.drivers.kpoints import (
-    fixed_atoms,
-    irreducible_kpoints,
-    is_slab,
-    kpoint_grid,
-)
+from anodeflow.backends.base import Availability, Backend, Capability
+from anodeflow.backends.drivers.kpoints import fixed_atoms, irreducible_kpoints, is_slab, kpoint_grid
 from anodeflow.backends.external.backend import (
     ParallelSettings,
     StepWatcher,
-    available_ranks,
     killed_from_outside,
     last_error,
     run_program,
     tail,
 )
-from anodeflow.backends.gpaw.extra import checked, with_extra
+from anodeflow.backends.gpaw.extra import with_extra
 from anodeflow.backends.gpaw.facts import dataset_valence, log_facts
+from anodeflow.backends.gpaw.installed import dataset_paths, has_mpi, has_scalapack, usable_ranks
+from anodeflow.backends.gpaw.settings import LATER_CRITERIA, GpawSettings
 from anodeflow.backends.work import LogFacts
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
-from anodeflow.core.inputs import by_element
 from anodeflow.core.install import install_command, pip
 
 _INSTALL = (
@@ -50,85 +39,7 @@ _INSTALL = (
 
 
 _ITERATION = re.compile(r"\W*iter: *(\d+)")
-_LATER_CRITERIA = ("eigenstate_tolerance", "total_energy_tolerance")
 _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
-
-
-class GpawSettings(CodeSettings):
-    """What decides GPAW's numbers. All of it is hashed and stored with every calculation.
-
-    A number that a convergence test may vary says in which direction it is `finer`, and its unit.
-    """
-
-    functional: Literal["LDA", "PBE", "RPBE", "revPBE"] = Field(default="PBE", description="Exchange-correlation.")
-    cutoff: float = Field(
-        default=350.0,
-        gt=100,
-        le=5000,
-        description="Plane-wave cutoff, eV.",
-        json_schema_extra={"finer": "larger", "unit": "eV"},
-    )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
-    smearing_width: float = Field(
-        default=0.1,
-        gt=0,
-        le=2,
-        description="Width of the Fermi-Dirac smearing, eV.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
-    dipole_correction: bool = Field(default=True, description="Dipole layer in the vacuum of slabs.")
-    setups: dict[str, str] = Field(
-        default_factory=dict, description="PAW dataset of an element other than the default: {Mg: '2'}."
-    )
-    energy_tolerance: float = Field(
-        default=5e-4,
-        gt=0,
-        le=0.1,
-        description="SCF: change of energy, eV/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "eV per valence electron"},
-    )
-    density_tolerance: float = Field(
-        default=1e-4,
-        gt=0,
-        le=0.1,
-        description="SCF: change of density, e/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "e per valence electron"},
-    )
-    eigenstate_tolerance: float = Field(
-        default=1e-6,
-        gt=0,
-        le=0.1,
-        description="SCF: change of the wave functions, eV²/valence electron.",
-        json_schema_extra={"finer": "smaller", "unit": "eV² per valence electron"},
-    )
-    total_energy_tolerance: float = Field(
-        default=2e-4,
-        gt=0,
-        le=0.1,
-        description="SCF: change of the total energy over three cycles, eV; beside `energy_tolerance`, which large "
-        "cells meet too early.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
-    max_scf_cycles: int = Field(
-        default=150,
-        ge=1,
-        le=10_000,
-        description="SCF cycles before a remedy is tried.",
-        json_schema_extra={"unit": "cycles"},
-    )
-
-    _elements = field_validator("setups")(by_element)
-
-    @field_validator("extra")
-    @classmethod
-    def _own(cls, extra: dict[str, Any]) -> dict[str, Any]:
-        return checked(extra)
 
 
 class GpawParallel(ParallelSettings):
@@ -204,7 +115,7 @@ class GpawBackend(Backend):
         with those of before (docs/performance.md): what was computed then is found again.
         """
         settings = super().all_settings()
-        for name in _LATER_CRITERIA:
+        for name in LATER_CRITERIA:
             if settings[name] == GpawSettings.model_fields[name].default:
                 del settings[name]
         return settings
@@ -285,40 +196,6 @@ class GpawBackend(Backend):
         launcher = self.parallel.launch(ranks) if has_mpi() else []
         driver = Path(__file__).with_name("driver.py")
         return [*launcher, sys.executable, "-m", "gpaw", "python", os.fspath(driver), os.fspath(folder.path)]
-
-
-def dataset_paths() -> list[Path]:
-    """Return the folders in which GPAW looks for PAW datasets."""
-    paths = [Path(path) for path in os.environ.get("GPAW_SETUP_PATH", "").split(os.pathsep) if path]
-    spec = find_spec("gpaw_data")
-    if spec and spec.submodule_search_locations:
-        paths += [Path(location) / "setups" for location in spec.submodule_search_locations]
-    return paths
-
-
-def has_mpi() -> bool:
-    """Return whether GPAW was compiled with MPI and a launcher is on the PATH."""
-    try:
-        import _gpaw
-    except ImportError:
-        return False
-    return hasattr(_gpaw, "Communicator") and any(shutil.which(name) for name in ("mpiexec", "srun"))
-
-
-def has_scalapack() -> bool:
-    """Return whether GPAW was compiled with ScaLAPACK."""
-    try:
-        import _gpaw
-    except ImportError:
-        return False
-    return hasattr(_gpaw, "new_blacs_context")
-
-
-def usable_ranks() -> int:
-    """Return the tasks of the Slurm job, or else the cores that this process may use; 1 without MPI."""
-    if not has_mpi():
-        return 1
-    return available_ranks()
 
 
 def scf_iteration(log: Path) -> int | None:

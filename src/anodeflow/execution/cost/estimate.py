@@ -12,17 +12,16 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.work import Work
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import Settings
+from anodeflow.execution.cost.expected import Expectation, draws_of, possible_numbers, ranges
 from anodeflow.execution.cost.history import Past, read_history
-from anodeflow.execution.cost.model import FEWEST, Asked, CostModel, Draws
+from anodeflow.execution.cost.model import FEWEST, Asked, CostModel
 from anodeflow.execution.cost.yields import Yield, belongs, kind_of, yields
-from anodeflow.execution.state import OpenEntry, Predicted, Range, campaign_names, read_status
+from anodeflow.execution.state import OpenEntry, Predicted, campaign_names, read_status
 
 if TYPE_CHECKING:
     from anodeflow.studies.plan import PlannedCalculation
 
-_MOST_DRAWS, _FEWEST_DRAWS, _NUMBERS = 2000, 200, 4_000_000
 _SAME_CELL = 0.1  # share by which the volume of a relaxed cell may differ from that of the ideal one
-_QUANTILES = (0.05, 0.5, 0.95)
 
 
 class KindCost(Predicted):
@@ -42,34 +41,6 @@ class CampaignCost(BaseModel):
     kinds: list[KindCost] = Field(description="By code and kind, the campaign's own code first.")
     total: KindCost = Field(description="The campaign's own code, all kinds together.")
     notes: list[str] = Field(description="What it rests on and what it leaves out, one sentence each.")
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """Calculations of one task that an entry of a plan is going to become.
-
-    Attributes
-    ----------
-    entry
-        The entry.
-    backend
-        Who computes.
-    asked
-        One of them.
-    number
-        How many are to come; a mean where only the run finds it.
-    finished
-        How many are finished.
-    counted
-        How many like them the number is the mean of; none: it is certain.
-    """
-
-    entry: "PlannedCalculation"
-    backend: Backend
-    asked: Asked
-    number: float
-    finished: int
-    counted: float | None = None
 
 
 @dataclass
@@ -151,7 +122,7 @@ class Estimator:
         for code, model in self.models.items():
             places = [index for index, each in enumerate(expected) if each.backend.code == code]
             if places:
-                draws = _draws(model, [expected[index].asked for index in places])
+                draws = draws_of(model, [expected[index].asked for index in places])
                 medians = np.median(draws.processor_seconds, axis=0) / 3600
                 for index, median in zip(places, medians, strict=True):
                     found[index] = float(median) * expected[index].number
@@ -163,8 +134,8 @@ class Estimator:
     def _kinds(self, code: str, mine: Sequence[Expectation]) -> list[KindCost]:
         """Return the cost by kinds of the calculations of one code, the sum last."""
         model = self.models.get(code)
-        draws = None if model is None or not mine else _draws(model, [each.asked for each in mine])
-        numbers = _numbers(mine, 0 if draws is None else len(draws.force_evaluations))
+        draws = None if model is None or not mine else draws_of(model, [each.asked for each in mine])
+        numbers = possible_numbers(mine, 0 if draws is None else len(draws.force_evaluations))
         costs = []
         tasks = list(dict.fromkeys(each.asked.task for each in mine))
         for task in [*tasks, "all"]:
@@ -180,7 +151,7 @@ class Estimator:
                     finished=sum(mine[index].finished for index in places),
                     atoms=(min(atoms), max(atoms)),
                     kpoints=(min(kpoints), max(kpoints)),
-                    **_ranges(draws, numbers, places),
+                    **ranges(draws, numbers, places),
                 )
             )
         return costs
@@ -278,52 +249,6 @@ def open_entry(entry: "PlannedCalculation") -> OpenEntry:
 
 def _is_guided(entry: "PlannedCalculation", labels: Mapping[str, "PlannedCalculation"]) -> bool:
     return any(labels[label].prescreen for label in entry.after if label in labels)
-
-
-def _draws(model: CostModel, asked: Sequence[Asked]) -> Draws:
-    number = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _NUMBERS // max(1, len(asked))))
-    return model.draw(asked, number, np.random.default_rng(0))
-
-
-def _numbers(expected: Sequence[Expectation], draws: int) -> np.ndarray:
-    """Return (draws, n) possible numbers of calculations, uncertain where only the run finds them.
-
-    Half the relative error that counting would have: numbers of sites and hops scatter less than those of rare events.
-    """
-    random = np.random.default_rng(1)
-    columns = []
-    for each in expected:
-        column = np.full(draws, each.number)
-        if each.counted is not None and each.number > 0:
-            width = 0.5 * np.sqrt(1 / each.counted + 1 / each.number)
-            column = column * np.exp(width * random.standard_normal(draws))
-        columns.append(column)
-    return np.column_stack(columns) if columns else np.zeros((draws, 0))
-
-
-def _ranges(draws: Draws | None, numbers: np.ndarray, places: Sequence[int]) -> dict[str, Range | None]:
-    """Return the predicted sums over some calculations, and their largest memory."""
-    if draws is None:
-        return {}
-
-    def total(values: np.ndarray | None, unit: float = 1.0) -> Range | None:
-        return None if values is None else _range((values[:, places] * numbers[:, places]).sum(axis=1) / unit)
-
-    peak = None
-    to_come = [index for index in places if numbers[:, index].any()]
-    if draws.peak_memory is not None and to_come:
-        peak = _range(draws.peak_memory[:, to_come].max(axis=1))
-    return {
-        "force_evaluations": total(draws.force_evaluations),
-        "scf_cycles": total(draws.scf_cycles),
-        "processor_hours": total(draws.processor_seconds, 3600.0),
-        "peak_memory": peak,
-    }
-
-
-def _range(values: np.ndarray) -> Range:
-    low, value, high = (float(each) for each in np.quantile(values, _QUANTILES))
-    return Range(value=value, low=low, high=high)
 
 
 def _some(labels: Sequence[str]) -> str:

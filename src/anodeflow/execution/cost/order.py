@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 from jobflow import Flow, Job
 
-from anodeflow.execution.cost.estimate import Expectation
+from anodeflow.execution.cost.expected import Expectation
 
 if TYPE_CHECKING:
     from anodeflow.studies.plan import Plan

@@ -9,8 +9,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.screening.shortlist import potential_ids
+from anodeflow.structures.interface.assembly import InterfaceCell
 from anodeflow.structures.interface.candidate import Side
-from anodeflow.structures.interface.interfaces import InterfaceCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, MiddleLayer, RegistryPoint

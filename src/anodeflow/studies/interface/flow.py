@@ -14,9 +14,10 @@ from anodeflow.core.jobs import named
 from anodeflow.screening.makers import Prescreen
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.geometry.rattle import rattled
+from anodeflow.structures.interface.assembly import InterfaceCell
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
-from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface
+from anodeflow.structures.interface.interfaces import build_interface
 from anodeflow.structures.interface.registry import distinct_shifts, shift_metal
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects, screened

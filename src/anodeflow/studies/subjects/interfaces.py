@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from anodeflow.backends.base import Backend
+from anodeflow.structures.interface.assembly import InterfaceCell
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
-from anodeflow.structures.interface.interfaces import InterfaceCell, build_interface, enumerate_interfaces
+from anodeflow.structures.interface.interfaces import build_interface, enumerate_interfaces
 from anodeflow.studies.convergence.analysis import variant_label
 from anodeflow.studies.subjects.surfaces import Surfaces
 from anodeflow.studies.subjects.systems import InterfaceSystem

@@ -1,0 +1,133 @@
+"""The document of a calculation, made of the steps and the outcome that a code recorded."""
+
+import os
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from anodeflow.backends.base import Backend
+from anodeflow.calculations.document import CalculationDoc, GainAudit
+from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
+from anodeflow.calculations.guide_files import learned_of
+from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force, processor_seconds
+from anodeflow.core.caveats import Caveat, told_by
+from anodeflow.core.errors import CalculationError
+from anodeflow.structures.geometry.positions import placed
+
+_PROMISING = 0.01  # eV: a geometry from which less is to be gained might have been the last
+
+
+def calculation_document(
+    backend: Backend, request: Request, folder: CalculationFolder, address: str, label: str
+) -> CalculationDoc:
+    """Put the document together from the recorded steps and the outcome.
+
+    Raises
+    ------
+    CalculationError
+        If the code left none.
+    """
+    steps = folder.steps()
+    outcome = folder.read(folder.outcome)
+    if not steps or outcome is None:
+        raise CalculationError(f"{label}: {backend.code} left no result in {folder.path}; see the logs there.")
+    last = steps[-1]
+    warnings = told_by(outcome)
+    if not outcome["converged"]:
+        warnings.append(
+            Caveat(
+                "not-converged",
+                f"not converged after {len(steps)} steps: largest force {largest_force(last['free_forces']):.3f} eV/Å; "
+                "run it again to go on",
+            )
+        )
+    if request.options.get("potential") and "potential" not in last:
+        raise CalculationError(
+            f"{label}: {backend.code} records no electrostatic potential: choose a backend that has the capability."
+        )
+    is_density = request.task == "density"
+    energies = _energies(backend, steps)
+    if (
+        energies["evaluated_energy"] is not None
+        and largest_force(last["free_forces"]) >= backend.relaxation.force_threshold
+    ):
+        warnings.append(
+            Caveat(
+                "ended-by-energy",
+                f"ended by its energy: {1e3 * energies['remaining_energy']:.1f} meV were still to be gained by the "
+                f"potential's Hessian, and are taken off; largest force {largest_force(last['free_forces']):.3f} eV/Å",
+            )
+        )
+    return CalculationDoc(
+        **common_fields(backend, request, folder, address, label, steps),
+        structure=placed(request.structure, last["positions"], last["cell"]),
+        **energies,
+        forces=last["forces"],
+        stress=last["stress"],
+        density_file=DENSITY_FILE if is_density else None,
+        coarse_density_file=COARSE_DENSITY_FILE if is_density else None,
+        magnetic_moment=last.get("magnetic_moment"),
+        potential=last.get("potential"),
+        max_force=largest_force(last["free_forces"]),
+        converged=outcome["converged"],
+        ionic_steps=len(steps),
+        remedies=outcome.get("remedies", []),
+        warnings=warnings,
+    )
+
+
+def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a document that tell its energy, and what was left to be gained."""
+    evaluated, free, at_end = steps[-1]["energy"], steps[-1]["free_energy"], steps[-1].get("remaining_energy")
+    by_energy = at_end is not None and backend.relaxation.energy_tolerance is not None
+    end = free - (at_end or 0.0)
+    promising = (
+        (number, step)
+        for number, step in enumerate(steps[:-1], start=1)
+        if (left := step.get("remaining_energy")) is not None and left < _PROMISING
+    )
+    return {
+        "energy": evaluated - at_end if by_energy and at_end is not None else evaluated,
+        "free_energy": end if by_energy else free,
+        "evaluated_energy": evaluated if by_energy else None,
+        "remaining_energy": at_end,
+        "gain_audit": [
+            GainAudit(step=number, expected=step["remaining_energy"], gained=step["free_energy"] - end)
+            for number, step in islice(promising, 1)
+        ],
+    }
+
+
+def common_fields(
+    backend: Backend,
+    request: Request,
+    folder: CalculationFolder,
+    address: str,
+    label: str,
+    steps: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the fields that the documents of all tasks have alike."""
+    cycles = [step["scf_cycles"] for step in steps if step.get("scf_cycles") is not None]
+    return {
+        "id": address,
+        "task": request.task,
+        "label": label,
+        "backend": backend.name,
+        "code": backend.code,
+        "code_version": backend.version(),
+        "settings": backend.all_settings(),
+        "settings_hash": backend.settings_hash(),
+        "formula": request.structure.composition.formula,
+        "initial_structure": request.structure,
+        "learned": learned_of(request, folder),
+        "force_evaluations": len(steps),
+        "scf_cycles": sum(cycles) if cycles else None,
+        "wall_time": sum(step["seconds"] for step in steps),
+        "processors": steps[-1].get("processors"),
+        "processor_time": processor_seconds(steps),
+        "peak_memory": max((step["peak_memory"] for step in steps if "peak_memory" in step), default=None),
+        "restarts": max(0, len({step["attempt"] for step in steps}) - 1),
+        "directory": os.fspath(folder.path),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
