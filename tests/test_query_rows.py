@@ -101,6 +101,40 @@ def test_rows_are_made_once(store, monkeypatch):
     assert AdsorptionDoc.model_validate(store.get_output("job")) == document()
 
 
+@pytest.mark.slow
+def test_each_document_in_sqlite_is_read_a_few_times_however_many_there_are(tmp_path, monkeypatch):
+    from montydb.storage.sqlite import SQLiteCursor
+
+    read = []
+    decode = SQLiteCursor._decode_doc
+    monkeypatch.setattr(SQLiteCursor, "_decode_doc", lambda self, doc: read.append(1) or decode(self, doc))
+    counts = []
+    for number in (50, 100):
+        with open_store(Settings(home=tmp_path / str(number), embedded="sqlite", database=None)) as store:
+            outputs = [
+                {
+                    "uuid": f"job-{n}",
+                    "index": 1,
+                    "completed_at": f"2026-01-01T{n:06}",
+                    "output": jsanitize(adsorption_document(document_id=f"{n:020}", system=f"Li({n})"), strict=True),
+                }
+                for n in range(number)
+            ]
+            store.docs_store._collection.insert_many(outputs)
+            read.clear()
+            assert rows.refresh(store) == []
+            counts.append(len(read) / number)
+            assert len(result_rows({"property": "binding_energy"}, store)) == number
+            old = [output | {"completed_at": "2027", "_id": f"new {n}"} for n, output in enumerate(outputs)]
+            store.docs_store._collection.insert_many(old)
+            read.clear()
+            rows.refresh(store)
+            assert len(read) / number < 15, "versions that are superseded are settled together, too"
+            assert len(result_rows({"property": "binding_energy"}, store)) == number
+    assert counts[0] == pytest.approx(counts[1], abs=0.5)
+    assert counts[1] < 8
+
+
 def test_replaced_output_replaces_its_rows(store):
     run(store, first := adsorption(document_id="a", slab_energy=-1.0), adsorption(document_id="b"))
     assert {name for name, _ in shown(store)} == {"a", "b"}

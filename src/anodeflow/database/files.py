@@ -53,6 +53,13 @@ def alone(store: "JobStore") -> Iterator[None]:
 class Files(MontyStore):
     """Documents in SQLite."""
 
+    def connect(self, force_reset: bool = False) -> None:
+        """Connect (see maggma); what names documents is found by their keys."""
+        super().connect(force_reset)
+        from anodeflow.database.keyed import by_key
+
+        by_key(self._collection)
+
     def update(self, docs: list[dict] | dict, key: list | str | None = None) -> None:
         """Store documents (see maggma)."""
         with writing(self.database_path):

@@ -24,6 +24,8 @@ COLLECTION = "rows"
 _INDEXES = (*COMMON, "place", "properties", "calculation_ids", "error")
 _MADE_BY = "made_by"  # _id of the entry that says by which anodeflow the rows were made
 _BATCH = 100
+_SETTLED = {"server": 100, "sqlite": 5000}
+"""Outputs after which rows are stored and settled: SQLite is read from end to end for that."""
 
 
 def refresh(store: "JobStore", again: bool = False) -> list[dict[str, Any]]:
@@ -58,20 +60,9 @@ def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     unfinished: dict[Any, dict[str, Any]] = {}
     try:
         while unseen := [identifier for identifier in _unseen(store, generation) if identifier not in unfinished]:
-            for start in range(0, len(unseen), _BATCH):
-                outputs = _outputs(store, unseen[start : start + _BATCH])
-                entries = {output["_id"]: make_entry(store, output) for output in outputs if is_study(output)}
-                # Jobs store the large parts of a document a moment after it: no mark, the next query looks again.
-                parted = {identifier: entry for identifier, entry in entries.items() if entry.pop("parted")}
-                unfinished |= parted
-                whole = [output for output in outputs if output["_id"] not in parted]
-                if whole:
-                    _save(
-                        store,
-                        whole,
-                        [entries[output["_id"]] for output in whole if output["_id"] in entries],
-                        generation,
-                    )
+            size = _SETTLED["sqlite" if _is_sqlite(store) else "server"]
+            for start in range(0, len(unseen), size):
+                unfinished |= _make(store, unseen[start : start + size], generation)
     except OperationFailure as error:
         if not is_refusal(error):
             raise
@@ -81,6 +72,26 @@ def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     if again:
         _drop_orphans(store)
     return list(unfinished.values())
+
+
+def _make(store: "JobStore", ids: list[Any], generation: int) -> dict[Any, dict[str, Any]]:
+    """Make and store the rows of outputs; return the entries of those that are not whole yet."""
+    parted: dict[Any, dict[str, Any]] = {}
+    made: list[dict[str, Any]] = []
+    whole: list[dict[str, Any]] = []
+    for start in range(0, len(ids), _BATCH):
+        for output in _outputs(store, ids[start : start + _BATCH]):
+            entry = make_entry(store, output) if is_study(output) else None
+            # Jobs store the large parts of a document a moment after it: no mark, the next query looks again.
+            if entry is not None and entry.pop("parted"):
+                parted[output["_id"]] = entry
+                continue
+            whole.append({"_id": output["_id"], "completed_at": output.get("completed_at")})
+            if entry is not None:
+                made.append(entry)
+    if whole:
+        _save(store, whole, made, generation)
+    return parted
 
 
 def _generation(store: "JobStore", again: bool) -> int:
@@ -184,7 +195,12 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
     rows, outputs = collection(store), store.docs_store._collection
     known = {entry["_id"]: entry for entry in rows.find({"_id": {"$in": [entry["_id"] for entry in entries]}})}
     changed = [entry for entry in entries if entry | {"current": 0} != known.get(entry["_id"], {}) | {"current": 0}]
-    if not known and not _is_sqlite(store) and entries:
+    if _is_sqlite(store):
+        from anodeflow.database.keyed import put
+
+        put(rows, changed, known)
+        changed = []
+    elif not known and entries:
         try:
             rows.insert_many(entries, ordered=False)  # far faster than one by one
             changed = []
@@ -192,22 +208,34 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
             pass
     for entry in changed:
         rows.replace_one({"_id": entry["_id"]}, entry, upsert=True)
-    _settle(rows, [*entries, *known.values()])
+    _settle(store, [*entries, *known.values()])
+    if _is_sqlite(store):
+        _mark_files(outputs, new_outputs, generation)
+        return
     # An output that has been replaced meanwhile gets no mark: its rows are made again.
     mark = {"$set": {ROWS_MARK: generation}}
     marks = [({"_id": output["_id"], "completed_at": output.get("completed_at")}, mark) for output in new_outputs]
-    if _is_sqlite(store):
-        marked = sum(outputs.update_one(*update).matched_count for update in marks)
-    else:
-        marked = outputs.bulk_write([UpdateOne(*update) for update in marks], ordered=False).matched_count
+    marked = outputs.bulk_write([UpdateOne(*update) for update in marks], ordered=False).matched_count
     if marked < len(marks):
         for criteria, _ in marks:
             if outputs.find_one(criteria, {"_id": 1}) is None:
                 outputs.update_one({"_id": criteria["_id"]}, {"$unset": {ROWS_MARK: ""}})
 
 
-def _settle(rows: Any, entries: Iterable[Mapping[str, Any]]) -> None:
+def _mark_files(outputs: Any, new_outputs: list[dict[str, Any]], generation: int) -> None:
+    """Mark outputs in SQLite, which nobody else writes to meanwhile."""
+    from anodeflow.database.keyed import put
+
+    seen = {output["_id"]: output["completed_at"] for output in new_outputs}
+    for start in range(0, len(seen), _BATCH):
+        ids = list(seen)[start : start + _BATCH]
+        there = [each for each in outputs.find({"_id": {"$in": ids}}) if each.get("completed_at") == seen[each["_id"]]]
+        put(outputs, (each | {ROWS_MARK: generation} for each in there), ids)
+
+
+def _settle(store: "JobStore", entries: Iterable[Mapping[str, Any]]) -> None:
     """See that of all versions of the answers in `entries` the latest sound one is current, and no other."""
+    rows = collection(store)
     places = sorted({_place(entry) for entry in entries})
     fields = dict.fromkeys(("place", "completed_at", "index", "sound", "current"), 1)
     # Others may do the same at this moment: what counts is what the last of us finds.
@@ -217,6 +245,13 @@ def _settle(rows: Any, entries: Iterable[Mapping[str, Any]]) -> None:
         wrong = [entry for entry in versions if entry["current"] != (latest.get(entry["place"]) == entry["_id"])]
         if not wrong:
             return
+        if _is_sqlite(store):
+            from anodeflow.database.keyed import put
+
+            right = {entry["_id"]: not entry["current"] for entry in wrong}
+            found = list(rows.find({"_id": {"$in": list(right)}}))
+            put(rows, (entry | {"current": right[entry["_id"]]} for entry in found), right)
+            continue
         for entry in wrong:
             rows.update_one({"_id": entry["_id"]}, {"$set": {"current": not entry["current"]}})
 
@@ -229,4 +264,4 @@ def _drop_orphans(store: "JobStore") -> None:
         if "output_id" in entry and outputs.find_one({"_id": entry["output_id"]}, {"_id": 1}) is None:
             rows.delete_one({"_id": entry["_id"]})
             dropped.append(entry)
-    _settle(rows, dropped)
+    _settle(store, dropped)
