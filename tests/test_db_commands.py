@@ -1,5 +1,6 @@
 """``anodeflow db``: the server kept running and stopped, backed up and restored, exported and imported."""
 
+import gzip
 import json
 import os
 import signal
@@ -431,6 +432,16 @@ def test_import_names_the_line_that_is_wrong_and_keeps_those_before(anodeflow, t
     assert bool(calculation_documents(["calc-slab"])) == ("LINE" in lines)
     missing = anodeflow("db", "import", tmp_path / "missing.jsonl")
     assert (missing.status, "cannot read" in missing.err) == (2, True)
+
+
+def test_import_of_a_line_that_no_document_fills(anodeflow, tmp_path, monkeypatch):
+    monkeypatch.setattr("anodeflow.core.textfile.LONGEST_LINE", 1000)
+    bomb = tmp_path / "bomb.jsonl.gz"
+    for head in ("", '{"format": "anodeflow documents", "version": 1}\n'):
+        bomb.write_bytes(gzip.compress(f"{head}{' ' * 5000}".encode()))
+        done = anodeflow("db", "import", bomb)
+        assert done.status == 2
+        assert f"bomb.jsonl.gz, line {1 + bool(head)}, is longer than 0.001 MB, which no document is" in done.err
 
 
 def test_import_of_a_file_that_is_not_there(anodeflow, tmp_path):

@@ -12,6 +12,7 @@ import typer
 
 from anodeflow.cli.db import db
 from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.core.textfile import bounded_lines
 
 if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
@@ -155,7 +156,7 @@ def _reading(file: Path) -> Iterator[Iterable[str]]:
     from anodeflow.interchange.crate_read import crate_lines, is_crate
 
     if str(file) == "-":
-        yield sys.stdin
+        yield bounded_lines(sys.stdin, "standard input")
         return
     try:
         if file.exists() and is_crate(file):
@@ -167,7 +168,7 @@ def _reading(file: Path) -> Iterator[Iterable[str]]:
             yield results_lines(file)
             return
         with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
-            yield lines
+            yield bounded_lines(lines, str(file))
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {file} ({reason}): write it with anodeflow db export.") from error

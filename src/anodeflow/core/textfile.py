@@ -7,14 +7,16 @@ import math
 import re
 import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from anodeflow.core.errors import InputError
 
 LARGEST_FILE = 50_000_000
 """Most bytes that a file may have, packed or unpacked."""
+LONGEST_LINE = 100_000_000
+"""Most characters of a line that holds one document."""
 _UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -118,3 +120,29 @@ def finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is no number")
     return number
+
+
+def bounded_lines(stream: IO[str], source: str) -> Iterator[str]:
+    """Yield the lines of a stream, none of which may be longer than any document is.
+
+    Parameters
+    ----------
+    stream
+        Open for reading.
+    source
+        What it is called in the error.
+
+    Raises
+    ------
+    InputError
+        At a longer one: a packed file of some MB may hold a line of any length.
+    """
+    number = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"{source}, line {number}, is longer than {LONGEST_LINE / 1e6:g} MB, which no document is: take "
+                "another file."
+            )
+        yield line

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from anodeflow.core.errors import InputError
-from anodeflow.core.textfile import finite
+from anodeflow.core.textfile import LONGEST_LINE, finite
 from anodeflow.interchange.files import DOCUMENTS, METADATA
 
 _LARGEST_METADATA = 50_000_000
-_LARGEST_LINE = 2**29
+_LARGEST_LINE = LONGEST_LINE
 _LARGEST = 20_000_000_000
 _DAMAGED = (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeDecodeError)
 
