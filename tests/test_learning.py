@@ -1,6 +1,7 @@
 """A potential that learns from DFT: features, the correction, campaigns whose calculations begin where it says."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -288,13 +289,14 @@ def test_weights_of_another_potential_are_refused(tmp_path):
 class Done:
     """A campaign that ran: values by study, property and label, and its calculations by the costly code."""
 
+    folder: Path
     values: dict
     calculations: dict
 
 
 def run(folder: Path, patch: pytest.MonkeyPatch, learn: bool) -> Done:
     """Run the campaign in a home of its own."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     register(patch, folder)
     file = folder / "copper.yaml"
     file.write_text(CAMPAIGN.replace("LEARN", str(learn).lower()))
@@ -305,6 +307,7 @@ def run(folder: Path, patch: pytest.MonkeyPatch, learn: bool) -> Done:
     rows = [row for document in study_documents("copper") for row in document.rows() if row.unit == "eV"]
     contents = [json.loads(each.read_text()) for each in (folder / "home").glob("calculations/*/*/calculation.json")]
     return Done(
+        folder,
         {(row.study, row.property, row.label): row.value for row in rows},
         {each["label"]: each for each in contents if each["code"] == "costly" and each["task"] != "relax_cell"},
     )
@@ -334,10 +337,17 @@ def test_campaigns_that_learn_come_to_the_same_in_fewer_steps(tmp_path, monkeypa
         assert start["calculations"] >= 2
         assert start["force_error_after"] < 0.9 * start["force_error_before"]
         assert learned.calculations[label]["force_evaluations"] <= 2
-    # Sites are handed in alike, so that they are found by either campaign: the model is in no address.
-    sites = [label for label in plain.calculations if " at site " in label and "pushed" not in label]
-    assert len(sites) > 2
-    assert all(plain.calculations[label]["id"] == learned.calculations[label]["id"] for label in sites)
+
+
+@pytest.mark.slow
+def test_what_was_computed_without_learning_is_found_with_it(tmp_path, monkeypatch, plain):
+    """The model is in no address."""
+    shutil.copytree(plain.folder, tmp_path / "again")
+    again = run(tmp_path / "again", monkeypatch, learn=True)
+    ids = [{each["id"] for each in done.calculations.values()} for done in (plain, again)]
+    assert len(ids[0]) > 9
+    assert ids[0] == ids[1]
+    assert again.values == plain.values
 
 
 def command(*words: str):

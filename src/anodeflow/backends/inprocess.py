@@ -56,7 +56,15 @@ class InProcessBackend(Backend):
         try:
             if request.task == "neb":
                 images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in request.images]
-                outcome = run_neb(images, make, request.options, folder.steps_file, attempt=attempt, on_step=on_image)
+                outcome = run_neb(
+                    images,
+                    make,
+                    request.options,
+                    folder.steps_file,
+                    attempt=attempt,
+                    on_step=on_image,
+                    propose=request.surrogate,
+                )
             else:
                 converged = run_task(
                     AseAtomsAdaptor.get_atoms(request.structure, msonable=False),
@@ -66,6 +74,7 @@ class InProcessBackend(Backend):
                     folder.steps_file,
                     attempt=attempt,
                     on_step=on_step,
+                    propose=request.surrogate,
                 )
                 outcome = {"converged": converged}
         except BudgetSpentError:

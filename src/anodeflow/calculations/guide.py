@@ -8,11 +8,12 @@ condition.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from monty.json import MontyEncoder
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -26,6 +27,7 @@ from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
 from anodeflow.learning.start import minimum, path
+from anodeflow.learning.surrogate import SURROGATE, Surrogate
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
 if TYPE_CHECKING:
@@ -92,6 +94,42 @@ def _guide_of(request: Request, folder: CalculationFolder) -> _Guide | None:
     potential.check_elements({site.specie.symbol for site in request.structure})
     calculator = potential.calculator_in(folder.path)
     return _Guide(potential, calculator, potential.features(calculator))
+
+
+def with_surrogate(request: Request, folder: CalculationFolder, backend: Backend, tell: Any) -> Request:
+    """Return a request with what says where it goes next, if its potential learns; as it is, where that does not work.
+
+    Parameters
+    ----------
+    request
+        As it begins (:func:`anodeflow.calculations.guide_files.started`).
+    folder
+        Its folder, which gets what another process makes the same surrogate of.
+    backend
+        Who computes it.
+    tell
+        As of :meth:`anodeflow.backends.base.Backend.execute`.
+    """
+    if not request.guide.get("learn") or not _is_guided(request):
+        return request
+    begun = request
+
+    def add() -> None:
+        nonlocal begun
+        guide = _guide_of(request, folder)
+        if guide is None:
+            return
+        model = learned_model(backend, guide.potential, guide.features)
+        weights = model.by_label() if model is not None and model.helps else {}
+        calculator = guide.features.corrected(weights) if weights else guide.calculator
+        settings = request.options["settings"] if request.images else backend.relaxation.model_dump()
+        surrogate = Surrogate(request, calculator, settings["force_threshold"])
+        content = surrogate.plain(guide.potential.recipe(), weights)
+        folder.write(folder.path / SURROGATE, json.dumps(content, cls=MontyEncoder))
+        begun = replace(request, surrogate=surrogate)
+
+    _tried(add, tell, "goes its way without proposals of the potential")
+    return begun
 
 
 def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend | None, tell: Any) -> None:

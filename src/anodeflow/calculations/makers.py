@@ -14,7 +14,7 @@ from anodeflow.calculations.admission import ask
 from anodeflow.calculations.document import CalculationDoc, Task
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide import prepare_guide, teach
+from anodeflow.calculations.guide import prepare_guide, teach, with_surrogate
 from anodeflow.calculations.guide_files import clear_damage, started
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
@@ -168,7 +168,8 @@ def compute(
                 else:
                     prepare_guide(request, folder, backend, tell)
                 try:
-                    (execute or backend.execute)(started(request, folder), folder, lock.fileno(), tell)
+                    begun = with_surrogate(started(request, folder), folder, backend, tell)
+                    (execute or backend.execute)(begun, folder, lock.fileno(), tell)
                     document = make_document(backend, request, folder, address, label)
                 except CalculationError as error:
                     tell("failed", message=str(error))

@@ -30,6 +30,9 @@ class Request:
     guide
         Backend, as plain data, whose Hessian a relaxation, or the climb of a single image, begins with; empty: none.
         It changes the way, not the result, so it is no part of the content address.
+    surrogate
+        Says where a relaxation or a path goes next (:class:`anodeflow.learning.surrogate.Surrogate`), to codes whose
+        driver is ours; none: the driver's optimiser does. It, too, changes the way alone.
     """
 
     task: Task
@@ -37,6 +40,7 @@ class Request:
     images: tuple[Structure, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     guide: dict[str, Any] = field(default_factory=dict)
+    surrogate: Any = field(default=None, compare=False, repr=False)
 
     def content(self) -> dict[str, Any]:
         """Return what of the request decides its result, as plain data for the content address."""

@@ -16,9 +16,12 @@ from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
 
 from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
+from anodeflow.backends.drivers.driver import Propose
 from anodeflow.backends.drivers.hessian import first_hessian
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import largest_force
+
+_PATIENCE = 3  # proposals in a row that may fail to lessen the forces
 
 
 def computed_images(count: int, symmetric: bool) -> list[int]:
@@ -36,6 +39,7 @@ def run_neb(
     writes: bool = True,
     extra: Callable[[], dict[str, Any]] = dict,
     on_step: Callable[[dict[str, Any]], None] | None = None,
+    propose: Propose | None = None,
 ) -> dict[str, Any]:
     """Relax a path, going on from the images already on record.
 
@@ -52,7 +56,7 @@ def run_neb(
         `tangent` (n, 3), of unit length, there is one image between the ends, which climbs along it from the start.
     steps_file
         Record of evaluated images: read first, then appended to.
-    attempt, writes, extra, on_step
+    attempt, writes, extra, on_step, propose
         As in :func:`anodeflow.backends.drivers.driver.run_task`.
 
     Returns
@@ -67,8 +71,11 @@ def run_neb(
     for step in read_steps(steps_file):
         known[step["image"]].append(step)
 
+    evaluated = [step for index in computed for step in known[index]]
+
     def keep(step: dict[str, Any]) -> None:
         step |= extra() | {"attempt": attempt}
+        evaluated.append(step)
         if writes:
             append_step(steps_file, step)
         if on_step:
@@ -88,7 +95,8 @@ def run_neb(
     else:
         band = _Climber(images, symmetry, np.array(options["tangent"]))
         hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
-    converged, residual = _relax(band, settings, hessian)
+    ways = _Proposals(images, computed, evaluated, propose) if propose else None
+    converged, residual = _relax(band, settings, hessian, ways)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
         "converged": converged,
@@ -106,8 +114,41 @@ def run_neb(
     }
 
 
-def _relax(band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None) -> tuple[bool, float]:
+class _Proposals:
+    """Moves the images of a band to where a potential that learns on the way has its path.
+
+    What was evaluated before is gone through again: the k-th evaluation of each image was its k-th place.
+    """
+
+    def __init__(
+        self, images: list[Atoms], computed: list[int], evaluated: list[dict[str, Any]], propose: Propose
+    ) -> None:
+        self.images, self.computed, self.evaluated, self.propose = images, computed, evaluated, propose
+
+    def move(self, iteration: int) -> bool:
+        """Move the images to their places of an iteration, from 1; return whether anybody knew these."""
+        places = {
+            step["image"]: np.array(step["positions"]) for step in self.evaluated if step["iteration"] == iteration
+        }
+        if len(places) < len(self.computed):
+            found = self.propose([step for step in self.evaluated if step["iteration"] < iteration])
+            if found is None:
+                return False
+            places = {i: np.array(there) for i, there in zip(self.computed, found, strict=True)} | places
+        for index, there in places.items():
+            self.images[index].set_positions(there, apply_constraint=False)
+            mirror = self.images[len(self.images) - 1 - index]
+            if isinstance(mirror.calc, MirrorCalculator) and mirror is not self.images[index]:
+                mirror.set_positions(mirror.calc.place(mirror), apply_constraint=False)
+        return True
+
+
+def _relax(
+    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals | None" = None
+) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
+
+    Proposals go first, for as long as they lessen the forces; BFGS goes on from the calmest band of theirs.
 
     `hessian` is what BFGS begins with. For an image that climbs it has the curvatures of the saddle by their amount:
     the force that is turned round along the path makes of the downward one an upward one.
@@ -122,15 +163,26 @@ def _relax(band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None) 
     """
     target: Any = band
     left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
+    in_vain, iteration = 0, 0
+    while ways is not None and left > 0:
+        residual = _residual(band, settings)
+        left -= 1
+        if band.climb and residual < settings["force_threshold"]:
+            return True, residual
+        in_vain = 0 if residual < least else in_vain + 1
+        if residual < least:
+            least, best = residual, band.get_positions()
+        iteration += 1
+        if in_vain == _PATIENCE or not ways.move(iteration):
+            band.set_positions(best)
+            break
+    least = np.inf
     bfgs = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
     if hessian is not None:
         bfgs.H0 = hessian
     for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
         for _ in optimizer.irun(fmax=0.0, steps=left):
-            residual = largest_force(band.get_forces())
-            if not band.climb and residual < settings["climb_below"]:
-                band.climb = True
-                residual = largest_force(band.get_forces())
+            residual = _residual(band, settings)
             if band.climb and residual < settings["force_threshold"]:
                 return True, residual
             if residual < least:
@@ -140,6 +192,15 @@ def _relax(band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None) 
                 break
         left -= optimizer.nsteps
     return False, residual
+
+
+def _residual(band: "_Band", settings: dict[str, Any]) -> float:
+    """Return the largest force on the band, eV/Å, whose highest image climbs once that is below `climb_below`."""
+    residual = largest_force(band.get_forces())
+    if not band.climb and residual < settings["climb_below"]:
+        band.climb = True
+        residual = largest_force(band.get_forces())
+    return residual
 
 
 class _Band(NEB):

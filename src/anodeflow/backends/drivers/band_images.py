@@ -78,6 +78,7 @@ class RecordedCalculator(Calculator):
         check_finite(step)
         self.evaluations += 1
         self.keep(step)
+        self.known.append(step)
         self.results = _results(step)
 
 
@@ -110,8 +111,7 @@ class MirrorCalculator(Calculator):
             If `atoms` is not the mirror image of the partner.
         """
         super().calculate(atoms, properties, system_changes)
-        expected = self.partner.get_positions()[self.permutation] @ self.rotation.T + self.translation
-        apart, _ = find_mic(expected - atoms.get_positions(), atoms.cell, atoms.pbc)
+        apart, _ = find_mic(self._expected() - atoms.get_positions(), atoms.cell, atoms.pbc)
         off = float(np.linalg.norm(apart, axis=1).max())
         if off > _SYMMETRIC:
             raise ValueError(
@@ -124,6 +124,14 @@ class MirrorCalculator(Calculator):
             "free_energy": self.partner.calc.results.get("free_energy", energy),
             "forces": forces,
         }
+
+    def place(self, atoms: Any) -> np.ndarray:
+        """Return where `atoms` (n, 3), Å, are as the mirror image of the partner, each in the cell it is in."""
+        apart, _ = find_mic(self._expected() - atoms.get_positions(), atoms.cell, atoms.pbc)
+        return np.asarray(atoms.get_positions() + apart)
+
+    def _expected(self) -> np.ndarray:
+        return np.asarray(self.partner.get_positions()[self.permutation] @ self.rotation.T + self.translation)
 
 
 def _results(step: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,10 @@ from anodeflow.backends.drivers.remaining import RemainingEnergy
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import check_finite, largest_force
 
+Propose = Callable[[list[dict[str, Any]]], list[Any] | None]
+"""Says, from the evaluations so far, which geometries are evaluated next, Å (one; of a path one for each image that is
+computed); none: the optimiser shall say (:class:`anodeflow.learning.surrogate.Surrogate`)."""
+
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
 _STIFFEST = 100  # times the initial curvature: no bond is so stiff
 
@@ -64,6 +68,7 @@ def run_task(
     writes: bool = True,
     extra: Callable[[], dict[str, Any]] = dict,
     on_step: Callable[[dict[str, Any]], None] | None = None,
+    propose: Propose | None = None,
 ) -> bool:
     """Do one task, going on from the steps already on record.
 
@@ -90,6 +95,8 @@ def run_task(
         Gives what the code adds to the record of a step (SCF cycles ...).
     on_step
         Called with the record of every new step.
+    propose
+        Says where a relaxation of positions goes, for as long as it knows; BFGS goes on from there.
 
     Returns
     -------
@@ -114,6 +121,13 @@ def run_task(
         _put(atoms, earlier[-1])
         if _converged(earlier[-1], relaxation, with_stress):
             return True
+    left = relaxation["max_steps"]
+    if propose is not None and task == "relax":
+        atoms.calc = calculator
+        converged, earlier = _proposed(atoms, record, earlier, propose, relaxation)
+        if converged:
+            return True
+        left -= len(earlier) - attempt
     target: Any = FrechetCellFilter(atoms, exp_cell_factor=_cell_factor(atoms)) if with_stress else atoms
     optimizer = BFGS(
         target,
@@ -133,13 +147,30 @@ def run_task(
     atoms.calc = calculator
     optimizer.attach(record)
     before = np.array(earlier[-1]["positions"]) if earlier else None
-    for _ in optimizer.irun(fmax=0.0, steps=relaxation["max_steps"]):
+    for _ in optimizer.irun(fmax=0.0, steps=left):
         if _converged(record.latest, relaxation, with_stress):
             return True
         if before is not None and _stuck(before, atoms.positions, free_forces(atoms), relaxation):
             optimizer.initialize()
         before = atoms.get_positions()
     return False
+
+
+def _proposed(
+    atoms: Atoms, record: "_Record", earlier: list[dict[str, Any]], propose: Propose, relaxation: dict[str, Any]
+) -> tuple[bool, list[dict[str, Any]]]:
+    """Relax by proposals; return whether that is the end of it, and all steps on record, earlier ones included."""
+    steps = list(earlier)
+    for _ in range(relaxation["max_steps"]):
+        found = propose(steps) if steps else [atoms.get_positions()]
+        if found is None:
+            return False, steps
+        atoms.set_positions(np.asarray(found[0]))
+        record()
+        steps.append(record.latest)
+        if _converged(record.latest, relaxation, False):
+            return True, steps
+    return False, steps
 
 
 class _Record:

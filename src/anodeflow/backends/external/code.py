@@ -121,7 +121,13 @@ class ExternalCode(Backend):
             if request.task == "neb":
                 images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in request.images]
                 outcome = run_neb(
-                    images, run.calculator, request.options, folder.steps_file, attempt=attempt, extra=run.take
+                    images,
+                    run.calculator,
+                    request.options,
+                    folder.steps_file,
+                    attempt=attempt,
+                    extra=run.take,
+                    propose=request.surrogate,
                 )
             else:
                 converged = run_task(
@@ -132,6 +138,7 @@ class ExternalCode(Backend):
                     folder.steps_file,
                     attempt=attempt,
                     extra=run.take,
+                    propose=request.surrogate,
                 )
                 outcome = {"converged": converged}
         except (BudgetSpentError, CalculationError):

@@ -152,9 +152,9 @@ class GpawBackend(Backend):
     def write_inputs(self, request: Request, folder: Path) -> None:
         """Write what the driver reads: structure, parameters of GPAW, task (see :meth:`Backend.write_inputs`)."""
         calculation = CalculationFolder(folder)
-        calculation.write(calculation.input, self._asked(request))
+        calculation.write(calculation.input, self._asked(request, folder))
 
-    def _asked(self, request: Request) -> str:
+    def _asked(self, request: Request, folder: Path) -> str:
         """Return a request as the driver reads it."""
         from ase.io.jsonio import encode
 
@@ -170,6 +170,8 @@ class GpawBackend(Backend):
         }
         if request.task == "neb":
             asked["images"] = [atoms(image) for image in request.images]
+        if request.surrogate is not None:
+            asked["surrogate"] = request.surrogate.command(folder)
         if request.task == "density":
             spacing = request.options["grid_spacing"]
             asked["densities"] = {DENSITY_FILE: spacing, COARSE_DENSITY_FILE: 2 * spacing}
@@ -180,7 +182,7 @@ class GpawBackend(Backend):
         """Run the driver in a process of its own and watch it (see :meth:`Backend.execute`)."""
         structure = request.structure
         folder.outcome.unlink(missing_ok=True)
-        folder.write(folder.input, self._asked(request))
+        folder.write(folder.input, self._asked(request, folder.path))
         log = folder.path / "driver.log"
         watch = StepWatcher(request, folder, tell, lambda: scf_iteration(folder.path / "gpaw.txt"))
         status = run_program(self.command(folder, structure), folder.path, lock, log, None, watch)

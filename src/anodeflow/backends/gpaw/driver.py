@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ase.io.jsonio import decode
-from ase.parallel import world
+from ase.parallel import broadcast, world
 
+from anodeflow.backends.drivers.asked import Asked
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
 from anodeflow.backends.drivers.usage import Usage
@@ -83,6 +84,7 @@ def compute(
     steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
     writes = world.rank == 0
     usage = Usage(world.size)
+    propose = proposals(request)
     if request["task"] == "neb":
         images = [image.copy() for image in request["images"]]
 
@@ -97,6 +99,7 @@ def compute(
             attempt=attempt,
             writes=writes,
             extra=lambda: counter.take() | usage.take(),
+            propose=propose,
         )
     atoms = request["atoms"]
     # Densities are subtracted from each other: each stays where its atoms are.
@@ -120,10 +123,17 @@ def compute(
         attempt=attempt,
         writes=writes,
         extra=extra,
+        propose=propose,
     )
     for name, spacing in request.get("densities", {}).items():
         write_density(calculator, atoms, spacing, folder / name)
     return {"converged": converged}
+
+
+def proposals(request: dict[str, Any]) -> Asked | None:
+    """Return what says where the calculation goes next; none: the optimiser does."""
+    command = request.get("surrogate")
+    return Asked(command, world.rank == 0, lambda found: broadcast(found, comm=world)) if command else None
 
 
 def planar_potential(calculator: Any, atoms: Any, parameters: dict[str, Any]) -> dict[str, Any]:

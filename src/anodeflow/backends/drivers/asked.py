@@ -1,0 +1,51 @@
+"""Asks a process of its own where to go next: the potential that knows need not be loaded where a code computes.
+
+This file imports numpy and the standard library alone: it runs inside a code's own process.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+
+class Asked:
+    """Proposals of another process (:mod:`anodeflow.learning.answers`); none from when it fails.
+
+    Parameters
+    ----------
+    command
+        What starts it. It reads a list of steps, one JSON line a question, and answers a line of geometries or null.
+    asks
+        Whether this process asks: of the ranks of MPI one does.
+    share
+        Gives the answer of the one that asks to all others.
+    """
+
+    def __init__(
+        self, command: list[str], asks: bool = True, share: Callable[[Any], Any] = lambda found: found
+    ) -> None:
+        self.command, self.asks, self.share = command, asks, share
+        self.process: subprocess.Popen[str] | None = None
+        self.silent = False
+
+    def __call__(self, steps: list[dict[str, Any]]) -> list[Any] | None:
+        """Return where to go next (see :data:`anodeflow.backends.drivers.driver.Propose`)."""
+        found = self.share(self._answer(steps) if self.asks and not self.silent else None)
+        return found if found is None else list(found)
+
+    def _answer(self, steps: list[dict[str, Any]]) -> list[Any] | None:
+        try:
+            if self.process is None:
+                pipe = subprocess.PIPE
+                self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
+            assert self.process.stdin
+            assert self.process.stdout
+            self.process.stdin.write(json.dumps(steps) + "\n")
+            self.process.stdin.flush()
+            found: list[Any] | None = json.loads(self.process.stdout.readline())
+            return found
+        except (OSError, ValueError) as error:
+            print(f"proposals end: {type(error).__name__}: {error}", flush=True)
+            self.silent = True
+            return None

@@ -1,0 +1,236 @@
+"""Where a relaxation or a path goes next: the minimum, or the path, of the potential that DFT has set right on the way.
+
+Each evaluation by DFT corrects the potential (:mod:`anodeflow.learning.residual`), and the next one is where the
+corrected potential says that the search ends. BFGS knows one Hessian; this knows how bonds soften along the way, too.
+What it says is a proposal: the thresholds are those of DFT's own forces, and where proposals lead nowhere BFGS goes on.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize import BFGS
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.drivers.band_driver import computed_images, run_neb
+from anodeflow.backends.drivers.hessian import free_coordinates
+from anodeflow.backends.inprocess import InProcessBackend
+from anodeflow.backends.registry import from_recipe
+from anodeflow.calculations.request import Request
+from anodeflow.calculations.steps import largest_force
+from anodeflow.learning.residual import Residual
+from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_of
+
+SURROGATE = "surrogate.json"
+"""File in the folder of a calculation that tells another process what a surrogate is made of."""
+_MOST_GEOMETRIES = 16  # that the correction is made from: the newest ones
+_RADIUS, _WIDEST, _NARROWEST = 0.3, 0.5, 0.05
+"""How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
+_SAME_ENERGY = 0.001  # eV
+_PATIENCE = 3  # proposals in a row that may lead nowhere
+_MOST_STEPS = 150
+_MOVED = 1e-3  # Å
+
+
+class Surrogate:
+    """Says where the calculation of a request goes next, from the evaluations on its record.
+
+    Parameters
+    ----------
+    request
+        Relaxation of positions, or path.
+    calculator
+        ASE calculator of the potential, with what it learned elsewhere.
+    force_threshold
+        Below which the forces shall come, eV/Å.
+    """
+
+    def __init__(self, request: Request, calculator: Any, force_threshold: float) -> None:
+        self.request, self.calculator, self.threshold = request, calculator, force_threshold
+        self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
+        self.free = free_coordinates(self.atoms)
+
+    def __call__(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
+        """Return the geometry to be evaluated next, or those of the images of a path; none: others shall say.
+
+        Parameters
+        ----------
+        steps
+            Evaluations so far: `positions` (n, 3) in Å, `forces` (eV/Å), `free_forces`, `free_energy` (eV); of a path
+            the index of each one's `image`, too.
+        """
+        if not steps:
+            return None
+        return self._path(steps) if self.request.images else self._minimum(steps)
+
+    @classmethod
+    def from_plain(cls, content: dict[str, Any], folder: Path) -> Self:
+        """Return the surrogate that :meth:`plain` described, which computes in a folder."""
+        backend = from_recipe(content["potential"])
+        assert isinstance(backend, InProcessBackend)
+        request = content["request"]
+        images = tuple(Structure.from_dict(image) for image in request["images"])
+        structure = Structure.from_dict(request["structure"])
+        calculator = backend.calculator_in(folder)
+        if content["weights"]:
+            calculator = backend.features(calculator).corrected(content["weights"])
+        return cls(Request(request["task"], structure, images, request["options"]), calculator, content["threshold"])
+
+    def plain(self, potential: dict[str, Any], weights: dict[str, float]) -> dict[str, Any]:
+        """Return what another process makes the same of.
+
+        Parameters
+        ----------
+        potential
+            Recipe of the backend of the potential.
+        weights
+            What it learned elsewhere (eV, by the label of the feature); empty: nothing.
+        """
+        request = {
+            "task": self.request.task,
+            "structure": self.request.structure.as_dict(),
+            "images": [image.as_dict() for image in self.request.images],
+            "options": self.request.options,
+        }
+        return {"potential": potential, "weights": weights, "threshold": self.threshold, "request": request}
+
+    @staticmethod
+    def command(folder: Path) -> list[str]:
+        """Return the command that answers for the surrogate whose description lies in a folder."""
+        return [sys.executable, "-m", "anodeflow.learning.answers", str(folder)]
+
+    def corrected(self, steps: Sequence[dict[str, Any]]) -> "Corrected":
+        """Return the calculator of the potential as these evaluations correct it."""
+        newest = steps[-_MOST_GEOMETRIES:]
+        lacking = []
+        for step in newest:
+            there = self.atoms.copy()
+            there.set_constraint()
+            there.positions = np.asarray(step["positions"])
+            there.calc = self.calculator
+            lacking.append((np.asarray(step["forces"]) - there.get_forces()).ravel()[self.free])
+        places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
+        return Corrected(self.calculator, Residual(places, np.array(lacking)), self.free)
+
+    def _minimum(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
+        if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
+            return None
+        best = min(steps, key=lambda step: step["free_energy"])
+        work = self.atoms.copy()
+        work.set_positions(best["positions"], apply_constraint=False)
+        work.calc = self.corrected(steps)
+        begins, radius = work.get_positions(), _radius([step["free_energy"] for step in steps])
+        within = begins
+        optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
+        for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
+            if largest_force(work.positions - begins) > radius:
+                break
+            within = work.get_positions()
+        if largest_force(within - begins) < _MOVED:  # the first step led out of the radius, or there is nowhere to go
+            within = work.get_positions()
+        found = with_symmetry_of(self.request.structure, within)
+        near = min(largest_force(found - np.asarray(step["positions"])) for step in steps)
+        return [found.tolist()] if np.isfinite(found).all() and near > _MOVED else None
+
+    def _path(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
+        climbs = "tangent" in self.request.options
+        computed = computed_images(len(self.request.images), self.request.options["symmetry"] is not None)
+        latest = {step["image"]: np.asarray(step["positions"]) for step in steps}
+        if any(index not in latest for index in computed):
+            return None
+        images = self._begun(latest)
+        settings = self.request.options["settings"] | {
+            "max_steps": _MOST_STEPS,
+            "force_threshold": self.threshold / 3,
+        }
+        corrected = self.corrected(sorted(steps, key=lambda step: step["iteration"]))
+        with tempfile.TemporaryDirectory() as folder:
+            record = Path(folder) / "steps.jsonl"
+            done = run_neb(images, corrected.again, self.request.options | {"settings": settings}, record, attempt=0)
+        if not done["converged"]:
+            return None
+        found = []
+        for index in computed:
+            image = placed(self.request.images[index], np.array(done["images"][index]["positions"]))
+            positions = (symmetrised(image) if climbs else image).cart_coords
+            step = positions - latest[index]
+            found.append(latest[index] + step * min(1.0, _RADIUS / max(largest_force(step), _MOVED)))
+        moved = max(largest_force(one - latest[index]) for one, index in zip(found, computed, strict=True))
+        if not np.isfinite(moved) or moved < _MOVED:
+            return None
+        return [positions.tolist() for positions in found]
+
+    def _begun(self, latest: dict[int, np.ndarray]) -> list[Atoms]:
+        """Return the images of the path where they were evaluated last."""
+        images = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in self.request.images]
+        symmetry, last = self.request.options["symmetry"], len(images) - 1
+        for index, image in enumerate(images):
+            if index in latest:
+                image.set_positions(latest[index], apply_constraint=False)
+            elif symmetry is not None and last - index in latest:
+                mirrored = latest[last - index][symmetry["permutation"]] @ np.array(symmetry["rotation"]).T
+                turned = placed(self.request.images[index], mirrored + np.array(symmetry["translation"]))
+                image.set_positions(_unwrapped(self.request.images[index], turned), apply_constraint=False)
+        return images
+
+
+class Corrected(Calculator):
+    """A potential and what it lacks."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (as ASE has it)
+
+    def __init__(self, potential: Any, residual: Residual, free: np.ndarray) -> None:
+        super().__init__()
+        self.potential, self.residual, self.free = potential, residual, free
+
+    def again(self) -> "Corrected":
+        """Return another calculator of the same."""
+        return Corrected(self.potential, self.residual, self.free)
+
+    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
+        """Set energy and forces for `atoms`."""
+        super().calculate(atoms, properties, system_changes)
+        there = atoms.copy()
+        there.set_constraint()
+        there.calc = self.potential
+        lacking = np.zeros(3 * len(atoms))
+        energy, lacking[self.free] = self.residual.at(atoms.get_positions().ravel()[self.free])
+        energy += float(there.get_potential_energy())
+        forces = there.get_forces() + lacking.reshape(-1, 3)
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+
+
+def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
+    """Return positions (n, 3) of a geometry, Å, each atom in the cell in which it was before."""
+    shift = np.round(turned.frac_coords - image.frac_coords)
+    return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))
+
+
+def _radius(energies: Sequence[float]) -> float:
+    """Return how far the next proposal may lie from the best geometry, Å, going by whether energies fell."""
+    radius = _RADIUS
+    for count in range(1, len(energies)):
+        fell = energies[count] < min(energies[:count]) + _SAME_ENERGY
+        radius = min(_WIDEST, 1.5 * radius) if fell else max(_NARROWEST, radius / 2)
+    return radius
+
+
+def _leads_nowhere(steps: Sequence[dict[str, Any]]) -> bool:
+    """Return whether neither the energies nor the forces of the last evaluations are lower than all before."""
+    before, last = steps[:-_PATIENCE], steps[-_PATIENCE:]
+    if not before:
+        return False
+    calmer = min(map(_force, last)) < min(map(_force, before))
+    lower = min(step["free_energy"] for step in last) < min(step["free_energy"] for step in before) - _SAME_ENERGY
+    return not (calmer or lower)
+
+
+def _force(step: dict[str, Any]) -> float:
+    return largest_force(step["free_forces"])
