@@ -1,7 +1,7 @@
 """What a potential lacks along one relaxation or path, from the forces that DFT has found on it so far.
 
-A Gaussian process of the energy difference, DFT minus potential, over the coordinates of the atoms that may move, which
-is told its slopes: J. A. Garrido Torres et al., Phys. Rev. Lett. 122, 156001 (2019); E. Garijo del Río et al., Phys.
+A Gaussian process of the energy difference, DFT minus potential, over the coordinates of the atoms that may move, told
+values and slopes: J. A. Garrido Torres et al., Phys. Rev. Lett. 122, 156001 (2019); E. Garijo del Río et al., Phys.
 Rev. B 100, 104103 (2019). The potential is its prior, so that it begins with what the potential knows of bonds.
 """
 
@@ -12,6 +12,7 @@ LENGTH = 1.0
 """Over which the difference changes, Å, in the space of all coordinates. With 2 Å the same relaxations took as many
 evaluations, with the difference held constant three times as many (Li on Li3Mg7(001), SevenNet-0 for l3i5)."""
 _NOISE, _LEAST = 0.003, 0.03  # eV/Å: of both codes' forces, and how large a difference is thought of at least
+_ENERGY_NOISE = 0.002  # eV
 
 
 class Residual:
@@ -21,29 +22,34 @@ class Residual:
     ----------
     places
         Coordinates (k, m) at which both codes know the forces, Å.
-    forces
-        DFT minus potential (k, m), eV/Å.
+    energies, forces
+        DFT minus potential (k,), eV, and (k, m), eV/Å.
     """
 
-    def __init__(self, places: np.ndarray, forces: np.ndarray) -> None:
-        self.places = places
+    def __init__(self, places: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:
+        self.places, self.mean = places, float(np.mean(energies))
         count, size = places.shape
         self.variance = max(float(np.mean(forces**2)), _LEAST**2)
         blocks = np.array([[self._covariance(one, other) for other in places] for one in places])
-        matrix = blocks.transpose(0, 2, 1, 3).reshape(count * size, count * size)
-        matrix[np.diag_indices_from(matrix)] += _NOISE**2
-        self.weights = cho_solve(cho_factor(matrix), forces.ravel()).reshape(count, size)
+        matrix = blocks.transpose(0, 2, 1, 3).reshape(count * (size + 1), count * (size + 1))
+        matrix[np.diag_indices_from(matrix)] += np.tile([_ENERGY_NOISE**2, *[_NOISE**2] * size], count)
+        known = np.column_stack([energies - self.mean, forces]).ravel()
+        self.weights = cho_solve(cho_factor(matrix), known).reshape(count, size + 1)
 
     def _covariance(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Return the covariance (m, m) of the forces at two places, (eV/Å)²."""
+        """Return the covariance (m + 1, m + 1) of energy and forces at one place with those at another, eV and eV/Å."""
         apart = (one - other) / LENGTH
-        alike = self.variance * np.exp(-apart @ apart / 2)
-        return np.asarray(alike * (np.eye(len(apart)) - np.outer(apart, apart)))
+        block = np.empty((len(apart) + 1, len(apart) + 1))
+        block[0, 0] = LENGTH**2
+        block[0, 1:], block[1:, 0] = -LENGTH * apart, LENGTH * apart
+        block[1:, 1:] = np.eye(len(apart)) - np.outer(apart, apart)
+        return block * self.variance * float(np.exp(-apart @ apart / 2))
 
     def at(self, place: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return energy (eV, zero far away) and forces (m,), eV/Å, that the potential lacks at coordinates (m,), Å."""
+        """Return energy (eV) and forces (m,), eV/Å, that the potential lacks at coordinates (m,), Å."""
         apart = (place - self.places) / LENGTH
         alike = self.variance * np.exp(-np.sum(apart**2, axis=1) / 2)
-        along = np.sum(apart * self.weights, axis=1)
-        energy = -LENGTH * float(alike @ along)
-        return energy, alike @ self.weights - (alike * along) @ apart
+        level, pull = self.weights[:, 0], self.weights[:, 1:]
+        along = np.sum(apart * pull, axis=1)
+        energy = self.mean + LENGTH * float(alike @ (LENGTH * level - along))
+        return energy, alike @ pull + (alike * (LENGTH * level - along)) @ apart

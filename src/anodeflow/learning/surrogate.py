@@ -109,15 +109,16 @@ class Surrogate:
     def corrected(self, steps: Sequence[dict[str, Any]]) -> "Corrected":
         """Return the calculator of the potential as these evaluations correct it."""
         newest = steps[-_MOST_GEOMETRIES:]
-        lacking = []
+        lacking, energies = [], []
         for step in newest:
             there = self.atoms.copy()
             there.set_constraint()
             there.positions = np.asarray(step["positions"])
             there.calc = self.calculator
+            energies.append(step["free_energy"] - there.get_potential_energy())
             lacking.append((np.asarray(step["forces"]) - there.get_forces()).ravel()[self.free])
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
-        return Corrected(self.calculator, Residual(places, np.array(lacking)), self.free)
+        return Corrected(self.calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
 
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
@@ -153,7 +154,8 @@ class Surrogate:
         corrected = self.corrected(sorted(steps, key=lambda step: step["iteration"]))
         with tempfile.TemporaryDirectory() as folder:
             record = Path(folder) / "steps.jsonl"
-            done = run_neb(images, corrected.again, self.request.options | {"settings": settings}, record, attempt=0)
+            options = self.request.options | {"settings": settings, "energies": self._free_ends(steps)}
+            done = run_neb(images, corrected.again, options, record, attempt=0)
         if not done["converged"]:
             return None
         found = []
@@ -166,6 +168,11 @@ class Surrogate:
         if not np.isfinite(moved) or moved < _MOVED:
             return None
         return [positions.tolist() for positions in found]
+
+    def _free_ends(self, steps: Sequence[dict[str, Any]]) -> list[float]:
+        """Return the ends' energies as far above free energies as the images' are, eV: forces are slopes of these."""
+        above = float(np.mean([step["energy"] - step["free_energy"] for step in steps]))
+        return [energy - above for energy in self.request.options["energies"]]
 
     def _begun(self, latest: dict[int, np.ndarray]) -> list[Atoms]:
         """Return the images of the path where they were evaluated last."""

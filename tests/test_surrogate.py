@@ -1,0 +1,293 @@
+"""Where a relaxation goes next by a potential that DFT sets right on the way: proposals, their radius, their end."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import add_adsorbate, fcc100
+from ase.calculators.emt import EMT
+from ase.calculators.fd import calculate_numerical_forces
+from ase.constraints import FixAtoms
+from ase.geometry import find_mic, get_distances
+from ase.mep import NEB
+from ase.optimize import BFGS
+from prescreen_factories import Stretched
+from pymatgen.io.ase import AseAtomsAdaptor
+from relaxations import RELAXATION, bridge
+
+from anodeflow.backends.drivers.asked import Asked
+from anodeflow.backends.drivers.band_driver import run_neb
+from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.folder import read_steps
+from anodeflow.calculations.request import Request
+from anodeflow.learning.residual import Residual
+from anodeflow.learning.surrogate import SURROGATE, Surrogate, _leads_nowhere, _radius
+
+THRESHOLD = RELAXATION["force_threshold"]
+
+
+@pytest.fixture(scope="module")
+def request_():
+    return Request("relax", bridge())
+
+
+def costly():
+    """Stiffer than EMT, and of another bond length."""
+    return Stretched(1.3, 1.01)
+
+
+def relaxed(file, propose, calculator=None, **options):
+    atoms = AseAtomsAdaptor.get_atoms(bridge(), msonable=False)
+    converged = run_task(
+        atoms,
+        calculator or costly(),
+        "relax",
+        RELAXATION,
+        file,
+        attempt=len(read_steps(file)),
+        propose=propose,
+        **options,
+    )
+    assert converged
+    return read_steps(file)
+
+
+# --- what the potential lacks ---
+
+
+def test_the_residual_is_what_it_was_told_and_its_forces_are_the_slopes_of_its_energy():
+    numbers = np.random.default_rng(0)
+    places = numbers.normal(0, 0.3, (4, 6))
+    energies, lacking = 3 + np.sum(places**2, axis=1) / 4, -places / 2
+    residual = Residual(places, energies, lacking)
+    for place, energy, forces in zip(places, energies, lacking, strict=True):
+        assert residual.at(place)[0] == pytest.approx(energy, abs=0.01)
+        assert residual.at(place)[1] == pytest.approx(forces, abs=0.01)
+    place, shift = numbers.normal(0, 0.3, 6), 1e-5
+    slopes = [
+        (residual.at(place + shift * each)[0] - residual.at(place - shift * each)[0]) / (2 * shift)
+        for each in np.eye(6)
+    ]
+    assert residual.at(place)[1] == pytest.approx(-np.array(slopes), abs=1e-7)
+    assert np.abs(residual.at(place + 20)[1]).max() < 1e-9, "far away nothing is known"
+
+
+def test_a_corrected_potential_has_the_forces_of_dft_where_they_are_known(request_):
+    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    atoms = surrogate.atoms.copy()
+    atoms.calc = costly()
+    step = {
+        "positions": atoms.get_positions().tolist(),
+        "forces": atoms.get_forces(apply_constraint=False).tolist(),
+        "free_energy": atoms.get_potential_energy(),
+    }
+    wanted = atoms.get_forces()
+    atoms.calc = surrogate.corrected([step])
+    assert atoms.get_potential_energy() == pytest.approx(step["free_energy"], abs=0.001)
+    assert atoms.get_forces() == pytest.approx(wanted, abs=0.01)
+    atoms.rattle(0.02, seed=1)
+    last = len(atoms) - 1
+    numeric = calculate_numerical_forces(atoms, 1e-4, iatoms=[last])
+    assert atoms.get_forces()[last] == pytest.approx(numeric[0], abs=1e-5)
+
+
+# --- relaxations ---
+
+
+def test_proposals_lead_to_the_same_minimum_in_half_the_evaluations(tmp_path, request_):
+    alone = relaxed(tmp_path / "alone.jsonl", None)
+    guided = relaxed(tmp_path / "guided.jsonl", Surrogate(request_, EMT(), THRESHOLD))
+    assert len(guided) <= len(alone) / 2
+    assert guided[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.001)
+
+
+def test_what_was_cut_off_goes_on_from_the_record(tmp_path, request_):
+    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    whole = relaxed(tmp_path / "whole.jsonl", surrogate)
+    lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
+    assert len(lines) > 2
+    for count in range(1, len(lines)):
+        file = tmp_path / f"cut-{count}.jsonl"
+        file.write_text("".join(lines[:count]))
+        again = relaxed(file, surrogate)
+        assert len(again) == len(whole)
+        assert again[-1]["positions"] == pytest.approx(np.array(whole[-1]["positions"]), abs=1e-6)
+
+
+class Misleading:
+    """Pulls all atoms aside, whatever they do."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, steps):
+        self.asked += 1
+        there = np.array(steps[-1]["positions"])
+        there[-1, 0] += 0.1
+        return [there.tolist()]
+
+
+def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
+    """Copper's binding is no help to one that is twice as stiff and pulls the other way."""
+    wrong = Stretched(-0.5, 0.9)
+    surrogate = Surrogate(request_, wrong, THRESHOLD)
+    found = relaxed(tmp_path / "wrong.jsonl", surrogate)
+    alone = relaxed(tmp_path / "alone.jsonl", None)
+    assert found[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.002)
+    assert len(found) < 3 * len(alone)
+
+
+def test_proposals_that_are_none_leave_it_to_bfgs(tmp_path):
+    alone = relaxed(tmp_path / "alone.jsonl", None)
+    asked = []
+    found = relaxed(tmp_path / "none.jsonl", lambda steps: asked.append(len(steps)))
+    assert asked == [1]
+    assert [step["energy"] for step in found] == [step["energy"] for step in alone]
+
+
+def test_the_budget_of_steps_counts_proposals(tmp_path):
+    atoms = AseAtomsAdaptor.get_atoms(bridge(), msonable=False)
+    few = RELAXATION | {"max_steps": 3}
+    misleading = Misleading()
+    assert not run_task(atoms, costly(), "relax", few, tmp_path / "few.jsonl", attempt=0, propose=misleading)
+    assert len(read_steps(tmp_path / "few.jsonl")) == 4, "as ASE counts: one before the steps"
+    assert misleading.asked == 2
+
+
+def test_the_radius_grows_with_success_and_shrinks_without():
+    assert _radius([-1.0]) == pytest.approx(0.3)
+    assert _radius([-1.0, -1.1]) == pytest.approx(0.45)
+    assert _radius([-1.0, -1.1, -1.2, -1.3]) == pytest.approx(0.5)
+    assert _radius([-1.0, -0.9]) == pytest.approx(0.15)
+    assert _radius([-1.0] + [-0.9] * 9) == pytest.approx(0.05)
+
+
+def steps_of(energies, forces):
+    return [
+        {"free_energy": energy, "free_forces": [[force, 0, 0]]} for energy, force in zip(energies, forces, strict=True)
+    ]
+
+
+def test_proposals_end_when_three_of_them_led_nowhere():
+    assert not _leads_nowhere(steps_of([0, 1, 1], [1, 2, 2]))
+    assert _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 2]))
+    assert not _leads_nowhere(steps_of([0, 1, 1, -0.1], [1, 2, 2, 2]))
+    assert not _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.9]))
+
+
+# --- another process answers ---
+
+
+def test_another_process_answers_the_same(tmp_path, request_):
+    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    content = surrogate.plain(load_backend("emt").recipe(), {})
+    (tmp_path / SURROGATE).write_text(json.dumps(content))
+    steps = relaxed(tmp_path / "steps.jsonl", surrogate)
+    asked = Asked(Surrogate.command(tmp_path))
+    for count in (1, 2):
+        assert np.array(asked(steps[:count])) == pytest.approx(np.array(surrogate(steps[:count])), abs=1e-6)
+    asked.process.stdin.close()
+    assert asked.process.wait(timeout=20) == 0, "it ends with who asks"
+
+
+def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
+    asked = Asked([sys.executable, "-c", "print('hello'); input()"])
+    assert asked([]) is None
+    assert asked([]) is None
+    assert "proposals end" in capfd.readouterr().out
+    assert Asked(["/no/such/program"])([]) is None
+    answers = []
+    assert Asked(["/no/such/program"], asks=False, share=lambda found: answers.append(found) or [[0.0]])([]) == [[0.0]]
+    assert answers == [None], "a rank that does not ask gets what is shared"
+
+
+def test_surrogates_are_in_no_address(request_):
+    guided = replace(request_, surrogate=Surrogate(request_, EMT(), THRESHOLD))
+    assert guided == request_
+    assert guided.content() == request_.content()
+
+
+# --- paths ---
+
+PATH = {
+    "force_threshold": 0.02, "climb_below": 0.5, "spring_constant": 3.0, "max_steps": 100, "curvature": 5.0,
+    "max_displacement": 0.2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hop(tmp_path_factory):
+    """Path of an adatom over the bridge of Al(001) between minima of the costly code, and what turns it round."""
+    atoms = fcc100("Al", (3, 3, 3), vacuum=6.0)
+    add_adsorbate(atoms, "Al", 1.7, "hollow")
+    atoms.set_constraint(FixAtoms(range(18)))
+    atoms.calc = costly()
+    BFGS(atoms, logfile=None).run(fmax=0.005)
+    edge = atoms.cell.lengths()[0] / 3
+    rotation = np.diag([-1.0, 1.0, 1.0])
+    translation = np.array([2 * atoms.positions[-1, 0] + edge, 0, 0])
+    apart = get_distances(
+        fcc100("Al", (3, 3, 3), vacuum=6.0).positions,
+        fcc100("Al", (3, 3, 3), vacuum=6.0).positions @ rotation.T + translation,
+        cell=atoms.cell,
+        pbc=[True, True, False],
+    )[1]
+    permutation = [*apart.argmin(axis=1).tolist(), len(atoms) - 1]
+    end = atoms.copy()
+    moved = atoms.positions[permutation] @ rotation.T + translation
+    end.set_positions(atoms.positions + find_mic(moved - atoms.positions, atoms.cell, [True, True, False])[0])
+    images = [atoms.copy(), atoms.copy(), atoms.copy(), atoms.copy(), end]
+    NEB(images, method="improvedtangent").interpolate("idpp", mic=False)
+    symmetry = {"rotation": rotation.tolist(), "translation": translation.tolist(), "permutation": permutation}
+    return images, {"energies": [atoms.get_potential_energy()] * 2, "settings": PATH, "symmetry": symmetry}
+
+
+def along(hop, options, file, guided):
+    """Relax the path; return what came out, and how many images were evaluated."""
+    images = [image.copy() for image in hop]
+    structures = tuple(AseAtomsAdaptor.get_structure(image) for image in images)
+    for structure, image in zip(structures, images, strict=True):
+        structure.add_site_property(
+            "selective_dynamics", [[i not in image.constraints[0].index] * 3 for i in range(28)]
+        )
+    request = Request("neb", structures[0], structures, options)
+    surrogate = Surrogate(request, EMT(), options["settings"]["force_threshold"]) if guided else None
+    before = len(read_steps(file))
+    done = run_neb(images, costly, options, file, attempt=before, propose=surrogate)
+    assert done["converged"]
+    return done, len(read_steps(file)) - before
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "half"])
+def test_paths_are_found_in_fewer_evaluations(hop, whole, tmp_path):
+    images, options = hop
+    if whole:
+        options = options | {"symmetry": None}
+    alone, most = along(images, options, tmp_path / "alone.jsonl", guided=False)
+    found, count = along(images, options, tmp_path / "guided.jsonl", guided=True)
+    assert count <= 0.7 * most
+    assert max(image["energy"] for image in found["images"]) == pytest.approx(
+        max(image["energy"] for image in alone["images"]), abs=0.003
+    )
+    lines = (tmp_path / "guided.jsonl").read_text().splitlines(keepends=True)
+    for cut in (1, len(lines) // 2, len(lines) - 1):
+        (tmp_path / "cut.jsonl").write_text("".join(lines[:cut]))
+        again, rest = along(images, options, tmp_path / "cut.jsonl", guided=True)
+        assert rest == count - cut, "nothing is evaluated twice"
+        assert again["residual"] == pytest.approx(found["residual"], abs=1e-3)
+
+
+def test_one_image_climbs_to_the_saddle(hop, tmp_path):
+    images, options = hop
+    tangent = images[3].positions - images[1].positions
+    tangent[:-1] = 0
+    climb = options | {"tangent": (tangent / np.linalg.norm(tangent)).tolist(), "symmetry": None}
+    beside = images[2].copy()
+    beside.positions[-1] += [0.1, 0.15, 0.2]
+    alone, most = along([images[0], beside, images[4]], climb, tmp_path / "alone.jsonl", guided=False)
+    found, count = along([images[0], beside, images[4]], climb, tmp_path / "guided.jsonl", guided=True)
+    assert count <= 0.6 * most
+    assert found["images"][1]["energy"] == pytest.approx(alone["images"][1]["energy"], abs=0.002)
