@@ -1,8 +1,10 @@
 """Where a relaxation goes next by a potential that DFT sets right on the way: proposals, their radius, their end."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,14 +19,20 @@ from prescreen_factories import Stretched
 from pymatgen.io.ase import AseAtomsAdaptor
 from relaxations import RELAXATION, bridge
 
+from anodeflow.backends.base import RelaxationSettings
 from anodeflow.backends.drivers.asked import Asked
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.gpaw.backend import GpawBackend, GpawParallel, GpawSettings
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.folder import read_steps
+from anodeflow.calculations.makers import CalculationMaker
 from anodeflow.calculations.request import Request
 from anodeflow.learning.residual import Residual
 from anodeflow.learning.surrogate import SURROGATE, Surrogate, _leads_nowhere, _radius
+from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
 
 THRESHOLD = RELAXATION["force_threshold"]
 
@@ -291,3 +299,37 @@ def test_one_image_climbs_to_the_saddle(hop, tmp_path):
     found, count = along([images[0], beside, images[4]], climb, tmp_path / "guided.jsonl", guided=True)
     assert count <= 0.6 * most
     assert found["images"][1]["energy"] == pytest.approx(alone["images"][1]["energy"], abs=0.002)
+
+
+# --- GPAW ---
+
+
+@pytest.mark.slow
+def test_gpaw_asks_the_potential_that_works_beside_it(home):
+    """Aluminium squeezed together, by GPAW with EMT beside it: two ranks, one of which asks."""
+    pytest.importorskip("gpaw")
+    slab = build_slab(load_structure("Al"), SlabSpec(layers=2, fixed_layers=1, vacuum=5, min_width=2.5)).structure
+    slab.translate_sites([len(slab) - 1], [0, 0, -0.35], frac_coords=False)
+    backend = GpawBackend(
+        name="gpaw-test",
+        settings=GpawSettings(cutoff=200, kpoint_spacing=0.6),
+        relaxation=RelaxationSettings(force_threshold=0.02),
+        parallel=GpawParallel(ranks=2),
+    )
+    potential = load_backend("emt").recipe()
+    maker = CalculationMaker("relax", "relax", backend.recipe(), guide=potential)
+    learning = replace(maker, guide={**potential, "learn": True})
+    alone = maker.calculate(slab, guided=True)
+    folder = Path(alone.directory)
+    assert "surrogate" not in json.loads((folder / "input.json").read_text())
+    shutil.move(folder, folder.with_name("alone"))
+    found = learning.calculate(slab, guided=True)
+    assert json.loads((folder / "input.json").read_text())["surrogate"][-1] == str(folder)
+    assert "proposals end" not in (folder / "driver.log").read_text()
+    assert found.converged
+    assert found.force_evaluations <= alone.force_evaluations
+    assert found.energy == pytest.approx(alone.energy, abs=0.002)
+    # What EMT proposes after the first geometry is what was evaluated then.
+    steps = read_steps(folder / "steps.jsonl")
+    surrogate = Surrogate.from_plain(json.loads((folder / SURROGATE).read_text()), folder)
+    assert np.array(steps[1]["positions"]) == pytest.approx(np.array(surrogate(steps[:1])[0]), abs=1e-6)
