@@ -84,7 +84,7 @@ def test_the_residual_is_what_it_was_told_and_its_forces_are_the_slopes_of_its_e
 
 
 def test_a_corrected_potential_has_the_forces_of_dft_where_they_are_known(request_):
-    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     atoms = surrogate.atoms.copy()
     atoms.calc = costly()
     step = {
@@ -107,13 +107,13 @@ def test_a_corrected_potential_has_the_forces_of_dft_where_they_are_known(reques
 
 def test_proposals_lead_to_the_same_minimum_in_half_the_evaluations(tmp_path, request_):
     alone = relaxed(tmp_path / "alone.jsonl", None)
-    guided = relaxed(tmp_path / "guided.jsonl", Surrogate(request_, EMT(), THRESHOLD))
+    guided = relaxed(tmp_path / "guided.jsonl", Surrogate(request_, [EMT()], THRESHOLD))
     assert len(guided) <= len(alone) / 2
     assert guided[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.001)
 
 
 def test_what_was_cut_off_goes_on_from_the_record(tmp_path, request_):
-    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     whole = relaxed(tmp_path / "whole.jsonl", surrogate)
     lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
     assert len(lines) > 2
@@ -141,7 +141,7 @@ class Misleading:
 def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
     """Copper's binding is no help to one that is twice as stiff and pulls the other way."""
     wrong = Stretched(-0.5, 0.9)
-    surrogate = Surrogate(request_, wrong, THRESHOLD)
+    surrogate = Surrogate(request_, [wrong], THRESHOLD)
     found = relaxed(tmp_path / "wrong.jsonl", surrogate)
     alone = relaxed(tmp_path / "alone.jsonl", None)
     assert found[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.002)
@@ -165,18 +165,33 @@ def test_the_budget_of_steps_counts_proposals(tmp_path):
     assert misleading.asked == 2
 
 
-def test_the_radius_grows_with_success_and_shrinks_without():
-    assert _radius([-1.0]) == pytest.approx(0.3)
-    assert _radius([-1.0, -1.1]) == pytest.approx(0.45)
-    assert _radius([-1.0, -1.1, -1.2, -1.3]) == pytest.approx(0.5)
-    assert _radius([-1.0, -0.9]) == pytest.approx(0.15)
-    assert _radius([-1.0] + [-0.9] * 9) == pytest.approx(0.05)
-
-
 def steps_of(energies, forces):
     return [
         {"free_energy": energy, "free_forces": [[force, 0, 0]]} for energy, force in zip(energies, forces, strict=True)
     ]
+
+
+def test_the_radius_grows_with_success_and_shrinks_without():
+    assert _radius(steps_of([-1.0], [3])) == pytest.approx(0.3)
+    assert _radius(steps_of([-1.0, -1.1], [3, 2])) == pytest.approx(0.45)
+    assert _radius(steps_of([-1.0, -1.1, -1.2, -1.3], [4, 3, 2, 1])) == pytest.approx(0.5)
+    assert _radius(steps_of([-1.0, -1.1], [3, 4])) == pytest.approx(0.3)
+    assert _radius(steps_of([-1.0, -0.9], [3, 2])) == pytest.approx(0.15)
+    assert _radius(steps_of([-1.0] + [-0.9] * 9, [3] * 10)) == pytest.approx(0.05)
+
+
+def test_of_two_potentials_the_evaluations_choose(request_):
+    """One that learned elsewhere may know less here than it did before."""
+    wrong, right = Stretched(0.3, 0.9), EMT()
+    atoms = AseAtomsAdaptor.get_atoms(bridge(), msonable=False)
+    atoms.calc = costly()
+    step = {
+        "positions": atoms.get_positions().tolist(),
+        "forces": atoms.get_forces(apply_constraint=False).tolist(),
+        "free_energy": atoms.get_potential_energy(),
+    }
+    for pair in ([wrong, right], [right, wrong]):
+        assert Surrogate(request_, pair, THRESHOLD).corrected([step]).potential is right
 
 
 def test_proposals_end_when_three_of_them_led_nowhere():
@@ -190,7 +205,7 @@ def test_proposals_end_when_three_of_them_led_nowhere():
 
 
 def test_another_process_answers_the_same(tmp_path, request_):
-    surrogate = Surrogate(request_, EMT(), THRESHOLD)
+    surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     content = surrogate.plain(load_backend("emt").recipe(), {})
     (tmp_path / SURROGATE).write_text(json.dumps(content))
     steps = relaxed(tmp_path / "steps.jsonl", surrogate)
@@ -213,7 +228,7 @@ def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
 
 
 def test_surrogates_are_in_no_address(request_):
-    guided = replace(request_, surrogate=Surrogate(request_, EMT(), THRESHOLD))
+    guided = replace(request_, surrogate=Surrogate(request_, [EMT()], THRESHOLD))
     assert guided == request_
     assert guided.content() == request_.content()
 
@@ -262,7 +277,7 @@ def along(hop, options, file, guided):
             "selective_dynamics", [[i not in image.constraints[0].index] * 3 for i in range(28)]
         )
     request = Request("neb", structures[0], structures, options)
-    surrogate = Surrogate(request, EMT(), options["settings"]["force_threshold"]) if guided else None
+    surrogate = Surrogate(request, [EMT()], options["settings"]["force_threshold"]) if guided else None
     before = len(read_steps(file))
     done = run_neb(images, costly, options, file, attempt=before, propose=surrogate)
     assert done["converged"]

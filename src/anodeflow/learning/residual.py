@@ -24,6 +24,12 @@ class Residual:
         Coordinates (k, m) at which both codes know the forces, Å.
     energies, forces
         DFT minus potential (k,), eV, and (k, m), eV/Å.
+
+    Attributes
+    ----------
+    evidence
+        Logarithm of how likely these differences were, but for a constant: of two potentials the one with the larger
+        is the better to begin with.
     """
 
     def __init__(self, places: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:
@@ -34,7 +40,10 @@ class Residual:
         matrix = blocks.transpose(0, 2, 1, 3).reshape(count * (size + 1), count * (size + 1))
         matrix[np.diag_indices_from(matrix)] += np.tile([_ENERGY_NOISE**2, *[_NOISE**2] * size], count)
         known = np.column_stack([energies - self.mean, forces]).ravel()
-        self.weights = cho_solve(cho_factor(matrix), known).reshape(count, size + 1)
+        factor = cho_factor(matrix)
+        weights = cho_solve(factor, known)
+        self.weights = weights.reshape(count, size + 1)
+        self.evidence = float(-known @ weights / 2 - np.log(np.diag(factor[0])).sum())
 
     def _covariance(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return the covariance (m + 1, m + 1) of energy and forces at one place with those at another, eV and eV/Å."""

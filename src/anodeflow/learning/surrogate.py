@@ -46,14 +46,15 @@ class Surrogate:
     ----------
     request
         Relaxation of positions, or path.
-    calculator
-        ASE calculator of the potential, with what it learned elsewhere.
+    calculators
+        ASE calculators of the potential, as it is and with what it learned elsewhere. The evaluations decide between
+        them: what clean slabs taught can be wrong of an adatom.
     force_threshold
         Below which the forces shall come, eV/Å.
     """
 
-    def __init__(self, request: Request, calculator: Any, force_threshold: float) -> None:
-        self.request, self.calculator, self.threshold = request, calculator, force_threshold
+    def __init__(self, request: Request, calculators: Sequence[Any], force_threshold: float) -> None:
+        self.request, self.calculators, self.threshold = request, calculators, force_threshold
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
 
@@ -78,10 +79,10 @@ class Surrogate:
         request = content["request"]
         images = tuple(Structure.from_dict(image) for image in request["images"])
         structure = Structure.from_dict(request["structure"])
-        calculator = backend.calculator_in(folder)
+        calculators = [backend.calculator_in(folder)]
         if content["weights"]:
-            calculator = backend.features(calculator).corrected(content["weights"])
-        return cls(Request(request["task"], structure, images, request["options"]), calculator, content["threshold"])
+            calculators.append(backend.features(calculators[0]).corrected(content["weights"]))
+        return cls(Request(request["task"], structure, images, request["options"]), calculators, content["threshold"])
 
     def plain(self, potential: dict[str, Any], weights: dict[str, float]) -> dict[str, Any]:
         """Return what another process makes the same of.
@@ -108,17 +109,21 @@ class Surrogate:
 
     def corrected(self, steps: Sequence[dict[str, Any]]) -> "Corrected":
         """Return the calculator of the potential as these evaluations correct it."""
+        made = [self._corrected(calculator, steps) for calculator in self.calculators]
+        return max(made, key=lambda each: each.residual.evidence)
+
+    def _corrected(self, calculator: Any, steps: Sequence[dict[str, Any]]) -> "Corrected":
         newest = steps[-_MOST_GEOMETRIES:]
         lacking, energies = [], []
         for step in newest:
             there = self.atoms.copy()
             there.set_constraint()
             there.positions = np.asarray(step["positions"])
-            there.calc = self.calculator
+            there.calc = calculator
             energies.append(step["free_energy"] - there.get_potential_energy())
             lacking.append((np.asarray(step["forces"]) - there.get_forces()).ravel()[self.free])
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
-        return Corrected(self.calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
+        return Corrected(calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
 
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
@@ -127,7 +132,7 @@ class Surrogate:
         work = self.atoms.copy()
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
-        begins, radius = work.get_positions(), _radius([step["free_energy"] for step in steps])
+        begins, radius = work.get_positions(), _radius(steps)
         within = begins
         optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
         for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
@@ -220,12 +225,18 @@ def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
     return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))
 
 
-def _radius(energies: Sequence[float]) -> float:
-    """Return how far the next proposal may lie from the best geometry, Å, going by whether energies fell."""
+def _radius(steps: Sequence[dict[str, Any]]) -> float:
+    """Return how far the next proposal may lie from the best geometry, Å: farther after each that was right.
+
+    That is one after which energy and forces are lower; where the energy alone fell it stays, else it is halved.
+    """
     radius = _RADIUS
-    for count in range(1, len(energies)):
-        fell = energies[count] < min(energies[:count]) + _SAME_ENERGY
-        radius = min(_WIDEST, 1.5 * radius) if fell else max(_NARROWEST, radius / 2)
+    for count in range(1, len(steps)):
+        before, now = steps[:count], steps[count]
+        fell = now["free_energy"] < min(step["free_energy"] for step in before) + _SAME_ENERGY
+        calmer = _force(now) < min(map(_force, before))
+        radius *= (1.5 if calmer else 1.0) if fell else 0.5
+        radius = min(_WIDEST, max(_NARROWEST, radius))
     return radius
 
 
