@@ -138,6 +138,18 @@ def test_a_model_file_is_known_by_what_it_holds(tuned, tmp_path):
     assert mine.version() != before
 
 
+def test_a_potential_that_is_only_named_does_not_get_the_model_of_another(tmp_path):
+    file = tmp_path / "named.yaml"
+    arguments = {}
+    for name in ("CHGNet", "chgnet", "MACE_MP_0", "SevenNet", "MLFF.SevenNet"):
+        file.write_text(f"code: mlip\nsettings: {{force_field_name: {name}}}\n")
+        arguments[name] = load_backend(file).settings.calculator_kwargs
+    seven = {"model": "7net-l3i5"}
+    assert list(arguments.values()) == [{}, {}, {}, seven, seven]
+    file.write_text("code: mlip\n")
+    assert load_backend(file).settings.calculator_kwargs == seven
+
+
 @pytest.mark.mlip
 def test_chgnet_is_itself(tmp_path):
     pytest.importorskip("chgnet")

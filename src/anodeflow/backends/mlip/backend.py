@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from anodeflow.backends.base import Availability
 from anodeflow.backends.features import Features
@@ -31,8 +31,20 @@ class MlipSettings(InputModel):
     force_field_name: str = Field(default="SevenNet", description="Name in atomate2.forcefields (MLFF).")
     calculator_kwargs: dict[str, Any] = Field(
         default_factory=lambda: {"model": "7net-l3i5"},
-        description="Arguments of its ASE calculator; a model file is sought beside the backend file.",
+        description="Arguments of its ASE calculator; a model file is sought beside the backend file. The default is "
+        "SevenNet's; other potentials begin with none.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_defaults(cls, values: Any) -> Any:
+        """Give no other potential the model of SevenNet."""
+        if isinstance(values, dict) and "calculator_kwargs" not in values:
+            name = values.get("force_field_name", "SevenNet")
+            with contextlib.suppress(KeyError, TypeError, AttributeError):  # its own field refuses it
+                if force_field(name) != force_field("SevenNet"):
+                    return values | {"calculator_kwargs": {}}
+        return values
 
     @field_validator("force_field_name")
     @classmethod
