@@ -40,6 +40,20 @@ def test_lines_say_which_of_how_many_and_how_far():
     ]
 
 
+def test_what_is_told_at_the_beginning_is_printed():
+    out = console(terminal=False)
+    with RunDisplay(["bulk"], out) as show:
+        show(Progress("bulk", "1", "running", message="its record is damaged after step 2"))
+        show(Progress("bulk", "1", "resumed", ionic_step=2))
+        show(Progress("bulk", "1", "running", message="its guide is damaged"))
+    told = [line.partition(" (")[0] for line in shown(out).splitlines()]
+    assert told == [
+        "[1/1] bulk: running - its record is damaged after step 2",
+        "[1/1] bulk: resumed - ionic step 2",
+        "[1/1] bulk: running - its guide is damaged",
+    ]
+
+
 def test_a_long_scf_is_not_silent(monkeypatch):
     monkeypatch.setattr(display, "_SILENCE", -1.0)
     out = console(terminal=False)

@@ -8,6 +8,7 @@ from ase.units import kB
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anodeflow.studies.diffusion.document import Diffusivity
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor, hop_rate
 from anodeflow.studies.diffusion.network import Link, Network
 from anodeflow.studies.diffusion.percolation import cheapest_path
@@ -188,3 +189,14 @@ def test_one_dimensional_network_has_no_way_across():
     net = network([0.0], [(0, 0, (1, 0), 0.1), (0, 0, (2, 0), 0.2)])
     path = cheapest_path(net)
     assert cheapest_path(net, across=path) is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-5, -1e-5])
+def test_directions_of_an_isotropic_tensor_are_the_axes_whatever_its_noise(noise):
+    tensor = [[1.0, noise], [noise, 1.0 - 3 * noise]]
+    point = Diffusivity(temperature=300, hop_rates=[], tensor=tensor, diffusivity=1.0)
+    assert [direction for _, direction in point.principal] == [(1.0, 0.0), (0.0, 1.0)]
+    tensor[1][1] = 0.9
+    (_, fast), (_, slow) = Diffusivity(temperature=300, hop_rates=[], tensor=tensor, diffusivity=1.0).principal
+    assert np.dot(fast, [1, 0]) == pytest.approx(1, abs=1e-6)
+    assert np.dot(fast, slow) == pytest.approx(0, abs=1e-9)

@@ -89,7 +89,7 @@ class RunDisplay:
         if time.monotonic() - self.printed > _SILENCE:
             return True
         if before is None or before.state != message.state:
-            return message.state != "running" or message.ionic_step > 0
+            return message.state != "running" or message.ionic_step > 0 or bool(message.message)
         return message.ionic_step != before.ionic_step
 
     def _table(self) -> Any:

@@ -12,6 +12,8 @@ from anodeflow.core.caveats import Subject
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
+_ALIKE = 1e-3  # of the larger principal value
+
 
 class SurfaceMinimum(BaseModel):
     """One of the distinct minima of an adatom on a surface."""
@@ -171,8 +173,13 @@ class Diffusivity(BaseModel):
 
     @property
     def principal(self) -> list[tuple[float, tuple[float, float]]]:
-        """Principal values of the tensor, cm²/s, the largest first, each with its direction, Cartesian in the plane."""
+        """Principal values of the tensor, cm²/s, the largest first, each with its direction, Cartesian in the plane.
+
+        Where they agree to 0.1 % all directions are alike, and those of the axes are told: noise would choose others.
+        """
         values, vectors = np.linalg.eigh(np.array(self.tensor))
+        if values[1] - values[0] < _ALIKE * values[1]:
+            vectors = np.array([[0.0, 1.0], [1.0, 0.0]])
         found = []
         for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
             sign = -1.0 if vector[np.abs(vector) > 1e-9][0] < 0 else 1.0
