@@ -228,6 +228,27 @@ def test_damaged_and_unfinished_runs_are_refused(vasp, ran, tmp_path):
     assert "holds several runs of VASP" in found.detail
 
 
+def test_what_is_fixed_is_read_as_vasp_read_it(vasp, ran, tmp_path):
+    """VASP takes all of Fortran's ways to write a logical; pymatgen takes all but T for fixed."""
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
+    poscar, xml = theirs / "POSCAR", theirs / "vasprun.xml"
+    fixed = adopt([theirs], [vasp], dry=True)[0].calculation.initial_structure.site_properties["selective_dynamics"]
+    assert fixed == [[False] * 3, [True] * 3]
+    lines = poscar.read_text().split("\n")
+    poscar.write_text("\n".join([*lines[:8], *(line.replace("T T T", ".TRUE. t T") for line in lines[8:])]))
+    (found,) = adopt([theirs], [vasp], dry=True)
+    assert (found.state, "POSCAR: Selective dynamics values must be either 'T' or 'F'" in found.detail) == (
+        "refused",
+        True,
+    )
+    flags = "".join(f'<v type="logical"> {flag} {flag} {flag} </v>' for flag in "FT")
+    written = f'<varray name="selective" type="logical">{flags}</varray></structure>'
+    head, tail = xml.read_text().split('name="initialpos"')
+    xml.write_text(f'{head}name="initialpos"{tail.replace("</structure>", written, 1)}')
+    (found,) = adopt([theirs], [vasp], dry=True)
+    assert found.calculation.initial_structure.site_properties["selective_dynamics"] == fixed
+
+
 @pytest.mark.slow
 def test_compressed_folders_are_read_and_never_overwrite_what_was_begun(vasp, ran, home, tmp_path):
     theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))

@@ -1,11 +1,18 @@
 """Warnings of the libraries: each that is left out is named with its reason, the others are one line each."""
 
+import ast
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import pytest
 
-from anodeflow.core.library_warnings import KNOWN, sentence
+from anodeflow.core.library_warnings import KNOWN, said_of, sentence
+
+SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
+JUDGED = {"UnknownPotcarWarning", "UnconvergedVASPWarning"}
+"""Categories of one warning each, whose matter the code that ignores them looks at itself."""
 
 WARN = """
 import warnings
@@ -55,3 +62,34 @@ def test_the_package_is_named():
     assert sentence("x", UserWarning, "/a/site-packages/six.py") == "anodeflow: six warns: x"
     assert sentence("x", UserWarning, "/usr/lib/python3.11/tarfile.py") == "anodeflow: tarfile warns: x"
     assert len(sentence("x" * 1000, UserWarning, "/a/b.py")) < 350
+
+
+def test_nothing_is_ignored_but_one_warning_each():
+    """By its words, or by a category of one; what is for developers alone is left out for the whole process."""
+    found = []
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+            if name not in ("simplefilter", "filterwarnings") or getattr(node.args[0], "value", "") != "ignore":
+                continue
+            given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+            if file.name == "library_warnings.py":
+                assert [each.id for each in given if isinstance(each, ast.Name)]
+            elif name == "simplefilter":
+                assert {getattr(each, "id", "") for each in given} <= JUDGED, file
+                assert given, file
+            else:
+                assert given, file
+                assert isinstance(given[0], ast.Name) or len(given[0].value) > 15, file
+            found.append(file.name)
+    assert len(found) > 10
+
+
+def test_recorded_warnings_are_said_once_without_those_for_developers():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            warnings.warn("divide by\n zero", RuntimeWarning, stacklevel=1)
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        warnings.warn("sites merged", UserWarning, stacklevel=1)
+    assert said_of(caught) == ["divide by zero", "sites merged"]

@@ -330,6 +330,23 @@ def test_what_is_missing_is_one_sentence(vasp, monkeypatch, tmp_path):
         vasp.check_elements({"Al"})
 
 
+@pytest.mark.slow
+def test_potcars_are_vouched_for_by_their_checksum_or_told(vasp, home, recwarn):
+    from pymatgen.core import SETTINGS as PYMATGEN
+
+    file = Path(PYMATGEN["PMG_VASP_PSP_DIR"]) / "POT_PAW_PBE_64" / "POTCAR.Al"
+    whole = file.read_text()
+    assert Makers(vasp).static().calculate(aluminium()).warnings == []
+    assert not [each for each in recwarn if "may be" in str(each.message)], "nothing is told of whole ones"
+    file.write_text(whole.replace("1.0 0.5 0.25", "1.0 0.5 0.26"))  # one digit of its numbers
+    with pytest.raises(InputError, match=r"PAW_PBE Al stand-in is not what its own checksum .* unpack it anew"):
+        Makers(vasp).static().calculate(aluminium(0.1))
+    file.write_text("\n".join(line for line in whole.split("\n") if "SHA256" not in line))
+    with pytest.warns(UserWarning, match="none that pymatgen knows and has no checksum: it may be damaged"):
+        document = Makers(vasp).static().calculate(aluminium(0.1))
+    assert codes(document) == ["potcar-unknown"]
+
+
 # Flows
 
 
@@ -379,9 +396,10 @@ def test_recorded_run_is_read(vasp, tmp_path, monkeypatch):
     structure = AseAtomsAdaptor.get_structure(atoms)
     monkeypatch.setenv("FAKE_VASP", f"replay {recorded}")
     monkeypatch.setattr(VaspBackend, "check_elements", lambda *_: None)
-    monkeypatch.setattr(
-        "anodeflow.backends.vasp.inputs.potcar_symbols", lambda elements, _: dict.fromkeys(elements, "Al")
-    )
+    for module in ("inputs", "potcars"):
+        monkeypatch.setattr(
+            f"anodeflow.backends.vasp.{module}.potcar_symbols", lambda elements, _: dict.fromkeys(elements, "Al")
+        )
     document = Makers(vasp).static().calculate(structure)
     # Of the file: e_0_energy and e_fr_energy of its ionic step, 9 SCF cycles.
     assert document.energy == pytest.approx(-20.24010135, abs=1e-8)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ _POTCAR = """  PAW_PBE {symbol} stand-in
    LEXCH  = PE
    EATOM  =    53.7936 eV,    3.9538 Ry
    TITEL  = PAW_PBE {symbol} stand-in
+   SHA256 = {checksum} {symbol}/POTCAR
    LULTRA =        F    use ultrasoft PP ?
    POMASS =   26.982; ZVAL   =   {valence:.3f}    mass and valenz
    ENMAX  =  {cutoff:.3f}; ENMIN  =  {cutoff:.3f} eV
@@ -24,6 +26,14 @@ _POTCAR = """  PAW_PBE {symbol} stand-in
    1.0 0.5 0.25
  End of Dataset
 """
+
+
+def potcar(element: str, symbol: str, valence: int, cutoff: int) -> str:
+    """A POTCAR with the checksum of its other lines, as those of VASP's makers have it."""
+    blank = _POTCAR.format(element=element, symbol=symbol, valence=valence, cutoff=cutoff, checksum="")
+    rest = "\n".join(line for line in blank.split("\n") if not line.strip().startswith("SHA256"))
+    checksum = sha256(rest.encode()).hexdigest()
+    return _POTCAR.format(element=element, symbol=symbol, valence=valence, cutoff=cutoff, checksum=checksum)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,8 +45,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs.mkdir(parents=True)
     potcars.mkdir(parents=True)
     for element, (symbol, valence, cutoff) in VALENCE.items():
-        text = _POTCAR.format(element=element, symbol=symbol, valence=valence, cutoff=cutoff)
-        (potcars / f"POTCAR.{symbol}").write_text(text)
+        (potcars / f"POTCAR.{symbol}").write_text(potcar(element, symbol, valence, cutoff))
     for name in ("vasp_std", "vasp_gam"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}"\n')
         (programs / name).chmod(0o755)

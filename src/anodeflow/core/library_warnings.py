@@ -6,6 +6,7 @@ Deprecations and hints for developers are left out as Python itself leaves them 
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def sentence(message: str, category: type[Warning], filename: str) -> str:
     words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
     words = words if len(words) <= 300 else f"{words[:297]}..."
     return f"anodeflow: {_package(filename)} warns: {words or category.__name__}"
+
+
+def said_of(caught: Iterable[warnings.WarningMessage]) -> list[str]:
+    """Return what recorded warnings say, on a line each and in their order, without what is for developers alone."""
+    theirs = (*FOR_DEVELOPERS, FutureWarning)
+    told = (" ".join(str(each.message).split()) for each in caught if not issubclass(each.category, theirs))
+    return list(dict.fromkeys(told))
 
 
 def _package(filename: str) -> str:

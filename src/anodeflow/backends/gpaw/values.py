@@ -121,7 +121,8 @@ def _class_of(parent: Any, name: str | None) -> Any:
     from gpaw.dft import LegacyGPAWError
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message='Please use "davidson"', category=UserWarning)  # its name of before
+        # GPAW's own old name of an eigensolver: it makes the same one of both, and says so again when it runs.
+        warnings.filterwarnings("ignore", message='Please use "davidson"', category=UserWarning)
         try:
             return type(parent.from_param({} if name is None else {"name": name}))
         except (LegacyGPAWError, ValueError, TypeError):

@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 
 from anodeflow.backends.base import Availability, Backend, Capability
 from anodeflow.backends.vasp.inputs import potcar_symbols
+from anodeflow.backends.vasp.potcars import DamagedPotcarError, unvouched, usual_potcar
 from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
@@ -85,16 +86,13 @@ class VaspBackend(Backend):
 
     def check_elements(self, elements: Iterable[str]) -> None:
         """Raise InputError for an element without a POTCAR."""
-        from pymatgen.io.vasp import PotcarSingle
-        from pymatgen.io.vasp.inputs import PmgVaspPspDirError, UnknownPotcarWarning
+        from pymatgen.io.vasp.inputs import PmgVaspPspDirError
 
         functional = self.settings.potcar_functional
         for element, symbol in potcar_symbols(sorted(elements), self.settings.potcars).items():
             try:
-                with warnings.catch_warnings():
-                    # pymatgen's list of known POTCARs lags behind VASP's; that it is the element's is checked below.
-                    warnings.simplefilter("ignore", UnknownPotcarWarning)
-                    found = PotcarSingle.from_symbol_and_functional(symbol, functional).element
+                potcar = usual_potcar(symbol, functional)
+                found, doubt = potcar.element, unvouched(potcar)
             except PmgVaspPspDirError as error:
                 raise InputError(f"backend {self.name}: VASP's POTCARs are not found: {_POTCARS}.") from error
             except FileNotFoundError as error:
@@ -102,13 +100,19 @@ class VaspBackend(Backend):
                     f"backend {self.name}: there is no {functional} POTCAR {symbol} for {element}: choose another one "
                     f"(potcars: {{{element}: NAME}}), another potcar_functional, or another element."
                 ) from error
-            except (OSError, ValueError, KeyError) as error:
+            except DamagedPotcarError as error:
+                raise InputError(
+                    f"backend {self.name}: {error}, in {functional} for {element}: unpack it anew."
+                ) from error
+            except (OSError, ValueError, KeyError, IndexError) as error:
                 raise InputError(
                     f"backend {self.name}: the {functional} POTCAR {symbol} for {element} cannot be read "
                     f"({type(error).__name__}: {error}): unpack it anew."
                 ) from error
             if found != element:
                 raise InputError(f"backend {self.name}: POTCAR {symbol}, chosen for {element}, is of {found}.")
+            if doubt:  # documents say it, too
+                warnings.warn(f"backend {self.name}: {doubt}", stacklevel=2)
 
     def all_settings(self) -> dict[str, Any]:
         """Return all settings that decide a result: atomate2's VASP_INCAR_UPDATES belong to them."""

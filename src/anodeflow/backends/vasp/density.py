@@ -7,12 +7,12 @@ deep inside its Bader basin. GPAW's densities are made whole the same way. The u
 (basins of AECCAR0 + AECCAR2, electrons of CHGCAR) rests on the same fact.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from anodeflow.backends.vasp.outputs import Frame
+from anodeflow.backends.vasp.potcars import potcars_of
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.density import DensityGrid
@@ -36,7 +36,7 @@ def write_densities(run: Path, frame: Frame, folder: Path) -> list[Caveat]:
 
     Returns
     -------
-    list of str
+    list of Caveat
         Warnings for a reader.
 
     Raises
@@ -44,13 +44,8 @@ def write_densities(run: Path, frame: Frame, folder: Path) -> list[Caveat]:
     CalculationError
         If a file is missing, cut short or of another structure, or the grid is too coarse for the valence electrons.
     """
-    from pymatgen.io.vasp import Potcar
-    from pymatgen.io.vasp.inputs import UnknownPotcarWarning
-
     core, valence = (_read(run / name, frame) for name in ("AECCAR0", "AECCAR2"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnknownPotcarWarning)  # the run has read it already
-        valences = {single.element: float(single.nelectrons) for single in Potcar.from_file(str(run / "POTCAR"))}
+    valences = {potcar.element: float(potcar.nelectrons) for potcar in potcars_of(run / "POTCAR")}
     charges = np.array([valences[site.specie.symbol] for site in frame.structure])
     fine, missed = whole_density(core, valence, frame, charges)
     if abs(missed) > MOST_MISSED * charges.sum():

@@ -133,7 +133,7 @@ def _vasprun(file: Path) -> Any:
 
     try:
         with warnings.catch_warnings():
-            # That a run has not converged is told by what follows.
+            # One that has not converged is refused by `read_vasp_folder`: its SCF took NELM cycles, or it NSW steps.
             warnings.simplefilter("ignore", UnconvergedVASPWarning)
             return Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
     except Exception as error:  # whatever pymatgen stumbles over
@@ -199,20 +199,35 @@ def _task(file: Path, tags: dict[str, Any], defaults: dict[str, Any]) -> Task:
 def _start(folder: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str, Any]) -> Structure:
     """Return the structure that VASP began with: by its POSCAR, which has more digits, where that is the same one."""
     from pymatgen.io.vasp import Poscar
+    from pymatgen.io.vasp.inputs import BadPoscarWarning
 
     start = vasprun.initial_structure
     lattice, coordinates = start.lattice.matrix, start.frac_coords
     flags = start.site_properties.get("selective_dynamics")
     file = packed(folder / "POSCAR")
     if file.is_file():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Ignoring selective dynamics tag")  # of cells where nothing is fixed
-            warnings.filterwarnings("ignore", "Elements in POSCAR cannot be determined")  # vasprun.xml has them
-            poscar = Poscar.from_file(file, check_for_potcar=False).structure
+        try:
+            with warnings.catch_warnings():
+                # Nothing is fixed there, as we take it, too; and elements are those of vasprun.xml, never the POSCAR's.
+                nothing_fixed, no_elements = (
+                    "Ignoring selective dynamics tag, as no ionic",
+                    "Elements in POSCAR cannot be",
+                )
+                warnings.filterwarnings("ignore", nothing_fixed, BadPoscarWarning)
+                warnings.filterwarnings("ignore", no_elements, BadPoscarWarning)
+                if flags is not None:  # VASP has read them as they are meant, and wrote them
+                    warnings.filterwarnings("ignore", "Selective dynamics values must be", BadPoscarWarning)
+                else:  # pymatgen would take all but T for fixed
+                    warnings.filterwarnings("error", "Selective dynamics values must be", BadPoscarWarning)
+                poscar = Poscar.from_file(file, check_for_potcar=False).structure
+        except BadPoscarWarning as error:
+            raise InputError(
+                f"{file}: {' '.join(str(error).split()).rstrip('.')}: correct it, or leave it out."
+            ) from error
         off = poscar.frac_coords - coordinates if len(poscar) == len(start) else np.ones(3)
         if np.abs(poscar.lattice.matrix - lattice).max() < _AGREE and np.abs(off - np.rint(off)).max() < _AGREE:
             lattice, coordinates = poscar.lattice.matrix, poscar.frac_coords
-            flags = poscar.site_properties.get("selective_dynamics", flags)
+            flags = poscar.site_properties.get("selective_dynamics") if flags is None else flags
     properties: dict[str, list] = {}
     if flags is not None:
         properties["selective_dynamics"] = [[bool(free) for free in each] for each in flags]

@@ -16,12 +16,7 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.base import NebSettings, RelaxationSettings
 from anodeflow.backends.drivers.kpoints import has_spin, is_slab, kpoint_grid
-from anodeflow.backends.vasp.settings import (
-    GGA_TAGS,
-    ISMEAR,
-    VaspParallel,
-    VaspSettings,
-)
+from anodeflow.backends.vasp.settings import GGA_TAGS, ISMEAR, VaspParallel, VaspSettings
 from anodeflow.calculations.request import Request
 
 _HBAR2_2M = 3.80998  # ħ²/2m of the electron, eV Å²
@@ -196,7 +191,7 @@ def write_inputs(
     a, b, c = kpoint_grid(structure, settings.kpoint_spacing)
     grid: Any = Kpoints.gamma_automatic((a, b, c))
     with warnings.catch_warnings():
-        # One smearing for metals, insulators and atoms is meant; and pymatgen's list of POTCARs lags behind VASP's.
+        # One smearing for metals, insulators and atoms is meant; POTCARs have been looked at by `check_elements`.
         warnings.filterwarnings("ignore", "Relaxation of likely metal with ISMEAR|ISMEAR = 0 with a small SIGMA")
         warnings.simplefilter("ignore", UnknownPotcarWarning)
         generator = VaspInputGenerator(

@@ -202,10 +202,12 @@ def read_image(outcar: Path, frame: Frame) -> list[dict[str, Any]]:
 def read_contcar(file: Path, frame: Frame) -> Structure | None:
     """Return the structure asked for with cell and positions of a CONTCAR; none if that is missing or cut short."""
     from pymatgen.io.vasp import Poscar
+    from pymatgen.io.vasp.inputs import BadPoscarWarning
 
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Ignoring selective dynamics tag")  # of cells where nothing is fixed
+            # Nothing was fixed there; what is fixed comes from the structure asked for, not from this file.
+            warnings.filterwarnings("ignore", "Ignoring selective dynamics tag, as no ionic degrees", BadPoscarWarning)
             found = Poscar.from_file(file, check_for_potcar=False).structure
         wanted = [frame.structure[i].specie.symbol for i in frame.order]
         if [site.specie.symbol for site in found] != wanted or not math.isfinite(found.volume):

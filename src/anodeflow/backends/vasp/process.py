@@ -46,6 +46,7 @@ def run_vasp_in(
     from atomate2.vasp.jobs.core import StaticMaker
     from atomate2.vasp.jobs.neb import NebFromImagesMaker
     from atomate2.vasp.run import run_vasp
+    from pymatgen.io.vasp.inputs import UnknownPotcarWarning
     from pymatgen.io.vasp.outputs import UnconvergedVASPWarning
 
     from anodeflow.backends.vasp.handlers import handlers
@@ -58,9 +59,11 @@ def run_vasp_in(
     watcher.start()
     try:
         with warnings.catch_warnings(), chdir(run):
-            # A VASP that fails is told by what it left, not by its status; so is one that has not converged.
+            # A VASP that fails is told by what it left, not by its status; so is one that has not converged. POTCARs
+            # have been looked at by `check_elements`.
             warnings.filterwarnings("ignore", "subprocess returned a non-zero return code")
             warnings.simplefilter("ignore", UnconvergedVASPWarning)
+            warnings.simplefilter("ignore", UnknownPotcarWarning)
             run_vasp(
                 **copy.deepcopy(maker.run_vasp_kwargs),
                 vasp_cmd=f"{guard} {SETTINGS.VASP_CMD}",

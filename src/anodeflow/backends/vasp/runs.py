@@ -16,24 +16,10 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.base import NebSettings, RelaxationSettings
 from anodeflow.backends.vasp.density import write_densities
-from anodeflow.backends.vasp.failure import (
-    changed_tags,
-    failure,
-    remedies,
-    unconverged,
-)
-from anodeflow.backends.vasp.inputs import (
-    electronic_tags,
-    in_vasp_order,
-    task_tags,
-    write_inputs,
-)
-from anodeflow.backends.vasp.outputs import (
-    Frame,
-    RunOutput,
-    read_contcar,
-    read_run,
-)
+from anodeflow.backends.vasp.failure import changed_tags, failure, remedies, unconverged
+from anodeflow.backends.vasp.inputs import electronic_tags, in_vasp_order, task_tags, write_inputs
+from anodeflow.backends.vasp.outputs import Frame, RunOutput, read_contcar, read_run
+from anodeflow.backends.vasp.potcars import potcar_warnings
 from anodeflow.backends.vasp.process import run_vasp_in
 from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.calculations.folder import CalculationFolder, append_step
@@ -148,6 +134,7 @@ class VaspRuns:
         """Return an outcome, with remedies and warnings."""
         runs = self.runs()
         warnings = list(fields.pop("warnings", []))
+        warnings += potcar_warnings(self.request.structure, self.backend.settings)
         if self.version and not self.version.startswith(self.backend.release):
             warnings.append(
                 Caveat(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from pymatgen.io.cif import CifBlock, CifFile
 
+from anodeflow.core.library_warnings import said_of
+
 CELL = [f"_cell_{key}" for key in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")]
 
 
@@ -76,7 +78,7 @@ def _cif_file(text: str, notes: list[str]) -> CifFile:
             raise ValueError("a loop of it has no values, or fewer than columns") from None
         except (IndexError, KeyError, AttributeError):
             raise ValueError("it is no CIF file") from None
-    notes += [f"pymatgen: {' '.join(str(warning.message).split())[:200]}" for warning in caught]
+    notes += [f"pymatgen: {words[:200]}" for words in said_of(caught)]
     return file
 
 

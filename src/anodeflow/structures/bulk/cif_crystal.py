@@ -7,6 +7,7 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifParser
 
+from anodeflow.core.library_warnings import said_of
 from anodeflow.structures.bulk.cif_atoms import XYZ
 from anodeflow.structures.bulk.cif_content import CELL, CifContent, number_of
 from anodeflow.structures.bulk.cif_formula import atoms_of_formula
@@ -57,8 +58,8 @@ def parsed(content: CifContent, text: str, tolerance: float = 1e-4) -> Structure
             if "ccupanc" in str(error):
                 raise ValueError("it has partly occupied sites, or two atoms on one") from error
             raise
-    for message in [*(str(warning.message) for warning in caught if issubclass(warning.category, UserWarning))]:
-        words = " ".join(message.removeprefix("Issues encountered while parsing CIF: ").split())
+    for message in said_of(caught):
+        words = message.removeprefix("Issues encountered while parsing CIF: ")
         if not any(said in words for said in _SAID) and f"pymatgen: {words}" not in content.notes:
             content.notes.append(f"pymatgen: {words}")
     if not structure.is_ordered:
@@ -161,7 +162,7 @@ def _as_pymatgen_orders(
     ) + f"_symmetry_Int_Tables_number {number}\n" * bool(number)
     text = text.replace(f"loop_\n{OPERATIONS[0]}\n'x,y,z'\n", named)
     try:
-        with warnings.catch_warnings(record=True):
+        with warnings.catch_warnings(record=True):  # of the same text as `parsed`, which has told
             warnings.simplefilter("always")
             other = CifParser.from_str(text, check_cif=False).parse_structures(primitive=False, on_error="raise")[0]
     except (ValueError, KeyError, IndexError):

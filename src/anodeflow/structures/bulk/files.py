@@ -16,6 +16,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.core.decoding import refuse_foreign_text
 from anodeflow.core.errors import InputError
+from anodeflow.core.library_warnings import said_of
 from anodeflow.core.textfile import decoded, read_bytes
 from anodeflow.structures.bulk.cif_file import read_cif
 from anodeflow.structures.bulk.limits import check_cell, check_count, check_size
@@ -106,12 +107,7 @@ def _read(path: Path, content: bytes) -> tuple[Structure, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         structure, notes = _from_library(name, path, content)
-    told = {f"{' '.join(str(warning.message).split())[:200]}" for warning in caught if _matters(warning)}
-    return structure, notes + sorted(told)
-
-
-def _matters(warning: warnings.WarningMessage) -> bool:
-    return not issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning)
+    return structure, notes + sorted({words[:200] for words in said_of(caught)})
 
 
 def _read_text(
