@@ -45,6 +45,10 @@ class Backend(InputModel, ABC):
     (:mod:`anodeflow.testing.backend_conformance`).
     """
 
+    program: ClassVar[str] = ""
+    """Name of the program as people write it (Quantum ESPRESSO); empty: that of the code."""
+    homepage: ClassVar[str] = ""
+    """Address of its page, which publications give; empty: there is none."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
     tasks: ClassVar[frozenset[Task]] = TASKS
     """What :meth:`execute` can do; a study of another package may need a task of its own, which a backend then has."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class EmtSettings(InputModel):
 class EmtBackend(InProcessBackend):
     """EMT of Jacobsen, Stoltze and Nørskov (Surf. Sci. 366, 394 (1996)) as ASE implements it."""
 
+    program: ClassVar[str] = "EMT"
+    homepage: ClassVar[str] = "https://ase-lib.org/"
     code: Literal["emt"] = "emt"
     settings: EmtSettings = Field(default_factory=EmtSettings)
 

@@ -29,7 +29,6 @@ print(json.dumps({
     "blas": hasattr(cgpaw, "mmm"), "mpi": cgpaw.have_mpi, "scalapack": hasattr(cgpaw, "new_blacs_context"),
 }))
 """
-_NAMES = {"cp2k": "CP2K", "espresso": "Quantum ESPRESSO", "vasp": "VASP"}
 _TRIED_OTHERWISE = ("gpaw", "mlip", "emt", "learned")  # a learned model has a file of its own
 _TRIALS: dict[str, tuple[str, dict[str, float]]] = {
     "GPAW": ("gpaw-demo", {}),
@@ -210,11 +209,12 @@ def _codes() -> list[Check]:
     from anodeflow.backends.registry import backend_class, codes
 
     def ask(code: str) -> Check:
-        found = backend_class(code).availability()
+        asked = backend_class(code)
+        found = asked.availability()
         detail = " ".join(words for words in (found.version, found.detail) if words)
-        return Check(_NAMES.get(code, code), found.works, detail, found.remedy)
+        return Check(asked.program or code, found.works, detail, found.remedy)
 
-    return [_tried(_NAMES.get(code, code), partial(ask, code)) for code in codes() if code not in _TRIED_OTHERWISE]
+    return [_tried(code, partial(ask, code)) for code in codes() if code not in _TRIED_OTHERWISE]
 
 
 def _database() -> str:

@@ -19,6 +19,7 @@ from monty.json import MontyEncoder
 
 from anodeflow.backends.base import Backend
 from anodeflow.backends.foreign import ForeignRun
+from anodeflow.backends.registry import backend_class
 from anodeflow.calculations.document import Adoption, CalculationDoc
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import CalculationFolder, append_step
@@ -32,7 +33,6 @@ from anodeflow.structures.geometry.positions import placed
 if TYPE_CHECKING:
     from jobflow import JobStore
 
-_PROGRAMS = {"vasp": "VASP", "gpaw": "GPAW"}
 _OUTCARS = ("OUTCAR", "OUTCAR.gz")
 _SEVERAL = "vasprun.xml.relax1*"  # as custodian's double relaxations leave it
 
@@ -216,7 +216,7 @@ def _reused(
 def _adoption(run: ForeignRun, equal_to: str = "", differs: Sequence[str] = ()) -> Adoption:
     return Adoption(
         folder=str(run.folder.resolve()),
-        program=f"{_PROGRAMS[run.code]} {run.version}",
+        program=f"{backend_class(run.code).program} {run.version}",
         files=run.hashes(),
         settings=run.settings,
         adopted_at=datetime.now(UTC).isoformat(timespec="seconds"),

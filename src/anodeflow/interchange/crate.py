@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from anodeflow import __version__
+from anodeflow.backends.registry import backend_class, codes
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
@@ -27,14 +28,6 @@ RESULTS = "results.json.gz"
 TABLE = "results.csv"
 _OTHER_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".json", ".csv")
 _HOME = "https://pypi.org/project/anodeflow/"
-_PAGES = {
-    "gpaw": "https://gpaw.readthedocs.io/",
-    "vasp": "https://www.vasp.at/",
-    "cp2k": "https://www.cp2k.org/",
-    "espresso": "https://www.quantum-espresso.org/",
-    "emt": "https://ase-lib.org/",
-    "sevennet": "https://github.com/MDIL-SNU/SevenNet",
-}
 _FORMATS = {
     ".csv": "text/csv",
     ".gz": "application/gzip",
@@ -253,7 +246,7 @@ def _programs(crate: Any, calculations: Mapping[str, CalculationDoc]) -> dict[tu
         if (code, version) in found:
             continue
         words = {"@type": "SoftwareApplication", "name": code, "softwareVersion": version}
-        page = _HOME if code == "anodeflow" else _PAGES.get(code)
+        page = _HOME if code == "anodeflow" else backend_class(code).homepage if code in codes() else ""
         identity = f"{page}#{quote(version)}" if page else f"#program-{len(found) + 1}"
         found[code, version] = crate.add(ContextEntity(crate, identity, words | ({"url": page} if page else {})))
     return found

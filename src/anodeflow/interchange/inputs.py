@@ -103,11 +103,8 @@ def _crystals(campaign: "Campaign") -> list[Path]:
     """Return the files of all crystals that the campaign names; those of the catalogue with their provenance."""
     from anodeflow.structures.bulk.catalogue import catalogue
 
-    names = [name for system in campaign.systems for name in system.structures]
-    names += [name for each in campaign.interfaces for name in (each.alloy, each.metal)]
-    names += list(campaign.references.values())
     found = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([*campaign.crystals, *campaign.references.values()]):
         if name in catalogue():
             cif = catalogue()[name].file
             found += [cif, cif.with_suffix(".yaml")]

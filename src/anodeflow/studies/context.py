@@ -17,7 +17,6 @@ from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.studies.inputs import AdatomInput, StudyInput
 
 F = TypeVar("F", bound=Callable[..., Any])
-_CLASSES: dict[tuple[str, str], "type[StudyContext]"] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +70,8 @@ class StudyContext(MSONable):
         return cls.of({name: decoder.process_decoded(value) for name, value in d.items() if not name.startswith("@")})
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Note the class, so that what is written of it is known for a context."""
+        """Declare the class, so that jobs keep the uuids that they had when a context was a mapping."""
         super().__init_subclass__(**keywords)
-        _CLASSES[cls.__module__, cls.__name__] = cls
         written_flat(cls.__module__, cls.__name__, cls.uncounted)
 
     @classmethod
@@ -176,11 +174,6 @@ class SlabContext(SubjectContext):
     def as_dict(self) -> dict[str, Any]:
         """Return its fields as a job keeps them; no potential has always been written as an empty one."""
         return {"prescreen": {}} | super().as_dict()
-
-
-def context_class(written: Mapping[str, Any]) -> type[StudyContext] | None:
-    """Return the class of a context as a job keeps it; none: the mapping is no context."""
-    return _CLASSES.get((str(written.get("@module")), str(written.get("@class"))))
 
 
 def in_context(function: F) -> F:

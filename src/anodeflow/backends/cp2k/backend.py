@@ -45,6 +45,7 @@ class Cp2kBackend(ExternalCode):
     """CP2K's Quickstep by diagonalisation, resumable, with a written ladder of remedies for a stubborn SCF."""
 
     program: ClassVar[str] = "CP2K"
+    homepage: ClassVar[str] = "https://www.cp2k.org/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
     ladder: ClassVar[tuple[Remedy, ...]] = (

@@ -38,6 +38,7 @@ class EspressoBackend(ExternalCode):
     """Quantum ESPRESSO's pw.x, resumable, with a written ladder of remedies for a stubborn SCF."""
 
     program: ClassVar[str] = "Quantum ESPRESSO"
+    homepage: ClassVar[str] = "https://www.quantum-espresso.org/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
     ladder: ClassVar[tuple[Remedy, ...]] = (

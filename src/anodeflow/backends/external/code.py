@@ -45,8 +45,6 @@ Remedy = tuple[str, dict[str, Any]]
 class ExternalCode(Backend):
     """A backend whose program is started for every geometry, with a ladder of remedies for a stubborn SCF."""
 
-    program: ClassVar[str]
-    """The code's name, for people."""
     ladder: ClassVar[tuple[Remedy, ...]]
     """Remedies in the order in which they are tried; each keeps the changes of those before it."""
 

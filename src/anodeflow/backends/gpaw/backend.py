@@ -49,6 +49,8 @@ class GpawParallel(ParallelSettings):
 class GpawBackend(Backend):
     """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
 
+    program: ClassVar[str] = "GPAW"
+    homepage: ClassVar[str] = "https://gpaw.readthedocs.io/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"relax", "stress", "spin", "charge_density", "neb", "potential"}
     )

@@ -41,6 +41,8 @@ _COMMAND = "set VASP_CMD in ~/.atomate2.yaml (or ATOMATE2_VASP_CMD) to the comma
 class VaspBackend(Backend):
     """VASP with PAW potentials; paths need a VASP with the VTST code."""
 
+    program: ClassVar[str] = "VASP"
+    homepage: ClassVar[str] = "https://www.vasp.at/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
 

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from anodeflow.backends.drivers.kpoints import kpoint_grid
 from anodeflow.backends.vasp.backend import VaspBackend
 from anodeflow.backends.vasp.inputs import electronic_tags, in_vasp_order, potcar_symbols, task_tags
+from anodeflow.backends.vasp.potcars import usual_potcar
 from anodeflow.backends.vasp.runs import HARMLESS
 from anodeflow.backends.vasp.settings import GGA_TAGS, PERFORMANCE_TAGS, VaspParallel
 from anodeflow.calculations.request import Request
@@ -126,7 +127,7 @@ def _is_of(title: str, symbol: str, functional: str) -> bool:
     if title.replace(" ", "") in listed.get(functional, {}):
         return True
     try:
-        return inputs.PotcarSingle.from_symbol_and_functional(symbol, functional).TITEL.split() == title.split()
+        return bool(usual_potcar(symbol, functional).TITEL.split() == title.split())
     except (OSError, ValueError, KeyError):  # they are not here
         return False
 
