@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maggma.stores import MontyStore
+from monty.json import jsanitize
 
 from anodeflow.core.errors import DatabaseError
 from anodeflow.database.locks import file_lock
@@ -54,7 +55,7 @@ class Files(MontyStore):
     """Documents in SQLite."""
 
     def connect(self, force_reset: bool = False) -> None:
-        """Connect (see maggma); what names documents is found by their keys."""
+        """Connect (see maggma); documents are found by their keys, and by fields (:mod:`anodeflow.database.keyed`)."""
         super().connect(force_reset)
         from anodeflow.database.keyed import by_key
 
@@ -62,10 +63,21 @@ class Files(MontyStore):
 
     def update(self, docs: list[dict] | dict, key: list | str | None = None) -> None:
         """Store documents (see maggma)."""
+        from anodeflow.database.keyed import put
+
+        names = [key or self.key] if isinstance(key or self.key, str) else list(key or self.key)
         with writing(self.database_path):
-            super().update(docs, key)
+            for each in docs if isinstance(docs, list) else [docs]:
+                document = jsanitize(each, allow_bson=True)
+                there = self._collection.find_one({name: document[name] for name in names}, {"_id": 1})
+                if there is None:
+                    self._collection.insert_one(document)
+                else:
+                    put(self._collection, [document | there], [there["_id"]])
 
     def remove_docs(self, criteria: dict) -> None:
         """Remove documents (see maggma)."""
+        from anodeflow.database.keyed import remove
+
         with writing(self.database_path):
-            super().remove_docs(criteria)
+            remove(self._collection, criteria)

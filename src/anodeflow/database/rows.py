@@ -6,7 +6,8 @@ when the output is replaced. Rows are kept once for each output, all rows of one
 entries of the same answer (:func:`anodeflow.database.row_entry.place`), the latest is `current`.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pymongo import UpdateOne
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 COLLECTION = "rows"
 _INDEXES = (*COMMON, "place", "properties", "calculation_ids", "error")
 _MADE_BY = "made_by"  # _id of the entry that says by which anodeflow the rows were made
-_BATCH = 100
+_BATCH = {"server": 100, "sqlite": 25}
+"""Documents that are asked for at once; MontyDB compares each with all that are named."""
 _SETTLED = {"server": 100, "sqlite": 5000}
 """Outputs after which rows are stored and settled: SQLite is read from end to end for that."""
 
@@ -60,9 +62,8 @@ def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     unfinished: dict[Any, dict[str, Any]] = {}
     try:
         while unseen := [identifier for identifier in _unseen(store, generation) if identifier not in unfinished]:
-            size = _SETTLED["sqlite" if _is_sqlite(store) else "server"]
-            for start in range(0, len(unseen), size):
-                unfinished |= _make(store, unseen[start : start + size], generation)
+            for ids in _pieces(unseen, _SETTLED[_kind(store)]):
+                unfinished |= _make(store, ids, generation)
     except OperationFailure as error:
         if not is_refusal(error):
             raise
@@ -74,13 +75,13 @@ def _refreshed(store: "JobStore", again: bool) -> list[dict[str, Any]]:
     return list(unfinished.values())
 
 
-def _make(store: "JobStore", ids: list[Any], generation: int) -> dict[Any, dict[str, Any]]:
+def _make(store: "JobStore", ids: Sequence[Any], generation: int) -> dict[Any, dict[str, Any]]:
     """Make and store the rows of outputs; return the entries of those that are not whole yet."""
     parted: dict[Any, dict[str, Any]] = {}
     made: list[dict[str, Any]] = []
     whole: list[dict[str, Any]] = []
-    for start in range(0, len(ids), _BATCH):
-        for output in _outputs(store, ids[start : start + _BATCH]):
+    for some in _pieces(ids, _BATCH[_kind(store)]):
+        for output in _outputs(store, some):
             entry = make_entry(store, output) if is_study(output) else None
             # Jobs store the large parts of a document a moment after it: no mark, the next query looks again.
             if entry is not None and entry.pop("parted"):
@@ -122,8 +123,28 @@ def _unseen(store: "JobStore", generation: int) -> list[Any]:
     return [output["_id"] for criteria in (never, long_ago) for output in outputs.find(criteria, {"_id": 1})]
 
 
-def _outputs(store: "JobStore", ids: list[Any]) -> list[dict[str, Any]]:
-    return list(store.docs_store._collection.find({"_id": {"$in": ids}}, dict.fromkeys(FIELDS, 1)))
+def _outputs(store: "JobStore", ids: Sequence[Any]) -> list[dict[str, Any]]:
+    return _those(store, store.docs_store._collection, "_id", ids, FIELDS)
+
+
+def _those(
+    store: "JobStore", documents: Any, field: str, values: Sequence[Any], shown: Iterable[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the documents of a collection whose field has one of the values."""
+    fields = None if shown is None else dict.fromkeys(shown, 1)
+    size = _BATCH["sqlite"] if _is_sqlite(store) else max(1, len(values))
+    return [found for some in _pieces(values, size) for found in documents.find({field: {"$in": list(some)}}, fields)]
+
+
+def _pieces(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield values, so many at once."""
+    left = iter(values)
+    while piece := list(islice(left, size)):
+        yield piece
+
+
+def _kind(store: "JobStore") -> str:
+    return "sqlite" if _is_sqlite(store) else "server"
 
 
 def find(store: "JobStore", conditions: Mapping[str, Any], unsaved: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -193,7 +214,7 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
     In this order: a kill in the middle costs nothing but work done twice.
     """
     rows, outputs = collection(store), store.docs_store._collection
-    known = {entry["_id"]: entry for entry in rows.find({"_id": {"$in": [entry["_id"] for entry in entries]}})}
+    known = {entry["_id"]: entry for entry in _those(store, rows, "_id", [entry["_id"] for entry in entries])}
     changed = [entry for entry in entries if entry | {"current": 0} != known.get(entry["_id"], {}) | {"current": 0}]
     if _is_sqlite(store):
         from anodeflow.database.keyed import put
@@ -210,7 +231,7 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
         rows.replace_one({"_id": entry["_id"]}, entry, upsert=True)
     _settle(store, [*entries, *known.values()])
     if _is_sqlite(store):
-        _mark_files(outputs, new_outputs, generation)
+        _mark_files(store, new_outputs, generation)
         return
     # An output that has been replaced meanwhile gets no mark: its rows are made again.
     mark = {"$set": {ROWS_MARK: generation}}
@@ -222,14 +243,14 @@ def _save(store: "JobStore", new_outputs: list[dict[str, Any]], entries: list[di
                 outputs.update_one({"_id": criteria["_id"]}, {"$unset": {ROWS_MARK: ""}})
 
 
-def _mark_files(outputs: Any, new_outputs: list[dict[str, Any]], generation: int) -> None:
+def _mark_files(store: "JobStore", new_outputs: list[dict[str, Any]], generation: int) -> None:
     """Mark outputs in SQLite, which nobody else writes to meanwhile."""
     from anodeflow.database.keyed import put
 
+    outputs = store.docs_store._collection
     seen = {output["_id"]: output["completed_at"] for output in new_outputs}
-    for start in range(0, len(seen), _BATCH):
-        ids = list(seen)[start : start + _BATCH]
-        there = [each for each in outputs.find({"_id": {"$in": ids}}) if each.get("completed_at") == seen[each["_id"]]]
+    for ids in _pieces(seen, _SETTLED["server"]):
+        there = [each for each in _those(store, outputs, "_id", ids) if each.get("completed_at") == seen[each["_id"]]]
         put(outputs, (each | {ROWS_MARK: generation} for each in there), ids)
 
 
@@ -237,10 +258,10 @@ def _settle(store: "JobStore", entries: Iterable[Mapping[str, Any]]) -> None:
     """See that of all versions of the answers in `entries` the latest sound one is current, and no other."""
     rows = collection(store)
     places = sorted({_place(entry) for entry in entries})
-    fields = dict.fromkeys(("place", "completed_at", "index", "sound", "current"), 1)
+    fields = ("place", "completed_at", "index", "sound", "current")
     # Others may do the same at this moment: what counts is what the last of us finds.
     while True:
-        versions = list(rows.find({"place": {"$in": places}}, fields))
+        versions = _those(store, rows, "place", places, fields)
         latest = {entry["place"]: entry["_id"] for entry in sorted(versions, key=age) if entry["sound"]}
         wrong = [entry for entry in versions if entry["current"] != (latest.get(entry["place"]) == entry["_id"])]
         if not wrong:
@@ -249,7 +270,7 @@ def _settle(store: "JobStore", entries: Iterable[Mapping[str, Any]]) -> None:
             from anodeflow.database.keyed import put
 
             right = {entry["_id"]: not entry["current"] for entry in wrong}
-            found = list(rows.find({"_id": {"$in": list(right)}}))
+            found = _those(store, rows, "_id", list(right))
             put(rows, (entry | {"current": right[entry["_id"]]} for entry in found), right)
             continue
         for entry in wrong:
