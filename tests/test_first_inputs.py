@@ -97,6 +97,12 @@ def test_a_code_without_files_and_a_folder_of_the_user_are_refused(anodeflow, tm
     assert anodeflow("check", file, "--inputs", target, "--force").status == 0
     assert "ENCUT" in (target / "1-Li-bulk" / "INCAR").read_text()
     assert anodeflow("check", file, "--force").status == 2, "--force without --inputs means nothing"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for here in (".", tmp_path / "here"):
+        assert "is the folder that the command is given in" in anodeflow("check", file, "--inputs", here).err
+    (tmp_path / "file").write_text("mine")
+    assert "name another folder" in anodeflow("check", file, "--inputs", tmp_path / "file").err
 
 
 def test_an_untrusted_backend_file_writes_nothing(anodeflow, tmp_path):

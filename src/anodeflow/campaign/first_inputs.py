@@ -49,6 +49,8 @@ def write_first_inputs(target: Path, planned: Sequence[PlannedCalculation], forc
     if not first:
         raise InputError("every calculation of the backend waits for another one: there are no first input files.")
     target = target.absolute()
+    if target.resolve() == Path.cwd():  # whoever stands in a folder keeps it
+        raise InputError(f"{target} is the folder that the command is given in: name a new one in it.")
     empty = target.is_dir() and not any(target.iterdir())
     if target.exists() and not empty and not (force and (target / LIST).is_file()):
         raise InputError(f"there is {target} already: name another folder, or replace one of inputs with --force.")
