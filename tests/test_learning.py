@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from anodeflow.backends.features import RadialFeatures
 from anodeflow.backends.learned import potential_hash
 from anodeflow.backends.registry import load_backend
-from anodeflow.calculations import guide
+from anodeflow.calculations import guide, guide_learns
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_files import started
 from anodeflow.calculations.request import Request
@@ -404,14 +404,14 @@ def test_what_was_learned_is_a_backend_of_its_own(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_potential_that_learned_nonsense_changes_no_answer(tmp_path, monkeypatch, plain):
     """Forces are shuffled among the atoms before they are learned from."""
-    rng, honest = np.random.default_rng(5), guide.lesson_of
+    rng, honest = np.random.default_rng(5), guide_learns.lesson_of
 
     def shuffled(*args):
         lesson = honest(*args)
         forces = rng.permutation(lesson.forces.reshape(-1, 3)).reshape(lesson.forces.shape)
         return data.Lesson(**(vars(lesson) | {"forces": 5 * forces}))
 
-    monkeypatch.setattr(guide, "lesson_of", shuffled)
+    monkeypatch.setattr(guide_learns, "lesson_of", shuffled)
     wrong = run(tmp_path / "wrong", monkeypatch, learn=True)
     assert list((tmp_path / "wrong").rglob("learning/*/*.npz"))
     for key, value in plain.values.items():

@@ -14,8 +14,9 @@ from anodeflow.calculations.admission import ask
 from anodeflow.calculations.document import CalculationDoc, Task
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide import prepare_guide, teach, with_surrogate
+from anodeflow.calculations.guide import prepare_guide, with_surrogate
 from anodeflow.calculations.guide_files import clear_damage, started
+from anodeflow.calculations.guide_learns import teach
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.recorded import calculation_document

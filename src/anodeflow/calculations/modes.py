@@ -28,7 +28,8 @@ from anodeflow.backends.drivers.hessian import (
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide import corrected_hessian, recipe_of
+from anodeflow.calculations.guide_learns import corrected_hessian
+from anodeflow.calculations.guide_of import recipe_of
 from anodeflow.calculations.makers import compute
 from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord

@@ -136,9 +136,13 @@ def lesson_of(
     free = np.asarray(free_coordinates(atoms).reshape(-1, 3).any(axis=1))
     values, gradients, energies, forces = [], [], [], []
     for step in steps:
-        there, energy, force = lacking(atoms, step, potential)
-        energies.append(energy)
-        forces.append(force)
+        there = atoms.copy()
+        there.set_constraint()
+        there.positions = np.asarray(step["positions"])
+        there.calc = potential
+        energies.append(step["free_energy"] - there.get_potential_energy())
+        forces.append(np.asarray(step["forces"]) - there.get_forces())
+        there.calc = None
         value, gradient = features.evaluate(there, elements)
         values.append(value)
         gradients.append(gradient)
@@ -151,29 +155,6 @@ def lesson_of(
         np.array(forces),
         free,
     )
-
-
-def lacking(atoms: Atoms, step: dict[str, Any], potential: Any) -> tuple[Atoms, float, np.ndarray]:
-    """Return the atoms, free of constraints, where a step of a record has them, and what the potential lacks there.
-
-    Parameters
-    ----------
-    atoms, step, potential
-        As of :func:`lesson_of`.
-
-    Returns
-    -------
-    Atoms, float, numpy.ndarray
-        The atoms without a calculator; DFT minus potential in free energy, eV, and forces (n, 3), eV/Å.
-    """
-    there = atoms.copy()
-    there.set_constraint()
-    there.positions = np.asarray(step["positions"])
-    there.calc = potential
-    energy = float(step["free_energy"] - there.get_potential_energy())
-    forces = np.asarray(step["forces"]) - there.get_forces()
-    there.calc = None
-    return there, energy, forces
 
 
 def keep(folder: Path, lesson: Lesson, pair: Pair | None = None) -> Path:

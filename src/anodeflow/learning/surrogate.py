@@ -24,7 +24,6 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
-from anodeflow.learning.data import lacking
 from anodeflow.learning.residual import Residual
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_of
@@ -115,11 +114,16 @@ class Surrogate:
 
     def _corrected(self, calculator: Any, steps: Sequence[dict[str, Any]]) -> "Corrected":
         newest = steps[-_MOST_GEOMETRIES:]
-        differences = [lacking(self.atoms, step, calculator)[1:] for step in newest]
+        lacking, energies = [], []
+        for step in newest:
+            there = self.atoms.copy()
+            there.set_constraint()
+            there.positions = np.asarray(step["positions"])
+            there.calc = calculator
+            energies.append(step["free_energy"] - there.get_potential_energy())
+            lacking.append((np.asarray(step["forces"]) - there.get_forces()).ravel()[self.free])
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
-        energies = np.array([energy for energy, _ in differences])
-        forces = np.array([force.ravel()[self.free] for _, force in differences])
-        return Corrected(calculator, Residual(places, energies, forces), self.free)
+        return Corrected(calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
 
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
