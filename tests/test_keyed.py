@@ -71,6 +71,19 @@ def test_the_same_documents_are_found_as_by_reading_all_in_the_same_order(folder
             assert found == wanted if "_id" not in criteria else sorted(found) == sorted(wanted), criteria
 
 
+def test_fields_are_read_without_their_documents(folder, tmp_path):
+    from anodeflow.database.keyed import fields_of
+
+    plain = plainly(folder)
+    with open_store(Settings(home=tmp_path, embedded="sqlite", database=None)) as store:
+        ours, shown = store.docs_store._collection, ("uuid", "index")
+        for wanted in ({"uuid": "b"}, {"uuid": {"$in": ["b", "ä\N{GRINNING FACE}"]}, ROWS_MARK: {"$lt": 2}}):
+            found = fields_of(ours, wanted, shown)
+            expected = [{name: each.get(name) for name in shown} for each in plain.find(wanted)]
+            assert [{name: each.get(name) for name in shown} for each in found] == expected
+        assert fields_of(ours, {"uuid": "nowhere"}, shown) == []
+
+
 def test_what_others_write_is_found(folder, tmp_path):
     plain = plainly(folder)
     wanted = {"output.campaign": "fresh"}

@@ -24,7 +24,7 @@ FIELDS = {
         *("uuid", "index", "metadata.campaign", ROWS_MARK),
         *(f"output.{name}" for name in ("@class", "study", "campaign", "id", "document_id")),
     ),
-    "rows": (*COMMON, "place", "current", "error"),
+    "rows": (*COMMON, "place", "current", "error", "edition", "completed_at", "index"),
     "data": ("blob_uuid", "job_uuid", "job_index"),
 }
 """Collection -> fields by which its documents are found."""
@@ -90,8 +90,9 @@ class Facts:
         # Another anodeflow may ask for other fields.
         self.name = f"facts_{sha256(repr(tuple(fields)).encode()).hexdigest()[:8]}"
 
-    def matching(self, conditions: list[str], values: list[Any]) -> list[Any]:
-        """Return what the documents hold that may meet all conditions (SQL) with their values."""
+    def matching(self, conditions: list[str], values: list[Any], shown: Collection[str] = ()) -> list[Any]:
+        """Return what the documents hold that may meet all conditions (SQL), or `shown` of their fields."""
+        columns = ", ".join(f'f."{name}"' for name in shown) or "d.v"
         documents, facts = SQLITE_RECORD_TABLE, self.name
         lacking = f"SELECT d.k FROM [{documents}] d LEFT JOIN [{facts}] f ON f.k = d.k WHERE f.k IS NULL"
         if self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (facts,)).fetchone() is None:
@@ -101,7 +102,8 @@ class Facts:
             if self.connection.execute(f"{lacking} LIMIT 1").fetchone() is None:
                 where = " AND ".join(conditions)
                 found: list[Any] = self.connection.execute(
-                    f"SELECT d.v FROM [{facts}] f JOIN [{documents}] d ON d.k = f.k WHERE {where} ORDER BY d.rowid",
+                    f"SELECT {columns} FROM [{facts}] f JOIN [{documents}] d ON d.k = f.k "
+                    f"WHERE {where} ORDER BY d.rowid",
                     values,
                 ).fetchall()
                 self.connection.execute("COMMIT")
@@ -133,6 +135,26 @@ class Facts:
              for key, document in ((key, self.decode(value)) for key, value in found)],
         )  # fmt: skip
         self.connection.execute("COMMIT")
+
+
+def fields_of(collection: Any, criteria: Mapping[str, Any], shown: Collection[str]) -> list[dict[str, Any]]:
+    """Return fields of the documents that may meet criteria, without reading those; all fields are of the table."""
+    fields = FIELDS[collection.name]
+    conditions, values = _conditions(criteria, fields)
+    storage = collection.database.client._storage
+    file = _Collection(_Database(storage, collection.database), collection)
+    if not file._database.collection_exists(collection.name):
+        return []
+    try:
+        with file._conn._connect(file._col_path) as connection:
+            found = Facts(connection, fields, _Cursor(file, collection.find())._decode_doc).matching(
+                conditions, values, shown
+            )
+    except sqlite3.OperationalError:  # it may not be written, or is busy
+        found = [(_OPEN,)]
+    if any(_OPEN in each for each in found):
+        return list(collection.find(criteria, dict.fromkeys(shown, 1)))
+    return [dict(zip(shown, each, strict=True)) for each in found]
 
 
 def by_key(collection: Any) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COLLECTION = "rows"
 _INDEXES = (*COMMON, "place", "properties", "calculation_ids", "error")
+_OF_EDITION = ("campaign", "backend", "edition", "completed_at", "index")
 _MADE_BY = "made_by"  # _id of the entry that says by which anodeflow the rows were made
 _BATCH = {"server": 100, "sqlite": 25}
 """Documents that are asked for at once; MontyDB compares each with all that are named."""
@@ -193,11 +194,19 @@ def editions(
     """Return what there is of each edition of campaigns: `campaign`, `backend`, `edition`, `completed_at` of its latest
     document; the oldest first.
     """
-    criteria = {"campaign": {"$in": sorted({name for name in campaigns if name is not None})}, "current": True}
-    fields = dict.fromkeys(("campaign", "backend", "edition", "completed_at", "index"), 1)
-    found = [*collection(store).find(criteria, fields), *(entry for entry in unsaved if entry["sound"])]
+    named = sorted({name for name in campaigns if name is not None})
+    criteria, fields = {"campaign": {"$in": named}, "current": True}, _OF_EDITION
+    found: list[dict[str, Any]]
+    if _is_sqlite(store):
+        from anodeflow.database.keyed import fields_of
+
+        wanted = set(named)
+        found = [entry for entry in fields_of(collection(store), criteria, fields) if entry["campaign"] in wanted]
+    else:
+        found = list(collection(store).find(criteria, dict.fromkeys(fields, 1)))
+    found += [entry for entry in unsaved if entry["sound"]]
     latest = {
-        (entry["campaign"], entry["backend"], entry.get("edition", "")): entry for entry in sorted(found, key=age)
+        (entry["campaign"], entry["backend"], entry.get("edition") or ""): entry for entry in sorted(found, key=age)
     }
     return [
         {"campaign": campaign, "backend": backend, "edition": edition, "completed_at": entry.get("completed_at")}
