@@ -5,7 +5,7 @@ rows made, and times filtered queries: the query itself on an open database (med
 ``anodeflow.query(...)``, which opens and closes the database, and the whole command, Python's imports included.
 Prints one JSON line.
 
-    python benchmarks/database.py [--rows N]        the embedded server, in a folder that is deleted at the end
+    python benchmarks/database.py [--rows N] [--kind sqlite]    an embedded one, in a folder that is deleted at the end
     ANODEFLOW_DATABASE=mongodb://... python benchmarks/database.py      a database `anodeflow_benchmark` there
 """
 
@@ -115,8 +115,8 @@ def _timed(action: Callable[[], Any], times: int = 1) -> tuple[float, Any]:
 
 
 @contextmanager
-def _database() -> Iterator[str]:
-    """Set the environment to a new database; yield what it is."""
+def _database(embedded: str) -> Iterator[str]:
+    """Set the environment to a new database, where none is named an embedded one of a kind; yield what it is."""
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         os.environ["ANODEFLOW_HOME"] = home
@@ -124,7 +124,10 @@ def _database() -> Iterator[str]:
             os.environ["ANODEFLOW_DATABASE_NAME"] = "anodeflow_benchmark"
             yield "MongoDB URI"
             return
-        os.environ |= {"ANODEFLOW_EMBEDDED": "secantusd", "ANODEFLOW_DATABASE_IDLE": "1"}
+        os.environ |= {"ANODEFLOW_EMBEDDED": embedded, "ANODEFLOW_DATABASE_IDLE": "1"}
+        if embedded == "sqlite":
+            yield "SQLite"
+            return
         from anodeflow.core.settings import get_settings
         from anodeflow.database.service import stop_service
         from anodeflow.database.store import find_database
@@ -137,8 +140,10 @@ def main() -> None:
     """Fill the database, query it, print what it took."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=100_000)
-    rows = parser.parse_args().rows
-    with _database() as kind:
+    parser.add_argument("--kind", choices=("secantusd", "sqlite"), default="secantusd")
+    given = parser.parse_args()
+    rows = given.rows
+    with _database(given.kind) as kind:
         import anodeflow
         from anodeflow.database.query import result_rows
         from anodeflow.database.rows import refresh
