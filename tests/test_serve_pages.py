@@ -301,6 +301,24 @@ def test_figures_and_reports_are_made_on_request(visitor, database, monkeypatch)
     assert visitor.get("/campaigns/test/report").headers["location"] == place
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("slab", "slab"),
+        ("initial_structure", "initial structure"),
+        ("sites-0-structure", "site 0"),
+        ("minima-2-structure", "minimum 2"),
+        ("hops-0-images-5", "hop 0, image 5"),
+        ("initial_images-3", "initial image 3"),
+        ("structure", "structure"),
+    ],
+)
+def test_names_of_structures_are_words(name, words):
+    from anodeflow.serve.structures import spoken
+
+    assert spoken(name) == words
+
+
 def test_a_path_that_has_ended_is_shown_from_end_to_end(visitor, tmp_path):
     from anodeflow.serve.calculations import charts
     from anodeflow.serve.watch import Records

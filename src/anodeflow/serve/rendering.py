@@ -56,6 +56,7 @@ def environment() -> "Environment":
     from anodeflow import __version__
     from anodeflow.execution.display import clock
     from anodeflow.report.page import plain
+    from anodeflow.serve.structures import spoken
 
     made = Environment(
         loader=FileSystemLoader([FOLDER / "templates", REPORT_TEMPLATES]),
@@ -65,5 +66,6 @@ def environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters |= {"clock": clock, "path": lambda text: quote(str(text), safe=""), "plain": plain, "query": urlencode}
+    made.filters |= {"spoken": spoken}
     made.globals |= {"version": __version__, "linked": _linked}
     return made

@@ -10,11 +10,26 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 
 FORMATS = ("cif", "extxyz")
+_ONE = {"minima": "minimum"}
+"""What is no plural in -s -> one of it."""
 
 
 def structures(document: BaseModel) -> dict[str, Structure]:
     """Return name -> structure of all structures in a document, by the fields that hold them: ``sites-0-structure``."""
     return dict(_found(document, ()))
+
+
+def spoken(name: str) -> str:
+    """Return the name of a structure for people: `hops-0-images-5` is `hop 0, image 5`, `sites-1-structure` site 1."""
+    words: list[str] = []
+    for part in name.replace("_", " ").split("-"):
+        if part.isdigit() and words:
+            words[-1] = f"{_ONE.get(words[-1], words[-1].removesuffix('s'))} {part}"
+        else:
+            words.append(part)
+    if len(words) > 1 and words[-1] == "structure":
+        del words[-1]
+    return ", ".join(words)
 
 
 def written(structure: Structure, name: str) -> str:
