@@ -70,10 +70,8 @@ class Files(MontyStore):
             for each in docs if isinstance(docs, list) else [docs]:
                 document = jsanitize(each, allow_bson=True)
                 there = self._collection.find_one({name: document[name] for name in names}, {"_id": 1})
-                if there is None:
-                    self._collection.insert_one(document)
-                else:
-                    put(self._collection, [document | there], [there["_id"]])
+                # Not by `insert_one`, which refuses keys with dots: adopted calculations name their files.
+                put(self._collection, [document | (there or {})], [there["_id"]] if there else [])
 
     def remove_docs(self, criteria: dict) -> None:
         """Remove documents (see maggma)."""

@@ -163,14 +163,14 @@ def by_key(collection: Any) -> None:
 
 
 def put(collection: Any, documents: Iterable[dict[str, Any]], known: Collection[Any]) -> None:
-    """Store documents under their `_id`; those of `known` take the place of what is there.
+    """Store documents under their `_id`, or a new one; those of `known` take the place of what is there.
 
     The caller is the only one that writes (:func:`anodeflow.database.files.alone`).
     """
     old: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for document in documents:
-        (old if document["_id"] in known else new).append(document)
+        (old if document.setdefault("_id", bson.ObjectId()) in known else new).append(document)
     storage = collection.database.client._storage
     if new:
         storage.write_many(collection, new, check_keys=False)
