@@ -49,6 +49,11 @@ class Backend(InputModel, ABC):
     """Name of the program as people write it (Quantum ESPRESSO); empty: that of the code."""
     homepage: ClassVar[str] = ""
     """Address of its page, which publications give; empty: there is none."""
+    foreign_runs: ClassVar[str] = ""
+    """Function ``module:name`` that yields the finished runs in a folder which were made without anodeflow
+    (:data:`anodeflow.backends.foreign.RunsIn`); empty: they are not read."""
+    foreign_files: ClassVar[str] = ""
+    """By which files it knows them, for people."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "neb"})
     tasks: ClassVar[frozenset[Task]] = TASKS
     """What :meth:`execute` can do; a study of another package may need a task of its own, which a backend then has."""

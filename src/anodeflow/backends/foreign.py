@@ -1,6 +1,7 @@
 """Finished calculations of others, as their files tell them: what was computed, how, and what came of it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -13,6 +14,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import Task
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
+from anodeflow.core.errors import InputError
 
 NOT_RELAXED = 0.05
 """Largest force (eV/Å) that a relaxation may leave where its own files do not tell when it was to end."""
@@ -93,3 +95,18 @@ class ForeignRun(ABC):
                     f"the largest stress at its end {told} ({backend.name}: below {relaxation.stress_threshold:g})"
                 )
         return found
+
+
+FoundRun = tuple[Path, Callable[[], ForeignRun]]
+"""Folder or file of a run, and what reads it."""
+RunsIn = Callable[[Path], Iterator[FoundRun]]
+"""Yields the runs of one code that lie in a folder itself."""
+
+
+def refused(words: str) -> Callable[[], ForeignRun]:
+    """Return what is called to read a run that cannot be read, and says why."""
+
+    def read() -> ForeignRun:
+        raise InputError(words)
+
+    return read

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anodeflow.backends.base import Availability, Backend
+from anodeflow.backends.foreign import RunsIn
 from anodeflow.backends.learned_models import PREFIX, model_file
 from anodeflow.backends.trust import looked_at
 from anodeflow.core.data import data_folder
@@ -49,6 +50,17 @@ def backend_class(code: str) -> type[Backend]:
     except KeyError:
         raise InputError(f"unknown code {code!r}; there is {', '.join(sorted(codes()))}.") from None
     return getattr(import_module(module), name)
+
+
+def foreign_readers() -> dict[str, RunsIn]:
+    """Return what finds finished runs that were made without anodeflow, by how a code is called and its files."""
+    found = {}
+    for code in reversed(codes()):  # VASP first
+        kind = backend_class(code)
+        if kind.foreign_runs:
+            module, _, name = kind.foreign_runs.partition(":")
+            found[f"{kind.program or code} ({kind.foreign_files})"] = getattr(import_module(module), name)
+    return found
 
 
 def from_recipe(recipe: dict[str, Any]) -> Backend:

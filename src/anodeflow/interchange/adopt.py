@@ -7,10 +7,9 @@ and no campaign takes it.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -18,8 +17,8 @@ from uuid import NAMESPACE_URL, uuid5
 from monty.json import MontyEncoder
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.foreign import ForeignRun
-from anodeflow.backends.registry import backend_class
+from anodeflow.backends.foreign import ForeignRun, FoundRun
+from anodeflow.backends.registry import backend_class, foreign_readers
 from anodeflow.calculations.document import Adoption, CalculationDoc
 from anodeflow.calculations.finished import finished_document
 from anodeflow.calculations.folder import CalculationFolder, append_step
@@ -32,11 +31,6 @@ from anodeflow.structures.geometry.positions import placed
 
 if TYPE_CHECKING:
     from jobflow import JobStore
-
-_OUTCARS = ("OUTCAR", "OUTCAR.gz")
-_SEVERAL = "vasprun.xml.relax1*"  # as custodian's double relaxations leave it
-
-Read = Callable[[], ForeignRun]
 
 
 @dataclass(frozen=True)
@@ -82,40 +76,23 @@ class Adopted:
         }
 
 
-def found_runs(folders: Iterable[Path]) -> Iterator[tuple[Path, Read]]:
-    """Yield every run of VASP or GPAW in folders and their subfolders, with what reads it.
+def found_runs(folders: Iterable[Path]) -> Iterator[FoundRun]:
+    """Yield every run in folders and their subfolders of a code whose runs are read, with what reads it.
 
     Raises
     ------
     InputError
         If a folder is none.
     """
-    from anodeflow.backends.gpaw.foreign import gpaw_texts, read_gpaw_text
-    from anodeflow.backends.vasp.foreign import read_vasp_folder
-
+    readers = foreign_readers().values()
     for top in folders:
         if not top.is_dir():
             raise InputError(f"there is no folder {top}: give folders of finished calculations.")
-        for name, inside, files in os.walk(top):
+        for name, inside, _ in os.walk(top):
             inside.sort()
             inside[:] = [each for each in inside if not each.startswith(".")]
-            folder = Path(name)
-            if {"vasprun.xml", "vasprun.xml.gz"} & set(files):
-                yield folder, partial(read_vasp_folder, folder)
-            elif list(folder.glob(_SEVERAL)):
-                yield folder, partial(_refuse, f"{folder} holds several runs of VASP: give each a folder of its own.")
-            elif set(_OUTCARS) & set(files) and not folder.name.isdigit():  # 00, 01 ...: images of a band
-                yield folder, partial(read_vasp_folder, folder)
-            texts = list(gpaw_texts(folder))
-            for text in texts:
-                yield text, partial(read_gpaw_text, text)
-            if not texts and (states := sorted(folder.glob("*.gpw"))):
-                words = f"{states[0]} has no text output of GPAW beside it, which says how it was computed: add it."
-                yield states[0], partial(_refuse, words)
-
-
-def _refuse(words: str) -> ForeignRun:
-    raise InputError(words)
+            for runs_in in readers:
+                yield from runs_in(Path(name))
 
 
 def adopt(
@@ -146,10 +123,8 @@ def adopt(
         except AnodeflowError as error:
             found.append(Adopted(str(source), "refused", str(error)))
     if not found:
-        listed = ", ".join(map(str, folders))
-        raise InputError(
-            f"no calculation of VASP (vasprun.xml) or GPAW (its text output) was found in {listed}: give other folders."
-        )
+        listed, known = ", ".join(map(str, folders)), " or ".join(foreign_readers())
+        raise InputError(f"no calculation of {known} was found in {listed}: give other folders.")
     return found
 
 

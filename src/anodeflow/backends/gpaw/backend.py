@@ -51,6 +51,8 @@ class GpawBackend(Backend):
 
     program: ClassVar[str] = "GPAW"
     homepage: ClassVar[str] = "https://gpaw.readthedocs.io/"
+    foreign_runs: ClassVar[str] = "anodeflow.backends.gpaw.foreign:runs_in"
+    foreign_files: ClassVar[str] = "its text output"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"relax", "stress", "spin", "charge_density", "neb", "potential"}
     )

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.foreign import NOT_RELAXED, ForeignRun
+from anodeflow.backends.foreign import NOT_RELAXED, ForeignRun, FoundRun, refused
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.backends.gpaw.compared import differing_datasets, differing_kpoints, differing_parameters
 from anodeflow.calculations.document import Task
@@ -71,6 +72,16 @@ def gpaw_texts(folder: Path) -> Iterator[Path]:
             continue
         if _MARK.encode() in head:
             yield file
+
+
+def runs_in(folder: Path) -> Iterator[FoundRun]:
+    """Yield the runs of GPAW in a folder."""
+    texts = list(gpaw_texts(folder))
+    for text in texts:
+        yield text, partial(read_gpaw_text, text)
+    if not texts and (states := sorted(folder.glob("*.gpw"))):
+        words = f"{states[0]} has no text output of GPAW beside it, which says how it was computed: add it."
+        yield states[0], refused(words)
 
 
 def read_gpaw_text(file: Path) -> GpawRun:

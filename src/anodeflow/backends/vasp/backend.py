@@ -43,6 +43,8 @@ class VaspBackend(Backend):
 
     program: ClassVar[str] = "VASP"
     homepage: ClassVar[str] = "https://www.vasp.at/"
+    foreign_runs: ClassVar[str] = "anodeflow.backends.vasp.foreign_folders:runs_in"
+    foreign_files: ClassVar[str] = "vasprun.xml"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "charge_density", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
 
