@@ -12,7 +12,7 @@ from anodeflow.structures.bulk.catalogue import (
     host_lattice,
     load_structure,
 )
-from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.files import read_crystal
 from anodeflow.structures.bulk.host import recognise_host
 from anodeflow.structures.bulk.writing import write_structure
 from anodeflow.structures.slab.slabs import build_slab
@@ -128,14 +128,14 @@ def test_bad_file_is_refused(tmp_path, text, message):
 def test_a_file_that_is_no_structure_says_what_it_lacks(tmp_path):
     (tmp_path / "campaign.yaml").write_text("name: mine\n")
     with pytest.raises(InputError, match=r"campaign.yaml \(it has no 'lattice'\)"):
-        read_structure(tmp_path / "campaign.yaml")
+        read_crystal(tmp_path / "campaign.yaml")
 
 
 def test_molecule_without_cell_is_refused(tmp_path):
     path = tmp_path / "molecule.xyz"
     path.write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
     with pytest.raises(InputError, match=r"molecule.xyz \(it has no three lattice vectors\)"):
-        read_structure(path)
+        read_crystal(path)
 
 
 def test_format_says_what_it_loses(tmp_path):

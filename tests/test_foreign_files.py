@@ -32,7 +32,7 @@ from anodeflow.database.backup import Counted
 from anodeflow.database.query import study_documents
 from anodeflow.database.results_file import read_results, write_results
 from anodeflow.database.store import open_store
-from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.files import read_crystal
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 TRAP = {"@module": "trap", "@class": "Trap"}
@@ -87,10 +87,10 @@ def write_yaml(file: Path, content: Any) -> None:
 def test_structure_file(trap, tmp_path, name, write: Callable[[Path, Any], None]):
     write(tmp_path / name, with_trap(li_bulk(), trap))
     with pytest.raises(InputError, match=r"names the Python module 'trap'"):
-        read_structure(tmp_path / name)
+        read_crystal(tmp_path / name)
     write(tmp_path / name, {**json.loads(li_bulk().to_json()), "lattice": trap})
     with pytest.raises(InputError, match=r"names the Python module 'trap'"):
-        read_structure(tmp_path / name)
+        read_crystal(tmp_path / name)
 
 
 def whole_results(file: Path) -> Path:

@@ -28,7 +28,7 @@ from anodeflow.campaign.model import Campaign
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.database.results_file import read_results
-from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.files import read_crystal
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 SECONDS, BYTES = 10, 1_500_000_000
@@ -208,12 +208,12 @@ def fuzzed(valid: bytes):
 
 @fuzzed((data_folder("structures") / "Li3Mg7.cif").read_bytes())
 def test_cif(written, content):
-    holds(lambda: read_structure(written("x.cif", content)))
+    holds(lambda: read_crystal(written("x.cif", content)))
 
 
 @fuzzed(POSCAR)
 def test_poscar(written, content):
-    holds(lambda: read_structure(written("x.vasp", content)))
+    holds(lambda: read_crystal(written("x.vasp", content)))
 
 
 @fuzzed(CAMPAIGN)

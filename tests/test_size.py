@@ -10,7 +10,7 @@ import pytest
 
 from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import LARGEST_RESULTS, read_results
-from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.files import read_crystal
 
 ATOMS = 1_000_000
 CELL = "".join(f"_cell_length_{edge} 100\n" for edge in "abc") + "".join(
@@ -54,14 +54,14 @@ def test_a_million_atoms(name, content: Callable[[], str], message, tmp_path):
     read_large(tmp_path)  # imports
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(InputError, match=message):
-        read_structure(file)
+        read_crystal(file)
     assert time.process_time() - began < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
 def read_large(folder: Path) -> None:
     with pytest.raises(InputError):
-        read_structure(folder / "none.cif")
+        read_crystal(folder / "none.cif")
 
 
 def test_a_results_file_that_unpacks_to_gigabytes(tmp_path):

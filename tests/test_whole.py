@@ -7,7 +7,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.core.whole import whole, whole_place
-from anodeflow.structures.bulk.files import read_structure
+from anodeflow.structures.bulk.files import read_crystal
 from anodeflow.structures.bulk.writing import write_structure
 
 
@@ -66,7 +66,7 @@ def test_structures_of_every_format_are_written_under_their_name(tmp_path, name)
     crystal = Structure(Lattice.cubic(3.4), ["Li", "Mg"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     write_structure(crystal, tmp_path / name)
     assert [each.name for each in tmp_path.iterdir()] == [name]
-    assert read_structure(tmp_path / name).composition == crystal.composition
+    assert read_crystal(tmp_path / name)[0].composition == crystal.composition
 
 
 def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path):

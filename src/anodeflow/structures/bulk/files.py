@@ -30,22 +30,6 @@ _OFF = 1e-2  # Å, degrees: by which two ways to say the same may differ
 _PACKED = (".gz", ".bz2", ".xz")
 
 
-def read_structure(path: Path) -> Structure:
-    """Read a crystal from a file; see :func:`read_crystal`.
-
-    Returns
-    -------
-    Structure
-        Ordered, without oxidation states and site properties.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or is no three-dimensional crystal with whole atoms on its sites.
-    """
-    return read_crystal(path)[0]
-
-
 def read_crystal(path: Path) -> tuple[Structure, list[str]]:
     """Read a crystal from a file, and say what a reader of it should know.
 
