@@ -135,7 +135,7 @@ class Misleading:
         self.asked += 1
         there = np.array(steps[-1]["positions"])
         there[-1, 0] += 0.1
-        return [there.tolist()]
+        return [there.tolist()], None
 
 
 def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
@@ -162,7 +162,7 @@ def test_the_budget_of_steps_counts_proposals(tmp_path):
     misleading = Misleading()
     assert not run_task(atoms, costly(), "relax", few, tmp_path / "few.jsonl", attempt=0, propose=misleading)
     assert len(read_steps(tmp_path / "few.jsonl")) == 4, "as ASE counts: one before the steps"
-    assert misleading.asked == 2
+    assert misleading.asked == 3
 
 
 def steps_of(energies, forces):
@@ -201,6 +201,21 @@ def test_proposals_end_when_three_of_them_led_nowhere():
     assert not _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.9]))
 
 
+def test_what_is_still_to_be_gained_is_what_is_gained(tmp_path, request_):
+    """With an energy tolerance less is evaluated, and the energy is that of the minimum."""
+    surrogate = Surrogate(request_, [EMT()], THRESHOLD)
+    steps = relaxed(tmp_path / "whole.jsonl", surrogate)
+    told = [step for step in steps if step.get("remaining_energy") is not None]
+    assert told
+    for step in told:
+        assert step["free_energy"] - step["remaining_energy"] == pytest.approx(steps[-1]["free_energy"], abs=0.003)
+    atoms = AseAtomsAdaptor.get_atoms(bridge(), msonable=False)
+    early = RELAXATION | {"energy_tolerance": 0.005}
+    assert run_task(atoms, costly(), "relax", early, tmp_path / "early.jsonl", attempt=0, propose=surrogate)
+    assert len(read_steps(tmp_path / "early.jsonl")) < len(steps)
+    assert surrogate(steps[:1])[1] is None, "nothing is told of the first geometry"
+
+
 # --- another process answers ---
 
 
@@ -211,7 +226,9 @@ def test_another_process_answers_the_same(tmp_path, request_):
     steps = relaxed(tmp_path / "steps.jsonl", surrogate)
     asked = Asked(Surrogate.command(tmp_path))
     for count in (1, 2):
-        assert np.array(asked(steps[:count])) == pytest.approx(np.array(surrogate(steps[:count])), abs=1e-6)
+        (found, gain), (expected, told) = asked(steps[:count]), surrogate(steps[:count])
+        assert np.array(found) == pytest.approx(np.array(expected), abs=1e-6)
+        assert gain == told or gain == pytest.approx(told, abs=1e-6)
     asked.process.stdin.close()
     assert asked.process.wait(timeout=20) == 0, "it ends with who asks"
 
@@ -223,7 +240,8 @@ def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
     assert "proposals end" in capfd.readouterr().out
     assert Asked(["/no/such/program"])([]) is None
     answers = []
-    assert Asked(["/no/such/program"], asks=False, share=lambda found: answers.append(found) or [[0.0]])([]) == [[0.0]]
+    share = Asked(["/no/such/program"], asks=False, share=lambda found: answers.append(found) or [[[0.0]], None])
+    assert share([]) == ([[0.0]], None)
     assert answers == [None], "a rank that does not ask gets what is shared"
 
 
@@ -347,4 +365,4 @@ def test_gpaw_asks_the_potential_that_works_beside_it(home):
     # What EMT proposes after the first geometry is what was evaluated then.
     steps = read_steps(folder / "steps.jsonl")
     surrogate = Surrogate.from_plain(json.loads((folder / SURROGATE).read_text()), folder)
-    assert np.array(steps[1]["positions"]) == pytest.approx(np.array(surrogate(steps[:1])[0]), abs=1e-6)
+    assert np.array(steps[1]["positions"]) == pytest.approx(np.array(surrogate(steps[:1])[0][0]), abs=1e-6)

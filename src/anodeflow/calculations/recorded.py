@@ -55,8 +55,8 @@ def calculation_document(
         warnings.append(
             Caveat(
                 "ended-by-energy",
-                f"ended by its energy: {1e3 * energies['remaining_energy']:.1f} meV were still to be gained by the "
-                f"potential's Hessian, and are taken off; largest force {largest_force(last['free_forces']):.3f} eV/Å",
+                f"ended by its energy: {1e3 * energies['remaining_energy']:.1f} meV were still to be gained by what "
+                f"the potential knows, and are taken off; largest force {largest_force(last['free_forces']):.3f} eV/Å",
             )
         )
     return CalculationDoc(

@@ -37,6 +37,8 @@ _SAME_ENERGY = 0.001  # eV
 _PATIENCE = 3  # proposals in a row that may lead nowhere
 _MOST_STEPS = 150
 _MOVED = 1e-3  # Å
+_KNOWN, _NEAR = 0.003, 0.2
+"""What is still to be gained is told where the last energy was known to so many eV, and the minimum is so near, Å."""
 
 
 class Surrogate:
@@ -58,8 +60,11 @@ class Surrogate:
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
 
-    def __call__(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
+    def __call__(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         """Return the geometry to be evaluated next, or those of the images of a path; none: others shall say.
+
+        With it the free energy that a relaxation still gains, eV; none where that cannot be told: of a path, and where
+        what was said of the geometry before was wrong, or the minimum lies far away.
 
         Parameters
         ----------
@@ -69,7 +74,10 @@ class Surrogate:
         """
         if not steps:
             return None
-        return self._path(steps) if self.request.images else self._minimum(steps)
+        if not self.request.images:
+            return self._minimum(steps)
+        found = self._path(steps)
+        return None if found is None else (found, None)
 
     @classmethod
     def from_plain(cls, content: dict[str, Any], folder: Path) -> Self:
@@ -125,25 +133,39 @@ class Surrogate:
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
         return Corrected(calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
 
-    def _minimum(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
+    def _minimum(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
             return None
         best = min(steps, key=lambda step: step["free_energy"])
         work = self.atoms.copy()
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
+        level = work.get_potential_energy()
         begins, radius = work.get_positions(), _radius(steps)
-        within = begins
+        within, gain = begins, 0.0
         optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
         for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
             if largest_force(work.positions - begins) > radius:
                 break
-            within = work.get_positions()
+            within, gain = work.get_positions(), level - work.get_potential_energy()
+        calm = largest_force(work.get_forces()) < self.threshold / 3
         if largest_force(within - begins) < _MOVED:  # the first step led out of the radius, or there is nowhere to go
             within = work.get_positions()
         found = with_symmetry_of(self.request.structure, within)
         near = min(largest_force(found - np.asarray(step["positions"])) for step in steps)
-        return [found.tolist()] if np.isfinite(found).all() and near > _MOVED else None
+        if not np.isfinite(found).all() or near <= _MOVED:
+            return None
+        told = best is steps[-1] and calm and largest_force(found - begins) < _NEAR
+        return [found.tolist()], max(gain, 0.0) if told and self._foretold(steps) else None
+
+    def _foretold(self, steps: Sequence[dict[str, Any]]) -> bool:
+        """Return whether the energy of the last geometry was known, from those before, to a few meV."""
+        if len(steps) < 2:
+            return False
+        there = self.atoms.copy()
+        there.set_positions(steps[-1]["positions"], apply_constraint=False)
+        there.calc = self.corrected(steps[:-1])
+        return abs(there.get_potential_energy() - steps[-1]["free_energy"]) < _KNOWN
 
     def _path(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         climbs = "tangent" in self.request.options

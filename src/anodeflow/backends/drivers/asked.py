@@ -15,7 +15,7 @@ class Asked:
     Parameters
     ----------
     command
-        What starts it. It reads a list of steps, one JSON line a question, and answers a line of geometries or null.
+        What starts it. It reads a list of steps, one JSON line a question, and answers with a line of JSON.
     asks
         Whether this process asks: of the ranks of MPI one does.
     share
@@ -29,12 +29,12 @@ class Asked:
         self.process: subprocess.Popen[str] | None = None
         self.silent = False
 
-    def __call__(self, steps: list[dict[str, Any]]) -> list[Any] | None:
+    def __call__(self, steps: list[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         """Return where to go next (see :data:`anodeflow.backends.drivers.driver.Propose`)."""
         found = self.share(self._answer(steps) if self.asks and not self.silent else None)
-        return found if found is None else list(found)
+        return None if found is None else (found[0], found[1])
 
-    def _answer(self, steps: list[dict[str, Any]]) -> list[Any] | None:
+    def _answer(self, steps: list[dict[str, Any]]) -> Any:
         try:
             if self.process is None:
                 pipe = subprocess.PIPE
@@ -43,8 +43,7 @@ class Asked:
             assert self.process.stdout
             self.process.stdin.write(json.dumps(steps) + "\n")
             self.process.stdin.flush()
-            found: list[Any] | None = json.loads(self.process.stdout.readline())
-            return found
+            return json.loads(self.process.stdout.readline())
         except (OSError, ValueError) as error:
             print(f"proposals end: {type(error).__name__}: {error}", flush=True)
             self.silent = True

@@ -134,7 +134,7 @@ class _Proposals:
             found = self.propose([step for step in self.evaluated if step["iteration"] < iteration])
             if found is None:
                 return False
-            places = {i: np.array(there) for i, there in zip(self.computed, found, strict=True)} | places
+            places = {i: np.array(there) for i, there in zip(self.computed, found[0], strict=True)} | places
         for index, there in places.items():
             self.images[index].set_positions(there, apply_constraint=False)
             mirror = self.images[len(self.images) - 1 - index]

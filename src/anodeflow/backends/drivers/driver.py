@@ -22,9 +22,10 @@ from anodeflow.backends.drivers.remaining import RemainingEnergy
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import check_finite, largest_force
 
-Propose = Callable[[list[dict[str, Any]]], list[Any] | None]
+Propose = Callable[[list[dict[str, Any]]], "tuple[list[Any], float | None] | None"]
 """Says, from the evaluations so far, which geometries are evaluated next, Å (one; of a path one for each image that is
-computed); none: the optimiser shall say (:class:`anodeflow.learning.surrogate.Surrogate`)."""
+computed), and how much a relaxation still gains on the way there, eV (none: it cannot be told); none at all: the
+optimiser shall say (:class:`anodeflow.learning.surrogate.Surrogate`)."""
 
 _MODULUS_OVER_CURVATURE = 0.07  # Å⁻¹
 _STIFFEST = 100  # times the initial curvature: no bond is so stiff
@@ -108,7 +109,8 @@ def run_task(
     remaining = RemainingEnergy.beside(steps_file, atoms) if task == "relax" else None
     for step in earlier if remaining else ():
         remaining.after(step["positions"], step["free_forces"])  # type: ignore[union-attr]
-    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining)
+    ways = propose if task == "relax" else None
+    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining, ways)
 
     if task in ("static", "density"):
         # A density is in the calculator, not on record: it is converged again.
@@ -122,9 +124,9 @@ def run_task(
         if _converged(earlier[-1], relaxation, with_stress):
             return True
     left = relaxation["max_steps"]
-    if propose is not None and task == "relax":
+    if ways is not None:
         atoms.calc = calculator
-        converged, earlier = _proposed(atoms, record, earlier, propose, relaxation)
+        converged, earlier = _proposed(atoms, record, earlier, ways, relaxation)
         if converged:
             return True
         left -= len(earlier) - attempt
@@ -161,15 +163,18 @@ def _proposed(
 ) -> tuple[bool, list[dict[str, Any]]]:
     """Relax by proposals; return whether that is the end of it, and all steps on record, earlier ones included."""
     steps = list(earlier)
+    record.seen = steps
+    proposal = propose(steps) if steps else ([atoms.get_positions()], None)
     for _ in range(relaxation["max_steps"]):
-        found = propose(steps) if steps else [atoms.get_positions()]
-        if found is None:
-            return False, steps
-        atoms.set_positions(np.asarray(found[0]))
+        if proposal is None:
+            break
+        atoms.set_positions(np.asarray(proposal[0][0]))
         record()
         steps.append(record.latest)
         if _converged(record.latest, relaxation, False):
             return True, steps
+        proposal = record.proposal
+    record.propose = None
     return False, steps
 
 
@@ -186,9 +191,13 @@ class _Record:
         extra: Callable[[], dict[str, Any]],
         on_step: Callable[[dict[str, Any]], None] | None,
         remaining: RemainingEnergy | None,
+        propose: Propose | None,
     ) -> None:
         self.atoms, self.with_stress, self.file, self.attempt = atoms, with_stress, file, attempt
         self.writes, self.extra, self.on_step, self.remaining = writes, extra, on_step, remaining
+        self.propose = propose
+        self.proposal: tuple[list[Any], float | None] | None = None
+        self.seen: list[dict[str, Any]] = []
         self.began = time.monotonic()
         self.latest: dict[str, Any] = {}
 
@@ -198,6 +207,10 @@ class _Record:
             step["remaining_energy"] = self.remaining.after(step["positions"], step["free_forces"])
         step |= {"attempt": self.attempt, "seconds": time.monotonic() - self.began}
         check_finite(step)  # on all ranks
+        if self.propose is not None:  # before it is on record, which says what was still to be gained
+            self.proposal = self.propose([*self.seen, step])
+            if self.proposal is not None and self.proposal[1] is not None:
+                step["remaining_energy"] = self.proposal[1]
         self.latest, self.began = step, time.monotonic()
         if self.writes:
             append_step(self.file, step)
