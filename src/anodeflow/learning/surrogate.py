@@ -176,7 +176,7 @@ class Surrogate:
         images = self._begun(latest)
         settings = self.request.options["settings"] | {
             "max_steps": _MOST_STEPS,
-            "force_threshold": self.threshold / 3,
+            "force_threshold": self.threshold / (3 if climbs else 2),  # soft bands go far for little
         }
         corrected = self.corrected(sorted(steps, key=lambda step: step["iteration"]))
         with tempfile.TemporaryDirectory() as folder:
