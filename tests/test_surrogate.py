@@ -29,7 +29,7 @@ from anodeflow.calculations.folder import read_steps
 from anodeflow.calculations.makers import CalculationMaker
 from anodeflow.calculations.request import Request
 from anodeflow.learning.residual import Residual
-from anodeflow.learning.surrogate import SURROGATE, Surrogate, _leads_nowhere, _radius
+from anodeflow.learning.surrogate import SURROGATE, Surrogate, _leads_nowhere
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
@@ -171,13 +171,28 @@ def steps_of(energies, forces):
     ]
 
 
-def test_the_radius_grows_with_success_and_shrinks_without():
-    assert _radius(steps_of([-1.0], [3])) == pytest.approx(0.3)
-    assert _radius(steps_of([-1.0, -1.1], [3, 2])) == pytest.approx(0.45)
-    assert _radius(steps_of([-1.0, -1.1, -1.2, -1.3], [4, 3, 2, 1])) == pytest.approx(0.5)
-    assert _radius(steps_of([-1.0, -1.1], [3, 4])) == pytest.approx(0.3)
-    assert _radius(steps_of([-1.0, -0.9], [3, 2])) == pytest.approx(0.15)
-    assert _radius(steps_of([-1.0] + [-0.9] * 9, [3] * 10)) == pytest.approx(0.05)
+def judged(request_, *shifts):
+    """Return how far the next proposal may lie after the adatom was moved down by each of the shifts, Å."""
+    steps = []
+    for shift in shifts:
+        atoms = AseAtomsAdaptor.get_atoms(request_.structure, msonable=False)
+        atoms.positions[-1, 2] -= shift
+        atoms.calc = costly()
+        steps.append(
+            {
+                "positions": atoms.get_positions().tolist(),
+                "forces": atoms.get_forces(apply_constraint=False).tolist(),
+                "free_energy": atoms.get_potential_energy(),
+            }
+        )
+    return Surrogate(request_, [EMT()], THRESHOLD)._judged(steps)[0]
+
+
+def test_the_radius_grows_with_success_and_shrinks_without(request_):
+    assert judged(request_, 0.0) == pytest.approx(0.3)
+    assert judged(request_, 0.0, 0.3) == pytest.approx(0.45), "down, and known"
+    assert judged(request_, 0.0, 0.1) == pytest.approx(0.3)
+    assert judged(request_, 0.0, -1.2) == pytest.approx(0.6), "up, and not known: half of the way"
 
 
 def test_of_two_potentials_the_evaluations_choose(request_):

@@ -31,8 +31,9 @@ from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_
 SURROGATE = "surrogate.json"
 """File in the folder of a calculation that tells another process what a surrogate is made of."""
 _MOST_GEOMETRIES = 16  # that the correction is made from: the newest ones
-_RADIUS, _WIDEST, _NARROWEST = 0.3, 0.5, 0.05
+_RADIUS, _WIDEST, _NARROWEST = 0.3, 0.6, 0.05
 """How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
+_RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed it by less
 _SAME_ENERGY = 0.001  # eV
 _PATIENCE = 3  # proposals in a row that may lead nowhere
 _MOST_STEPS = 150
@@ -59,6 +60,7 @@ class Surrogate:
         self.request, self.calculators, self.threshold = request, calculators, force_threshold
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
+        self.evaluated: dict[tuple[int, bytes], tuple[float, np.ndarray]] = {}
 
     def __call__(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         """Return the geometry to be evaluated next, or those of the images of a path; none: others shall say.
@@ -117,21 +119,28 @@ class Surrogate:
 
     def corrected(self, steps: Sequence[dict[str, Any]]) -> "Corrected":
         """Return the calculator of the potential as these evaluations correct it."""
-        made = [self._corrected(calculator, steps) for calculator in self.calculators]
+        made = [self._corrected(number, steps) for number in range(len(self.calculators))]
         return max(made, key=lambda each: each.residual.evidence)
 
-    def _corrected(self, calculator: Any, steps: Sequence[dict[str, Any]]) -> "Corrected":
+    def _corrected(self, number: int, steps: Sequence[dict[str, Any]]) -> "Corrected":
         newest = steps[-_MOST_GEOMETRIES:]
-        lacking, energies = [], []
-        for step in newest:
+        places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
+        lacking = [self._lacking(number, step) for step in newest]
+        residual = Residual(places, np.array([each[0] for each in lacking]), np.array([each[1] for each in lacking]))
+        return Corrected(self.calculators[number], residual, self.free)
+
+    def _lacking(self, number: int, step: dict[str, Any]) -> tuple[float, np.ndarray]:
+        """Return the energy (eV) and the forces on free coordinates (eV/Å) that a potential lacks at a geometry."""
+        positions = np.asarray(step["positions"])
+        key = (number, positions.tobytes())
+        if key not in self.evaluated:
             there = self.atoms.copy()
             there.set_constraint()
-            there.positions = np.asarray(step["positions"])
-            there.calc = calculator
-            energies.append(step["free_energy"] - there.get_potential_energy())
-            lacking.append((np.asarray(step["forces"]) - there.get_forces()).ravel()[self.free])
-        places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
-        return Corrected(calculator, Residual(places, np.array(energies), np.array(lacking)), self.free)
+            there.positions = positions
+            there.calc = self.calculators[number]
+            self.evaluated[key] = there.get_potential_energy(), there.get_forces().ravel()[self.free]
+        energy, forces = self.evaluated[key]
+        return step["free_energy"] - energy, np.ravel(step["forces"])[self.free] - forces
 
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
@@ -141,7 +150,7 @@ class Surrogate:
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
         level = work.get_potential_energy()
-        begins, radius = work.get_positions(), _radius(steps)
+        begins, (radius, foretold) = work.get_positions(), self._judged(steps)
         within, gain = begins, 0.0
         optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
         for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
@@ -156,16 +165,28 @@ class Surrogate:
         if not np.isfinite(found).all() or near <= _MOVED:
             return None
         told = best is steps[-1] and calm and largest_force(found - begins) < _NEAR
-        return [found.tolist()], max(gain, 0.0) if told and self._foretold(steps) else None
+        return [found.tolist()], max(gain, 0.0) if told and foretold else None
 
-    def _foretold(self, steps: Sequence[dict[str, Any]]) -> bool:
-        """Return whether the energy of the last geometry was known, from those before, to a few meV."""
-        if len(steps) < 2:
-            return False
+    def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool]:
+        """Return how far the next proposal may lie from the best geometry, Å, and whether the last one was foretold.
+
+        That is, whether the energies before it had told its energy to a few meV.
+        """
+        *before, last = steps
+        if not before:
+            return _RADIUS, False
+        best = min(before, key=lambda step: step["free_energy"])
         there = self.atoms.copy()
-        there.set_positions(steps[-1]["positions"], apply_constraint=False)
-        there.calc = self.corrected(steps[:-1])
-        return abs(there.get_potential_energy() - steps[-1]["free_energy"]) < _KNOWN
+        there.set_positions(last["positions"], apply_constraint=False)
+        there.calc = self.corrected(before)
+        error = abs(there.get_potential_energy() - last["free_energy"])
+        gained = best["free_energy"] - last["free_energy"]
+        moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
+        if error < max(_RIGHT * gained, _KNOWN):
+            radius = max(_RADIUS, 1.5 * moved)
+        else:
+            radius = moved if gained > 0 else moved / 2
+        return min(_WIDEST, max(_NARROWEST, radius)), error < _KNOWN
 
     def _path(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         climbs = "tangent" in self.request.options
@@ -176,7 +197,7 @@ class Surrogate:
         images = self._begun(latest)
         settings = self.request.options["settings"] | {
             "max_steps": _MOST_STEPS,
-            "force_threshold": self.threshold / (3 if climbs else 2),  # soft bands go far for little
+            "force_threshold": self.threshold / (3 if climbs else 2.5),  # soft bands go far for little
         }
         corrected = self.corrected(sorted(steps, key=lambda step: step["iteration"]))
         with tempfile.TemporaryDirectory() as folder:
@@ -245,21 +266,6 @@ def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
     """Return positions (n, 3) of a geometry, Å, each atom in the cell in which it was before."""
     shift = np.round(turned.frac_coords - image.frac_coords)
     return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))
-
-
-def _radius(steps: Sequence[dict[str, Any]]) -> float:
-    """Return how far the next proposal may lie from the best geometry, Å: farther after each that was right.
-
-    That is one after which energy and forces are lower; where the energy alone fell it stays, else it is halved.
-    """
-    radius = _RADIUS
-    for count in range(1, len(steps)):
-        before, now = steps[:count], steps[count]
-        fell = now["free_energy"] < min(step["free_energy"] for step in before) + _SAME_ENERGY
-        calmer = _force(now) < min(map(_force, before))
-        radius *= (1.5 if calmer else 1.0) if fell else 0.5
-        radius = min(_WIDEST, max(_NARROWEST, radius))
-    return radius
 
 
 def _leads_nowhere(steps: Sequence[dict[str, Any]]) -> bool:
