@@ -122,9 +122,32 @@ def run(way: str, code: str, work: Path) -> dict[str, Any]:
     }
 
 
-def apart(first: dict[str, float], second: dict[str, float]) -> float | None:
-    """Return the largest difference of values that both have, eV."""
-    return max((abs(first[key] - second[key]) for key in first.keys() & second.keys()), default=None)
+def energies_apart(one: dict[str, float], other: dict[str, float]) -> float:
+    """Return the largest difference of the lowest binding energies of the surfaces, eV."""
+
+    def lowest(answers: dict[str, float]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for key, value in answers.items():
+            system, is_binding, _ = key.partition(" binding_energy_bulk ")
+            if is_binding:
+                found[system] = min(value, found.get(system, value))
+        return found
+
+    first, second = lowest(one), lowest(other)
+    assert first.keys() == second.keys()
+    return max(abs(first[system] - second[system]) for system in first)
+
+
+def barriers_apart(one: dict[str, float], other: dict[str, float]) -> float:
+    """Return the largest difference of the barriers of the cheapest paths, and of each hop's from the nearest, eV.
+
+    Hops are numbered by each way in its own order.
+    """
+    first, second = ({key: value for key, value in each.items() if "barrier" in key} for each in (one, other))
+    paths = [abs(first[key] - second[key]) for key in first.keys() & second.keys() if "cheapest" in key]
+    hops = [min(abs(value - each) for each in second.values()) for value in first.values()]
+    assert paths
+    return max(paths + hops)
 
 
 def main() -> None:
@@ -146,9 +169,8 @@ def main() -> None:
             way: round(found[way]["force_evaluations"] / mine["force_evaluations"], 2) for way in ("plain", "before")
         }
         result["first_ten"], result["last_ten"] = sum(order[:10]) / 10, sum(order[-10:]) / 10
-        for name, part in (("energy_apart", "binding"), ("barrier_apart", "barrier")):
-            chosen = [{k: v for k, v in found[way]["answers"].items() if part in k} for way in ("before", "ours")]
-            result[name] = apart(*chosen)
+        result["energy_apart"] = energies_apart(mine["answers"], found["plain"]["answers"])
+        result["barrier_apart"] = barriers_apart(mine["answers"], found["plain"]["answers"])
         result |= surroundings("anodeflow", "ase", "pymatgen", "sevenn")
         (HERE / "results" / f"{CASE.stem}.json").write_text(json.dumps(result) + "\n")
     print(json.dumps(result))

@@ -30,7 +30,9 @@ from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_
 
 SURROGATE = "surrogate.json"
 """File in the folder of a calculation that tells another process what a surrogate is made of."""
-_MOST_GEOMETRIES = 16  # that the correction is made from: the newest ones
+_MOST_GEOMETRIES, _MOST_NUMBERS = 16, 4000
+"""From how many geometries the correction is made, the newest ones, and from how many energies and forces: a matrix of
+their square takes 0.13 GB."""
 _RADIUS, _WIDEST, _NARROWEST = 0.3, 0.6, 0.05
 """How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
 _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed it by less
@@ -123,7 +125,7 @@ class Surrogate:
         return max(made, key=lambda each: each.residual.evidence)
 
     def _corrected(self, number: int, steps: Sequence[dict[str, Any]]) -> "Corrected":
-        newest = steps[-_MOST_GEOMETRIES:]
+        newest = steps[-max(2, min(_MOST_GEOMETRIES, _MOST_NUMBERS // int(self.free.sum()))) :]
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
         lacking = [self._lacking(number, step) for step in newest]
         residual = Residual(places, np.array([each[0] for each in lacking]), np.array([each[1] for each in lacking]))
