@@ -22,6 +22,8 @@ from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import largest_force
 
 _PATIENCE = 3  # proposals in a row that may fail to lessen the forces
+_CALM = 0.8  # of the force threshold: with smaller forces an image stays where it is
+_NO_ROUND = -1  # of evaluations that nobody proposed
 
 
 def computed_images(count: int, symmetric: bool) -> list[int]:
@@ -71,11 +73,10 @@ def run_neb(
     for step in read_steps(steps_file):
         known[step["image"]].append(step)
 
-    evaluated = [step for index in computed for step in known[index]]
+    ways = _Proposals(images, computed, [step for each in known.values() for step in each], propose)
 
     def keep(step: dict[str, Any]) -> None:
-        step |= extra() | {"attempt": attempt}
-        evaluated.append(step)
+        step |= extra() | {"attempt": attempt} | ways.seen(step)
         if writes:
             append_step(steps_file, step)
         if on_step:
@@ -95,7 +96,6 @@ def run_neb(
     else:
         band = _Climber(images, symmetry, np.array(options["tangent"]))
         hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
-    ways = _Proposals(images, computed, evaluated, propose) if propose else None
     converged, residual = _relax(band, settings, hessian, ways)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
@@ -117,24 +117,36 @@ def run_neb(
 class _Proposals:
     """Moves the images of a band to where a potential that learns on the way has its path.
 
-    What was evaluated before is gone through again: the k-th evaluation of each image was its k-th place.
+    Images that are calm stay, and are not evaluated again. Each evaluation is recorded with the round that it belongs
+    to, so that a path that was cut off goes through the same places again.
     """
 
     def __init__(
-        self, images: list[Atoms], computed: list[int], evaluated: list[dict[str, Any]], propose: Propose
+        self, images: list[Atoms], computed: list[int], evaluated: list[dict[str, Any]], propose: Propose | None
     ) -> None:
         self.images, self.computed, self.evaluated, self.propose = images, computed, evaluated, propose
+        self.round = 0 if propose else _NO_ROUND
 
-    def move(self, iteration: int) -> bool:
-        """Move the images to their places of an iteration, from 1; return whether anybody knew these."""
-        places = {
-            step["image"]: np.array(step["positions"]) for step in self.evaluated if step["iteration"] == iteration
-        }
-        if len(places) < len(self.computed):
-            found = self.propose([step for step in self.evaluated if step["iteration"] < iteration])
+    def seen(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Take note of a new evaluation; return what is recorded of it."""
+        told = {} if self.propose is None else {"round": self.round}
+        self.evaluated.append(step | told)
+        return told
+
+    def move(self, restless: set[int]) -> bool:
+        """Move the images that are not calm to their places in the next round; return whether anybody knew these."""
+        self.round += 1
+        here = [step for step in self.evaluated if step.get("round", step["iteration"]) == self.round]
+        places = {step["image"]: np.array(step["positions"]) for step in here}
+        wanted = restless & set(self.computed)
+        if not wanted <= places.keys():
+            before = [step for step in self.evaluated if 0 <= step.get("round", step["iteration"]) < self.round]
+            found = self.propose(before) if self.propose else None
             if found is None:
+                self.round = _NO_ROUND
                 return False
-            places = {i: np.array(there) for i, there in zip(self.computed, found[0], strict=True)} | places
+            proposed = zip(self.computed, found[0], strict=True)
+            places = {index: np.array(there) for index, there in proposed if index in wanted} | places
         for index, there in places.items():
             self.images[index].set_positions(there, apply_constraint=False)
             mirror = self.images[len(self.images) - 1 - index]
@@ -144,7 +156,7 @@ class _Proposals:
 
 
 def _relax(
-    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals | None" = None
+    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals"
 ) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
 
@@ -163,8 +175,8 @@ def _relax(
     """
     target: Any = band
     left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
-    in_vain, iteration = 0, 0
-    while ways is not None and left > 0:
+    in_vain = 0
+    while ways.propose is not None and left > 0:
         residual = _residual(band, settings)
         left -= 1
         if band.climb and residual < settings["force_threshold"]:
@@ -172,8 +184,8 @@ def _relax(
         in_vain = 0 if residual < least else in_vain + 1
         if residual < least:
             least, best = residual, band.get_positions()
-        iteration += 1
-        if in_vain == _PATIENCE or not ways.move(iteration):
+        if in_vain == _PATIENCE or not ways.move(_restless(band, settings)):
+            ways.round = _NO_ROUND
             band.set_positions(best)
             break
     least = np.inf
@@ -201,6 +213,13 @@ def _residual(band: "_Band", settings: dict[str, Any]) -> float:
         band.climb = True
         residual = largest_force(band.get_forces())
     return residual
+
+
+def _restless(band: "_Band", settings: dict[str, Any]) -> set[int]:
+    """Return which images have forces on the band that are not well below the threshold, their mirror images, too."""
+    forces = band.get_forces().reshape(band.nimages - 2, -1, 3)
+    restless = {i for i, each in enumerate(forces, 1) if largest_force(each) > _CALM * settings["force_threshold"]}
+    return restless | ({band.nimages - 1 - index for index in restless} if band.symmetry else set())
 
 
 class _Band(NEB):
