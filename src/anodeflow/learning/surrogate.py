@@ -40,7 +40,7 @@ _SAME_ENERGY = 0.001  # eV
 _PATIENCE = 3  # proposals in a row that may lead nowhere
 _MOST_STEPS = 150
 _MOVED = 1e-3  # Å
-_KNOWN, _NEAR = 0.003, 0.2
+_KNOWN, _NEAR = 0.003, 0.3
 """What is still to be gained is told where the last energy was known to so many eV, and the minimum is so near, Å."""
 
 
