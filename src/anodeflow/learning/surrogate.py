@@ -39,6 +39,7 @@ _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed 
 _SAME_ENERGY = 0.001  # eV
 _PATIENCE = 3  # proposals in a row that may lead nowhere
 _MOST_STEPS = 150
+_CALMER = 0.8  # of the forces at hand: a path that was not found whole is a proposal if its forces are this small
 _MOVED = 1e-3  # Å
 _KNOWN, _NEAR = 0.003, 0.3
 """What is still to be gained is told where the last energy was known to so many eV, and the minimum is so near, Å."""
@@ -128,7 +129,8 @@ class Surrogate:
         newest = steps[-max(2, min(_MOST_GEOMETRIES, _MOST_NUMBERS // int(self.free.sum()))) :]
         places = np.array([np.ravel(step["positions"])[self.free] for step in newest])
         lacking = [self._lacking(number, step) for step in newest]
-        residual = Residual(places, np.array([each[0] for each in lacking]), np.array([each[1] for each in lacking]))
+        energies, forces = (np.array([each[part] for each in lacking]) for part in (0, 1))
+        residual = Residual.likeliest(places, energies, forces)
         return Corrected(self.calculators[number], residual, self.free)
 
     def _lacking(self, number: int, step: dict[str, Any]) -> tuple[float, np.ndarray]:
@@ -147,7 +149,7 @@ class Surrogate:
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
             return None
-        best = min(steps, key=lambda step: step["free_energy"])
+        best = _best(steps)
         work = self.atoms.copy()
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
@@ -177,12 +179,15 @@ class Surrogate:
         *before, last = steps
         if not before:
             return _RADIUS, False
-        best = min(before, key=lambda step: step["free_energy"])
+        best = _best(before)
         there = self.atoms.copy()
-        there.set_positions(last["positions"], apply_constraint=False)
         there.calc = self.corrected(before)
-        error = abs(there.get_potential_energy() - last["free_energy"])
+        told = []
+        for step in (best, last):
+            there.set_positions(step["positions"], apply_constraint=False)
+            told.append(there.get_potential_energy())
         gained = best["free_energy"] - last["free_energy"]
+        error = abs(told[0] - told[1] - gained)
         moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
         if error < max(_RIGHT * gained, _KNOWN):
             radius = max(_RADIUS, 1.5 * moved)
@@ -206,7 +211,7 @@ class Surrogate:
             record = Path(folder) / "steps.jsonl"
             options = self.request.options | {"settings": settings, "energies": self._free_ends(steps)}
             done = run_neb(images, corrected.again, options, record, attempt=0)
-        if not done["converged"]:
+        if not (done["converged"] or done["residual"] < _CALMER * max(map(_force, _newest(steps, computed)))):
             return None
         found = []
         for index in computed:
@@ -268,6 +273,17 @@ def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
     """Return positions (n, 3) of a geometry, Å, each atom in the cell in which it was before."""
     shift = np.round(turned.frac_coords - image.frac_coords)
     return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))
+
+
+def _best(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the calmest of the evaluations whose energies are the lowest but for what energies and forces disagree."""
+    lowest = min(step["free_energy"] for step in steps)
+    return min((step for step in steps if step["free_energy"] < lowest + _KNOWN), key=_force)
+
+
+def _newest(steps: Sequence[dict[str, Any]], images: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the last evaluation of each image."""
+    return [[step for step in steps if step["image"] == index][-1] for index in images]
 
 
 def _leads_nowhere(steps: Sequence[dict[str, Any]]) -> bool:

@@ -143,7 +143,6 @@ class _Proposals:
             before = [step for step in self.evaluated if 0 <= step.get("round", step["iteration"]) < self.round]
             found = self.propose(before) if self.propose else None
             if found is None:
-                self.round = _NO_ROUND
                 return False
             proposed = zip(self.computed, found[0], strict=True)
             places = {index: np.array(there) for index, there in proposed if index in wanted} | places
@@ -160,7 +159,8 @@ def _relax(
 ) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
 
-    Proposals go first, for as long as they lessen the forces; BFGS goes on from the calmest band of theirs.
+    Proposals go first, for as long as they lessen the forces; BFGS takes a step where there is none, and goes on from
+    the calmest band where they fail for the third time.
 
     `hessian` is what BFGS begins with. For an image that climbs it has the curvatures of the saddle by their amount:
     the force that is turned round along the path makes of the downward one an upward one.
@@ -175,7 +175,10 @@ def _relax(
     """
     target: Any = band
     left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
-    in_vain = 0
+    in_vain, unknown = 0, 0
+    between = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
+    if hessian is not None:
+        between.H0 = hessian
     while ways.propose is not None and left > 0:
         residual = _residual(band, settings)
         left -= 1
@@ -184,10 +187,13 @@ def _relax(
         in_vain = 0 if residual < least else in_vain + 1
         if residual < least:
             least, best = residual, band.get_positions()
-        if in_vain == _PATIENCE or not ways.move(_restless(band, settings)):
+        if _PATIENCE in (in_vain, unknown):
             ways.round = _NO_ROUND
             band.set_positions(best)
             break
+        if not ways.move(_restless(band, settings)):
+            unknown += 1
+            between.step()
     least = np.inf
     bfgs = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
     if hessian is not None:
