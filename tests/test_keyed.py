@@ -104,6 +104,17 @@ def test_what_others_write_is_found(folder, tmp_path):
         assert names(plain, {"uuid": "mine"}) == []
 
 
+def test_keys_may_hold_dots_and_documents_their_own_id(tmp_path):
+    with open_store(Settings(home=tmp_path, embedded="sqlite", database=None)) as store:
+        for version in (1, 2):
+            document = {"uuid": "a", "index": 1, "output": {"files": {"vasprun.xml": version}}}
+            store.docs_store.update([document], key=["uuid", "index"])
+        store.docs_store.update([document | {"uuid": "b", "_id": "own"}], key=["uuid", "index"])
+        found = list(store.docs_store._collection.find({}))
+    assert [each["output"]["files"] for each in found] == [{"vasprun.xml": 2}] * 2
+    assert [each["_id"] == "own" for each in found] == [False, True]
+
+
 def test_a_question_reads_what_it_is_about_and_no_more(folder, tmp_path, monkeypatch):
     from montydb.storage.sqlite import SQLiteCursor
 

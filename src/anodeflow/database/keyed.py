@@ -172,7 +172,9 @@ def put(collection: Any, documents: Iterable[dict[str, Any]], known: Collection[
     for document in documents:
         (old if document.setdefault("_id", bson.ObjectId()) in known else new).append(document)
     storage = collection.database.client._storage
-    if new:
+    if len(new) == 1:  # several look at every key that is there
+        storage.write_one(collection, new[0], check_keys=False)
+    elif new:
         storage.write_many(collection, new, check_keys=False)
     if old:
         storage.update_many(collection, old)
