@@ -271,6 +271,10 @@ def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
     assert asked([]) is None
     assert "proposals end" in capfd.readouterr().out
     assert Asked(["/no/such/program"])([]) is None
+    slow = Asked([sys.executable, "-c", "import time; time.sleep(60)"], patience=0.2)
+    assert slow([]) is None
+    assert slow.process.wait(timeout=5) < 0, "it is not left behind"
+    assert "no answer within 0.2 s" in capfd.readouterr().out
     answers = []
     share = Asked(["/no/such/program"], asks=False, share=lambda found: answers.append(found) or [[[0.0]], None])
     assert share([]) == ([[0.0]], None)

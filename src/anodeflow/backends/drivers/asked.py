@@ -4,6 +4,7 @@ This file imports numpy and the standard library alone: it runs inside a code's 
 """
 
 import json
+import select
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +21,18 @@ class Asked:
         Whether this process asks: of the ranks of MPI one does.
     share
         Gives the answer of the one that asks to all others.
+    patience
+        How long an answer is waited for, s.
     """
 
     def __init__(
-        self, command: list[str], asks: bool = True, share: Callable[[Any], Any] = lambda found: found
+        self,
+        command: list[str],
+        asks: bool = True,
+        share: Callable[[Any], Any] = lambda found: found,
+        patience: float = 600.0,
     ) -> None:
-        self.command, self.asks, self.share = command, asks, share
+        self.command, self.asks, self.share, self.patience = command, asks, share, patience
         self.process: subprocess.Popen[str] | None = None
         self.silent = False
 
@@ -43,8 +50,12 @@ class Asked:
             assert self.process.stdout
             self.process.stdin.write(json.dumps(steps) + "\n")
             self.process.stdin.flush()
+            if not select.select([self.process.stdout], [], [], self.patience)[0]:
+                raise TimeoutError(f"no answer within {self.patience:g} s")
             return json.loads(self.process.stdout.readline())
         except (OSError, ValueError) as error:
             print(f"proposals end: {type(error).__name__}: {error}", flush=True)
             self.silent = True
+            if self.process is not None:
+                self.process.kill()
             return None
