@@ -156,6 +156,26 @@ def test_proposals_that_are_none_leave_it_to_bfgs(tmp_path):
     assert [step["energy"] for step in found] == [step["energy"] for step in alone]
 
 
+class Failing(EMT):
+    """A potential whose package raises from the third evaluation on."""
+
+    calls = 0
+
+    def calculate(self, *arguments, **named):
+        self.calls += 1
+        if self.calls > 3:
+            raise RuntimeError("no such element")
+        super().calculate(*arguments, **named)
+
+
+def test_a_potential_that_fails_is_told_and_done_without(tmp_path, request_):
+    told = []
+    found = relaxed(tmp_path / "failing.jsonl", Surrogate(request_, [Failing()], THRESHOLD, told.append))
+    alone = relaxed(tmp_path / "alone.jsonl", None)
+    assert told[0] == "goes on without a proposal of the potential: RuntimeError: no such element"
+    assert [step["energy"] for step in found] == [step["energy"] for step in alone]
+
+
 def test_the_budget_of_steps_counts_proposals(tmp_path):
     atoms = AseAtomsAdaptor.get_atoms(bridge(), msonable=False)
     few = RELAXATION | {"max_steps": 3}

@@ -51,7 +51,9 @@ def with_surrogate(request: Request, folder: CalculationFolder, backend: Backend
         weights = model.by_label() if model is not None and model.helps else {}
         calculators = [guide.calculator, *([guide.features.corrected(weights)] if weights else [])]
         settings = request.options["settings"] if request.images else backend.relaxation.model_dump()
-        surrogate = Surrogate(request, calculators, settings["force_threshold"])
+        surrogate = Surrogate(
+            request, calculators, settings["force_threshold"], lambda why: tell("running", message=why)
+        )
         content = surrogate.plain(guide.potential.recipe(), weights)
         folder.write(folder.path / SURROGATE, json.dumps(content, cls=MontyEncoder))
         begun = replace(request, surrogate=surrogate)

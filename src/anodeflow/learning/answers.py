@@ -18,12 +18,7 @@ def main(folder: Path) -> None:
     os.dup2(2, 1)  # what a potential prints is no answer
     surrogate = Surrogate.from_plain(json.loads((folder / SURROGATE).read_text(encoding="utf-8")), folder)
     for line in sys.stdin:
-        try:
-            found = surrogate(json.loads(line))
-        except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
-            print(f"no proposal: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            found = None
-        answers.write(json.dumps(found) + "\n")
+        answers.write(json.dumps(surrogate(json.loads(line))) + "\n")
         answers.flush()
 
 

@@ -7,7 +7,7 @@ What it says is a proposal: the thresholds are those of DFT's own forces, and wh
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,10 +57,18 @@ class Surrogate:
         them: what clean slabs taught can be wrong of an adatom.
     force_threshold
         Below which the forces shall come, eV/Å.
+    tell
+        Called with a sentence that says why there is no proposal, where it failed: it is a help, not a condition.
     """
 
-    def __init__(self, request: Request, calculators: Sequence[Any], force_threshold: float) -> None:
-        self.request, self.calculators, self.threshold = request, calculators, force_threshold
+    def __init__(
+        self,
+        request: Request,
+        calculators: Sequence[Any],
+        force_threshold: float,
+        tell: Callable[[str], None] = print,
+    ) -> None:
+        self.request, self.calculators, self.threshold, self.tell = request, calculators, force_threshold, tell
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
         self.evaluated: dict[tuple[int, bytes], tuple[float, np.ndarray]] = {}
@@ -79,13 +87,17 @@ class Surrogate:
         """
         if not steps:
             return None
-        if not self.request.images:
-            return self._minimum(steps)
-        found = self._path(steps)
+        try:
+            if not self.request.images:
+                return self._minimum(steps)
+            found = self._path(steps)
+        except Exception as error:  # whatever a potential's package raises
+            self.tell(f"goes on without a proposal of the potential: {type(error).__name__}: {error}")
+            return None
         return None if found is None else (found, None)
 
     @classmethod
-    def from_plain(cls, content: dict[str, Any], folder: Path) -> Self:
+    def from_plain(cls, content: dict[str, Any], folder: Path, tell: Callable[[str], None] = print) -> Self:
         """Return the surrogate that :meth:`plain` described, which computes in a folder."""
         backend = from_recipe(content["potential"])
         assert isinstance(backend, InProcessBackend)
@@ -95,7 +107,8 @@ class Surrogate:
         calculators = [backend.calculator_in(folder)]
         if content["weights"]:
             calculators.append(backend.features(calculators[0]).corrected(content["weights"]))
-        return cls(Request(request["task"], structure, images, request["options"]), calculators, content["threshold"])
+        asked = Request(request["task"], structure, images, request["options"])
+        return cls(asked, calculators, content["threshold"], tell)
 
     def plain(self, potential: dict[str, Any], weights: dict[str, float]) -> dict[str, Any]:
         """Return what another process makes the same of.
