@@ -148,6 +148,32 @@ def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
     assert len(found) < 3 * len(alone)
 
 
+def test_bfgs_goes_on_from_the_best_of_what_was_proposed(tmp_path):
+    """And so it does, by the same way, when it was cut off."""
+    there = AseAtomsAdaptor.get_atoms(bridge(), msonable=False).get_positions()
+    ways = [there.copy(), there.copy()]
+    ways[0][-1, 2] -= 0.2
+    ways[1][-1, 2] += 1.5
+
+    def propose(steps):
+        return ([ways[len(steps) - 1].tolist()], None) if len(steps) < 3 else None
+
+    whole = relaxed(tmp_path / "whole.jsonl", propose)
+    assert min(range(3), key=lambda k: whole[k]["free_energy"]) == 1
+    assert np.abs(np.array(whole[3]["positions"]) - np.array(whole[1]["positions"])).max() <= 0.2 + 1e-9
+    lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
+    for count in range(2, len(lines)):
+        file = tmp_path / f"cut-{count}.jsonl"
+        file.write_text("".join(lines[:count]))
+        again = relaxed(file, propose)
+        assert [step["energy"] for step in again] == pytest.approx([step["energy"] for step in whole], abs=1e-9)
+
+
+def test_a_gain_that_is_no_number_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="remaining energy of a geometry came out as inf or nan"):
+        relaxed(tmp_path / "nan.jsonl", lambda steps: ([steps[-1]["positions"]], float("nan")))
+
+
 def test_proposals_that_are_none_leave_it_to_bfgs(tmp_path):
     alone = relaxed(tmp_path / "alone.jsonl", None)
     asked = []
@@ -234,7 +260,7 @@ def test_proposals_end_when_three_of_them_led_nowhere():
     assert not _leads_nowhere(steps_of([0, 1, 1], [1, 2, 2]))
     assert _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 2]))
     assert not _leads_nowhere(steps_of([0, 1, 1, -0.1], [1, 2, 2, 2]))
-    assert not _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.9]))
+    assert not _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.8]))
 
 
 def test_what_is_still_to_be_gained_is_what_is_gained(tmp_path, request_):
@@ -268,6 +294,42 @@ def test_forces_decide_where_energies_disagree(tmp_path, request_):
     assert np.array(found[-1]["positions"]) == pytest.approx(np.array(alone[-1]["positions"]), abs=0.03)
 
 
+class FalseMinimum(EMT):
+    """A potential with a well where DFT goes over a saddle."""
+
+    def __init__(self, centre):
+        super().__init__()
+        self.centre = centre
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        super().calculate(atoms, properties, system_changes)
+        apart = atoms.positions[-1, :2] - self.centre
+        well = -0.5 * np.exp(-apart @ apart / (2 * 0.5**2))
+        self.results["forces"] = self.results["forces"].copy()
+        self.results["forces"][-1, :2] += well * apart / 0.5**2
+        for name in ("energy", "free_energy"):
+            self.results[name] += well
+
+
+def test_a_false_minimum_of_the_potential_is_not_taken_for_the_end(tmp_path):
+    """DFT's forces are small beside its saddle, and the potential says that nothing is to be gained."""
+    structure = bridge()
+    structure.translate_sites([len(structure) - 1], [-0.3, -0.2, 0.0], frac_coords=False)
+    centre = structure.cart_coords[-1, :2]
+    for number, shift in enumerate([(0.05, 0.02), (0.02, 0.06), (-0.04, 0.05), (0.08, -0.03)]):
+        start = structure.copy()
+        start.translate_sites([len(start) - 1], [*shift, 0.0], frac_coords=False)
+        surrogate = Surrogate(Request("relax", start), [FalseMinimum(centre)], THRESHOLD)
+        atoms = AseAtomsAdaptor.get_atoms(start, msonable=False)
+        file = tmp_path / f"{number}.jsonl"
+        options = RELAXATION | {"energy_tolerance": 0.005}
+        assert run_task(atoms, EMT(), "relax", options, file, attempt=0, propose=surrogate)
+        last = read_steps(file)[-1]
+        end = last["free_energy"] - (last.get("remaining_energy") or 0.0)
+        assert run_task(atoms, EMT(), "relax", RELAXATION, file, attempt=len(read_steps(file)))
+        assert end == pytest.approx(read_steps(file)[-1]["free_energy"], abs=0.005)
+
+
 # --- another process answers ---
 
 
@@ -283,6 +345,27 @@ def test_another_process_answers_the_same(tmp_path, request_):
         assert gain == told or gain == pytest.approx(told, abs=1e-6)
     asked.process.stdin.close()
     assert asked.process.wait(timeout=20) == 0, "it ends with who asks"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["5", "[]", '{"a": 1}', "NaN", "[[[1, 2]], null]", "[[], null]", "[[[[0, 0, NaN]]], null]", "[[[[0, 0, 0]]], -1]"],
+)
+def test_answers_that_are_none_are_not_taken(answer, capfd):
+    step = {"positions": [[0.0, 0.0, 0.0]]}
+    asked = Asked([sys.executable, "-c", f"input(); print('{answer}')"])
+    assert asked([step]) is None
+    assert "proposals end: ValueError" in capfd.readouterr().out
+    right = Asked([sys.executable, "-c", "input(); print('[[[[0, 0, 1]]], 0.5]')"])
+    assert right([step]) == ([[[0, 0, 1]]], 0.5)
+
+
+def test_a_long_question_to_somebody_who_does_not_listen_ends(capfd):
+    deaf = Asked([sys.executable, "-c", "import time; time.sleep(60)"], patience=0.5)
+    assert deaf([{"positions": [[0.0, 0.0, 0.0]] * 10_000}]) is None
+    assert "no answer within 0.5 s" in capfd.readouterr().out
+    half = Asked([sys.executable, "-c", "print('[[', end='', flush=True); import time; time.sleep(60)"], patience=0.5)
+    assert half([]) is None
 
 
 def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
@@ -375,6 +458,28 @@ def test_paths_are_found_in_fewer_evaluations(hop, whole, tmp_path):
         again, rest = along(images, options, tmp_path / "cut.jsonl", guided=True)
         assert rest == count - cut, "nothing is evaluated twice"
         assert again["residual"] == pytest.approx(found["residual"], abs=1e-3)
+
+
+def test_a_path_with_rounds_that_nobody_proposed_resumes_exactly(hop, tmp_path):
+    images, options = hop
+    options = options | {"symmetry": None}
+    structures = tuple(AseAtomsAdaptor.get_structure(image) for image in images)
+
+    def run(file):
+        surrogate = Surrogate(Request("neb", structures[0], structures, options), [EMT()], PATH["force_threshold"])
+        before = len(read_steps(file))
+
+        def propose(steps):
+            return None if max(step["round"] for step in steps) in (0, 1) else surrogate(steps)
+
+        assert run_neb([i.copy() for i in images], costly, options, file, attempt=before, propose=propose)["converged"]
+        return len(read_steps(file)) - before
+
+    count = run(tmp_path / "whole.jsonl")
+    lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
+    for cut in range(1, len(lines)):
+        (tmp_path / "cut.jsonl").write_text("".join(lines[:cut]))
+        assert run(tmp_path / "cut.jsonl") == count - cut
 
 
 def test_one_image_climbs_to_the_saddle(hop, tmp_path):

@@ -47,7 +47,7 @@ def calculation_document(
             f"{label}: {backend.code} records no electrostatic potential: choose a backend that has the capability."
         )
     is_density = request.task == "density"
-    energies = _energies(backend, steps)
+    energies = _energies(backend, steps, outcome["converged"])
     if (
         energies["evaluated_energy"] is not None
         and largest_force(last["free_forces"]) >= backend.relaxation.force_threshold
@@ -77,10 +77,10 @@ def calculation_document(
     )
 
 
-def _energies(backend: Backend, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def _energies(backend: Backend, steps: list[dict[str, Any]], converged: bool) -> dict[str, Any]:
     """Return the fields of a document that tell its energy, and what was left to be gained."""
     evaluated, free, at_end = steps[-1]["energy"], steps[-1]["free_energy"], steps[-1].get("remaining_energy")
-    by_energy = at_end is not None and backend.relaxation.energy_tolerance is not None
+    by_energy = converged and at_end is not None and backend.relaxation.energy_tolerance is not None
     end = free - (at_end or 0.0)
     promising = (
         (number, step)

@@ -24,7 +24,7 @@ def check_finite(step: dict[str, Any]) -> None:
     ValueError
         What of it is not finite.
     """
-    for key in ("energy", "free_energy", "forces", "free_forces", "stress", "positions", "cell"):
+    for key in ("energy", "free_energy", "remaining_energy", "forces", "free_forces", "stress", "positions", "cell"):
         value = step.get(key)
         if value is not None and not np.isfinite(np.asarray(value, dtype=float)).all():
             raise ValueError(

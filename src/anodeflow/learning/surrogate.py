@@ -37,12 +37,14 @@ _RADIUS, _WIDEST, _NARROWEST = 0.3, 0.6, 0.05
 """How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
 _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed it by less
 _SAME_ENERGY = 0.001  # eV
-_PATIENCE = 3  # proposals in a row that may lead nowhere
+_PATIENCE, _LESS = 3, 0.9
+"""Proposals in a row that may lead nowhere, and by what factor forces are to fall that this is somewhere."""
 _MOST_STEPS = 150
 _CALMER = 0.8  # of the forces at hand: a path that was not found whole is a proposal if its forces are this small
 _MOVED = 1e-3  # Å
-_KNOWN, _NEAR = 0.003, 0.3
-"""What is still to be gained is told where the last energy was known to so many eV, and the minimum is so near, Å."""
+_KNOWN, _FACTOR, _SEEN, _NEAR = 0.003, 2, 0.7, 0.2
+"""What is still to be gained is told where the last energy was known to so many eV, the curvature along the last step
+within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å."""
 
 
 class Surrogate:
@@ -181,8 +183,8 @@ class Surrogate:
         near = min(largest_force(found - np.asarray(step["positions"])) for step in steps)
         if not np.isfinite(found).all() or near <= _MOVED:
             return None
-        told = best is steps[-1] and calm and largest_force(found - begins) < _NEAR
-        return [found.tolist()], max(gain, 0.0) if told and foretold else None
+        told = best is steps[-1] and calm and foretold and largest_force(found - begins) < _NEAR
+        return [found.tolist()], float(gain) if told and np.isfinite(gain) and gain >= 0 else None
 
     def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool]:
         """Return how far the next proposal may lie from the best geometry, Å, and whether the last one was foretold.
@@ -195,10 +197,12 @@ class Surrogate:
         best = _best(before)
         there = self.atoms.copy()
         there.calc = self.corrected(before)
-        told = []
+        told, slopes = [], []
+        step_made = (np.asarray(last["positions"]) - np.asarray(best["positions"])).ravel()[self.free]
         for step in (best, last):
             there.set_positions(step["positions"], apply_constraint=False)
             told.append(there.get_potential_energy())
+            slopes.append(there.get_forces().ravel()[self.free] @ step_made)
         gained = best["free_energy"] - last["free_energy"]
         error = abs(told[0] - told[1] - gained)
         moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
@@ -206,7 +210,19 @@ class Surrogate:
             radius = max(_RADIUS, 1.5 * moved)
         else:
             radius = moved if gained > 0 else moved / 2
-        return min(_WIDEST, max(_NARROWEST, radius)), error < _KNOWN
+        expected = slopes[0] - slopes[1]
+        found = float((np.ravel(best["forces"]) - np.ravel(last["forces"]))[self.free] @ step_made)
+        curved = found > 0 and expected / _FACTOR < found < expected * _FACTOR
+        known = error < _KNOWN and curved and self._went_along(steps)
+        return min(_WIDEST, max(_NARROWEST, radius)), known
+
+    def _went_along(self, steps: Sequence[dict[str, Any]]) -> bool:
+        """Return whether the force that is left points along steps that were made: what lies across nobody has seen."""
+        force = np.ravel(steps[-1]["forces"])[self.free]
+        places = np.array([np.ravel(step["positions"])[self.free] for step in steps])
+        directions, sizes, _ = np.linalg.svd((places[:-1] - places[-1]).T, full_matrices=False)
+        seen = directions[:, sizes > _MOVED].T @ force
+        return bool(np.linalg.norm(seen) >= _SEEN * np.linalg.norm(force))
 
     def _path(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
         climbs = "tangent" in self.request.options
@@ -304,7 +320,7 @@ def _leads_nowhere(steps: Sequence[dict[str, Any]]) -> bool:
     before, last = steps[:-_PATIENCE], steps[-_PATIENCE:]
     if not before:
         return False
-    calmer = min(map(_force, last)) < min(map(_force, before))
+    calmer = min(map(_force, last)) < _LESS * min(map(_force, before))
     lower = min(step["free_energy"] for step in last) < min(step["free_energy"] for step in before) - _SAME_ENERGY
     return not (calmer or lower)
 

@@ -4,10 +4,12 @@ This file imports numpy and the standard library alone: it runs inside a code's 
 """
 
 import json
-import select
 import subprocess
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
+
+import numpy as np
 
 
 class Asked:
@@ -46,16 +48,51 @@ class Asked:
             if self.process is None:
                 pipe = subprocess.PIPE
                 self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
-            assert self.process.stdin
-            assert self.process.stdout
-            self.process.stdin.write(json.dumps(steps) + "\n")
-            self.process.stdin.flush()
-            if not select.select([self.process.stdout], [], [], self.patience)[0]:
+            answers: list[str] = []
+            # A question longer than a pipe holds waits for its reader, as half an answer does for its end.
+            thread = Thread(target=self._exchange, args=(json.dumps(steps), answers), daemon=True)
+            thread.start()
+            thread.join(self.patience)
+            if thread.is_alive():
                 raise TimeoutError(f"no answer within {self.patience:g} s")
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError) as error:
+            if not answers:
+                raise OSError("it ended")
+            return _checked(json.loads(answers[0]), steps)
+        except Exception as error:  # all ranks wait for an answer: there is one, whatever happened
             print(f"proposals end: {type(error).__name__}: {error}", flush=True)
             self.silent = True
             if self.process is not None:
                 self.process.kill()
             return None
+
+    def _exchange(self, question: str, answers: list[str]) -> None:
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            self.process.stdin.write(question + "\n")
+            self.process.stdin.flush()
+            answers.append(self.process.stdout.readline())
+        except (OSError, ValueError):
+            return
+
+
+def _checked(found: Any, steps: list[dict[str, Any]]) -> Any:
+    """Return an answer that is one: none, or a geometry for each image and what is gained.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if found is None:
+        return None
+    if not isinstance(found, list) or len(found) != 2 or not isinstance(found[0], list):
+        raise ValueError(f"no answer: {str(found)[:80]}")
+    geometries, gain = np.array(found[0], dtype=float), found[1]
+    wanted = (len({step.get("image") for step in steps}), *np.shape(steps[0]["positions"]))
+    if geometries.shape != wanted or not np.isfinite(geometries).all():
+        raise ValueError(f"{geometries.shape} numbers instead of {wanted}, or such as are none")
+    if gain is not None and not (isinstance(gain, float | int) and 0 <= gain < np.inf):
+        raise ValueError(f"{gain!r} is no gain")
+    return found

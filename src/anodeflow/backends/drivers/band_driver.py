@@ -125,11 +125,11 @@ class _Proposals:
         self, images: list[Atoms], computed: list[int], evaluated: list[dict[str, Any]], propose: Propose | None
     ) -> None:
         self.images, self.computed, self.evaluated, self.propose = images, computed, evaluated, propose
-        self.round = 0 if propose else _NO_ROUND
+        self.round, self.proposed = 0 if propose else _NO_ROUND, True
 
     def seen(self, step: dict[str, Any]) -> dict[str, Any]:
         """Take note of a new evaluation; return what is recorded of it."""
-        told = {} if self.propose is None else {"round": self.round}
+        told = {} if self.propose is None else {"round": self.round, "proposed": self.proposed}
         self.evaluated.append(step | told)
         return told
 
@@ -137,12 +137,16 @@ class _Proposals:
         """Move the images that are not calm to their places in the next round; return whether anybody knew these."""
         self.round += 1
         here = [step for step in self.evaluated if step.get("round", step["iteration"]) == self.round]
+        self.proposed = all(step.get("proposed", True) for step in here)
+        if not self.proposed:  # nobody knew: what BFGS did then it does again
+            return False
         places = {step["image"]: np.array(step["positions"]) for step in here}
         wanted = restless & set(self.computed)
         if not wanted <= places.keys():
             before = [step for step in self.evaluated if 0 <= step.get("round", step["iteration"]) < self.round]
             found = self.propose(before) if self.propose else None
             if found is None:
+                self.proposed = False
                 return False
             proposed = zip(self.computed, found[0], strict=True)
             places = {index: np.array(there) for index, there in proposed if index in wanted} | places

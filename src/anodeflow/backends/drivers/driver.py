@@ -110,7 +110,8 @@ def run_task(
     for step in earlier if remaining else ():
         remaining.after(step["positions"], step["free_forces"])  # type: ignore[union-attr]
     ways = propose if task == "relax" else None
-    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining, ways)
+    threshold = relaxation["force_threshold"]
+    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining, ways, threshold)
 
     if task in ("static", "density"):
         # A density is in the calculator, not on record: it is converged again.
@@ -126,10 +127,11 @@ def run_task(
     left = relaxation["max_steps"]
     if ways is not None:
         atoms.calc = calculator
-        converged, earlier = _proposed(atoms, record, earlier, ways, relaxation)
+        converged, steps = _proposed(atoms, record, earlier, ways, relaxation)
         if converged:
             return True
-        left -= len(earlier) - attempt
+        left, earlier = left - (len(steps) - len(earlier)), _from_the_best(steps)
+        _put(atoms, earlier[-1])
     target: Any = FrechetCellFilter(atoms, exp_cell_factor=_cell_factor(atoms)) if with_stress else atoms
     optimizer = BFGS(
         target,
@@ -164,7 +166,10 @@ def _proposed(
     """Relax by proposals; return whether that is the end of it, and all steps on record, earlier ones included."""
     steps = list(earlier)
     record.seen = steps
-    proposal = propose(steps) if steps else ([atoms.get_positions()], None)
+    if not steps:
+        proposal: tuple[list[Any], float | None] | None = ([atoms.get_positions()], None)
+    else:  # where BFGS has begun it goes on
+        proposal = propose(steps) if all(step.get("proposed") for step in steps) else None
     for _ in range(relaxation["max_steps"]):
         if proposal is None:
             break
@@ -176,6 +181,16 @@ def _proposed(
         proposal = record.proposal
     record.propose = None
     return False, steps
+
+
+def _from_the_best(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return steps with the best of those that were proposed as the last of them: BFGS goes on from there."""
+    proposed = [step for step in steps if step.get("proposed")]
+    if not proposed:
+        return steps
+    best = min(proposed, key=lambda step: step["free_energy"])
+    rest = [step for step in steps if not step.get("proposed")]
+    return [*(step for step in proposed if step is not best), best, *rest]
 
 
 class _Record:
@@ -192,12 +207,14 @@ class _Record:
         on_step: Callable[[dict[str, Any]], None] | None,
         remaining: RemainingEnergy | None,
         propose: Propose | None,
+        threshold: float,
     ) -> None:
         self.atoms, self.with_stress, self.file, self.attempt = atoms, with_stress, file, attempt
         self.writes, self.extra, self.on_step, self.remaining = writes, extra, on_step, remaining
         self.propose = propose
         self.proposal: tuple[list[Any], float | None] | None = None
         self.seen: list[dict[str, Any]] = []
+        self.threshold = threshold
         self.began = time.monotonic()
         self.latest: dict[str, Any] = {}
 
@@ -207,10 +224,14 @@ class _Record:
             step["remaining_energy"] = self.remaining.after(step["positions"], step["free_forces"])
         step |= {"attempt": self.attempt, "seconds": time.monotonic() - self.began}
         check_finite(step)  # on all ranks
-        if self.propose is not None:  # before it is on record, which says what was still to be gained
-            self.proposal = self.propose([*self.seen, step])
-            if self.proposal is not None and self.proposal[1] is not None:
+        if self.propose is not None:
+            step["proposed"] = True
+            calm = largest_force(step["free_forces"]) < self.threshold
+            # Before it is on record, which says what was still to be gained.
+            self.proposal = None if calm else self.propose([*self.seen, step])
+            if self.proposal is not None and self.seen:  # of the first geometry the Hessian alone can tell
                 step["remaining_energy"] = self.proposal[1]
+            check_finite(step)
         self.latest, self.began = step, time.monotonic()
         if self.writes:
             append_step(self.file, step)
