@@ -99,3 +99,68 @@ def test_three_editions_each_whole_each_alone(tmp_path, anodeflow):
     assert result_rows({}, edition="all") == []
     nothing = anodeflow("delete", "edited")
     assert (nothing.status, "nothing to delete" in nothing.err) == (2, True)
+
+
+def states(found):
+    return [(one["edition"], one["backend"], one["state"], len(one["steps"])) for one in json.loads(found.out)]
+
+
+@pytest.mark.slow
+def test_status_keeps_every_edition(tmp_path, anodeflow):
+    file = tmp_path / "edited.yaml"
+    first = write(file).edition()
+    assert anodeflow("run", file).status == 0
+    second = write(file, sites="[top]").edition()
+    assert anodeflow("run", file, "--budget", "0.0000001h").status == 3, (
+        "what this run could not do is told of it alone"
+    )
+    last = write(file, sites="[bridge]").edition()
+    assert anodeflow("run", file).status == 0
+    told = anodeflow("status", "edited")
+    titles = [line.rstrip() for line in told.out.splitlines() if line.startswith("edited on emt")]
+    assert [title.split(", ")[1] for title in titles] == [
+        f"edition {last[:8]}: finished", f"edition {second[:8]}", f"edition {first[:8]}"
+    ]  # fmt: skip
+    assert titles[2].endswith(" UTC: finished, 4 of 4 done")
+    assert told.out.count("Al bulk") == 1, "the calculations of the latest only"
+    overview = anodeflow("status").out
+    assert [line for line in overview.splitlines() if "edited on" in line] == titles
+    everything = states(anodeflow("status", "edited", "--format", "json"))
+    assert [one[:3] for one in everything] == [
+        (last, "emt", "finished"), (second, "emt", "budget"), (first, "emt", "finished"),
+    ]  # fmt: skip
+    earlier = anodeflow("status", "edited", "--edition", first[:6])
+    assert earlier.out.count("Al bulk") == 1
+    assert states(anodeflow("status", "edited", "--edition", first[:6], "--format", "json")) == [everything[2]]
+    assert anodeflow("status", "edited", "--edition", "all").out.count("Al bulk") == 3
+    wrong = anodeflow("status", "edited", "--edition", "zz")
+    assert (wrong.status, wrong.err.count("\n")) == (2, 1)
+    assert f"no edition 'zz'; there is {first[:8]}, {second[:8]}, {last[:8]} (the latest last)" in wrong.err
+    # One that is run again is the latest again, and stands there once.
+    write(file)
+    assert anodeflow("run", file).status == 0
+    again = states(anodeflow("status", "edited", "--format", "json"))
+    assert [one[0] for one in again] == [first, last, second]
+    assert sorted(again) == sorted(everything)
+
+
+def test_a_run_that_was_cut_off_before_its_file_was_edited_is_kept_as_interrupted(tmp_path, anodeflow, home):
+    from anodeflow.core.settings import get_settings
+    from anodeflow.execution.state import CampaignStatus, StepStatus
+
+    file = tmp_path / "edited.yaml"
+    write(file, sites="[bridge]")
+    cut_off = CampaignStatus(  # by an anodeflow that noted no editions
+        campaign="edited", file=str(file), backend="emt", state="running", started_at="2026-01-02T03:04:05+00:00",
+        steps=[StepStatus(label="Al bulk", state="running")],
+    )  # fmt: skip
+    cut_off.save(get_settings().prepare().campaigns)
+    assert anodeflow("run", file).status == 0
+    told = anodeflow("status", "edited").out
+    assert "edited on emt, edition none, earlier: began 2026-01-02 03:04 UTC: interrupted, 0 of 1 done" in told
+    assert "goes on" not in told, "its file asks for something else now"
+    (kept,) = json.loads(anodeflow("status", "edited", "--edition", "none", "--format", "json").out)
+    assert (kept["state"], kept["steps"][0]["state"]) == ("interrupted", "interrupted")
+    next((home / "campaigns" / "edited.editions").glob("*.json")).write_text("{")
+    damaged = anodeflow("status", "edited")
+    assert (damaged.status, "is damaged: delete it" in damaged.err) == (2, True)

@@ -295,6 +295,15 @@ def test_a_campaign_in_the_queue(server, home, tmp_path, anodeflow):
     assert anodeflow("retry", "copper", "--yes").out == "Nothing of campaign copper failed.\n"
     nowhere = anodeflow("retry", "gold")
     assert (nowhere.status, "no campaign 'gold' was submitted" in nowhere.err) == (2, True)
+    # An edited one takes its place in the queue; what became of the one before is still told.
+    assert anodeflow("cancel", "copper", "--yes").status == 0
+    file.write_text(CAMPAIGN.replace("layers: 3", "layers: 4"))
+    assert anodeflow("submit", file, "--project", "here").status == 0
+    latest, earlier = json.loads(anodeflow("status", "copper", "--format", "json").out)
+    assert earlier["edition"] == status["edition"] != latest["edition"]
+    assert (latest["project"], earlier["project"]) == ("here", "here")
+    assert {step["state"] for step in earlier["steps"]} == {"interrupted"}
+    assert {step["state"] for step in latest["steps"]} == {"queued", "planned"}
 
 
 ALLOY = """

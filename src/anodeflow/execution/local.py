@@ -26,6 +26,7 @@ from anodeflow.execution.state import (
     StepStatus,
     Used,
     campaign_lock,
+    make_way,
     now,
 )
 from anodeflow.studies.document import StudyDoc
@@ -109,6 +110,7 @@ def run_campaign(
             campaign=campaign.name,
             file=str(campaign.path or ""),
             backend=campaign.backend,
+            edition=campaign.edition(),
             state="running",
             process=os.getpid(),
             started_at=now(),
@@ -118,6 +120,7 @@ def run_campaign(
             predicted=estimator.cost(planned).total,
             budget=budget,
         )
+        make_way(settings, status)
         status.save(settings.campaigns)
         keeper = _StatusKeeper(status, settings.campaigns, meter)
         flow, keys = campaign.flow_with_keys()

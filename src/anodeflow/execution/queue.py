@@ -45,6 +45,7 @@ def queue_status(note: Submission) -> CampaignStatus:
         campaign=note.campaign,
         file=note.file,
         backend=note.backend,
+        edition=note.edition,
         state="interrupted",
         started_at=note.submitted_at,
         project=note.project,

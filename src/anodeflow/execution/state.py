@@ -1,6 +1,7 @@
-"""The state of a campaign that runs, or ran, from here: one small file a campaign under ANODEFLOW_HOME."""
+"""States of campaigns that run, or ran, from here: small files under ANODEFLOW_HOME, one for each edition."""
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -76,6 +77,9 @@ class CampaignStatus(BaseModel):
     campaign: str = Field(description="Name of the campaign.")
     file: str = Field(default="", description="Campaign file.")
     backend: str = Field(default="", description="Name of the backend.")
+    edition: str = Field(
+        default="", description="Edition of the campaign (hash of what its file asks for); empty: not noted then."
+    )
     state: Literal["running", "finished", "failed", "interrupted", "budget"] = Field(
         description="State of the whole; budget: it was used up."
     )
@@ -102,6 +106,10 @@ class CampaignStatus(BaseModel):
         self.steps.append(StepStatus(label=label))
         return self.steps[-1]
 
+    def place(self) -> list[str]:
+        """Return what tells it from other runs of the campaign: edition, backend, and queue if it is in one."""
+        return [self.edition, self.backend, self.project]
+
     def save(self, folder: Path) -> None:
         """Write the status under `folder`."""
         self.updated_at = now()
@@ -110,7 +118,7 @@ class CampaignStatus(BaseModel):
 
 def now() -> str:
     """Return the time, UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @contextmanager
@@ -157,22 +165,63 @@ def running_campaigns(settings: Settings) -> list[str]:
 
 
 def read_status(settings: Settings, name: str) -> CampaignStatus:
-    """Return the state of a campaign; one whose process is gone without an end is interrupted.
+    """Return the state of the latest run of a campaign; one whose process is gone without an end is interrupted.
 
     Raises
     ------
     InputError
         If no such campaign was run from here.
     """
-    file = settings.campaigns / f"{name}.json"
+    held = is_running(settings, name)  # before it is read: it may end meanwhile
     try:
-        status = CampaignStatus.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        status = _read(settings.campaigns / f"{name}.json")
     except FileNotFoundError:
         known = ", ".join(campaign_names(settings)) or "none was run yet"
         raise InputError(f"no campaign {name!r} under {settings.home}; known: {known}.") from None
+    return status if held or is_running(settings, name) else _interrupted(status)
+
+
+def earlier_editions(settings: Settings, name: str) -> list[CampaignStatus]:
+    """Return the states of the editions of a campaign that ran before others took their place, the latest first.
+
+    One of them may have been run again since: then it is the latest run as well (:meth:`CampaignStatus.place`).
+    """
+    found = [_read(file) for file in _earlier(settings, name).glob("*.json")]
+    return sorted(found, key=lambda one: one.started_at, reverse=True)
+
+
+def keep_edition(settings: Settings, status: CampaignStatus) -> None:
+    """Keep the state of an edition that is not going to be the latest any more, beside that of the latest."""
+    folder = _earlier(settings, status.campaign)
+    folder.mkdir(exist_ok=True)
+    name = hashlib.sha256(json.dumps(status.place()).encode()).hexdigest()[:20]  # a backend may be a path
+    write_atomically(folder / f"{name}.json", _interrupted(status).model_dump_json(indent=1))
+
+
+def make_way(settings: Settings, following: CampaignStatus) -> None:
+    """Keep the state of the campaign's last run if `following`, which begins, is of another edition or backend."""
+    try:
+        last = _read(settings.campaigns / f"{following.campaign}.json")
+    except (FileNotFoundError, InputError):  # damaged: `following` takes its place, as the sentence about it says
+        return
+    if last.place() != following.place():
+        keep_edition(settings, last)
+
+
+def _earlier(settings: Settings, name: str) -> Path:
+    return settings.campaigns / f"{name}.editions"
+
+
+def _read(file: Path) -> CampaignStatus:
+    try:
+        return CampaignStatus.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except (json.JSONDecodeError, ValidationError) as error:
         raise InputError(f"{file} is damaged: delete it and run the campaign again; nothing is lost.") from error
-    if status.state == "running" and not is_running(settings, name):
+
+
+def _interrupted(status: CampaignStatus) -> CampaignStatus:
+    """Return the state of a campaign that no process holds."""
+    if status.state == "running":
         status.state = "interrupted"
         for step in status.steps:
             if step.state == "running":

@@ -16,6 +16,7 @@ class Submission(BaseModel):
 
     campaign: str = Field(description="Name of the campaign.")
     backend: str = Field(description="Name of the backend.")
+    edition: str = Field(default="", description="Edition of the campaign; empty: not noted then.")
     file: str = Field(default="", description="Campaign file.")
     backend_option: str | None = Field(default=None, description="Backend instead of the file's.")
     without: list[str] = Field(default=[], description="Studies left out by name.")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from anodeflow.backends.registry import backend_class
 from anodeflow.calculations.placement import Resources
 from anodeflow.core.errors import InputError
-from anodeflow.core.settings import get_settings
+from anodeflow.core.settings import Settings, get_settings
 from anodeflow.execution.placement import placed_flow, scheduler_resources
 from anodeflow.execution.project import Remote, open_project
-from anodeflow.execution.state import now
-from anodeflow.execution.submissions import ACTIVE, STUCK, Submission
+from anodeflow.execution.queue import queue_status
+from anodeflow.execution.state import CampaignStatus, keep_edition, now
+from anodeflow.execution.submissions import ACTIVE, STUCK, Submission, submissions
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -65,6 +66,7 @@ def submit_campaign(
             Submission(
                 campaign=campaign.name,
                 backend=campaign.load_backend().name,
+                edition=campaign.edition(),
                 file=str(campaign.path.resolve()) if campaign.path else "",
                 backend_option=backend,
                 without=list(without),
@@ -100,11 +102,23 @@ def submit_flow(remote: Remote, flow: "Flow", note: Submission, again: bool = Fa
 
     flow = placed_flow(flow, place)
     flow.metadata |= {"campaign": note.campaign, "backend": note.backend}
+    settings = get_settings().prepare()
+    last = _last_state(settings, note)
     _make_room(remote, flow.uuid, note.campaign, again)
+    if last is not None:
+        keep_edition(settings, last)
     ids = hand_over(flow, worker=note.worker, project=note.project)
     note = note.model_copy(update={"flow": flow.uuid, "jobs": len(ids)})
-    note.save(get_settings().prepare())
+    note.save(settings)
     return note
+
+
+def _last_state(settings: Settings, note: Submission) -> CampaignStatus | None:
+    """Return the state of an earlier edition whose place in the queue a campaign is going to take; none: no other."""
+    for last in submissions(settings, note.campaign):
+        if (last.backend, last.project) == (note.backend, note.project) and last.edition != note.edition:
+            return queue_status(last)
+    return None
 
 
 def _make_room(remote: Remote, uuid: str, name: str, again: bool) -> None:

@@ -16,7 +16,7 @@ from anodeflow.execution.cost.expected import Expectation, draws_of, possible_nu
 from anodeflow.execution.cost.history import Past, read_history
 from anodeflow.execution.cost.model import FEWEST, Asked, CostModel
 from anodeflow.execution.cost.yields import Yield, belongs, kind_of, yields
-from anodeflow.execution.state import OpenEntry, Predicted, campaign_names, read_status
+from anodeflow.execution.state import OpenEntry, Predicted, campaign_names, earlier_editions, read_status
 
 if TYPE_CHECKING:
     from anodeflow.studies.plan import PlannedCalculation
@@ -74,7 +74,7 @@ class Estimator:
         statuses = []
         for name in campaign_names(settings):
             try:
-                statuses.append(read_status(settings, name))
+                statuses += [read_status(settings, name), *earlier_editions(settings, name)]
             except InputError:
                 continue  # damaged; `anodeflow status` says so
         return cls(backend, history, yields(statuses, known))
