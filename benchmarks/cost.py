@@ -61,7 +61,7 @@ def ours(campaign: Campaign, folder: Path) -> dict[str, Any]:
     from anodeflow.database.query import study_documents
     from anodeflow.execution.state import read_status
     from anodeflow.studies.adsorption.document import AdsorptionDoc
-    from anodeflow.studies.diffusion.document import MigrationDoc
+    from anodeflow.studies.diffusion.document import DiffusionDoc
 
     folder.mkdir(parents=True, exist_ok=True)
     with stopwatch(folder / "times.json"):
@@ -74,7 +74,7 @@ def ours(campaign: Campaign, folder: Path) -> dict[str, Any]:
             best = document.sites[document.most_stable]
             answers |= {key: getattr(best, key) for key in ("binding_energy", "binding_energy_bulk")}
             answers["sites"] = {f"{site.step} ({site.label})": site.binding_energy for site in document.sites}
-        if isinstance(document, MigrationDoc):
+        if isinstance(document, DiffusionDoc):
             answers["barrier"] = document.path.barrier if document.path else None
     settings = get_settings()
     logs = {}

@@ -13,12 +13,12 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.document import (
     ChargeDifference,
-    ChargeTransferDoc,
+    ChargeDoc,
     CompactGrid,
     NonNuclearBasin,
 )
 from anodeflow.studies.convergence.document import ConvergenceDoc
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
 
 
 def surface_slab(adatom: tuple[float, float, float] | None = None, surface: str = "Li") -> Structure:
@@ -129,7 +129,7 @@ def surface_adsorption(
 
 def charge_document(
     system: str = "Li(001)", donated: float = -1.64, surface: str = "Li", basins: int = 8, **changes: Any
-) -> ChargeTransferDoc:
+) -> ChargeDoc:
     """Charge transfer of a Li adatom in the hollow."""
     structure = surface_slab((1.72, 1.72, 1.66), surface)
     electrons = [2.24 if site.specie.symbol == "Li" else 10.9 for site in structure[:-1]]
@@ -161,7 +161,7 @@ def charge_document(
         "grid_spacing": 0.079,
         "difference": charge_difference(structure),
     }
-    return ChargeTransferDoc(**_study("charge", system, values | changes))
+    return ChargeDoc(**_study("charge", system, values | changes))
 
 
 def hop(index: int, start: np.ndarray, move: np.ndarray, barrier: float, rise: float = 0.0, **changes: Any) -> Hop:
@@ -192,7 +192,7 @@ def hop(index: int, start: np.ndarray, move: np.ndarray, barrier: float, rise: f
     return Hop(index=index, **(values | changes))
 
 
-def migration_document(system: str = "Li(001)", barrier: float = 0.131, **changes: Any) -> MigrationDoc:
+def diffusion_document(system: str = "Li(001)", barrier: float = 0.131, **changes: Any) -> DiffusionDoc:
     """Hops from hollow to hollow: over the bridge, and across an atom."""
     start = np.array([1.72, 1.72])
     straight, diagonal = np.array([3.44, 0.0]), np.array([3.44, 3.44])
@@ -223,10 +223,10 @@ def migration_document(system: str = "Li(001)", barrier: float = 0.131, **change
             for t, rate in rates.items()
         ],
     }  # fmt: skip
-    return MigrationDoc(**_study("diffusion", system, values | changes))
+    return DiffusionDoc(**_study("diffusion", system, values | changes))
 
 
-def alloy_migration(system: str = "Li3Mg7(001):0", **changes: Any) -> MigrationDoc:
+def alloy_diffusion(system: str = "Li3Mg7(001):0", **changes: Any) -> DiffusionDoc:
     """A path through two minima: up to the bridge, on to the next hollow; a third hop failed."""
     first, second = np.array([1.72, 1.72]), np.array([3.60, 2.40])
     back = first + np.array([3.44, 0.0]) - second
@@ -252,7 +252,7 @@ def alloy_migration(system: str = "Li3Mg7(001):0", **changes: Any) -> MigrationD
     path = {"start": 0, "steps": steps, "displacement": [3.44, 0.0], "barrier": barrier, "limiting_hop": 1}
     ids = {step: f"{step.replace(' ', '')}-{system}" for step in ("minimum 0", "minimum 1", "hop 0", "hop 1")}
     values = {"minima": minima, "hops": hops, "path": path, "calculation_ids": ids, "diffusivities": []}
-    return migration_document(system, **(values | {"slab": surface_slab(surface="Mg")} | changes))
+    return diffusion_document(system, **(values | {"slab": surface_slab(surface="Mg")} | changes))
 
 
 def convergence_document(base: Any, name: str, value: float, unit: str = "eV", **changes: Any) -> ConvergenceDoc:

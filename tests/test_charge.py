@@ -32,7 +32,7 @@ from anodeflow.studies.charge.difference import (
     planar_average,
     subtract,
 )
-from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.document import ChargeDoc
 from anodeflow.studies.charge.flow import ChargeMaker
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.context import SubjectContext
@@ -214,7 +214,7 @@ def adsorption(**changes) -> AdsorptionDoc:
     return adsorption_document(sites=[adsorbed_site(0), best], most_stable=1)
 
 
-def run_study(tmp_path: Path, found: AdsorptionDoc) -> tuple[ChargeTransferDoc, Flow]:
+def run_study(tmp_path: Path, found: AdsorptionDoc) -> tuple[ChargeDoc, Flow]:
     maker = ChargeMaker(
         density=MadeUpDensity(str(tmp_path)),
         about=SubjectContext(campaign="test", system="Li(001)", reference="10.1/x", variant={"layers": 2}),
@@ -228,7 +228,7 @@ def run_study(tmp_path: Path, found: AdsorptionDoc) -> tuple[ChargeTransferDoc, 
 
 def test_study_from_adsorption_to_document(tmp_path):
     document, _ = run_study(tmp_path, adsorption())
-    assert isinstance(document, ChargeTransferDoc)
+    assert isinstance(document, ChargeDoc)
     assert document.charge_donated == pytest.approx(0.6, abs=0.03)
     assert document.charge_donated_coarse == pytest.approx(document.charge_donated, abs=0.05)
     assert document.atom_donated[:4] == pytest.approx([0.0] * 4, abs=0.03)
@@ -259,7 +259,7 @@ def test_study_from_adsorption_to_document(tmp_path):
     stored = json.dumps(document, cls=MontyEncoder)
     assert len(stored) < 200_000
     again = json.loads(stored, cls=MontyDecoder)
-    assert isinstance(again, ChargeTransferDoc)
+    assert isinstance(again, ChargeDoc)
     assert again.difference == document.difference
 
 

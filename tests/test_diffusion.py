@@ -38,10 +38,10 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion import false_minima, hop_search
-from anodeflow.studies.diffusion.analysis import migration_document, record_band
+from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
@@ -115,9 +115,9 @@ def maker(element: str, **fields) -> DiffusionMaker:
     return DiffusionMaker(**(makers | told(DiffusionInput, adsorbate=element, **fields)))
 
 
-def diffuse(document: AdsorptionDoc, **fields) -> MigrationDoc:
+def diffuse(document: AdsorptionDoc, **fields) -> DiffusionDoc:
     output = run(maker(document.adsorbate, **fields).make(document))
-    return MigrationDoc.model_validate(output)
+    return DiffusionDoc.model_validate(output)
 
 
 def started(document: AdsorptionDoc) -> HopSearch:
@@ -601,7 +601,7 @@ def test_a_split_hop_names_the_minimum_by_its_number_in_the_document(adsorption)
     search.minima.append(below)
     search.waiting, search.suspects = [], []
     search.hops[0].state, search.hops[0].split_at, search.hops[0].message = "split", 1, "stale"
-    (hop,) = migration_document(search, DiffusionContext(input=DiffusionInput(adsorbate="Al"))).hops
+    (hop,) = diffusion_document(search, DiffusionContext(input=DiffusionInput(adsorbate="Al"))).hops
     assert (hop.initial, hop.split_at, hop.message) == (1, 0, "minimum 0 (bridge) lies on the way")
 
 
@@ -681,7 +681,7 @@ def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorptio
     assert (hop.state, hop.negative_modes, search.waiting) == ("second order", 2, [])
     assert "order 2, also after 2 pushes" in hop.message
     study = DiffusionContext(system="Al(001)", input=DiffusionInput(adsorbate="Al"))
-    document = migration_document(search, study)
+    document = diffusion_document(search, study)
     assert (document.path, document.diffusivities) == (None, [])
     assert "hop-left-out" in codes(document)
     assert {row.label for row in document.rows()} == {"hop 0: minimum 0 to 0, second order"}

@@ -11,7 +11,7 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.database.query import study_documents
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 
 pytestmark = [pytest.mark.gpaw, pytest.mark.slow]
 
@@ -56,7 +56,7 @@ def documents(folder, monkeypatch):
     monkeypatch.setenv("ANODEFLOW_EMBEDDED", "sqlite")
     found = study_documents("aluminium")
     (adsorption,) = (document for document in found if isinstance(document, AdsorptionDoc))
-    (migration,) = (document for document in found if isinstance(document, MigrationDoc))
+    (migration,) = (document for document in found if isinstance(document, DiffusionDoc))
     return adsorption, migration
 
 

@@ -17,7 +17,7 @@ from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 from anodeflow.studies.interface.document import InterfaceDoc
 
@@ -172,7 +172,7 @@ def test_sites_that_symmetry_holds_are_ranked_by_both(done):
 
 def test_only_the_saddle_of_a_hop_is_computed(done):
     document = done(surface()).documents["diffusion"]
-    assert isinstance(document, MigrationDoc)
+    assert isinstance(document, DiffusionDoc)
     (hop,) = document.hops
     assert len(hop.images) == len(hop.profile) == 3
     assert hop.band.mode == "saddle"

@@ -20,7 +20,7 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.shared import hop_rounds
@@ -65,11 +65,11 @@ def adsorption(codes) -> AdsorptionDoc:
     return document.model_copy(update={"sites": [document.sites[document.most_stable]], "most_stable": 0})
 
 
-def diffuse(codes, adsorption: AdsorptionDoc, **fields) -> MigrationDoc:
+def diffuse(codes, adsorption: AdsorptionDoc, **fields) -> DiffusionDoc:
     backend, prescreen = codes
     makers = {"relax": Makers(backend).relax(), "static": Makers(backend).static(), "neb": Makers(backend).neb()}
     maker = DiffusionMaker(prescreen=prescreen, **makers, **told(DiffusionInput, adsorbate="Cu", modes=False, **fields))
-    return MigrationDoc.model_validate(run(maker.make(adsorption)))
+    return DiffusionDoc.model_validate(run(maker.make(adsorption)))
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(code
     check_whole(diffuse(codes, adsorption))
 
 
-def check_whole(document: MigrationDoc) -> None:
+def check_whole(document: DiffusionDoc) -> None:
     """The first path was relaxed by DFT from end to end, whatever it found there, and no hop was lost."""
     assert document.hops[0].band.mode == "band"
     assert len(document.hops[0].profile) == len(document.hops[0].images) > 3

@@ -23,7 +23,7 @@ from anodeflow.database.query import result_rows, study_documents
 from anodeflow.database.store import open_store
 from anodeflow.report.comparison import comparable
 from anodeflow.studies.adsorption.document import AdsorptionDoc
-from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
+from anodeflow.studies.charge.document import ChargeDoc, ordinary_atoms
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 from anodeflow.studies.rows import ResultRow
 
@@ -234,18 +234,18 @@ def test_rows_follow_when_the_large_parts_of_a_document_arrive(store):
     grid = output["difference"]["grid"]
     output["difference"]["grid"] = {"@class": "", "@module": "", "blob_uuid": "part-1", "store": "data"}
     write(store, output)
-    with pytest.warns(UserWarning, match=r"ChargeTransferDoc .*difference\.grid"):
+    with pytest.warns(UserWarning, match=r"ChargeDoc .*difference\.grid"):
         assert result_rows({}, store) == []
     store.additional_stores["data"].update({"blob_uuid": "part-1", "data": grid}, key="blob_uuid")
     assert result_rows({}, store) == charge.rows()
     assert study_documents(store=store) == [charge]
 
 
-def charge_documents() -> list[ChargeTransferDoc]:
+def charge_documents() -> list[ChargeDoc]:
     from anodeflow.database.results_file import read_results
 
     studies, _ = read_results(Path(__file__).parents[1] / "docs" / "results" / "surfaces.json.gz")
-    return [found for found in studies if isinstance(found, ChargeTransferDoc)]
+    return [found for found in studies if isinstance(found, ChargeDoc)]
 
 
 def test_outputs_of_other_programs_are_looked_at_once(store, monkeypatch):
@@ -321,13 +321,13 @@ def test_rows_made_without_structures_are_those_of_the_documents():
     for file in (Path(__file__).parents[1] / "docs" / "results").glob("*.json.gz"):
         for study in read_results(file)[0]:
             kinds.add(type(study).__name__)
-            if isinstance(study, ChargeTransferDoc):  # made before it was kept: then the structure is read
+            if isinstance(study, ChargeDoc):  # made before it was kept: then the structure is read
                 kept = ordinary_atoms(study.structure, study.atom_donated)
                 study = study.model_copy(update={"surface_donated": kept})
             output = json.loads(json.dumps(jsanitize(study, strict=True)))
             light = type(study).model_validate(without_structures(output))
             assert light.rows() == study.rows()
-    assert {"AdsorptionDoc", "ChargeTransferDoc", "MigrationDoc"} <= kinds <= set(document_classes())
+    assert {"AdsorptionDoc", "ChargeDoc", "DiffusionDoc"} <= kinds <= set(document_classes())
 
 
 def test_rows_that_need_a_structure_get_it(store, monkeypatch):
@@ -384,11 +384,13 @@ def test_benchmark_prints_what_it_measured():
 
 def test_documents_name_their_large_parts():
     parts = {
-        name: kind.large_parts() for name, kind in {**CALCULATIONS, **document_classes()}.items() if kind.large_parts()
+        kind.__name__: kind.large_parts()
+        for kind in (*CALCULATIONS.values(), *document_classes().values())
+        if kind.large_parts()
     }
     assert parts == {
         "NebDoc": [["output", "images"], ["output", "initial_images"], ["output", "image_forces"]],
-        "ChargeTransferDoc": [["output", "difference", "grid"]],
+        "ChargeDoc": [["output", "difference", "grid"]],
     }
 
 

@@ -1,14 +1,17 @@
 """Damaged, swapped and old records: cut off, made again or read, never misread."""
 
+import gzip
 import json
 import re
 import shutil
 import tarfile
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from monty.json import MontyDecoder, jsanitize
 from pydantic import ValidationError
 from relaxations import computed
 from test_db_commands import neb_document
@@ -21,9 +24,13 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.steps import append_step, cut_damage, read_steps
 from anodeflow.core import version as schema
 from anodeflow.core.errors import CalculationError
+from anodeflow.database.exchange import Exchanged, exported, import_lines, to_lines
 from anodeflow.database.query import calculation_documents, result_rows, study_documents
 from anodeflow.database.results_file import read_results
+from anodeflow.database.store import open_store
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.charge.document import ChargeDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.rows import ResultRow
 
 OLD = Path(__file__).parent / "data" / "anodeflow-0.1.0"
@@ -170,7 +177,7 @@ def test_results_of_an_older_anodeflow_are_read(old_home):
     today = [{key: row[key] for key in rows[0]} for row in found]
     assert [row for row in rows if row not in today] == []
     studies = study_documents("emt-old")
-    assert {document.study for document in studies} == {"adsorption", "diffusion"}
+    assert {type(document) for document in studies} == {AdsorptionDoc, DiffusionDoc}
     assert {document.schema_version for document in studies} == {schema.SCHEMA_VERSION}
     calculations = calculation_documents({identifier for row in rows for identifier in row["calculation_ids"]})
     assert {document.schema_version for document in calculations.values()} == {schema.SCHEMA_VERSION}
@@ -197,6 +204,41 @@ def test_results_files_of_an_older_anodeflow_are_read():
     assert len(studies) == 2
     assert len(calculations) == 9
     assert {document.schema_version for document in (*studies, *calculations.values())} == {schema.SCHEMA_VERSION}
+
+
+FORMER = [(DiffusionDoc, "MigrationDoc", "diffusion"), (ChargeDoc, "ChargeTransferDoc", "charge")]
+PUBLISHED = Path(__file__).parents[1] / "docs" / "results" / "surfaces.json.gz"
+
+
+@pytest.mark.parametrize(("kind", "name", "module"), FORMER)
+def test_documents_are_named_after_their_study_and_read_under_their_former_name(kind, name, module):
+    text = gzip.decompress(PUBLISHED.read_bytes()).decode()
+    assert f'"@class":"{name}"' in text.replace(" ", "")
+    documents = [study for study in read_results(PUBLISHED)[0] if study.study == module]
+    assert {type(document) for document in documents} == {kind}
+    for place in (f"anodeflow.schemas.{module}", f"anodeflow.studies.{module}.document"):
+        assert getattr(import_module(place), name) is kind
+        stored = jsanitize(documents[0], strict=True) | {"@module": place, "@class": name}
+        assert MontyDecoder().process_decoded(stored) == documents[0]
+        stored |= {"@class": kind.__name__}
+        assert MontyDecoder().process_decoded(stored) == documents[0]
+
+
+@pytest.mark.slow
+def test_stored_and_imported_documents_of_a_former_name_are_one_of_the_present_one(old_home, tmp_path, monkeypatch):
+    """What an older anodeflow exported, and its own database, hold the same documents."""
+    with open_store() as store:
+        assert {each["output"]["@class"] for each in store.query({"output.study": "diffusion"})} == {"MigrationDoc"}
+        lines = list(exported(store, Exchanged()))
+    assert {each["@class"] for each in lines if "study" in each["document"]} == {"AdsorptionDoc", "DiffusionDoc"}
+    former = [each | {"@class": each["@class"].replace("DiffusionDoc", "MigrationDoc")} for each in lines]
+    for name in ("home", "other"):
+        monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / name))
+        for known, file in enumerate((former, lines)):
+            with open_store() as store:
+                summary = import_lines(store, to_lines(file), "old.jsonl")
+            assert summary.known == (0 if (name, known) == ("other", 0) else len(lines))
+        assert [type(each) for each in study_documents("emt-old") if each.study == "diffusion"] == [DiffusionDoc]
 
 
 def test_a_migration_makes_a_document_of_today_of_an_old_one(monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from factories import adsorption_document
 from lxml import html
-from surface_factories import charge_document, migration_document, surface_adsorption
+from surface_factories import charge_document, diffusion_document, surface_adsorption
 
 from anodeflow.cli.report import report
 from anodeflow.core.errors import InputError
@@ -50,7 +50,7 @@ def documents() -> list[StudyDoc]:
     return [
         surface_adsorption(),
         surface_adsorption("Li3Mg7(001):1", -1.99, "Mg"),
-        migration_document(),
+        diffusion_document(),
         charge_document(),
     ]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from factories import adsorption_document
 from matplotlib.colors import to_rgb
-from surface_factories import alloy_migration, charge_document, migration_document, surface_adsorption
+from surface_factories import alloy_diffusion, charge_document, diffusion_document, surface_adsorption
 
 from anodeflow.report import palette
 from anodeflow.report.build import write_report
@@ -84,11 +84,11 @@ def test_a_path_that_rises_all_the_way_has_no_peak_before_its_end():
 
 
 def pictures():
-    adsorption, diffusion = surface_adsorption(), migration_document()
+    adsorption, diffusion = surface_adsorption(), diffusion_document()
     yield site_levels(adsorption, None, "levels")
     yield surfaces([adsorption, surface_adsorption("LiH(001)", -0.7, "H")], [None, None], "surfaces")
     yield path_profile(diffusion, None, "profile")
-    yield path_profile(alloy_migration(), None, "alloy")
+    yield path_profile(alloy_diffusion(), None, "alloy")
     yield hop_graph(diffusion, "graph")
     yield hop_images(diffusion, diffusion.hops[0], "hop")
     yield planar_average(charge_document(), "planar")
@@ -130,7 +130,7 @@ def test_labels_do_not_cover_each_other_nor_the_curve():
 @pytest.mark.parametrize(("columns", "inches"), COLUMNS.items())
 def test_a_pdf_has_the_width_of_columns_and_its_words(columns, inches):
     with with_pdfs(True):
-        pdf = path_profile(migration_document(), None, "profile").drawn().pdfs[columns]
+        pdf = path_profile(diffusion_document(), None, "profile").drawn().pdfs[columns]
     (box,) = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
     assert float(box[0]) / 72 == pytest.approx(inches, abs=1e-3)
     assert b"/Type /Font" in pdf, "words, not outlines"

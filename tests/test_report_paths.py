@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from surface_factories import alloy_migration, migration_document, surface_slab
+from surface_factories import alloy_diffusion, diffusion_document, surface_slab
 
 from anodeflow.report.view3d.neighbourhood import around_adatom
 from anodeflow.studies.diffusion.paths import (
@@ -14,7 +14,7 @@ from anodeflow.studies.diffusion.paths import (
 
 
 def test_the_curve_goes_through_the_images_with_their_slopes():
-    document = migration_document()
+    document = diffusion_document()
     part = stretch(document, document.hops[0])
     x, y = part.curve(6001)
     assert np.interp(part.distance, x, y) == pytest.approx(part.energy, abs=1e-9)
@@ -24,7 +24,7 @@ def test_the_curve_goes_through_the_images_with_their_slopes():
 
 
 def test_a_hop_taken_backwards():
-    document = alloy_migration()
+    document = alloy_diffusion()
     forward, back = (stretch(document, document.hops[1], reverse) for reverse in (False, True))
     assert back.ends == (1, 0)
     assert back.energy == pytest.approx(forward.energy[::-1])  # both over the lowest minimum
@@ -34,7 +34,7 @@ def test_a_hop_taken_backwards():
 
 
 def test_hops_of_a_path_join():
-    document = alloy_migration()
+    document = alloy_diffusion()
     first, second = stretches(document, document.path)
     assert (first.ends, second.ends) == ((0, 1), (1, 0))
     assert second.distance[0] == first.distance[-1]

@@ -6,10 +6,10 @@ import json
 import pytest
 from factories import calculation_document
 from surface_factories import (
-    alloy_migration,
+    alloy_diffusion,
     charge_document,
     convergence_document,
-    migration_document,
+    diffusion_document,
     surface_adsorption,
 )
 
@@ -21,7 +21,7 @@ from anodeflow.database.results_file import read_results, write_results
 
 def band(identity: str) -> NebDoc:
     """A band whose folder lies on the machine of the run."""
-    images = migration_document().hops[0].images
+    images = diffusion_document().hops[0].images
     base = calculation_document(id=identity, task="neb", directory=f"/scratch/me/calculations/{identity}")
     return NebDoc(
         **{name: getattr(base, name) for name in type(base).model_fields},
@@ -36,7 +36,7 @@ def content():
     charge.difference.cube_file = "/scratch/me/calculations/charge-1/difference.cube"
     told = "the SCF was slow, see /scratch/me/calculations/slab-Li(001)/gpaw.txt and /opt/x/y.log"
     adsorption.warnings.append(Caveat("slow", told))
-    studies = [adsorption, charge, migration_document(), alloy_migration()]
+    studies = [adsorption, charge, diffusion_document(), alloy_diffusion()]
     studies.append(convergence_document(adsorption, "binding_energy", adsorption.binding_energy))
     ids = {identity for study in studies for identity in study.calculation_ids.values()}
     calculations = {i: calculation_document(id=i, directory=f"/scratch/me/calculations/{i}") for i in sorted(ids)}

@@ -12,10 +12,10 @@ import pytest
 from factories import calculation_document
 from lxml import html
 from surface_factories import (
-    alloy_migration,
+    alloy_diffusion,
     charge_document,
     convergence_document,
-    migration_document,
+    diffusion_document,
     surface_adsorption,
 )
 
@@ -25,7 +25,7 @@ from anodeflow.report.build import write_report
 from anodeflow.report.palette import ACCUMULATION, DEPLETION
 from anodeflow.studies.document import StudyDoc
 
-ADSORPTION, MIGRATION = surface_adsorption(), migration_document()
+ADSORPTION, MIGRATION = surface_adsorption(), diffusion_document()
 
 
 def variant(layers: int) -> StudyDoc:
@@ -48,7 +48,7 @@ def studies() -> list[StudyDoc]:
         surface_adsorption("Li3Mg7(001):1", -1.99, "Mg"),
         charge_document(),
         MIGRATION,
-        alloy_migration(),
+        alloy_diffusion(),
         variant(4),
         convergence_document(ADSORPTION, "binding_energy", ADSORPTION.binding_energy),
         convergence_document(MIGRATION, "barrier_forward (cheapest path)", 0.131),
@@ -132,7 +132,7 @@ def test_diffusion_in_words(page):
 
 
 def test_a_surface_without_a_path_says_why(tmp_path):
-    document = alloy_migration(path=None)
+    document = alloy_diffusion(path=None)
     index = write_report("test", [document], calculations([document]), tmp_path)
     page = html.fromstring(index.read_text(encoding="utf-8"))
     assert answers(page) == [

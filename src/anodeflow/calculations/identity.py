@@ -28,14 +28,22 @@ def written_flat(module: str, name: str, uncounted: frozenset[str]) -> None:
     _FLAT[module, name] = uncounted
 
 
+_FIRST_NAMES: dict[str, str] = {}
+
+
+def first_called(name: str, first: str) -> None:
+    """Declare what a class of documents was called at first: by that name jobs count that refer to its documents."""
+    _FIRST_NAMES[name] = first
+
+
 def _plain(content: str) -> str:
     """Leave out what does not change a result: where and when calculations run, that no potential guides them, or that
     it learns from them, where code lies.
 
     So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
     same as when what a study tells its jobs was a mapping without a class and a split hop named the minimum on its way
-    in a sentence alone, the same after a class has moved to another module, and the same after a calculation that it is
-    handed was made again, because its file had been damaged.
+    in a sentence alone, the same after a class has moved to another module or has got another name, and the same after
+    a calculation that it is handed was made again, because its file had been damaged.
     """
 
     def visit(node: Any) -> Any:
@@ -49,6 +57,8 @@ def _plain(content: str) -> str:
             if flat is not None:
                 left_out |= {"@class"} | flat
             kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
+            for key in {"@class", "@callable"} & kept.keys():
+                kept[key] = _FIRST_NAMES.get(str(kept[key]), kept[key])
             if {"code", "text"} <= kept.keys() <= {"code", "text", "about"}:  # a warning, which was a sentence
                 return kept["text"]
             if "schema_version" in kept:

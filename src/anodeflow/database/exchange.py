@@ -88,7 +88,7 @@ def exported(
             if identifier not in found:  # replaced or deleted at this moment
                 continue
             entry = found[identifier]
-            kind = entry["output"]["@class"]
+            kind = _todays(entry["output"]["@class"])
             if kind in document_classes() and (known := edition(entry)):
                 entry["output"] |= {"edition": known}
             try:
@@ -140,7 +140,7 @@ def import_lines(
             if number == 1:
                 _check_head(entry, source)
                 continue
-            kind = entry["@class"]
+            kind = entry["@class"] = _todays(entry["@class"])
             refuse_foreign(entry, f"{source}, line {number},")
             kinds[kind].model_validate(without_structures(entry["document"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # pydantic's is a ValueError
@@ -166,6 +166,12 @@ def import_lines(
         raise InputError(f"{source} is empty: write it with anodeflow db export.")
     summary.lacking = _lacking(store, rest)
     return summary
+
+
+def _todays(name: str) -> str:
+    """Return what a class of documents is called now."""
+    kind = document_classes().get(name)
+    return name if kind is None else kind.__name__
 
 
 def _check_head(head: Any, source: str) -> None:
@@ -228,8 +234,10 @@ def _calculations_of(store: "JobStore", studies: list[Any]) -> set[str]:
 def _known(store: "JobStore", entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the document of the database if it has this version of it, or a newer one."""
     document = entry["document"]
-    names = ("id",) if entry["@class"] in CALCULATIONS else ("document_id", "campaign")
-    criteria = {f"output.{name}": document[name] for name in names} | {"output.@class": entry["@class"]}
+    of_calculation = entry["@class"] in CALCULATIONS
+    names = ("id",) if of_calculation else ("document_id", "campaign")
+    kinds = sorted(CALCULATIONS if of_calculation else document_classes())
+    criteria = {f"output.{name}": document[name] for name in names} | {"output.@class": {"$in": kinds}}
     fields = {"completed_at": 1, "output.energy": 1, "output.formula": 1}
     for other in store.docs_store._collection.find(criteria, fields):
         if str(other.get("completed_at") or "") >= str(entry.get("completed_at") or ""):

@@ -2,10 +2,11 @@
 
 import re
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from anodeflow.calculations.identity import first_called
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
@@ -17,7 +18,16 @@ from anodeflow.studies.rows import ResultRow
 
 
 class StudyDoc(Versioned, DecodedModel):
-    """The answer of one study on one system, with the ids of every calculation it rests on."""
+    """The answer of one study on one system, with the ids of every calculation it rests on.
+
+    Class attributes
+    ----------------
+    former
+        Names that the class had before, the first one first: documents are stored under them. Its module knows it by
+        each of them.
+    """
+
+    former: ClassVar[tuple[str, ...]] = ()
 
     document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")
     study: str = Field(description="Name of the study.")
@@ -45,6 +55,13 @@ class StudyDoc(Versioned, DecodedModel):
     prescreen: PrescreenAudit | None = Field(
         default=None, description="What a potential did before DFT, and both compared; none: there was no prescreen."
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        """Declare the class, so that jobs that refer to its documents keep their uuids whatever it is called."""
+        super().__pydantic_init_subclass__(**keywords)
+        if cls.former:
+            first_called(cls.__name__, cls.former[0])
 
     @model_validator(mode="after")
     def _audited(self) -> "StudyDoc":

@@ -46,22 +46,29 @@ def studies() -> Mapping[str, Study[Any, Any]]:
                 "package."
             )
         study = kind()
-        document = study.Document.__name__
-        if point.name in found or document in documents:
-            other = point.name if point.name in found else documents[document]
+        names = _names(study.Document)
+        taken = next((name for name in names if name in documents), None)
+        if point.name in found or taken is not None:
+            other = point.name if taken is None else documents[taken]
             raise InputError(
-                f"{_package(point)} registers a study {point.name} with documents {document}, which {other} has "
-                "already: remove one of the packages."
+                f"{_package(point)} registers a study {point.name} with documents {taken or names[0]}, which {other} "
+                "has already: remove one of the packages."
             )
-        found[point.name], documents[document] = study, point.name
+        found[point.name] = study
+        documents |= dict.fromkeys(names, point.name)
     ordered = sorted(found.values(), key=lambda each: (each.place, each.name))
     return MappingProxyType({study.name: study for study in ordered})
 
 
 @cache
 def document_classes() -> Mapping[str, type[StudyDoc]]:
-    """Return class name -> class of every study document."""
-    return MappingProxyType({study.Document.__name__: study.Document for study in studies().values()})
+    """Return class name -> class of every study document; one that was called otherwise stands under both names."""
+    kinds = [study.Document for study in studies().values()]
+    return MappingProxyType({name: kind for kind in kinds for name in _names(kind)})
+
+
+def _names(kind: type[StudyDoc]) -> tuple[str, ...]:
+    return (kind.__name__, *kind.former)
 
 
 def _package(point: Any) -> str:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -114,7 +115,9 @@ class StudyConformance:
         assert _NAME.fullmatch(study.name), "small letters and underscores, as keys of campaign files are"
         assert study.summary.endswith("."), "a summary is a few words and a full stop"
         assert study.subject in get_args(Kind)
-        assert document_classes()[study.Document.__name__] is study.Document
+        module = import_module(study.Document.__module__)
+        for name in (study.Document.__name__, *study.Document.former):
+            assert document_classes()[name] is getattr(module, name) is study.Document, name
         assert study.Document.model_fields["study"].default == study.name
         assert study.starts_from is None or study.starts_from in studies()
 

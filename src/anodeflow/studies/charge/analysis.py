@@ -17,7 +17,7 @@ from anodeflow.studies.charge.bader import BaderPartition, bader_partition
 from anodeflow.studies.charge.bader_programs import METHODS, choose_program
 from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.difference import charge_difference
-from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
+from anodeflow.studies.charge.document import ChargeDoc, ordinary_atoms
 
 GRID_TOLERANCE = 0.05
 """Change of the adatom's charge on a grid half as fine that calls for a finer one, e."""
@@ -51,7 +51,7 @@ def charge_document(
     slab: CalculationDoc,
     adatom: CalculationDoc,
     study: ChargeContext,
-) -> ChargeTransferDoc:
+) -> ChargeDoc:
     """Return the document: Bader partition of the slab with the adatom, and charge-density difference.
 
     Parameters
@@ -99,7 +99,7 @@ def charge_document(
         "bader": {"program": program, "method": METHODS[program]},
         "grid_shape": list(density.values.shape),
     }
-    return ChargeTransferDoc(
+    return ChargeDoc(
         **study_fields(study, combined.backend, f"{combined.code} {combined.code_version}", settings, identifiers),
         warnings=warnings,
         site=site.site,

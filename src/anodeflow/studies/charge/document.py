@@ -70,8 +70,10 @@ def ordinary_atoms(structure: Structure, donated: list[float]) -> dict[str, floa
     return found
 
 
-class ChargeTransferDoc(StudyDoc):
+class ChargeDoc(StudyDoc):
     """Bader partition and charge-density difference of the most stable adatom on one surface."""
+
+    former = ("ChargeTransferDoc",)
 
     study: Literal["charge"] = "charge"
     large: ClassVar[tuple[str, ...]] = ("difference.grid",)
@@ -143,3 +145,7 @@ class ChargeTransferDoc(StudyDoc):
         ]
         basins = f"{len(self.non_nuclear_basins)} basins"
         return [*rows, self._row("non_nuclear_electrons", self.non_nuclear_electrons, "e", step, basins)]
+
+
+ChargeTransferDoc = ChargeDoc
+"""By this name documents of before say what they are."""

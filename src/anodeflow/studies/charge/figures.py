@@ -18,13 +18,13 @@ from anodeflow.report.view3d.fields import Field, Mesh
 from anodeflow.report.view3d.neighbourhood import Neighbourhood, around_adatom
 from anodeflow.report.view3d.painter import Camera, Painting
 from anodeflow.structures.geometry.positions import images_in_plane
-from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.document import ChargeDoc
 
 _PIXELS = 50
 """Pixels per Å of a painting."""
 
 
-def common_isovalue(documents: Sequence[ChargeTransferDoc]) -> float:
+def common_isovalue(documents: Sequence[ChargeDoc]) -> float:
     """Return the one value, e/Å³, at which the differences of all documents are drawn, so that they can be compared.
 
     The least of the documents' own: all of them have surfaces there.
@@ -32,7 +32,7 @@ def common_isovalue(documents: Sequence[ChargeTransferDoc]) -> float:
     return float(f"{min(document.difference.isovalue for document in documents):.1g}")
 
 
-def difference_surfaces(document: ChargeTransferDoc, isovalue: float) -> list[tuple[str, str, Mesh]]:
+def difference_surfaces(document: ChargeDoc, isovalue: float) -> list[tuple[str, str, Mesh]]:
     """Return (name, colour, surface) of accumulation and depletion at ± `isovalue`, the adatom in the middle."""
     structure, difference = document.structure, document.difference
     field = Field.from_document(difference.grid).centred(structure.cart_coords[-1], structure.lattice.matrix)
@@ -45,7 +45,7 @@ def difference_surfaces(document: ChargeTransferDoc, isovalue: float) -> list[tu
 
 
 @drawn_later
-def isosurface_picture(document: ChargeTransferDoc, isovalue: float, name: str) -> Picture:
+def isosurface_picture(document: ChargeDoc, isovalue: float, name: str) -> Picture:
     """Paint the isosurfaces at ± `isovalue` (e/Å³) with the atoms below them, from the side and from above."""
     atoms = around_adatom(document.structure)
     surfaces = difference_surfaces(document, isovalue)
@@ -84,7 +84,7 @@ def isosurface_picture(document: ChargeTransferDoc, isovalue: float, name: str) 
 
 
 @drawn_later
-def planar_average(document: ChargeTransferDoc, name: str) -> Picture:
+def planar_average(document: ChargeDoc, name: str) -> Picture:
     """Draw the difference integrated over planes parallel to the surface, with the heights of the atoms."""
     z, average = np.array(document.difference.z), np.array(document.difference.planar_average)
     # The slab may cross the edge of the cell: heights run on from its lowest atom.
@@ -164,7 +164,7 @@ def _show(axes: Axes, painting: Painting, title: str) -> None:
     axes.set_title(title, fontsize=8, color=GREY)
 
 
-def _label_adatom(axes: Axes, painting: Painting, atoms: Neighbourhood, document: ChargeTransferDoc) -> None:
+def _label_adatom(axes: Axes, painting: Painting, atoms: Neighbourhood, document: ChargeDoc) -> None:
     x, y, _ = painting.project(atoms.positions[[atoms.centre]])[0]
     top = painting.extent()[3]
     axes.annotate(
@@ -173,12 +173,12 @@ def _label_adatom(axes: Axes, painting: Painting, atoms: Neighbourhood, document
     )  # fmt: skip
 
 
-def _verb(document: ChargeTransferDoc) -> str:
+def _verb(document: ChargeDoc) -> str:
     word = "gives" if document.charge_donated >= 0 else "accepts"
     return f"{word} {abs(document.charge_donated):.2f} e"
 
 
-def in_middle(document: ChargeTransferDoc, points: NDArray) -> NDArray:
+def in_middle(document: ChargeDoc, points: NDArray) -> NDArray:
     """Return Cartesian points (N, 3), Å, each in its periodic image nearest to the adatom in the plane."""
     adatom = document.structure.cart_coords[-1]
     return adatom + images_in_plane(document.structure.lattice, points - adatom)

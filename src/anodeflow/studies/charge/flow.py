@@ -11,7 +11,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.analysis import charge_document, charge_parts
 from anodeflow.studies.charge.bader_programs import choose_program
 from anodeflow.studies.charge.context import ChargeContext
-from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.document import ChargeDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects
@@ -49,7 +49,7 @@ class ChargeMaker(Maker):
         Returns
         -------
         Flow
-            Output: ChargeTransferDoc.
+            Output: ChargeDoc.
         """
         system = self.about.system or (adsorption.system if isinstance(adsorption, AdsorptionDoc) else "")
         study = ChargeContext.told(self.about, system=system, input=self.input)
@@ -93,7 +93,7 @@ def densities_of_most_stable(density: Maker, adsorption: AdsorptionDoc, study: C
     return Response(replace=with_stable_uuids(flow, CURRENT_JOB.job.uuid))
 
 
-@job(output_schema=ChargeTransferDoc, data=ChargeTransferDoc.large_parts())
+@job(output_schema=ChargeDoc, data=ChargeDoc.large_parts())
 @in_context
 def collect_charge(
     adsorption: AdsorptionDoc,
@@ -101,6 +101,6 @@ def collect_charge(
     slab: CalculationDoc,
     adatom: CalculationDoc,
     study: ChargeContext,
-) -> ChargeTransferDoc:
+) -> ChargeDoc:
     """Put the document together from the three densities (see :func:`charge_document`)."""
     return charge_document(adsorption, combined, slab, adatom, study)

@@ -13,7 +13,7 @@ from anodeflow.report.page import (
     scientific,
 )
 from anodeflow.report.verdicts import alike, span
-from anodeflow.studies.charge.document import ChargeTransferDoc, ordinary_atoms
+from anodeflow.studies.charge.document import ChargeDoc, ordinary_atoms
 from anodeflow.studies.charge.figures import common_isovalue, isosurface_picture, planar_average
 from anodeflow.studies.charge.scenes import difference_scene
 
@@ -61,7 +61,7 @@ _BASINS = [
 ]
 
 
-def charge_section(documents: list[ChargeTransferDoc], context: Context) -> Section:
+def charge_section(documents: list[ChargeDoc], context: Context) -> Section:
     """Return tables, pictures and sentences of all charge-transfer studies of a campaign."""
     return Section(
         title="Charge transfer",
@@ -73,7 +73,7 @@ def charge_section(documents: list[ChargeTransferDoc], context: Context) -> Sect
     )
 
 
-def _verdicts(documents: list[ChargeTransferDoc]) -> list[str]:
+def _verdicts(documents: list[ChargeDoc]) -> list[str]:
     """What the adatom gives away, over all surfaces."""
     return [
         f"Electrons that {adatom} gives away (negative: takes) by its Bader basin: "
@@ -82,7 +82,7 @@ def _verdicts(documents: list[ChargeTransferDoc]) -> list[str]:
     ]
 
 
-def _answer(document: ChargeTransferDoc, context: Context) -> str:
+def _answer(document: ChargeDoc, context: Context) -> str:
     """One sentence for one surface: how much, to whom, against the paper, and what it means."""
     donated, adatom = document.charge_donated, document.adsorbate
     text = (
@@ -119,7 +119,7 @@ def _answer(document: ChargeTransferDoc, context: Context) -> str:
     return text
 
 
-def _part(document: ChargeTransferDoc, isovalue: float, context: Context) -> Part:
+def _part(document: ChargeDoc, isovalue: float, context: Context) -> Part:
     context.tell(f"charge of {document.adsorbate} on {document.system}")
     name = part_name(document)
     difference = document.difference
@@ -157,7 +157,7 @@ def _part(document: ChargeTransferDoc, isovalue: float, context: Context) -> Par
     )
 
 
-def _row(document: ChargeTransferDoc, context: Context) -> dict:
+def _row(document: ChargeDoc, context: Context) -> dict:
     ours = context.link(document, "charge_donated")
     error = context.error(document, "charge_donated")
     row: dict[str, Any] = {
@@ -185,7 +185,7 @@ def _row(document: ChargeTransferDoc, context: Context) -> dict:
     return row
 
 
-def _surface(document: ChargeTransferDoc) -> str:
+def _surface(document: ChargeDoc) -> str:
     """Return the charge of an ordinary surface atom of each element, e: +0.83 (Li), −0.81 (H)."""
     found = document.surface_donated or ordinary_atoms(document.structure, document.atom_donated)
     return ", ".join(f"{number(donated, 2, signed=True)} ({element})" for element, donated in found.items())
@@ -195,5 +195,5 @@ def _gives(donated: float) -> str:
     return "gives away" if donated >= 0 else "accepts"
 
 
-def _amount(document: ChargeTransferDoc, context: Context) -> str:
+def _amount(document: ChargeDoc, context: Context) -> str:
     return context.text(document, "charge_donated", abs(document.charge_donated), 2)

@@ -5,12 +5,12 @@ import numpy as np
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene
 from anodeflow.report.scenes import frame, rounded, scene_data, surface
-from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.document import ChargeDoc
 from anodeflow.studies.charge.figures import difference_surfaces, in_middle
 
 
 @drawn_later
-def difference_scene(document: ChargeTransferDoc, isovalue: float, name: str) -> Scene:
+def difference_scene(document: ChargeDoc, isovalue: float, name: str) -> Scene:
     """Return the isosurfaces of a charge-density difference with the atoms and the non-nuclear maxima."""
     surfaces = [surface(title, shade, mesh) for title, shade, mesh in difference_surfaces(document, isovalue)]
     data = scene_data([frame(document.structure, document.site_label)], "menu") | {"surfaces": surfaces}

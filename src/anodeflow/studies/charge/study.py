@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.studies.base import AdatomStudy, Problem, attempted
-from anodeflow.studies.charge.document import ChargeTransferDoc
+from anodeflow.studies.charge.document import ChargeDoc
 from anodeflow.studies.charge.input import ChargeInput
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from anodeflow.studies.steps import Steps
 
 
-class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
+class ChargeStudy(AdatomStudy[ChargeInput, ChargeDoc]):
     """Bader charge and charge-density difference of the most stable adatom on a surface."""
 
     name = "charge"
     summary = "Bader charge of the adatom."
     Input = ChargeInput
-    Document = ChargeTransferDoc
+    Document = ChargeDoc
     needs = frozenset({"relax", "stress", "charge_density"})
     starts_from = "adsorption"
     place = 30
     quantities: ClassVar[dict[str, str]] = {"charge_donated": "electrons donated by the adatom (Bader)"}
 
     def flow(self, input: ChargeInput, subject: Surface, steps: "Steps") -> "Flow":
-        """Return the flow on one surface; output: ChargeTransferDoc."""
+        """Return the flow on one surface; output: ChargeDoc."""
         from anodeflow.studies.charge.flow import ChargeMaker
 
         maker = ChargeMaker(
@@ -46,7 +46,7 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeTransferDoc]):
         if input.program is not None:
             yield from attempted(("program",), choose_program, input.program)
 
-    def section(self, documents: list[ChargeTransferDoc], context: Any) -> Any:
+    def section(self, documents: list[ChargeDoc], context: Any) -> Any:
         """Return the section of a report."""
         from anodeflow.studies.charge.report import charge_section
 

@@ -14,7 +14,7 @@ from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc, SurfaceMinimum
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -64,7 +64,7 @@ def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
         search.rests[str(index)] = RestRecord(energy=band.energy, free_energy=band.free_energy, forces=band.forces)
 
 
-def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationDoc:
+def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionDoc:
     """Return the document of a finished search.
 
     Parameters
@@ -116,7 +116,7 @@ def migration_document(search: HopSearch, study: DiffusionContext) -> MigrationD
     if audit is not None:
         entries = [entry for hop in hops for entry in barrier_entries(hop, hop.name)]
         audit = audit.model_copy(update={"entries": entries})
-    return MigrationDoc(
+    return DiffusionDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, minima, hops, found_path=path is not None)
         + remarks

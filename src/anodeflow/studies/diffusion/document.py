@@ -187,8 +187,10 @@ class Diffusivity(BaseModel):
         return found
 
 
-class MigrationDoc(StudyDoc):
+class DiffusionDoc(StudyDoc):
     """Diffusion of one adatom over one surface: minima, hops, the cheapest way across, rates."""
+
+    former = ("MigrationDoc",)
 
     study: Literal["diffusion"] = "diffusion"
     adsorbate: str = Field(description="Element of the adatom.")
@@ -264,3 +266,7 @@ class MigrationDoc(StudyDoc):
                 if value is not None
             ]
         return rows
+
+
+MigrationDoc = DiffusionDoc
+"""By this name documents of before say what they are."""

@@ -13,7 +13,7 @@ from anodeflow.structures.sites.minima import pushed
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.expected import hops_and_checks
 from anodeflow.studies.diffusion.hop_search import SaddleTest, saddle_tests, start_search
 from anodeflow.studies.diffusion.input import DiffusionInput
@@ -68,7 +68,7 @@ class DiffusionMaker(Maker):
         Returns
         -------
         Flow
-            Output: MigrationDoc.
+            Output: DiffusionDoc.
         """
         study = DiffusionContext.told(
             self.about, input=self.input, prescreen=None if self.prescreen is None else self.prescreen.settings()
@@ -138,7 +138,7 @@ def connect_minima(
     tests: list[SaddleTest],
     results: list[CalculationDoc | None],
     study: DiffusionContext,
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Push the minima that may be none, find the distinct hops between the others and compute them."""
     search = start_search(adsorption, tests, results)
     if study.prescreen is not None:

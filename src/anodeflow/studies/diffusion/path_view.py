@@ -21,7 +21,7 @@ from anodeflow.report.view3d.atoms import (
     legend,
     top_limits,
 )
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
 from anodeflow.studies.diffusion.paths import path_positions
 
 _HEAT = "YlOrRd"
@@ -29,7 +29,7 @@ _RING = [(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 16, 
 
 
 @drawn_later
-def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
+def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
     """Draw the adatom of every image of a hop on the surface, from above and from the side, coloured by energy."""
     slab = without_adatom(hop.images[0])
     view = SlabView(slab)
@@ -73,7 +73,7 @@ def hop_images(document: MigrationDoc, hop: Hop, name: str) -> Picture:
 
 
 @drawn_later
-def hop_graph(document: MigrationDoc, name: str) -> Picture:
+def hop_graph(document: DiffusionDoc, name: str) -> Picture:
     """Draw minima, with copies in neighbouring cells, and one copy of each hop with its barrier on the surface."""
     view = SlabView(document.slab)
     minima = view.in_frame(np.array([minimum.position for minimum in document.minima]))[:, :2]
@@ -144,7 +144,7 @@ def plot_colour(index: int) -> str:
     return (OURS, GREEN, PURPLE, "#8a6d00", SKY, INK)[index % 6]
 
 
-def _ways(document: MigrationDoc, view: SlabView, minima: NDArray) -> list[tuple[Hop, NDArray, NDArray]]:
+def _ways(document: DiffusionDoc, view: SlabView, minima: NDArray) -> list[tuple[Hop, NDArray, NDArray]]:
     """Every hop that was not split, with its start and its end in the frame of the view."""
     hops = [hop for hop in document.hops if hop.state != "split"]
     moves = view.turned(np.array([hop.displacement for hop in hops]).reshape(-1, 2))

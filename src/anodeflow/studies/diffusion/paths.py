@@ -9,7 +9,7 @@ from scipy.interpolate import CubicHermiteSpline
 
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.structures.geometry.positions import images_in_plane
-from anodeflow.studies.diffusion.document import DiffusionPath, Hop, MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, DiffusionPath, Hop
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Stretch:
         return through_images(self.distance, self.energy, self.slope, points)
 
 
-def stretch(document: MigrationDoc, hop: Hop, reverse: bool = False, start: float = 0.0, zero: int = 0) -> Stretch:
+def stretch(document: DiffusionDoc, hop: Hop, reverse: bool = False, start: float = 0.0, zero: int = 0) -> Stretch:
     """Return the profile of a hop.
 
     Parameters
@@ -130,7 +130,7 @@ def through_images(distance: NDArray, energy: NDArray, slope: NDArray, points: i
     return x, CubicHermiteSpline(distance, energy, slope)(x)
 
 
-def stretches(document: MigrationDoc, path: DiffusionPath) -> list[Stretch]:
+def stretches(document: DiffusionDoc, path: DiffusionPath) -> list[Stretch]:
     """Return the hops of a path one behind the other, energies over the lowest minimum of the surface."""
     found: list[Stretch] = []
     by_index = {hop.index: hop for hop in document.hops}
@@ -149,7 +149,7 @@ def path_positions(images: list[Structure]) -> NDArray:
     return positions[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(moves, axis=0)])
 
 
-def path_words(document: MigrationDoc, path: DiffusionPath) -> str:
+def path_words(document: DiffusionDoc, path: DiffusionPath) -> str:
     """Return the minima of a path in words: fourfold hollow → bridge → fourfold hollow."""
     by_index = {hop.index: hop for hop in document.hops}
     reached = [path.start]

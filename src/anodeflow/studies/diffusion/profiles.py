@@ -11,7 +11,7 @@ from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, number, scientific
 from anodeflow.report.palette import GREY, GRID, INK, MARK, OURS, PAPER, series_colour, series_style
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.paths import Stretch, stretch, stretches
 
 _MANY = 3
@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 @drawn_later
-def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> Picture:
+def path_profile(document: DiffusionDoc, paper: Published | None, name: str) -> Picture:
     """Draw the energy along the cheapest path from cell to cell: minima, saddles, barriers forward and back."""
     assert document.path is not None
     parts = stretches(document, document.path)
@@ -82,7 +82,7 @@ def path_profile(document: MigrationDoc, paper: Published | None, name: str) -> 
 
 
 @drawn_later
-def hop_profiles(document: MigrationDoc, name: str) -> Picture:
+def hop_profiles(document: DiffusionDoc, name: str) -> Picture:
     """Draw the profiles of all finished hops of one surface, energies over its lowest minimum."""
     hops = [hop for hop in document.hops if hop.profile]
     figure = new_figure(5.6, 3.5)
@@ -99,7 +99,7 @@ def hop_profiles(document: MigrationDoc, name: str) -> Picture:
 
 
 @drawn_later
-def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: str) -> Picture:
+def surfaces_profile(pairs: list[tuple[DiffusionDoc, Published | None]], name: str) -> Picture:
     """Draw the cheapest paths over all surfaces together, the published barriers as open diamonds over the saddles.
 
     Of many surfaces those with the lowest barriers are shown.
@@ -135,7 +135,7 @@ def surfaces_profile(pairs: list[tuple[MigrationDoc, Published | None]], name: s
 
 
 @drawn_later
-def arrhenius(documents: list[MigrationDoc], name: str) -> Picture:
+def arrhenius(documents: list[DiffusionDoc], name: str) -> Picture:
     """Draw the diffusivity of every surface against the inverse temperature; of many, the fastest ones."""
     of = len(documents)
     documents = sorted(documents, key=lambda each: -max(point.diffusivity for point in each.diffusivities))[:_SHOWN]
@@ -193,7 +193,7 @@ def _of_many(number_of_surfaces: int) -> str:
     return f" The {_SHOWN} easiest of {number_of_surfaces} surfaces." if number_of_surfaces > _SHOWN else ""
 
 
-def _with_potential(documents: list[MigrationDoc]) -> str:
+def _with_potential(documents: list[DiffusionDoc]) -> str:
     """Say what the thin lines are, where there are any."""
     bands = [hop.band for document in documents for hop in document.hops if hop.band is not None and hop.profile]
     if not bands:

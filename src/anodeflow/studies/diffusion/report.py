@@ -13,7 +13,7 @@ from anodeflow.report.page import (
 )
 from anodeflow.report.verdicts import alike, listed, span
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
 from anodeflow.studies.diffusion.path_view import hop_graph, hop_images
 from anodeflow.studies.diffusion.paths import path_words
 from anodeflow.studies.diffusion.profiles import (
@@ -77,7 +77,7 @@ _RATES = [
 ]
 
 
-def diffusion_section(documents: list[MigrationDoc], context: Context) -> Section:
+def diffusion_section(documents: list[DiffusionDoc], context: Context) -> Section:
     """Return tables, pictures and sentences of all diffusion studies of a campaign."""
     pictures: list[Picture] = []
     for adsorbate in dict.fromkeys(document.adsorbate for document in documents):
@@ -99,7 +99,7 @@ def diffusion_section(documents: list[MigrationDoc], context: Context) -> Sectio
     )
 
 
-def _verdicts(documents: list[MigrationDoc]) -> list[str]:
+def _verdicts(documents: list[DiffusionDoc]) -> list[str]:
     """How high the barriers of the cheapest paths are, over all surfaces."""
     sentences = []
     for (backend, adatom), mine in alike(documents, "backend", "adsorbate"):
@@ -112,7 +112,7 @@ def _verdicts(documents: list[MigrationDoc]) -> list[str]:
     return sentences
 
 
-def _answer(document: MigrationDoc, context: Context) -> str:
+def _answer(document: DiffusionDoc, context: Context) -> str:
     """One sentence for one surface: which way, how high, against the paper, how fast."""
     adatom, path = document.adsorbate, document.path
     if path is None:
@@ -142,7 +142,7 @@ def _answer(document: MigrationDoc, context: Context) -> str:
     return f"{text}."
 
 
-def _part(document: MigrationDoc, context: Context) -> Part:
+def _part(document: DiffusionDoc, context: Context) -> Part:
     context.tell(f"diffusion of {document.adsorbate} on {document.system}")
     name = part_name(document)
     finished = [hop for hop in document.hops if hop.profile and hop.images]
@@ -170,7 +170,7 @@ def _part(document: MigrationDoc, context: Context) -> Part:
     )
 
 
-def _prefactors(document: MigrationDoc) -> str:
+def _prefactors(document: DiffusionDoc) -> str:
     """Say which attempt frequencies the rates have."""
     own = [hop for hop in document.hops if hop.prefactor_source == "vineyard"]
     one = f"attempt frequency {scientific(document.prefactor)} 1/s"
@@ -180,7 +180,7 @@ def _prefactors(document: MigrationDoc) -> str:
     return f"Vineyard's prefactors for {len(own)} hops{rest}"
 
 
-def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[int]) -> list[Table]:
+def _tables(document: DiffusionDoc, context: Context, name: str, on_path: set[int]) -> list[Table]:
     minima = [{c.key: getattr(minimum, c.key) for c in _MINIMA} for minimum in document.minima]
     tables = [
         Table(f"hops-{name}", _HOPS, [_hop_row(document, hop, on_path) for hop in document.hops], "Hops"),
@@ -209,7 +209,7 @@ def _tables(document: MigrationDoc, context: Context, name: str, on_path: set[in
     return tables
 
 
-def _hop_row(document: MigrationDoc, hop: Hop, on_path: set[int]) -> dict:
+def _hop_row(document: DiffusionDoc, hop: Hop, on_path: set[int]) -> dict:
     row = {c.key: getattr(hop, c.key) for c in _HOPS if c.key != "hop"}
     row |= {"hop": hop.index, "_marked": hop.index in on_path}
     row["_text"] = {

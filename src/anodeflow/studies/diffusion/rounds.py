@@ -12,10 +12,10 @@ from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.screening.shortlist import effort_of, effort_of_checks
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
-from anodeflow.studies.diffusion.analysis import migration_document, record_band
+from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
 from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_modes, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.false_minima import settle_suspects
 from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch
@@ -35,7 +35,7 @@ def review_minima(
     modes: dict[str, ModesDoc | None],
     study: DiffusionContext,
     failed: Sequence[None] = (),
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Take out what was no minimum, then look for hops between the others."""
     if search.audit is not None:
         search.audit.effort += effort_of_checks(relaxed.values())
@@ -68,7 +68,7 @@ def review_bands(
     bands: dict[str, NebDoc | None],
     study: DiffusionContext,
     failed: Sequence[None] = (),
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Take the paths into account; relax images that lie in a dip of their path, or go on with the saddles."""
     return review_paths(
         makers["relax"],
@@ -88,7 +88,7 @@ def split_hops(
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
     study: DiffusionContext,
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Split the hops that have a minimum on their way, and compute the parts."""
     return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
 
@@ -101,7 +101,7 @@ def review_saddles(
     modes: dict[str, ModesDoc | None],
     study: DiffusionContext,
     failed: Sequence[None] = (),
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
     if search.audit is not None:
         search.audit.effort += effort_of_checks(modes.values())
@@ -109,18 +109,18 @@ def review_saddles(
     return next_round(makers, search, study)
 
 
-@job(output_schema=MigrationDoc)
+@job(output_schema=DiffusionDoc)
 @in_context
 def collect_diffusion(
     search: HopSearch,
     study: DiffusionContext,
     failed: Sequence[None] = (),
     vibrations: dict[str, ModesDoc | None] | None = None,
-) -> MigrationDoc:
+) -> DiffusionDoc:
     """Put the document together from the finished search, and the vibrations at minima and saddles if asked for."""
     if vibrations is not None:
         record_vibrations(search, vibrations)
-    return migration_document(search, study)
+    return diffusion_document(search, study)
 
 
 def next_round(
@@ -128,7 +128,7 @@ def next_round(
     search: HopSearch,
     study: DiffusionContext,
     failures: dict[str, AnodeflowError] | None = None,
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
     failed = dict(failures or {})
     search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
@@ -170,11 +170,11 @@ def _saddle_modes(
 
 def _finish(
     makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """End with the document; before it come the vibrations, if hops are to have Vineyard's prefactors."""
     jobs = vibrations(makers, search, study) if study.input.prefactor == "vineyard" else {}
     if not jobs and not failures:
-        return migration_document(search, study)
+        return diffusion_document(search, study)
     found = {place: made.output for place, made in jobs.items()} if jobs else None
     return followed(
         list(jobs.values()),
@@ -186,7 +186,7 @@ def _finish(
 
 def _ends(
     makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
-) -> Response | MigrationDoc:
+) -> Response | DiffusionDoc:
     """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
     failed = dict(failures)
     jobs: dict[str, Flow | Job] = {}

@@ -5,12 +5,12 @@ import numpy as np
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene, number
 from anodeflow.report.scenes import frame, rounded, scene_data
-from anodeflow.studies.diffusion.document import Hop, MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
 from anodeflow.studies.diffusion.paths import path_positions
 
 
 @drawn_later
-def path_scene(document: MigrationDoc, hop: Hop, name: str) -> Scene:
+def path_scene(document: DiffusionDoc, hop: Hop, name: str) -> Scene:
     """Return the images of a hop, with the adatom of every image as a ghost."""
     middle = (hop.images[0].cart_coords[-1] + path_positions(hop.images)[-1]) / 2
     frames, ghosts = [], path_positions(hop.images)

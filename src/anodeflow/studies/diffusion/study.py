@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
-from anodeflow.studies.diffusion.document import MigrationDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
@@ -19,13 +19,13 @@ _ONE_HOP = 5.0
 """Surface cells that are wider than this, in Å, have minima on the way from one to the next."""
 
 
-class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
+class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
     """Hops of an adatom between the minima of a surface, and the cheapest way across."""
 
     name = "diffusion"
     summary = "Hops of the adatom."
     Input = DiffusionInput
-    Document = MigrationDoc
+    Document = DiffusionDoc
     needs = frozenset({"relax", "stress", "neb"})
     starts_from = "adsorption"
     place = 40
@@ -33,7 +33,7 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
     headlines: ClassVar[dict[str, str]] = dict.fromkeys(("barrier_forward", "barrier_reverse"), "cheapest path")
 
     def flow(self, input: DiffusionInput, subject: Surface, steps: "Steps") -> "Flow":
-        """Return the flow on one surface; output: MigrationDoc."""
+        """Return the flow on one surface; output: DiffusionDoc."""
         from anodeflow.studies.diffusion.flow import DiffusionMaker
 
         backend = subject.backend
@@ -76,7 +76,7 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, MigrationDoc]):
                 yield Problem(text, ("prefactor",))
         yield from super().entry_problems(input, world)
 
-    def section(self, documents: list[MigrationDoc], context: Any) -> Any:
+    def section(self, documents: list[DiffusionDoc], context: Any) -> Any:
         """Return the section of a report."""
         from anodeflow.studies.diffusion.report import diffusion_section
 
