@@ -19,6 +19,7 @@ from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import prepare_guide
+from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.request import Request
 
 
@@ -41,6 +42,16 @@ def test_it_tells_how_forces_change():
     moved.calc, atoms.calc = EMT(), EMT()
     change = (moved.get_forces() - atoms.get_forces()).ravel()
     assert -(hessian @ shift) == pytest.approx(change, abs=3e-4)
+
+
+def test_a_long_one_says_how_far_it_is():
+    said = []
+    tell = now_and_then(lambda state, message: said.append((state, message)), "second derivatives", every=0)
+    finite_difference_hessian(copper_slab(), EMT(), on_row=tell)
+    free = len(said)
+    assert free == 3 * int((copper_slab().positions[:, 2] >= 7).sum())
+    assert said[0] == ("running", f"second derivatives: 1 of {free}")
+    assert said[-1] == ("running", f"second derivatives: {free} of {free}")
 
 
 def test_no_direction_is_softer_than_the_floor():

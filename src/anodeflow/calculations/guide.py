@@ -19,6 +19,7 @@ from anodeflow.backends.drivers.hessian import START, finite_difference_hessian,
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import Beginning, learned_model, learned_start
 from anodeflow.calculations.guide_of import climbs, guide_of, is_guided, learns, learns_path, tried
+from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.request import Request
 from anodeflow.learning.surrogate import SURROGATE, Surrogate
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
@@ -101,7 +102,9 @@ def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend 
         if learns_path(request):
             return
         atoms = AseAtomsAdaptor.get_atoms(begins.structure, msonable=False)
-        hessian = symmetrised_hessian(begins.structure, finite_difference_hessian(atoms, begins.calculator))
+        counted = now_and_then(tell, f"second derivatives of {guide.potential.name}")
+        hessian = finite_difference_hessian(atoms, begins.calculator, on_row=counted)
+        hessian = symmetrised_hessian(begins.structure, hessian)
         if np.isfinite(hessian).all():
             with file.open("wb") as stream:
                 np.save(stream, hessian)

@@ -34,6 +34,7 @@ from anodeflow.calculations.makers import compute
 from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
+from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.recorded import common_fields
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
@@ -172,7 +173,8 @@ def _execute(
         outcome = {"rest": known_rest.model_dump() | {"positions": structure.cart_coords.tolist()}}
     if request.task == "hessian":
         assert forces.calculator is not None
-        hessian = finite_difference_hessian(atoms, forces.calculator)
+        counted = now_and_then(tell, "second derivatives")
+        hessian = finite_difference_hessian(atoms, forces.calculator, on_row=counted)
         with hessian_file(folder.steps_file).open("wb") as stream:
             np.save(stream, hessian)
         inner = hessian[np.ix_(free, free)]

@@ -1,9 +1,10 @@
 """Tells whoever listens what a running calculation is doing."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 State = Literal["started", "resumed", "waiting", "running", "finished", "reused", "failed"]
 
@@ -60,3 +61,26 @@ def report(message: Progress) -> None:
     """Hand `message` to every listener."""
     for listener in _listeners:
         listener(message)
+
+
+def now_and_then(tell: Any, words: str, every: float = 10.0) -> Callable[[int, int], None]:
+    """Return a function that says how much of something is done, at most every so many seconds.
+
+    Parameters
+    ----------
+    tell
+        As of :meth:`anodeflow.backends.base.Backend.execute`.
+    words
+        What is being done.
+    every
+        Seconds.
+    """
+    last = time.monotonic()
+
+    def told(done: int, whole: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            tell("running", message=f"{words}: {done} of {whole}")
+
+    return told

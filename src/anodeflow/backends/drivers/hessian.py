@@ -8,6 +8,7 @@ This file imports ASE and numpy alone.
 """
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ the potential may be wrong there. With 15, fifteen relaxations by SevenNet's l3i
 evaluations instead of 124; but GPAW guided by EMT, a worse potential, left the valley that it began in."""
 
 
-def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHIFT) -> np.ndarray:
+def finite_difference_hessian(
+    atoms: Atoms, calculator: Any, shift: float = _SHIFT, on_row: Callable[[int, int], None] | None = None
+) -> np.ndarray:
     """Return the second derivatives of the energy by central differences of forces.
 
     Parameters
@@ -37,6 +40,8 @@ def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHI
         ASE calculator of the potential: six evaluations for each free atom.
     shift
         How far each atom is moved to either side, Å.
+    on_row
+        Told after each free coordinate: how many are done, of how many.
 
     Returns
     -------
@@ -48,7 +53,8 @@ def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHI
     work.calc = calculator
     free = free_coordinates(atoms)
     hessian = np.zeros((3 * len(atoms), 3 * len(atoms)))
-    for coordinate in np.flatnonzero(free):
+    coordinates = np.flatnonzero(free)
+    for done, coordinate in enumerate(coordinates, start=1):
         atom, axis = divmod(int(coordinate), 3)
         forces = []
         for sign in (1, -1):
@@ -56,6 +62,8 @@ def finite_difference_hessian(atoms: Atoms, calculator: Any, shift: float = _SHI
             forces.append(work.get_forces().ravel())
             work.positions[atom, axis] -= sign * shift
         hessian[coordinate] = np.where(free, (forces[1] - forces[0]) / (2 * shift), 0.0)
+        if on_row is not None:
+            on_row(done, len(coordinates))
     return (hessian + hessian.T) / 2
 
 
