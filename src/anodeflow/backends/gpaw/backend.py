@@ -25,12 +25,13 @@ from anodeflow.backends.external.backend import (
 )
 from anodeflow.backends.gpaw.extra import with_extra
 from anodeflow.backends.gpaw.facts import dataset_valence, log_facts
+from anodeflow.backends.gpaw.gpu import missing_for_gpu
 from anodeflow.backends.gpaw.installed import dataset_paths, has_mpi, has_scalapack, usable_ranks
 from anodeflow.backends.gpaw.settings import LATER_CRITERIA, GpawSettings
 from anodeflow.backends.work import LogFacts
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.request import Request
-from anodeflow.core.errors import CalculationError, InputError, InterruptedCalculationError
+from anodeflow.core.errors import BackendUnavailableError, CalculationError, InputError, InterruptedCalculationError
 from anodeflow.core.install import install_command, pip
 
 _INSTALL = (
@@ -41,9 +42,19 @@ _INSTALL = (
 _ITERATION = re.compile(r"\W*iter: *(\d+)")
 _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
 
+_RANKS_ON_CARDS = 4  # each holds its share of the card's memory; more do not make it faster
+_FEW_ATOMS_FOR_A_CARD = 50
+"""With more, wave functions begin as random numbers on a card: GPAW begins from atomic orbitals in serial host code."""
+
 
 class GpawParallel(ParallelSettings):
     """How GPAW is started; it does not change the numbers, so it is not hashed."""
+
+    gpu: bool = Field(
+        default=False,
+        description="Whether GPAW computes on graphics cards, for which it has to be built; `ranks: auto` is then at "
+        "most four, which share the cards.",
+    )
 
 
 class GpawBackend(Backend):
@@ -75,6 +86,15 @@ class GpawBackend(Backend):
             return Availability(False, version("gpaw"), f"GPAW's extension does not load ({error})", _INSTALL)
         detail = f"MPI with {usable_ranks()} ranks" if has_mpi() else "without MPI: one core"
         return Availability(True, version("gpaw"), detail)
+
+    def check_available(self) -> None:
+        """Raise BackendUnavailableError if GPAW does not work here, or not on a card that its file asks for."""
+        super().check_available()
+        if self.parallel.gpu and (missing := missing_for_gpu()):
+            raise BackendUnavailableError(
+                f"backend {self.name}: parallel: gpu: {missing}; take gpu out of the backend file, or see "
+                "docs/backends.md, GPAW on graphics cards."
+            )
 
     def version(self) -> str:
         """Return the version of GPAW and that of its PAW datasets (none of ours if GPAW_SETUP_PATH leads elsewhere)."""
@@ -172,6 +192,10 @@ class GpawBackend(Backend):
             "parameters": self.parameters(request.structure),
             "options": request.options,
         }
+        if self.parallel.gpu:
+            asked["parameters"] |= {"parallel": {"gpu": True}}
+            if len(request.structure) > _FEW_ATOMS_FOR_A_CARD:
+                asked["parameters"] |= {"random": True}
         if request.task == "neb":
             asked["images"] = [atoms(image) for image in request.images]
         if request.surrogate is not None:
@@ -196,6 +220,8 @@ class GpawBackend(Backend):
     def command(self, folder: CalculationFolder, structure: Structure) -> list[str]:
         """Return the command that runs the driver on the folder of a structure's calculation."""
         ranks = usable_ranks() if self.parallel.ranks == "auto" else self.parallel.ranks
+        if self.parallel.gpu and self.parallel.ranks == "auto":
+            ranks = min(ranks, _RANKS_ON_CARDS)
         if has_mpi() and not has_scalapack():
             # Without ScaLAPACK GPAW 26.7 crashes when there are more ranks than k-points times spins.
             ranks = min(ranks, irreducible_kpoints(structure, self.settings.kpoint_spacing))

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase.io.jsonio import decode
 from ase.parallel import broadcast, world
 
@@ -19,6 +20,7 @@ from anodeflow.backends.drivers.asked import Asked
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
 from anodeflow.backends.drivers.usage import Usage
+from anodeflow.backends.gpaw.gpu import mend_dipole_layer, on_host
 from anodeflow.backends.gpaw.origin import FromOrigin
 from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
 from anodeflow.backends.gpaw.scf import ScfWatch, keep_orthonormal, with_criteria
@@ -144,7 +146,7 @@ def planar_potential(calculator: Any, atoms: Any, parameters: dict[str, Any]) ->
     """
     gpaw = calculator.inner
     return {
-        "values": gpaw.get_electrostatic_potential().mean(axis=(0, 1)).tolist(),
+        "values": on_host(gpaw.get_electrostatic_potential()).mean(axis=(0, 1)).tolist(),
         "height": float(atoms.cell[2, 2]),
         "fermi_level": float(gpaw.get_fermi_level()),
         "edge": _DIPOLE_EDGE if "poissonsolver" in parameters else 0.0,
@@ -157,6 +159,7 @@ def write_density(calculator: Any, atoms: Any, spacing: float, file: Path) -> No
     GPAW cannot go below the grid of its plane waves: a grid that would be coarser becomes that one.
     """
     densities = calculator.inner.dft.densities()
+    densities.nt_sR, densities.D_asii = densities.nt_sR.to_xp(np), densities.D_asii.to_xp(np)  # from a card, if on one
     try:
         density = densities.all_electron_densities(grid_spacing=spacing)
     except ValueError:
@@ -201,6 +204,8 @@ def make_calculator(
         return FromOrigin(calculator, labels, tolerance)
 
     keep_orthonormal()
+    if parameters.get("parallel", {}).get("gpu"):
+        mend_dipole_layer()
     calculator = GPAW(**with_criteria(parameters), txt=text)
     if hot:
         asked = calculator.params

@@ -8,11 +8,13 @@ converged density is the same within GPAW's criteria, which are not touched.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gpaw.dft import MSR1
 from gpaw.mixer.msr1 import MSR1Mixer
+
+from anodeflow.backends.gpaw.gpu import HostDensity
 
 _KEPT = 12  # secants
 _STEP = 0.3  # of the residual that no secant tells of
@@ -51,8 +53,8 @@ class RememberingMSR1(MSR1):
     """GPAW's parameter `mixer`: MSR1 (its default) until there are secants of an earlier ionic step, then these."""
 
     def build(self, **kwargs: Any) -> "RememberingMixer":
-        """Return the mixer (called by GPAW)."""
-        mixer = super().build(**kwargs)
+        """Return the mixer (called by GPAW); it mixes on the host, wherever the density is."""
+        mixer = super().build(**kwargs | {"xp": np})
         mixer.__class__ = RememberingMixer
         mixer.begin_memory()
         return mixer
@@ -64,6 +66,15 @@ class RememberingMixer(MSR1Mixer):
     Secants of the first SCF come from MSR1's history, those of later ones are added as they come. Where the memory
     misleads (the residual grows, or does not fall), it is dropped and MSR1 takes over.
     """
+
+    def mix(self, density: Any) -> float:
+        """Mix a density in place (called by GPAW); return how much charge is not where it belongs, e."""
+        if density.nt_sR.xp is np:
+            return float(super().mix(density))
+        here = HostDensity(density)
+        error = float(super().mix(cast(Any, here)))
+        here.hand_back()
+        return error
 
     def begin_memory(self) -> None:
         """Begin with nothing remembered."""
