@@ -47,7 +47,7 @@ def mend_dipole_layer() -> None:
         return float(energy)
 
     solve.on_any_device = True  # type: ignore[attr-defined]
-    DipoleLayerPWPoissonSolver.solve = solve  # type: ignore[method-assign]
+    DipoleLayerPWPoissonSolver.solve = solve  # type: ignore[assignment, method-assign]
 
 
 class _Solved:
