@@ -70,6 +70,13 @@ class Candidate(BaseModel):
     step: str = Field(description="Step of the study: site 2, registry 4 ...")
     label: str = Field(description="What it is, for people.")
     energy: float | None = Field(description="Energy over the lowest candidate by the potential, eV; none: it failed.")
+    corrected: float | None = Field(
+        default=None,
+        description="Energy over the lowest candidate by the potential with what it had learned, eV; none: it had "
+        "learned nothing, or it failed.",
+    )
+    uncertainty: float | None = Field(default=None, description="Standard deviation of `corrected`, eV.")
+    model: str = Field(default="", description="Content address of the correction behind `corrected`; empty: none.")
     handed_on: bool = Field(description="Whether the backend computed it.")
     reason: str = Field(default="", description="Why it was left out.")
 
@@ -118,6 +125,11 @@ class PrescreenAudit(BaseModel):
         default=None, description="The potential's relaxation of what the study is about: clean slab, interface."
     )
     effort: Effort = Field(default_factory=Effort, description="What the calculations of the study took.")
+
+    @property
+    def ranked_by(self) -> str:
+        """Content address of the correction that ranked the candidates; empty: the potential as it is did."""
+        return next((each.model for each in self.candidates if each.model), "")
 
     @computed_field(description="Largest error of the potential in any quantity, eV; none: there is none.")  # type: ignore[prop-decorator]
     @property

@@ -34,7 +34,8 @@ class PrescreenInput(InputModel):
         default=0.15,
         ge=0,
         le=10,
-        description="Energy above the lowest up to which they are handed on, eV (by the potential).",
+        description="Energy above the lowest up to which they are handed on, eV (by the potential). With `learn`, "
+        "unless it is given: sites that may be the lowest within two standard deviations of what was learned.",
         json_schema_extra={"unit": "eV"},
     )
     paths: PathMode = Field(
@@ -92,10 +93,13 @@ class CampaignPrescreen:
 
     def settings(self) -> dict[str, Any]:
         """Return what decides its results, as documents say it."""
-        return self.input.model_dump(exclude={"learn"}) | {
+        settings = self.input.model_dump(exclude={"learn"}) | {
             "backend": self.backend.name,
             "settings_hash": content_hash([self.backend.settings_hash(), self.backend.path.model_dump()]),
         }
+        if self.input.learn and "window" not in self.input.model_fields_set:
+            settings["by_uncertainty"] = True
+        return settings
 
     def makers(self) -> "Prescreen":
         """Return its Makers with its settings, for the Makers of studies."""

@@ -42,6 +42,8 @@ class Prescreen(MSONable):
     learn
         Whether the potential learns from every calculation of DFT that it guides, and lets the next ones begin where it
         then has their minima and saddles. It changes the way, not the result.
+    by_uncertainty
+        Whether the uncertainty of what it learned takes the place of the window, where it learned enough.
     """
 
     relax: Maker
@@ -56,10 +58,13 @@ class Prescreen(MSONable):
     window: float = 0.15
     paths: PathMode = "saddle"
     learn: bool = False
+    by_uncertainty: bool = False
 
     def settings(self) -> PrescreenSettings:
         """Return what documents say of it among their settings."""
-        return PrescreenSettings(self.backend, self.settings_hash, self.keep, self.window, self.paths)
+        return PrescreenSettings(
+            self.backend, self.settings_hash, self.keep, self.window, self.paths, self.by_uncertainty
+        )
 
     def label(self, label: str) -> str:
         """Return the label of the potential's calculation that comes before that of DFT called `label`."""

@@ -23,6 +23,8 @@ _CANDIDATES = [
     Column("step", "step"),
     Column("label", "what"),
     Column("energy", "energy over the lowest, potential", "eV", 3),
+    Column("corrected", "with what it learned", "eV", 3),
+    Column("uncertainty", "standard deviation", "eV", 3),
     Column("handed_on", "handed on to DFT"),
     Column("reason", "why not"),
 ]
@@ -37,6 +39,8 @@ def prescreen_facts(document: StudyDoc) -> str:
     if audit.candidates:
         handed_on = sum(each.handed_on for each in audit.candidates)
         words += f" and handed on {handed_on} of {len(audit.candidates)} candidates"
+        if audit.ranked_by:
+            words += ", those that may be the lowest within two standard deviations of what it had learned"
     effort = audit.effort
     checks = effort.check_force_evaluations
     more = f", and {checks} more to check minima and saddles" if checks else ""
@@ -66,9 +70,10 @@ def prescreen_tables(document: StudyDoc, name: str) -> list[Table]:
         caption = f"{audit.backend} against {document.backend}"
         tables.append(Table(f"prescreen-{document.study}-{name}", _ENTRIES, rows, caption))
     if audit.candidates:
-        rows = [{column.key: getattr(each, column.key) for column in _CANDIDATES} for each in audit.candidates]
+        columns = [each for each in _CANDIDATES if audit.ranked_by or each.key not in ("corrected", "uncertainty")]
+        rows = [{column.key: getattr(each, column.key) for column in columns} for each in audit.candidates]
         caption = f"Candidates as {audit.backend} ranks them"
-        tables.append(Table(f"candidates-{document.study}-{name}", _CANDIDATES, rows, caption, folded=True))
+        tables.append(Table(f"candidates-{document.study}-{name}", columns, rows, caption, folded=True))
     return tables
 
 

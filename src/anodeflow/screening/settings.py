@@ -20,6 +20,8 @@ class PrescreenSettings:
         Energy above the lowest up to which they are, eV.
     paths
         saddle: DFT climbs from the potential's saddle with one image; band: it relaxes the potential's whole path.
+    by_uncertainty
+        Whether the uncertainty of what the potential learned takes the place of the window, where it learned enough.
     """
 
     backend: str
@@ -27,7 +29,11 @@ class PrescreenSettings:
     keep: int = 3
     window: float = 0.15
     paths: PathMode = "saddle"
+    by_uncertainty: bool = False
 
     def written(self) -> dict[str, Any]:
         """Return it as documents and jobs keep it."""
-        return asdict(self)
+        written = asdict(self)
+        if not self.by_uncertainty:  # as it was before there was one
+            del written["by_uncertainty"]
+        return written

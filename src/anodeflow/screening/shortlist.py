@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.guide_ranks import LearnedRanking
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import (
     AuditEntry,
@@ -20,9 +21,11 @@ from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.screening.settings import PrescreenSettings
 
 BEYOND_WINDOW, BEYOND_KEEP = "outside the window", "beyond the number that is kept"
+BEYOND_DOUBT = "above the lowest by more than two standard deviations"
 OTHER_MINIMUM = 0.6
 """Where DFT moved an atom by more than this from the potential's minimum, it is in another one, Å."""
 _FEWEST_RANKS = 3
+_DEVIATIONS = 2.0  # standard ones
 _FAR = 2.0  # windows: a candidate farther above the lowest is left out without doubt
 
 
@@ -83,7 +86,9 @@ def start_record(audit: PrescreenAudit | None) -> PrescreenRecord | None:
     return None if audit is None else audit.start
 
 
-def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate]:
+def choose(
+    ranked: Sequence[Ranked], keep: int, window: float, learned: LearnedRanking | None = None
+) -> list[Candidate]:
     """Choose the candidates that DFT computes.
 
     Parameters
@@ -94,6 +99,9 @@ def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate
         Most of them that are handed on, lowest first.
     window
         Energy above the lowest up to which they are, eV.
+    learned
+        How the potential ranks the fit ones with what it learned: those that may be the lowest within two standard
+        deviations are handed on then, whatever the window.
 
     Returns
     -------
@@ -104,13 +112,29 @@ def choose(ranked: Sequence[Ranked], keep: int, window: float) -> list[Candidate
     known = sorted((each for each in ranked if each.energy is not None), key=lambda each: each.energy or 0.0)
     fit = [each for each in known if not each.unfit] or known
     lowest = 0.0 if not fit else fit[0].energy or 0.0
+    energies = {} if learned is None else learned.energies
+    if learned is not None and set(energies) == {each.step for each in fit}:
+        fit.sort(key=lambda each: energies[each.step])
+        known = fit + [each for each in known if each not in fit]
+    else:
+        learned = None
     found = []
     for each in known:
         energy = (each.energy or 0.0) - lowest
         reason = each.unfit
+        by_learned: dict[str, Any] = {}
         if each in fit:
-            reason = BEYOND_WINDOW if energy > window else BEYOND_KEEP if fit.index(each) >= keep else ""
-        found.append(Candidate(step=each.step, label=each.label, energy=energy, handed_on=not reason, reason=reason))
+            beyond = BEYOND_WINDOW if energy > window else ""
+            if learned is not None:
+                above, doubt = energies[each.step], learned.uncertainties[each.step]
+                by_learned = {"corrected": above, "uncertainty": doubt, "model": learned.model}
+                beyond = BEYOND_DOUBT if above > _DEVIATIONS * doubt else ""
+            reason = beyond or (BEYOND_KEEP if fit.index(each) >= keep else "")
+        found.append(
+            Candidate(
+                step=each.step, label=each.label, energy=energy, handed_on=not reason, reason=reason, **by_learned
+            )
+        )
     failed = [each for each in ranked if each.energy is None]
     return found + [Candidate(step=each.step, label=each.label, energy=None, handed_on=True) for each in failed]
 
@@ -185,7 +209,7 @@ def difference_entry(
 
 def left_out(audit: PrescreenAudit) -> list[Candidate]:
     """Return the candidates that DFT did not compute although they are minima of their own, the lowest first."""
-    return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP)]
+    return [each for each in audit.candidates if each.reason in (BEYOND_WINDOW, BEYOND_KEEP, BEYOND_DOUBT)]
 
 
 def with_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> tuple[PrescreenAudit, list[Caveat]]:
@@ -205,7 +229,7 @@ def with_ranking(audit: PrescreenAudit, energies: dict[str, float]) -> tuple[Pre
     list of Caveat
         What was left out, and whether the potential's error may hide the lowest candidate among it.
     """
-    by_potential = {each.step: each.energy for each in audit.candidates if each.energy is not None}
+    by_potential = {each.step: energy for each in audit.candidates if (energy := _as_ranked(each)) is not None}
     both = [step for step in energies if step in by_potential]
     pairs = np.array([(by_potential[step], energies[step]) for step in both]).reshape(-1, 2)
     from scipy.stats import spearmanr  # half a second of imports
@@ -224,11 +248,13 @@ def _ranking_warnings(audit: PrescreenAudit, both: Mapping[str, tuple[float, flo
     left = left_out(audit)
     if not left:
         return []
-    words = ", ".join(f"{each.step} ({each.label}, {each.energy:.3f} eV)" for each in left)
+    words = ", ".join(f"{each.step} ({each.label}, {_told(each)})" for each in left)
     warnings = [Caveat("left-out-by-prescreen", f"left out by the prescreen with {audit.backend}: {words}")]
-    nearest = min(left, key=lambda each: each.energy or 0.0)
+    nearest = min(left, key=lambda each: _as_ranked(each) or 0.0)
+    above = _as_ranked(nearest) or 0.0
+    window = audit.window if nearest.uncertainty is None else _DEVIATIONS * nearest.uncertainty
     if audit.ranking_error is None:
-        if (nearest.energy or 0.0) < _FAR * audit.window:
+        if above < _FAR * window:
             warnings.append(
                 Caveat(
                     "ranking-error-unknown",
@@ -238,8 +264,8 @@ def _ranking_warnings(audit: PrescreenAudit, both: Mapping[str, tuple[float, flo
             )
         return warnings
     best = min(both, key=lambda step: both[step][1])
-    gap = (nearest.energy or 0.0) - both[best][0]
-    if audit.ranking_error > min(gap, audit.window):
+    gap = above - both[best][0]
+    if audit.ranking_error > min(gap, window):
         warnings.append(
             Caveat(
                 "window-too-small",
@@ -249,6 +275,17 @@ def _ranking_warnings(audit: PrescreenAudit, both: Mapping[str, tuple[float, flo
             )
         )
     return warnings
+
+
+def _as_ranked(candidate: Candidate) -> float | None:
+    """Return the energy by which a candidate was ranked, over the lowest, eV; none: the potential failed."""
+    return candidate.energy if candidate.corrected is None else candidate.corrected
+
+
+def _told(candidate: Candidate) -> str:
+    if candidate.uncertainty is None:
+        return f"{candidate.energy:.3f} eV"
+    return f"{candidate.corrected:.3f} ± {candidate.uncertainty:.3f} eV"
 
 
 def not_screened(step: str | Subject, found: CalculationDoc, audit: PrescreenAudit | None) -> list[Caveat]:

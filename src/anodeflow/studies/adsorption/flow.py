@@ -225,7 +225,7 @@ def hand_on_sites(
 ) -> Response:
     """Merge and rank what the potential found, and relax the best sites from there."""
     assert study.prescreen is not None
-    candidates = rank_sites(slab, sites, found, study.prescreen)
+    candidates = rank_sites(slab, sites, found, study.prescreen, relax)
     handed_on = {each.step for each in candidates if each.handed_on}
     chosen = [site for site in sites if f"site {site.index}" in handed_on]
     jobs = []

@@ -1,10 +1,12 @@
 """Adsorption sites ranked by a potential: which are handed on to DFT, and what the document says of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.guide_ranks import learned_ranking
 from anodeflow.calculations.screening_document import AuditEntry, Candidate
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
@@ -28,6 +30,7 @@ def rank_sites(
     sites: Sequence[AdsorptionSite],
     found: Mapping[str, CalculationDoc | None],
     prescreen: PrescreenSettings,
+    relax: Any = None,
 ) -> list[Candidate]:
     """Merge the minima that the potential found and choose those that DFT computes.
 
@@ -41,6 +44,8 @@ def rank_sites(
         Step (site 2) -> relaxation by the potential; none where it failed.
     prescreen
         How many are chosen.
+    relax
+        Maker of DFT, whose calculations teach the potential; none: nothing was learned.
     """
     clean = slab.structure if slab.prescreen is None else slab.prescreen.structure
     ranked: list[Ranked] = []
@@ -59,7 +64,12 @@ def rank_sites(
         else:
             kept.append((site, relaxed))
         ranked.append(Ranked(step, site.label, relaxed.energy, unfit))
-    return choose(ranked, prescreen.keep, prescreen.window)
+    learned = None
+    if prescreen.by_uncertainty:
+        fit = {each.step for each in ranked if each.energy is not None and not each.unfit}
+        minima = {f"site {site.index}": relaxed for site, relaxed in kept}
+        learned = learned_ranking(relax, {step: each for step, each in minima.items() if step in fit})
+    return choose(ranked, prescreen.keep, prescreen.window, learned)
 
 
 def audited(
