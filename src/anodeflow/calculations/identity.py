@@ -38,7 +38,7 @@ def first_called(name: str, first: str) -> None:
 
 def _plain(content: str) -> str:
     """Leave out what does not change a result: where and when calculations run, that no potential guides them, or that
-    it learns from them, where code lies.
+    it learns from them (unless that chooses what is computed), where code lies.
 
     So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
     same as when what a study tells its jobs was a mapping without a class and a split hop named the minimum on its way
@@ -53,6 +53,8 @@ def _plain(content: str) -> str:
             )
             if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
                 left_out |= {"learn"}
+            if node.get("by_uncertainty") is False:  # as before there was one
+                left_out |= {"by_uncertainty"}
             flat = _FLAT.get((str(node.get("@module")), str(node.get("@class"))))
             if flat is not None:
                 left_out |= {"@class"} | flat
