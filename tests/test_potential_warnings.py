@@ -9,6 +9,7 @@ from factories import adsorption_document, codes
 
 from anodeflow.cli.compare import side_by_side
 from anodeflow.cli.tables import print_results
+from anodeflow.core.caveats import Caveat
 from anodeflow.database.results_file import read_results
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.potentials import OF_POTENTIALS, potential_warning
@@ -22,6 +23,8 @@ SEVENNET = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net
     [
         ({"cutoff": 350}, {"Li", "H"}, None),
         (SEVENNET, {"Li", "Mg"}, "0.05 to 0.12 eV"),
+        (SEVENNET, {"Li"}, "0.05 to 0.12 eV"),
+        (SEVENNET, {"Mg"}, "unaudited"),
         (SEVENNET, {"Li", "H"}, "1 eV more strongly"),
         (SEVENNET, {"Na", "Cl"}, "anions (Cl): unaudited"),
         (SEVENNET, {"Na"}, "unaudited"),
@@ -32,6 +35,23 @@ SEVENNET = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net
 def test_only_what_was_compared_with_dft_is_audited(calculation, elements, words):
     warning = potential_warning(calculation, elements)
     assert words in warning.text if words else warning is None
+
+
+@pytest.mark.parametrize("elements", [{"Li"}, {"Li", "Mg"}, {"Mg"}, {"Li", "H"}])
+def test_what_was_compared_is_li(elements):
+    """Mg on Mg(001) once bore what is known of Li on Li."""
+    warning = potential_warning(SEVENNET, elements, "Mg")
+    assert warning.code == "potential-unaudited"
+    assert "unaudited" in warning.text
+
+
+def test_a_document_that_vouched_for_another_adsorbate_says_so_no_longer():
+    document = adsorption_document()
+    told = {"calculation": SEVENNET}
+    changes = {"formula": "Mg42", "settings": document.settings | told, "adsorbate": "Mg"}
+    wrong = Caveat("potential-audited", "energies by SevenNet (7net-l3i5) on Li and Li-Mg alloys: binding of Li ...")
+    again = AdsorptionDoc.model_validate(document.model_copy(update=changes | {"warnings": [wrong]}).model_dump())
+    assert [code for code in codes(again) if code in OF_POTENTIALS] == ["potential-unaudited"]
 
 
 def test_audit_says_what_the_shipped_documents_say():

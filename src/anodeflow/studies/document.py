@@ -13,7 +13,7 @@ from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.html import table
 from anodeflow.core.version import Versioned
 from anodeflow.structures.slab.room import image_distance
-from anodeflow.studies.potentials import potential_warning, without_vouching
+from anodeflow.studies.potentials import OF_POTENTIALS, potential_warning, without_vouching
 from anodeflow.studies.rows import ResultRow
 
 
@@ -70,9 +70,12 @@ class StudyDoc(Versioned, DecodedModel):
         # By the formula: rows are made of documents whose structures were not read.
         calculation, formula = self.settings.get("calculation"), getattr(self, "formula", None)
         if isinstance(calculation, dict) and "force_field_name" in calculation and formula:
-            of_potential = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula))
-            if of_potential is not None:  # older documents say it without a code
-                self.warnings = [each for each in self.warnings if each.text != of_potential.text]
+            adsorbate = getattr(self, "adsorbate", None) or "Li"
+            of_potential = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula), adsorbate)
+            if of_potential is not None:  # older documents say it without a code, or another thing
+                self.warnings = [
+                    each for each in self.warnings if each.text != of_potential.text and each.code not in OF_POTENTIALS
+                ]
                 self.warnings.append(of_potential)
         return self
 

@@ -15,7 +15,7 @@ OF_POTENTIALS = frozenset({"potential-audited", "potential-wrong", "potential-un
 _OLD_WORD = re.compile(r"^(\S+) is not made for isolated atoms: trust binding_energy_bulk, not binding_energy$")
 
 
-def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -> Caveat | None:
+def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str], adsorbate: str = "Li") -> Caveat | None:
     """Return what is to be said of a potential's numbers on a surface; none of those of other codes.
 
     Parameters
@@ -24,20 +24,22 @@ def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -
         Settings of the calculations: a potential's have a `force_field_name`.
     elements
         Elements of the surface.
+    adsorbate
+        Element that is put on it: the audits are of Li.
     """
     name = calculation.get("force_field_name")
     if not isinstance(name, str):
         return None
     model = (calculation.get("calculator_kwargs") or {}).get("model")
     name = f"{name} ({model})" if model else name
-    anions = sorted(ANIONS.intersection(elements))
-    if name == _AUDITED and set(elements) <= {"Li", "Mg"}:
+    anions, compared = sorted(ANIONS.intersection(elements)), name == _AUDITED and adsorbate == "Li"
+    if compared and set(elements) in ({"Li"}, {"Li", "Mg"}):
         return Caveat(
             "potential-audited",
             f"energies by {name} on Li and Li-Mg alloys: binding of Li differs by 0.05 to 0.12 eV from DFT, barriers "
             "by up to 0.08 eV (0.03 against 0.09 eV on Li(001))",
         )
-    if name == _AUDITED and set(elements) == {"Li", "H"}:
+    if compared and set(elements) == {"Li", "H"}:
         return Caveat(
             "potential-wrong",
             f"energies by {name} on LiH: Li is bound 1 eV more strongly than by DFT, do not use them without it",
@@ -48,9 +50,10 @@ def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str]) -
             f"energies by {name} on a surface with anions ({', '.join(anions)}): unaudited, no comparison with DFT is "
             "known on such a surface, and errors of 1 eV occur",
         )
+    of_it = f" of {adsorbate}" if name == _AUDITED and adsorbate != "Li" else ""
     return Caveat(
         "potential-unaudited",
-        f"energies by {name} on this surface: unaudited, no comparison with DFT is known on such a surface",
+        f"energies by {name} on this surface: unaudited, no comparison with DFT{of_it} is known on such a surface",
     )
 
 
