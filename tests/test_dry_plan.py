@@ -134,3 +134,18 @@ def test_what_a_convergence_test_shares_with_a_study_is_not_its_own(campaign):
     run.plan.in_variant = False
     run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
     assert {each.variant for each in run.plan.calculations.values()} == {False}
+
+
+def test_settings_of_a_system_count_where_a_potential_goes_first(tmp_path):
+    """What DFT is to do at an interface was predicted with the k-points of the campaign, not of the interface."""
+    file = tmp_path / "contact.yaml"
+    file.write_text(
+        "name: contact\nbackend: gpaw-surfaces\nprescreen: {backend: emt}\ninterfaces:\n"
+        "  - {name: Ag/Al, alloy: Ag, metal: Al, alloy_layers: 2, metal_layers: 4, max_atoms: 60, min_width: 5, "
+        "vacuum: 8, settings: {kpoint_spacing: 0.45}}\n"
+        "studies:\n  - interdiffusion: {element: Ag, depth: 2}\n"
+    )
+    planned = Campaign.from_file(file).plan().calculations.values()
+    by_dft = [each for each in planned if not each.prescreen and each.group == "Ag/Al"]
+    assert {each.by.settings.kpoint_spacing for each in by_dft} == {0.45}
+    assert any(each.task == "relax" for each in by_dft)

@@ -46,6 +46,7 @@ class DryRun:
         """uuids of jobs whose output is not known before the run."""
         self._steps: set[Hashable] = set()
         self._studied: dict[Hashable, list[str]] = {}
+        self._subject: Any = None
         self._cells: dict[str, Structure] = {}
         """Group -> its largest structure so far."""
         self._backends: dict[tuple[str, str], Backend] = {}
@@ -64,6 +65,7 @@ class DryRun:
             self._remark(study, input, subject)
             flow = self.steps.study(study, input, subject)
             self.system = SHARED if subject is None else subject.name
+            self._subject = subject
             try:
                 for each in [each for step, each in self.steps.made.items() if step not in self._steps]:
                     self._run([] if each is None else [each], frozenset())
@@ -194,6 +196,8 @@ class DryRun:
         backend = self._backends.get((group, each.prescreen))
         if backend is None and each.prescreen and self.world.surfaces.prescreen is not None:
             backend = self.world.surfaces.prescreen.backend
+        elif backend is None and not each.prescreen:  # only the potential's calculations were rehearsed there
+            backend = getattr(self._subject, "backend", None)
         return self.plan.add(
             PlannedCalculation(
                 each.label, each.task, each.atoms, waits, group, each.number,
