@@ -16,12 +16,14 @@ demo: setup
 # In three processes, to which files of tests are shared out (pytest-xdist), or as many as WORKERS says; 0: in one. On two
 # cores three are right: one of them waits for Slurm most of the time.
 WORKERS = 3
-PYTEST = $(THREADS) $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+# Each process compiles 550 files unless an earlier one may keep them so.
+PYTEST = $(THREADS) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 # ARGS goes to pytest: make test ARGS="tests/test_doctor.py -x"
 test: lint
 	$(PYTEST) -n $(WORKERS) $(ARGS)
 
-# What answers at once, of every part: no GPAW, no potential, no Slurm, no server, nothing that takes more than a second or so.
+# What answers at once, of every part: no GPAW, no potential, no Slurm, no server, nothing that takes more than half a second.
+# On two cores within 90 s.
 test-quick: setup
 	$(PYTEST) -n 2 -m "not slow and not gpaw and not mlip and not slurm" $(ARGS)
 

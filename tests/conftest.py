@@ -14,6 +14,22 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Ranks that wait for each other give the core to the tests beside them (pytest -n 2).
 os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
 
+# Tests write thousands of small files that must reach the disk before anything goes on: in memory they do at once.
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 1024**3  # bytes; a whole run leaves less than one
+
+
+def _is_fit(folder: Path) -> bool:
+    """Whether a folder in memory is there, has room, and programs of tests may be run from it."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize > _ROOM and not found.f_flag & os.ST_NOEXEC
+
+
+if _is_fit(_MEMORY):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
 # About what a test takes, s, by its marks: enough to let the longest files begin first.
 _SECONDS = {"slurm": 30, "gpaw": 15, "mlip": 5, "slow": 4}
 

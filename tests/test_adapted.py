@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from atomate2.ase.jobs import EmtRelaxMaker, LennardJonesRelaxMaker, LennardJonesStaticMaker
 from interface_factories import output_of
 from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
@@ -25,10 +24,19 @@ from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.context import SubjectContext
 
+pytestmark = pytest.mark.slow
+
 ARGON = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.25), ["Ar"], [[0, 0, 0]])
 POTENTIAL = {"sigma": 3.40, "epsilon": 0.0104, "rc": 9.0, "ro": 7.0, "smooth": True}
 SPEC = SlabSpec(miller=(0, 0, 1), layers=3, vacuum=12.0, min_width=5.0)
 CLOSE = {"relax_kwargs": {"fmax": 5e-4}, "calculator_kwargs": POTENTIAL}
+
+
+def theirs():
+    """Jobs of atomate2, imported where they are needed: that takes seconds."""
+    from atomate2.ase import jobs
+
+    return jobs
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +53,12 @@ def adsorption(bulk: Structure, element: str, makers, spec: SlabSpec = SPEC) -> 
 
 
 def test_lennard_jones_of_atomate2_gives_the_adsorption_that_ours_gives(home):
-    theirs = {
-        "relax": adapted(LennardJonesRelaxMaker(relax_cell=False, **CLOSE)),
-        "relax_cell": adapted(LennardJonesRelaxMaker(relax_cell=True, **CLOSE), "relax_cell"),
-        "static": adapted(LennardJonesStaticMaker(calculator_kwargs=POTENTIAL), "static"),
+    makers_of_theirs = {
+        "relax": adapted(theirs().LennardJonesRelaxMaker(relax_cell=False, **CLOSE)),
+        "relax_cell": adapted(theirs().LennardJonesRelaxMaker(relax_cell=True, **CLOSE), "relax_cell"),
+        "static": adapted(theirs().LennardJonesStaticMaker(calculator_kwargs=POTENTIAL), "static"),
     }
-    found = adsorption(ARGON, "Ar", theirs)
+    found = adsorption(ARGON, "Ar", makers_of_theirs)
     backend = AseBackend(
         name="lj",
         settings=AseSettings(calculator="ase.calculators.lj:LennardJones", arguments=POTENTIAL),
@@ -72,7 +80,7 @@ def test_force_field_of_atomate2_gives_the_adsorption_that_ours_gives(home):
 
     field = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net-l3i5"}}
     close = field | {"relax_kwargs": {"fmax": 0.02}, "optimizer_kwargs": {"optimizer": "BFGS"}}
-    theirs = {
+    makers_of_theirs = {
         "relax": adapted(ForceFieldRelaxMaker(relax_cell=False, **close)),
         "relax_cell": adapted(ForceFieldRelaxMaker(relax_cell=True, **close), "relax_cell"),
         "static": adapted(ForceFieldStaticMaker(**field), "static"),
@@ -80,7 +88,7 @@ def test_force_field_of_atomate2_gives_the_adsorption_that_ours_gives(home):
     makers = Makers(load_backend("mlip"))
     ours = {"relax": makers.relax(), "relax_cell": makers.relax(cell=True), "static": makers.static()}
     small = SPEC.model_copy(update={"min_width": 3.0})
-    found, own = (adsorption(load_structure("Li"), "Li", each, small) for each in (theirs, ours))
+    found, own = (adsorption(load_structure("Li"), "Li", each, small) for each in (makers_of_theirs, ours))
     assert found.binding_energy_bulk == pytest.approx(own.binding_energy_bulk, abs=3e-3)
     assert len(found.sites) == len(own.sites)
 
@@ -107,7 +115,8 @@ def test_document_holds_what_the_calculator_says(home):
     """Numbers of plain ASE, signs and units of the stress among them; the structure keeps what it was given."""
     strained = ARGON.copy().scale_lattice(0.92 * ARGON.volume)
     strained.add_site_property("selective_dynamics", [[False] * 3] + [[True] * 3] * 3)
-    made = adapted(LennardJonesStaticMaker(calculator_kwargs=POTENTIAL), "static").make(strained, label="argon")
+    maker = adapted(theirs().LennardJonesStaticMaker(calculator_kwargs=POTENTIAL), "static")
+    made = maker.make(strained, label="argon")
     document = CalculationDoc.model_validate(output_of(made))
     plain = Makers(
         AseBackend(name="lj", settings=AseSettings(calculator="ase.calculators.lj:LennardJones", arguments=POTENTIAL))
@@ -124,9 +133,9 @@ def test_document_holds_what_the_calculator_says(home):
 
 def test_what_a_maker_does_must_be_the_task(home):
     with pytest.raises(InputError, match="relax_cell is True, and the task is relax: make it with relax_cell=False"):
-        adapted(EmtRelaxMaker())
+        adapted(theirs().EmtRelaxMaker())
     with pytest.raises(InputError, match="can be relax, relax_cell, static, not neb"):
-        adapted(EmtRelaxMaker(), "neb")
+        adapted(theirs().EmtRelaxMaker(), "neb")
 
 
 def vasp_document(structure: Structure, order: list[int], **changes) -> dict:
@@ -149,7 +158,7 @@ def test_atoms_that_vasp_sorts_are_put_back():
     assert [site.specie.symbol for site in structure.get_sorted_structure()] == ["Li", "H", "H"]
     told = vasp_document(structure, [1, 0, 2])
     told["calcs_reversed"][0]["output"]["structure"].translate_sites([2], [0, 0.02, 0])  # over the cell's edge
-    document = document_of(told, structure, EmtRelaxMaker(name="vasp"), "relax", "hydride")
+    document = document_of(told, structure, theirs().EmtRelaxMaker(name="vasp"), "relax", "hydride")
     assert [force[0] for force in document.forces] == [0.0, 1.0, 2.0]
     assert document.structure.species == structure.species
     assert document.structure[2].frac_coords == pytest.approx([0.5, 1.01, 0])
@@ -174,7 +183,7 @@ def test_what_is_no_result_of_the_task_is_refused(change, message):
     told = vasp_document(structure, [0, 1])
     change(told)
     with pytest.raises(CalculationError, match=f"^hydride: other .*{message}"):
-        document_of(told, structure, EmtRelaxMaker(name="other"), "relax", "hydride")
+        document_of(told, structure, theirs().EmtRelaxMaker(name="other"), "relax", "hydride")
 
 
 def test_field_names_are_those_of_emmet():
@@ -193,7 +202,7 @@ def test_field_names_are_those_of_emmet():
 def test_ours_goes_through_as_it_is(home):
     copper = load_structure("Cu")
     document = Makers(load_backend("emt")).static().calculate(copper)
-    again = document_of(document, copper, EmtRelaxMaker(), "static", "copper")
+    again = document_of(document, copper, theirs().EmtRelaxMaker(), "static", "copper")
     assert again == document.model_copy(update={"label": "copper"})
 
 
@@ -201,8 +210,8 @@ def test_a_potential_goes_before_a_maker_of_atomate2(home):
     """What the potential found is relaxed by their Maker, whose calculation is a flow in the place of a job."""
     own = Makers(load_backend("emt"))
     screen = Prescreen(own.relax(), own.relax(cell=True), own.static(), own.neb(), backend="emt")
-    theirs = adapted(EmtRelaxMaker(relax_cell=False, relax_kwargs={"fmax": 5e-3}))
-    found = output_of(PrescreenedRelaxMaker(screen, theirs).make(bridge(), "bridge"))
+    costly = adapted(theirs().EmtRelaxMaker(relax_cell=False, relax_kwargs={"fmax": 5e-3}))
+    found = output_of(PrescreenedRelaxMaker(screen, costly).make(bridge(), "bridge"))
     document = CalculationDoc.model_validate(found)
     alone = own.relax().calculate(bridge())
     assert document.backend == "EMT relaxation"

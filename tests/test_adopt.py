@@ -228,6 +228,7 @@ def test_damaged_and_unfinished_runs_are_refused(vasp, ran, tmp_path):
     assert "holds several runs of VASP" in found.detail
 
 
+@pytest.mark.slow
 def test_what_is_fixed_is_read_as_vasp_read_it(vasp, ran, tmp_path):
     """VASP takes all of Fortran's ways to write a logical; pymatgen takes all but T for fixed."""
     theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))

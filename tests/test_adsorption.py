@@ -99,6 +99,7 @@ def test_numbers_are_those_of_plain_ase(campaign):
     )
 
 
+@pytest.mark.slow
 def test_second_run_computes_nothing_and_doubles_nothing(campaign):
     campaign.run()
     with open_store() as store:
@@ -154,6 +155,7 @@ def test_maker_runs_by_itself_as_atomate2s_do():
     assert min(site.binding_energy for site in document.sites) == document.binding_energy
 
 
+@pytest.mark.slow
 def test_site_that_fails_is_told_and_the_others_go_on(campaign, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 
@@ -202,6 +204,7 @@ def test_run_status_and_query_by_command(anodeflow, tmp_path):
     assert anodeflow("status", "nothing").status == 2
 
 
+@pytest.mark.slow
 def test_interrupt_from_the_keyboard_is_a_sentence(anodeflow, tmp_path, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 

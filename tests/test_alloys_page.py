@@ -12,6 +12,8 @@ import pytest
 from anodeflow.database.results_file import read_results
 from anodeflow.studies.document import StudyDoc
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[1] / "docs"
 BENCHMARKS = DOCS.parent / "benchmarks" / "results"
 PAGE = (DOCS / "alloys.md").read_text()
@@ -55,7 +57,6 @@ def number(text: str) -> object:
     return pytest.approx(float(text.replace("−", "-")), abs=0.5 * 10**-digits + 1e-9)
 
 
-@pytest.mark.slow
 def test_exchange_energies():
     """Median, lowest and highest of the pairs at each depth, and the driving force."""
     rows = printed("Mg moves into the Li")
@@ -122,7 +123,6 @@ def test_formation_energies():
         assert [value * 1000 for value in dft[system].values()] == [number(row[2]) for row in mine]
 
 
-@pytest.mark.slow
 def test_range_over_orderings_and_faces():
     found = values("li3mg7-orderings-mlip", "adsorption", "binding_energy_bulk")
     rows = printed("Li3Mg7 is a solid solution: the range")

@@ -127,6 +127,7 @@ def test_slab_in_one_call():
             anodeflow.build_slab("Li", **options)
 
 
+@pytest.mark.slow
 def test_structures_are_shown_without_network(surfaces):
     pytest.importorskip("pymatviz")
     figure = anodeflow.view(anodeflow.build_slab("Li", layers=2, min_width=0))

@@ -124,6 +124,7 @@ def test_a_name_that_is_none_is_refused_with_its_line(tmp_path):
         load_backend(file)
 
 
+@pytest.mark.slow
 def test_version_of_a_module_of_ones_own_is_its_content(tmp_path, monkeypatch):
     (tmp_path / "my_potential.py").write_text("from ase.calculators.emt import EMT\nclass Mine(EMT): pass\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -156,6 +157,7 @@ def test_check_imports_no_module_that_an_untrusted_file_names(tmp_path, monkeypa
     assert "sprung_module" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_model_that_holds_more_than_numbers_is_loaded_only_when_trusted(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))

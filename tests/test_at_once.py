@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from anodeflow.core.settings import get_settings
 from anodeflow.execution.state import campaign_lock
 
 STUDIES = 12  # of at_once.py
 
 
+@pytest.mark.slow
 def test_writers_queries_and_backups_of_sqlite(tmp_path):
     """MontyDB reads, changes and writes back: without a lock the mark of a query undid what a job had stored."""
     script = Path(__file__).with_name("at_once.py")

@@ -144,6 +144,7 @@ def test_every_mistake_is_told_at_once(anodeflow, campaign_file):
     assert {"vaccum", "layers"} <= set(re.findall(r"vaccum|layers", ended.err))
 
 
+@pytest.mark.mlip
 def test_shipped_campaign_by_its_name(anodeflow):
     by_name, by_file = (
         anodeflow("check", name, "--format", "json", "--backend", "mlip").out
@@ -243,6 +244,7 @@ def test_database_that_does_not_answer(anodeflow, campaign_file, home, monkeypat
     assert not list(home.glob("calculations/*/*")), "nothing ran"
 
 
+@pytest.mark.slow
 def test_damaged_database_file(anodeflow, campaign_file, home):
     assert anodeflow("run", campaign_file()).status == 0
     file = home / "database" / "sqlite" / "anodeflow" / "outputs.collection"

@@ -29,6 +29,7 @@ def campaign_file(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_check_counts_interfaces_and_orderings(anodeflow, campaign_file):
     file = campaign_file(
         "interdiffusion: {element: Ag, depth: 2}",
@@ -146,6 +147,7 @@ def test_campaign_runs_to_its_rows_and_its_steps_are_those_planned(campaign_file
     assert load_structure(str(files[0])).composition.reduced_formula == "AlAg"
 
 
+@pytest.mark.slow
 def test_a_study_of_interfaces_is_repeated_with_finer_parameters(anodeflow, campaign_file):
     study = "interdiffusion: {element: Ag, depth: 2, samples: 1, dilute_width: null, convergence: {vacuum: [10, 14]}}"
     file = campaign_file(study)

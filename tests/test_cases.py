@@ -522,6 +522,7 @@ def test_a_pipe_is_no_campaign(tmp_path, anodeflow):
         assert error.count("\n") == 1
 
 
+@pytest.mark.mlip
 def test_references_of_ones_own(tmp_path, anodeflow):
     structure = Structure(Lattice.cubic(4.2), ["Cs"] * 2, [[0, 0, 0], [0.5, 0.5, 0.5]])
     structure.scale_lattice(2 * 110)

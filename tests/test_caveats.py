@@ -30,6 +30,7 @@ def used() -> set[str]:
     return found - {""}
 
 
+@pytest.mark.slow
 def test_page_has_a_table_of_all_codes():
     page = (ROOT / "docs" / "database.md").read_text()
     section = page.split("## Codes of warnings")[1].split("\n## ")[0]

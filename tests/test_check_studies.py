@@ -64,6 +64,7 @@ def test_sites_by_number_or_label(campaign_file, wish, expected):
     assert sites(Campaign.from_file(file), "Al(001)") == expected
 
 
+@pytest.mark.slow
 def test_document_names_the_sites_left_out(campaign_file):
     file = campaign_file("adsorption: {adsorbate: Al, systems: [Al(001)], sites: [1]}")
     report = Campaign.from_file(file).run()
@@ -226,6 +227,7 @@ def test_check_prints_groups_and_numbers(anodeflow, campaign_file):
     assert {each["group"] for each in answer["calculations"]} == {"shared", "Al(001)", "Al(001) [layers 4]"}
 
 
+@pytest.mark.mlip
 def test_one_termination_by_its_name(campaign_file):
     system = "  - {name: X, structure: Li3Mg7, layers: 3, vacuum: 10, termination: all}\n"
     file = campaign_file("adsorption: {systems: ['X:1'], sites: {'X:1': [0]}}", systems=system)
@@ -298,6 +300,7 @@ def test_vineyards_prefactor_needs_a_potential_and_the_order_of_saddles(campaign
             Campaign.from_file(campaign_file(f"diffusion: {{adsorbate: Al, prefactor: {wrong}}}"))
 
 
+@pytest.mark.slow
 def test_charge_asks_for_the_calculations_that_were_planned(campaign_file, monkeypatch):
     """EMT writes no density, so no document comes of it: what it is asked for is what matters here."""
     from anodeflow.backends.emt import EmtBackend

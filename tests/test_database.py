@@ -210,6 +210,7 @@ def test_relative_home(settings, tmp_path, monkeypatch):
         assert store.count({"uuid": "kept"}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["secantusd"], indirect=True)
 def test_auto_prefers_the_server(settings):
     with open_store(settings.model_copy(update={"embedded": "auto"})) as store:
@@ -242,10 +243,10 @@ def sentence_of(settings: Settings) -> str:
 
 
 def test_server_not_reachable(tmp_path):
-    uri = f"mongodb://anna:secret@127.0.0.1:{free_port()}/"
+    uri = f"mongodb://anna:secret@127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=300"
     begin = time.monotonic()
     message = sentence_of(Settings(home=tmp_path, database=uri))
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 4, "what the URI says counts, not our 5 s"
     assert "does not answer" in message
     assert "refused" in message
     assert "ANODEFLOW_DATABASE" in message

@@ -197,6 +197,7 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption, shar
     assert all(row.calculation_ids for row in result.rows())
 
 
+@pytest.mark.slow
 def test_half_of_the_images_gives_the_same_barrier(adsorption):
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
@@ -384,6 +385,7 @@ def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
     assert lost.value.remark.startswith("its end: the adatom came to rest +0.200 eV from its minimum, in another state")
 
 
+@pytest.mark.slow
 def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
     search = started(adsorption("Al(001)"))
     ends = hop_ends(search, 0)
@@ -442,6 +444,7 @@ def test_an_image_that_rolls_to_an_end_tells_whether_the_hop_stands():
     assert words.startswith("image 2 lies 0.015 eV below both ends, but rolls to an end")
 
 
+@pytest.mark.slow
 def test_hop_whose_end_is_not_the_lowest_point_beside_it_fails(adsorption):
     """The adatom rolls from below both ends to one of them, 30 meV lower than that: it is no minimum."""
     search = started(adsorption("Al(001)"))
@@ -659,6 +662,7 @@ def saddle_modes(search: HopSearch, curvatures: list[float], moved: list[list[fl
     )
 
 
+@pytest.mark.slow
 def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorption):
     search = with_band(adsorption("Al(001)"))
     hop, step = search.hops[0], np.array([*search.hops[0].displacement, 0.0])

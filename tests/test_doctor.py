@@ -171,7 +171,7 @@ def test_a_home_that_cannot_be_written_is_named(doctor, tmp_path):
 
 
 def test_a_database_that_does_not_answer_is_named(doctor, tmp_path):
-    uri = "mongodb://127.0.0.1:1/"  # no server listens on port 1
+    uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300"  # no server listens on port 1
     status, checks, _ = doctor("--format", "json", missing=("gpaw", *SLOW), ANODEFLOW_DATABASE=uri)
     assert status == 1
     assert not checks["database"]["works"]

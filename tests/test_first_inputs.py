@@ -76,6 +76,7 @@ def test_gpaw_gets_what_its_driver_reads_and_a_potential_before_it_nothing(anode
     assert asked["atoms"].get_chemical_formula() == load_structure("Al").formula.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_a_code_without_files_and_a_folder_of_the_user_are_refused(anodeflow, tmp_path, monkeypatch):
     target = tmp_path / "in"
     done = anodeflow("check", campaign(tmp_path, "emt", element="Al"), "--inputs", target)

@@ -283,6 +283,7 @@ def test_restore_refuses_what_runs_code(trap, tmp_path, anodeflow, home):
     assert not (home / "database" / "sqlite").exists()
 
 
+@pytest.mark.slow
 def test_restore_waits_for_who_has_sqlite_open(tmp_path, anodeflow):
     with open_store() as store:
         store.update({"uuid": "before", "index": 1, "output": 1})

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,20 @@ def relaxed() -> tuple[CalculationDoc, str]:
     return document, " ".join(each.message for each in messages if isinstance(each, Progress) and each.message)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> CalculationDoc:
+    """The relaxation, in a home that is copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("whole") / "home"))
+        return relaxed()[0]
+
+
 @pytest.fixture
-def interrupted(tmp_path, monkeypatch) -> tuple[CalculationDoc, Path]:
+def interrupted(whole, home) -> tuple[CalculationDoc, Path]:
     """A relaxation of which two steps are on record."""
-    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
-    document, _ = relaxed()
+    (first,) = [parent for parent in Path(whole.directory).parents if parent.name == "home"]
+    shutil.copytree(first, home)
+    document = whole.model_copy(update={"directory": str(home / Path(whole.directory).relative_to(first))})
     folder = Path(document.directory)
     lines = (folder / "steps.jsonl").read_text().splitlines(keepends=True)
     assert len(lines) > 3

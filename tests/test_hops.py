@@ -127,6 +127,7 @@ def test_hops_do_not_depend_on_the_supercell(matrix):
         assert kinds[0] == kinds[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(FACES)), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
 def test_graph_reaches_every_copy_of_every_minimum(face, offsets):
@@ -152,6 +153,7 @@ def test_graph_reaches_every_copy_of_every_minimum(face, offsets):
     assert wanted <= seen
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["fcc100", "fcc111", "bcc100"]), st.integers(0, 1000), st.integers(0, 100))
 def test_carried_end_is_a_copy_of_the_minimum_atom_by_atom(face, seed, shift):
@@ -186,6 +188,7 @@ def test_end_that_the_supercell_has_no_operation_for_is_guessed():
     assert guess.site_properties == initial.site_properties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("face", "offset", "size"), [("fcc100", (0.5, 0.5), (2, 2, 4)), ("fcc110", (0.5, 0.5), (3, 2, 5))]
 )

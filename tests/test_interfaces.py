@@ -54,6 +54,7 @@ def surface_atoms(cell: InterfaceCell, side: str) -> Structure:
     return alone
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     pair=st.sampled_from(PAIRS),
@@ -111,6 +112,7 @@ def test_any_pair_gives_a_sound_interface(
             assert strained_bulk.composition.reduced_composition == bulk.composition.reduced_composition
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     pair=st.sampled_from(PAIRS), miller=st.sampled_from(FACES), strained=st.sampled_from(["metal", "alloy", "shared"])
@@ -146,6 +148,7 @@ def test_strain_is_that_of_the_lattices(pair, miller, strained):
             assert strains[rigid] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(pair=st.sampled_from([("Li3Mg", "Li"), ("Ag", "Al"), ("LiH", "Li")]), periods=st.integers(1, 2))
 def test_whole_periods_keep_composition_and_density(pair, periods):
@@ -193,6 +196,7 @@ def test_mirror_images_do_not_match():
     assert min(m.strain for m in lattice_matches(lattice, mirrored, (1, 1), 2, 0.3)) > 0.05
 
 
+@pytest.mark.slow
 def test_the_papers_interfaces():
     (bcc,) = interfaces("Li3Mg", "Li")
     assert (len(bcc.structure), bcc.termination) == (96, "Li6Mg2/Li")
@@ -346,6 +350,7 @@ def test_lattices_that_do_not_match_are_a_sentence_of_the_step():
         scan_registry.original({}, *bulks, None, None, study)
 
 
+@pytest.mark.slow
 def test_slab_that_fails_costs_the_work_of_separation_only(monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 

@@ -89,6 +89,7 @@ def test_stiff_network_keeps_its_slow_hop():
     assert diffusion_tensor(net, 300, 1e13)[0, 0] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_tensor_is_that_of_kinetic_monte_carlo():
     """Three inequivalent minima, oblique cell: hops forth and back are correlated."""
     vectors = np.array([[3.0, 0.0], [0.7, 4.0]])

@@ -140,6 +140,7 @@ def test_features_of_sevennet_and_their_derivatives():
     assert after.get_potential_energy() == energy  # the model that everybody shares is as it was
 
 
+@pytest.mark.slow
 def test_what_is_linear_in_the_features_is_learned_whole():
     features = RadialFeatures(EMT())
     weights = dict.fromkeys(features.labels(["Al", "Cu"]), 0.0) | {
@@ -159,6 +160,7 @@ def test_what_is_linear_in_the_features_is_learned_whole():
     assert np.diff(energies)[0] == pytest.approx(steps[1]["free_energy"] - steps[0]["free_energy"], abs=5e-3)
 
 
+@pytest.mark.slow
 def test_it_judges_itself_by_what_it_had_not_seen():
     model = fit(taught(1, 2, 3, 4))
     assert model.helps
@@ -218,6 +220,7 @@ def test_few_geometries_of_a_relaxation_are_kept(count, kept):
     assert [step["number"] for step in chosen([{"number": number} for number in range(count)])] == kept
 
 
+@pytest.mark.slow
 def test_two_hundred_calculations_are_learned_from_in_seconds():
     import resource
     import time

@@ -64,6 +64,7 @@ def test_the_package_is_named():
     assert len(sentence("x" * 1000, UserWarning, "/a/b.py")) < 350
 
 
+@pytest.mark.slow
 def test_nothing_is_ignored_but_one_warning_each():
     """By its words, or by a category of one; what is for developers alone is left out for the whole process."""
     found = []

@@ -61,6 +61,7 @@ def test_an_order_that_a_slab_would_lose_is_refused():
     assert "magmom" not in without_spin.structure.site_properties
 
 
+@pytest.mark.slow
 def test_compounds_of_magnetic_metals_are_not_ordered_as_the_metals_are():
     oxide = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.17), ["Ni", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     with pytest.raises(InputError, match=r"NiO is a compound of a magnetic metal with O.*magmom"):
@@ -130,6 +131,7 @@ def test_layers_held_close_below_count_too():
     assert "0.036 eV with both" in warning
 
 
+@pytest.mark.slow
 def test_insulators_are_not_soft_metals():
     crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.02), ["Li", "H"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     assert room_warning(crystal, 2) is None
@@ -151,7 +153,10 @@ studies:
 """
 
 
-@pytest.mark.parametrize(("element", "backend", "refused"), [("Mn", "gpaw-demo", True), ("Mn", "mlip", False)])
+@pytest.mark.parametrize(
+    ("element", "backend", "refused"),
+    [("Mn", "gpaw-demo", True), pytest.param("Mn", "mlip", False, marks=pytest.mark.mlip)],
+)
 def test_check_refuses_what_a_code_with_spin_would_get_wrong(tmp_path, element, backend, refused):
     pytest.importorskip("gpaw")
     pytest.importorskip("sevenn")
@@ -166,6 +171,7 @@ def test_check_refuses_what_a_code_with_spin_would_get_wrong(tmp_path, element, 
         campaign.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("adsorbate", "backend", "polarised"), [("Ni", "gpaw-demo", True), ("Cu", "gpaw-demo", False), ("Ni", "emt", False)]
 )

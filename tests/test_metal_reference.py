@@ -28,6 +28,7 @@ def campaign(tmp_path, text: str = CAMPAIGN) -> Campaign:
     return Campaign.from_file(file)
 
 
+@pytest.mark.slow
 def test_value_is_the_difference_of_two_energies_and_needs_no_atom(tmp_path, anodeflow):
     made = campaign(tmp_path)
     report = made.run()

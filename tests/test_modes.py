@@ -220,6 +220,7 @@ def hessian_by_morse(structure: Structure) -> np.ndarray:
     return symmetrised_hessian(structure, finite_difference_hessian(atoms, calculator))
 
 
+@pytest.mark.slow
 def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, saddle, monkeypatch):
     reference = Makers(load_backend("emt")).modes().calculate(saddle, full=True)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "costly"))
@@ -250,6 +251,7 @@ def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, sad
         maker.calculate(saddle, full=True)
 
 
+@pytest.mark.slow
 def test_a_guide_saves_forces_and_changes_no_address(home, saddle, costly, monkeypatch):
     maker = Makers(load_backend("emt")).modes()
     alone = maker.calculate(saddle)
@@ -263,6 +265,7 @@ def test_a_guide_saves_forces_and_changes_no_address(home, saddle, costly, monke
     assert found.force_evaluations <= 4 < alone.force_evaluations
 
 
+@pytest.mark.slow
 def test_what_the_path_found_at_its_saddle_is_not_computed_again(home, saddle, costly, monkeypatch):
     monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(saddle), "morse"))
     maker = Makers(load_backend("emt")).modes()

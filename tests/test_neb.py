@@ -78,6 +78,7 @@ def path(start: Structure, symmetry: PathSymmetry, count: int = 7) -> list[Struc
     return [placed(start, image.positions) for image in images]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metal", ["Al", "Cu"])
 def test_barrier_equals_plain_ase_and_half_of_a_symmetric_path(home, metal):
     backend = load_backend("emt")
@@ -161,6 +162,7 @@ def lines(document_or_folder: Path) -> list[dict]:
     return [json.loads(line) for line in (document_or_folder / "steps.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_band_that_was_cut_off_goes_on_where_it_was(home, monkeypatch):
     start = adatom()
     images = path(start, mirror(start))
@@ -232,6 +234,7 @@ def test_a_killed_band_computes_no_image_again(home, tmp_path):
     assert len(geometries) == len(after), "an image was computed twice"
 
 
+@pytest.mark.slow
 def test_neb_document_is_found_again(home):
     start = adatom()
     images = path(start, mirror(start))

@@ -96,6 +96,7 @@ def gold(tmp_path_factory) -> OrderingsDoc:
         return run(maker().make(bulks("emt", "Cu", "Au")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "host", "atoms", "number"),
     # fcc, four atoms, 3:1: the seven of G. L. W. Hart, R. W. Forcade, Phys. Rev. B 77, 224115 (2008); the others were
@@ -267,6 +268,7 @@ def test_formation_energy_is_that_of_plain_ase(gold):
     assert ordering.host_edges == pytest.approx((alloy.cell.lengths()), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_document_tells_of_all_orderings(gold):
     assert (gold.study, gold.system, gold.campaign, gold.confirmed) == ("orderings", "Cu3Au", "gold", False)
     assert gold.enumerated == {"bcc": 7, "fcc": 7}
@@ -283,6 +285,7 @@ def test_document_tells_of_all_orderings(gold):
     assert gold.settings["orderings"]["window"] == 0.015
 
 
+@pytest.mark.slow
 def test_rows_lead_to_the_calculations(gold):
     rows = gold.rows()
     assert {(row.property, row.unit, row.backend) for row in rows} == {("formation_energy", "eV/atom", "emt")}
@@ -460,6 +463,7 @@ def test_orderings_that_relaxed_into_one_count_once():
     assert (double.index, double.same_as, double.message) == (0, 1, "the same crystal as ordering 1")
 
 
+@pytest.mark.slow
 def test_kept_orderings_become_files_that_slabs_are_cut_from(gold, tmp_path):
     files = write_orderings(tmp_path, gold, "anodeflow run gold.yaml")
     assert [file.name for file in files] == ["Cu3Au.cif", "Cu3Au-Pm-3m.cif", "Cu3Au-Pmmm.cif"]

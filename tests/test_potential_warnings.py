@@ -54,6 +54,7 @@ def test_a_document_that_vouched_for_another_adsorbate_says_so_no_longer():
     assert [code for code in codes(again) if code in OF_POTENTIALS] == ["potential-unaudited"]
 
 
+@pytest.mark.slow
 def test_audit_says_what_the_shipped_documents_say():
     """Binding against the bulk, GPAW and SevenNet on the same surfaces; termination 0 where there are several."""
     found = {}

@@ -4,7 +4,6 @@ import json
 import sys
 
 import pytest
-from atomate2.forcefields import MLFF
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.backends.mlip.force_fields import (
@@ -55,6 +54,8 @@ def tuned(tmp_path_factory):
 
 
 def test_every_force_field_of_atomate2_is_known():
+    from atomate2.forcefields import MLFF
+
     names = {member.value for member in MLFF} - {"Forcefield"}
     assert names == set(FORCE_FIELDS)
     for member in MLFF:

@@ -108,6 +108,7 @@ def surface(prescreen: str = "prescreen: {backend: emt}\n") -> str:
     return SURFACE.replace("prescreen: {backend: emt}\n", prescreen)
 
 
+@pytest.mark.slow
 def test_what_the_potential_has_lowest_is_computed_first(done):
     ran = done(surface())
     candidates = ran.documents["adsorption"].prescreen.candidates
@@ -119,6 +120,7 @@ def test_what_the_potential_has_lowest_is_computed_first(done):
     assert order != sorted(order), "else the order of the sites would do, too"
 
 
+@pytest.mark.slow
 def test_the_same_numbers_for_a_third_of_the_force_evaluations(done):
     plain, screened = done(surface("")), done(surface())
     assert plain.evaluations["emt"] == 0
@@ -133,6 +135,7 @@ def test_the_same_numbers_for_a_third_of_the_force_evaluations(done):
             assert values[1][key] == pytest.approx(value, abs=0.01), key
 
 
+@pytest.mark.slow
 def test_the_document_names_what_was_left_out_and_compares_both(done):
     document = done(surface()).documents["adsorption"]
     assert isinstance(document, AdsorptionDoc)
@@ -152,6 +155,7 @@ def test_the_document_names_what_was_left_out_and_compares_both(done):
     assert audit.effort.force_evaluations < audit.effort.potential_force_evaluations
 
 
+@pytest.mark.slow
 def test_sites_that_symmetry_holds_are_ranked_by_both(done):
     wide = SURFACE.split("\n  - diffusion")[0].replace("{backend: emt}", "{backend: emt, window: 1}") + "\n"
     run = done(wide.replace("copper", "square").replace("Cu(111)", "Cu(001)").replace("[1, 1, 1]", "[0, 0, 1]"))
@@ -170,6 +174,7 @@ def test_sites_that_symmetry_holds_are_ranked_by_both(done):
     assert "left-out-by-prescreen" not in codes(document), "nothing was left out"
 
 
+@pytest.mark.slow
 def test_only_the_saddle_of_a_hop_is_computed(done):
     document = done(surface()).documents["diffusion"]
     assert isinstance(document, DiffusionDoc)
@@ -189,6 +194,7 @@ def test_only_the_saddle_of_a_hop_is_computed(done):
     ]
 
 
+@pytest.mark.slow
 def test_the_whole_band_on_request(done):
     run = done(surface("prescreen: {backend: emt, paths: band}\n"))
     (hop,) = run.documents["diffusion"].hops
@@ -199,6 +205,7 @@ def test_the_whole_band_on_request(done):
     assert run.evaluations["costly"] > done(surface()).evaluations["costly"]
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_nothing(done):
     run = done(surface())
     again = Campaign.from_file(run.file).run()
@@ -206,6 +213,7 @@ def test_a_second_run_computes_nothing(done):
     assert evaluations(run.home) == run.evaluations
 
 
+@pytest.mark.slow
 def test_the_report_shows_both(done, tmp_path):
     from anodeflow.report.build import write_report
 
@@ -243,6 +251,7 @@ def test_shifts_and_exchanges_of_an_interface(done):
     assert [entry.quantity for entry in interface.prescreen.entries] == ["work_of_separation"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [CostlyBackend, EmtBackend])
 def test_a_run_that_was_cut_off_goes_on(costly, home, monkeypatch, done, backend):
     whole = done(surface())
@@ -263,6 +272,7 @@ def test_a_run_that_was_cut_off_goes_on(costly, home, monkeypatch, done, backend
     assert found["diffusion"].path.barrier == pytest.approx(whole.documents["diffusion"].path.barrier, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_chosen_sites_that_the_potential_leaves_out_are_not_called_missing(costly):
     file = write(costly, prescreen="{backend: emt, keep: 1}", study="")
     file.write_text(file.read_text().replace("{adsorbate: Cu}", "{adsorbate: Cu, sites: [0, 1, 2]}"))
@@ -291,6 +301,7 @@ def test_one_shift_alone_is_evaluated_by_the_costly_code_where_the_potential_fai
     assert "registry 0" in document.calculation_ids
 
 
+@pytest.mark.slow
 def test_where_the_potential_fails_the_costly_code_starts_alone(costly, monkeypatch):
     execute = EmtBackend.execute
 

@@ -77,6 +77,7 @@ def home(codes, monkeypatch):
     """All tests here share one home, so that nothing is computed twice."""
 
 
+@pytest.mark.slow
 def test_a_minimum_on_the_potentials_path_splits_the_hop(codes, adsorption, home):
     document = diffuse(codes, adsorption)
     whole, part = document.hops
@@ -93,6 +94,7 @@ def test_a_minimum_on_the_potentials_path_splits_the_hop(codes, adsorption, home
     assert document.prescreen.effort.force_evaluations < 15
 
 
+@pytest.mark.slow
 def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsorption, home, monkeypatch):
     """The costly code lets the image roll to an end: then it relaxes all of the path, and finds what is on it."""
     split = []
@@ -113,6 +115,7 @@ def test_a_minimum_that_only_the_potential_has_costs_the_whole_path(codes, adsor
     assert "hop 0" in document.calculation_ids
 
 
+@pytest.mark.slow
 def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, adsorption, tmp_path, monkeypatch):
     """Only the potential has seen that dip, so what becomes of it says nothing about the path."""
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
@@ -129,6 +132,7 @@ def test_a_dip_that_dft_cannot_relax_costs_the_whole_path_not_the_hop(codes, ads
     assert asked.count("relax") > 2
 
 
+@pytest.mark.slow
 def test_a_dip_that_dft_leaves_unconverged_costs_the_whole_path_not_the_hop(codes, adsorption, home, monkeypatch):
     def unconverged(search, index, image, relaxed, landed):
         relaxed = relaxed if search.hops[index].profile else relaxed.model_copy(update={"converged": False})
@@ -147,6 +151,7 @@ def check_whole(document: DiffusionDoc) -> None:
     assert document.path is not None
 
 
+@pytest.mark.slow
 def test_a_potential_without_such_end_states_leaves_the_path_to_the_costly_code(codes, adsorption, home, monkeypatch):
     monkeypatch.setattr(prescreen_path, "OTHER_END", 1e-4)
     document = diffuse(codes, adsorption, images=3)
@@ -169,6 +174,7 @@ def test_an_atom_of_the_metals_own_surface_after_the_potential(codes, home):
     assert after.energy == pytest.approx(alone.energy, abs=0.01)
 
 
+@pytest.mark.slow
 def test_stops_and_hops_of_a_vacancy(codes, home):
     backend, prescreen = codes
     structure = layered(["CuAu", "Cu", "CuAu"], ["Cu", "Cu", "Cu"])

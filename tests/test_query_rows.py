@@ -313,6 +313,7 @@ def test_user_who_may_only_read(server_store, monkeypatch):
 # --- made without reading structures ---
 
 
+@pytest.mark.slow
 def test_rows_made_without_structures_are_those_of_the_documents():
     """Documents of real campaigns, of several kinds."""
     from anodeflow.database.results_file import read_results

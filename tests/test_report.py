@@ -182,6 +182,7 @@ def test_answer_in_words(written):
     assert "The next distinct site lies 322 meV higher." in answer  # site 1 fell into site 2 and does not count
 
 
+@pytest.mark.slow
 def test_weaker_than_the_paper_says_so(tmp_path):
     document, calculations = adsorption(most_stable=0)  # −1.2014 eV at the onefold site
     index = write_report("quickstart", [document], calculations, tmp_path)
@@ -277,6 +278,7 @@ def test_figures_are_there(written):
     assert np.ptp(imread(configuration)[..., :3], axis=(0, 1)).min() > 0.5  # drawn, not blank
 
 
+@pytest.mark.slow
 def test_same_report_twice_gives_the_same_figures(written, tmp_path):
     document, calculations = adsorption()
     write_report("quickstart", [document], calculations, tmp_path)
@@ -284,6 +286,7 @@ def test_same_report_twice_gives_the_same_figures(written, tmp_path):
         assert (tmp_path / "figures" / file.name).read_bytes() == file.read_bytes()
 
 
+@pytest.mark.slow
 def test_warnings_stand_before_the_results(tmp_path):
     document, calculations = adsorption(
         backend="gpaw-demo",
@@ -310,6 +313,7 @@ def test_no_warning_box_without_warnings(written):
     assert not page(written).find_class("warnings")
 
 
+@pytest.mark.slow
 def test_several_systems_and_settings(tmp_path):
     made = [
         adsorption(),
@@ -335,6 +339,7 @@ def test_several_systems_and_settings(tmp_path):
     assert (tmp_path / "figures" / "binding-energies-Li.png").is_file()
 
 
+@pytest.mark.slow
 def test_another_adatom_is_not_compared_with_the_paper(tmp_path):
     document, calculations = adsorption(adsorbate="Na")
     tree = page(write_report("sodium", [document], calculations, tmp_path).parent)
@@ -342,6 +347,7 @@ def test_another_adatom_is_not_compared_with_the_paper(tmp_path):
     assert "Zhang" not in tree.text_content()
 
 
+@pytest.mark.slow
 def test_a_paper_stands_beside_the_results_only_where_it_is_named(tmp_path):
     document, calculations = adsorption(reference=None)
     tree = page(write_report("own", [document], calculations, tmp_path / "own").parent)
@@ -355,6 +361,7 @@ def test_a_paper_stands_beside_the_results_only_where_it_is_named(tmp_path):
     assert order.index("results") < order.index("section-1") < order.index("papers"), "our own results stand first"
 
 
+@pytest.mark.slow
 def test_names_are_escaped(tmp_path):
     document, calculations = adsorption(system="<b>Li</b>(001)", warnings=["<img src=x>"])
     index = write_report("<script>alert(1)</script>", [document], calculations, tmp_path)
@@ -461,6 +468,7 @@ def test_command_lists_campaigns(database, tmp_path):
         report(output=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_large_report_draws_some_of_its_pictures_and_says_so(tmp_path):
     documents = [adsorption_document(document_id=f"document-{n}", system=f"Li(001) {n}") for n in range(50)]
     told: list[str] = []

@@ -26,6 +26,8 @@ from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.interface.report import interfaces_section
 from anodeflow.studies.interface.view import View, in_box, side_views
 
+pytestmark = pytest.mark.slow
+
 SPEC = InterfaceSpec(alloy_layers=2, metal_layers=5, max_atoms=100, vacuum=8, registry_grid=(2, 2))
 
 FAR = [

@@ -96,6 +96,7 @@ def test_in_a_browser(index, tmp_path, width):
         assert found["cells"][3][1] == "value", "each value stands beside its heading"
 
 
+@pytest.mark.slow
 def test_the_summary_comes_first_and_all_else_is_folded(tree):
     verdicts = [element.text_content() for element in tree.find_class("verdict")]
     assert verdicts[0] == "Binding energy of Li: −1.990 eV on Li3Mg7(001):1 to −1.523 eV on Li(001) [gpaw-standard]."
@@ -109,6 +110,7 @@ def test_the_summary_comes_first_and_all_else_is_folded(tree):
     ]
 
 
+@pytest.mark.slow
 def test_every_figure_lies_on_the_page_once(index, tree):
     sources = [*tree.xpath("//img/@src"), *tree.xpath("//img/@data-packed")]
     assert len(sources) == len(set(sources)) == len(list((index.parent / "figures").glob("*.svg")))

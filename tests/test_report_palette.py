@@ -94,6 +94,7 @@ def pictures():
     yield planar_average(charge_document(), "planar")
 
 
+@pytest.mark.slow
 def test_words_of_drawings_are_words_without_boxes():
     for picture in pictures():
         picture = picture.drawn()
@@ -104,6 +105,7 @@ def test_words_of_drawings_are_words_without_boxes():
         assert width <= WIDEST * PIXELS_PER_INCH
 
 
+@pytest.mark.slow
 def test_a_hundred_sites_are_no_wider_than_three():
     many = adsorption_document()
     many.sites = [many.sites[0].model_copy(update={"site": n}) for n in range(100)]
@@ -127,6 +129,7 @@ def test_labels_do_not_cover_each_other_nor_the_curve():
     assert not any(box.contains(*point) for box in boxes for point in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "inches"), COLUMNS.items())
 def test_a_pdf_has_the_width_of_columns_and_its_words(columns, inches):
     with with_pdfs(True):
@@ -143,6 +146,7 @@ def test_a_pdf_has_the_width_of_columns_and_its_words(columns, inches):
     assert 0.9 * inches < scale * right / 72 <= inches + 1e-3, "nothing is cut off"
 
 
+@pytest.mark.slow
 def test_pdfs_are_written_when_asked_for(tmp_path):
     index = write_report("page", [surface_adsorption()], {}, tmp_path, pdf=True)
     names = {file.stem for file in (tmp_path / "figures").glob("*.png")}

@@ -161,6 +161,7 @@ def test_numbers_that_are_none_are_refused_where_they_are_read(number, content, 
         assert (refused.status, "is no number" in refused.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_report_from_a_file(content, tmp_path, anodeflow):
     studies, calculations = content
     file = write_results(studies[:1], calculations, tmp_path / "r.json.gz")

@@ -25,6 +25,8 @@ from anodeflow.report.build import write_report
 from anodeflow.report.palette import ACCUMULATION, DEPLETION
 from anodeflow.studies.document import StudyDoc
 
+pytestmark = pytest.mark.slow
+
 ADSORPTION, MIGRATION = surface_adsorption(), diffusion_document()
 
 

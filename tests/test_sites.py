@@ -104,6 +104,7 @@ def test_tops_and_hollows_are_as_many_as_bridges(name, miller, adsorbate):
     assert sum(-site.multiplicity if site.label == BRIDGE else site.multiplicity for site in sites) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     system=st.sampled_from([("Li", (0, 0, 1)), ("Al", (1, 1, 1)), ("Mg", (1, 0, 0)), ("LiH", (1, 1, 0))]),

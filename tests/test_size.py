@@ -64,6 +64,7 @@ def read_large(folder: Path) -> None:
         read_crystal(folder / "none.cif")
 
 
+@pytest.mark.slow
 def test_a_results_file_that_unpacks_to_gigabytes(tmp_path):
     """A bomb of 1 MB; it is unpacked no further than it may be."""
     file = tmp_path / "bomb.json.gz"

@@ -29,6 +29,7 @@ def shortest_in_plane(structure: Structure) -> float:
     return min(np.linalg.norm(i * a + j * b) for i, j in steps)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     name=st.sampled_from(["Li", "Mg", "LiH"]),
@@ -63,6 +64,7 @@ def test_any_plane_gives_a_sound_slab(name, miller, layers, vacuum, min_width):
         assert all(abs(known - distance).min() < 5e-3 for distance in np.unique(in_slab.round(3)))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(name=st.sampled_from(["Li", "Mg", "LiH"]), miller=PLANES, periods=st.integers(1, 2))
 def test_whole_periods_keep_composition_and_density(name, miller, periods):
@@ -209,6 +211,7 @@ def test_wrong_cell_for_the_host_is_refused():
         build_slab(wrong, SlabSpec(), host_lattice("Li3Mg7"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Li", "Cu", "Mg", "Li3Mg7"])
 def test_host_of_a_crystal_is_recognised(name):
     """An unknown file finds its host by itself when its sites form one; planes agree with the catalogue's."""

@@ -2,11 +2,14 @@
 
 import time
 
+import pytest
+
 from anodeflow.campaign.model import Campaign
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.planes import crystal_faces
 
 
+@pytest.mark.slow
 def test_a_campaign_of_a_thousand_jobs_is_built_in_seconds():
     """Measured: 2.5 s of processor time for 1,000 jobs, imports included."""
     systems = [

@@ -112,6 +112,7 @@ def test_proposals_lead_to_the_same_minimum_in_half_the_evaluations(tmp_path, re
     assert guided[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.001)
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_goes_on_from_the_record(tmp_path, request_):
     surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     whole = relaxed(tmp_path / "whole.jsonl", surrogate)
@@ -138,6 +139,7 @@ class Misleading:
         return [there.tolist()], None
 
 
+@pytest.mark.slow
 def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
     """Copper's binding is no help to one that is twice as stiff and pulls the other way."""
     wrong = Stretched(-0.5, 0.9)
@@ -148,6 +150,7 @@ def test_a_potential_that_knows_nothing_is_left_for_bfgs(tmp_path, request_):
     assert len(found) < 3 * len(alone)
 
 
+@pytest.mark.slow
 def test_bfgs_goes_on_from_the_best_of_what_was_proposed(tmp_path):
     """And so it does, by the same way, when it was cut off."""
     there = AseAtomsAdaptor.get_atoms(bridge(), msonable=False).get_positions()
@@ -311,6 +314,7 @@ class FalseMinimum(EMT):
             self.results[name] += well
 
 
+@pytest.mark.slow
 def test_a_false_minimum_of_the_potential_is_not_taken_for_the_end(tmp_path):
     """DFT's forces are small beside its saddle, and the potential says that nothing is to be gained."""
     structure = bridge()
@@ -333,6 +337,7 @@ def test_a_false_minimum_of_the_potential_is_not_taken_for_the_end(tmp_path):
 # --- another process answers ---
 
 
+@pytest.mark.slow
 def test_another_process_answers_the_same(tmp_path, request_):
     surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     content = surrogate.plain(load_backend("emt").recipe(), {})
@@ -360,6 +365,7 @@ def test_answers_that_are_none_are_not_taken(answer, capfd):
     assert right([step]) == ([[[0, 0, 1]]], 0.5)
 
 
+@pytest.mark.slow
 def test_a_long_question_to_somebody_who_does_not_listen_ends(capfd):
     deaf = Asked([sys.executable, "-c", "import time; time.sleep(60)"], patience=0.5)
     assert deaf([{"positions": [[0.0, 0.0, 0.0]] * 10_000}]) is None
@@ -441,6 +447,7 @@ def along(hop, options, file, guided):
     return done, len(read_steps(file)) - before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "half"])
 def test_paths_are_found_in_fewer_evaluations(hop, whole, tmp_path):
     images, options = hop
@@ -460,6 +467,7 @@ def test_paths_are_found_in_fewer_evaluations(hop, whole, tmp_path):
         assert again["residual"] == pytest.approx(found["residual"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_path_with_rounds_that_nobody_proposed_resumes_exactly(hop, tmp_path):
     images, options = hop
     options = options | {"symmetry": None}

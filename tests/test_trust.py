@@ -87,6 +87,7 @@ def test_check_loads_no_model_of_an_untrusted_file(campaign, tmp_path, anodeflow
     assert not is_trusted(backend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["backend", "cost", "prescreen"])
 @pytest.mark.parametrize("learned", [False, True])
 def test_check_imports_no_calculator_of_an_untrusted_file(learned, how, tmp_path, anodeflow, monkeypatch):

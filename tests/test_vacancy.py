@@ -336,6 +336,7 @@ def with_hop() -> tuple[VacancySearch, dict, list[Structure]]:
     return search, values, first_path(*ends, 3)
 
 
+@pytest.mark.slow
 def test_image_below_both_ends_splits_the_hop():
     search, values, images = with_hop()
     assert record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1])) == 2
@@ -396,6 +397,7 @@ def test_hop_that_was_split_twice_is_refused():
     assert "below both ends, and the hop was split 2 times already" in search.hops[0].message
 
 
+@pytest.mark.slow
 def test_minimum_on_a_hop_that_is_not_found_fails_the_hop():
     search, _, images = with_hop()
     record_band(search, 0, band(images, [1.0, 1.3, 0.9, 1.2, 1.1]))
@@ -435,6 +437,7 @@ def two_hops(first: list[float], second: list[float]) -> tuple[VacancySearch, Va
     return search, values
 
 
+@pytest.mark.slow
 def test_stop_that_a_hop_rises_to_all_the_way_joins_two_hops():
     search, values = two_hops([0.0, 0.1, 0.15, 0.2, 0.225], [0.225, 0.26, 0.265, 0.255, 0.25])
     document = vacancy_document(search, values)
@@ -455,6 +458,7 @@ def test_stop_that_a_hop_rises_to_all_the_way_joins_two_hops():
     assert not [row for row in document.rows() if "path I stop 1" in row.label], "no stop, no energy of it"
 
 
+@pytest.mark.slow
 def test_stop_from_which_a_hop_falls_all_the_way_joins_two_hops_over_the_first_saddle():
     search, values = two_hops([0.0, 0.2, 0.3, 0.28, 0.25], [0.25, 0.2, 0.15, 0.1, 0.05])
     document = vacancy_document(search, values)
@@ -462,6 +466,7 @@ def test_stop_from_which_a_hop_falls_all_the_way_joins_two_hops_over_the_first_s
     assert document.hops[-1].barrier_reverse == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_last_stop_that_is_no_minimum_ends_the_path_before_it():
     search, values = two_hops([0.0, 0.2, 0.3, 0.28, 0.25], [0.25, 0.3, 0.35, 0.4, 0.45])
     document = vacancy_document(search, values)
@@ -592,6 +597,7 @@ def test_atom_of_the_metals_own_surface_costs_what_plain_ase_says(home):
     assert face.energy == pytest.approx(energies[1] - energies[0] + bulk.energy_per_atom, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_costs_of_alloy_and_metal_stand_side_by_side(computed):
     _, bulk = computed
     face = MetalFace(surface="Cu(0 0 1)", atom=3, energy=0.2, calculation_ids={CLEAN: "c", EMPTY: "e"})
@@ -612,6 +618,7 @@ def test_costs_of_alloy_and_metal_stand_side_by_side(computed):
 # The whole study
 
 
+@pytest.mark.slow
 def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interface):
     document, bulk = computed
     assert all(document.stops[index].minimum for path in document.paths for index in path.stops)
@@ -638,6 +645,7 @@ def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interfac
     assert "images-near" in codes(document)
 
 
+@pytest.mark.slow
 def test_hop_back_gives_the_energy_back(computed):
     document, _ = computed
     relax, start = Makers(load_backend("emt")).relax(), document.stops[0]
@@ -649,6 +657,7 @@ def test_hop_back_gives_the_energy_back(computed):
         assert back.energy - there.energy == pytest.approx(0, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_barrier_is_that_of_plain_ase(computed):
     document, _ = computed
     hop = next(hop for hop in document.hops if hop.label == "path II hop 1")

@@ -350,6 +350,7 @@ def test_potcars_are_vouched_for_by_their_checksum_or_told(vasp, home, recwarn):
 # Flows
 
 
+@pytest.mark.slow
 def test_whole_campaign_is_built_and_serialised(vasp, tmp_path):
     """As jobflow-remote does it: to plain data, to JSON, and back to jobs that can run."""
     from jobflow import Flow
@@ -385,6 +386,7 @@ def test_whole_campaign_is_built_and_serialised(vasp, tmp_path):
 # Recorded output
 
 
+@pytest.mark.slow
 def test_recorded_run_is_read(vasp, tmp_path, monkeypatch):
     """A run of VASP 6.3.0 on diamond that comes with ASE, put into place by the stand-in, through custodian and all."""
     recorded = tmp_path / "recorded"
@@ -441,6 +443,7 @@ def test_recorded_image_is_read():
 # Failures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "kind", "words"),
     [
@@ -483,6 +486,7 @@ def test_command_that_is_not_there_is_one_sentence(vasp, monkeypatch):
         Makers(vasp).static().calculate(aluminium())
 
 
+@pytest.mark.slow
 def test_remedies_of_custodian_are_recorded(vasp, monkeypatch):
     monkeypatch.setenv("FAKE_VASP", "fast")
     document = Makers(vasp).static().calculate(aluminium())
@@ -505,6 +509,7 @@ def test_scf_is_judged_here_too(vasp, monkeypatch):
 # Interruptions
 
 
+@pytest.mark.slow
 def test_killed_relaxation_goes_on_from_contcar(vasp, monkeypatch):
     whole = Makers(vasp).relax().calculate(aluminium())
     other = vasp.with_settings({"cutoff": 260})
@@ -527,6 +532,7 @@ def test_killed_relaxation_goes_on_from_contcar(vasp, monkeypatch):
     assert document.converged
 
 
+@pytest.mark.slow
 def test_relaxation_out_of_steps_goes_on_when_asked_again(vasp):
     short = vasp.model_copy(update={"relaxation": RelaxationSettings(force_threshold=0.01, max_steps=4)})
     first = Makers(short).relax().calculate(aluminium(0.5))
@@ -539,6 +545,7 @@ def test_relaxation_out_of_steps_goes_on_when_asked_again(vasp):
     assert documents[-1].restarts == len(documents) - 1
 
 
+@pytest.mark.slow
 def test_band_relaxes_climbs_and_goes_on_after_a_kill(vasp, monkeypatch):
     band = vasp.model_copy(update={"path": NebSettings(force_threshold=0.02, climb_below=0.1)})
     images = path()
@@ -637,6 +644,7 @@ def test_density_is_made_whole_and_in_order():
     assert changed == [[4, 4, 4], [21, 20, 20], [36, 22, 8]], "only the points next to the nuclei"
 
 
+@pytest.mark.slow
 def test_density_file_cut_short_is_one_sentence(vasp, monkeypatch):
     from anodeflow.backends.vasp import density as vasp_density
 
@@ -652,6 +660,7 @@ def test_density_file_cut_short_is_one_sentence(vasp, monkeypatch):
         Makers(vasp).static(charge_density=True, grid_spacing=0.12).calculate(aluminium())
 
 
+@pytest.mark.slow
 def test_doctor_lists_vasp(vasp, monkeypatch):
     assert available()["vasp"].works
     assert "vasp-standard" in shipped_backends()

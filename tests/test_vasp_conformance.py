@@ -10,6 +10,8 @@ from anodeflow.backends.vasp.backend import VaspBackend
 from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.testing.backend_conformance import BackendConformance
 
+pytestmark = pytest.mark.slow
+
 
 class TestVasp(BackendConformance):
     """Units, signs, order and restarts of what passes through our files; not what VASP computes."""

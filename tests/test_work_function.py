@@ -100,6 +100,7 @@ def test_what_the_document_warns_of_and_refuses():
         document(potential=None)
 
 
+@pytest.mark.slow
 def test_codes_without_a_potential_are_refused(tmp_path):
     (tmp_path / "al.yaml").write_text(CAMPAIGN.format(backend="emt").replace("Li", "Al"))
     with pytest.raises(InputError, match=r"line 7: work_function needs potential, which backend emt \(emt\) does not"):

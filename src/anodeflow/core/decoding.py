@@ -7,7 +7,7 @@ decoded.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -27,6 +27,8 @@ _OURS = re.compile(r"anodeflow\.(calculations|studies)(\.\w+)*\.(\w+_)?(document
 """Modules of our own documents and rows; `anodeflow.schemas` is where they were before."""
 _BUILT_IN = ("datetime", "uuid", "pathlib", "bson.objectid")
 """Modules of plain values that monty writes."""
+_PLAIN = (float, int, str, bool, type(None))
+_NESTED = (dict, list, tuple)
 _DEEPEST = 100  # brackets open at once in a YAML file
 _PROGRAMS = (
     *("anodeflow.workflows", "anodeflow.backends", "anodeflow.execution", "anodeflow.studies", "anodeflow.screening"),
@@ -104,11 +106,16 @@ def dictionaries(value: Any) -> Iterator[dict[Any, Any]]:
         if id(item) in seen:
             continue
         seen.add(id(item))
+        inside: Iterable[Any]
         if isinstance(item, dict):
             yield item
-            pending += [inner for inner in item.values() if isinstance(inner, dict | list | tuple)]
+            inside = item.values()
         elif isinstance(item, list | tuple):
-            pending += [inner for inner in item if isinstance(inner, dict | list | tuple)]
+            inside = item
+        else:
+            continue
+        # By exact types first: what there is most of are numbers.
+        pending += [each for each in inside if type(each) not in _PLAIN and isinstance(each, _NESTED)]
 
 
 def _is_known(module: str, jobs: bool) -> bool:

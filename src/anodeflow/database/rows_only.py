@@ -28,7 +28,7 @@ def rows_only() -> Iterator[Any]:
     """
     place = find_database(get_settings())
     if place.kind == "mongodb":
-        with _collections(place.uri, place.name, server_options(users=True)) as found:
+        with _collections(place.uri, place.name, server_options(place.uri)) as found:
             yield found
     elif place.kind == "secantusd" and (place.folder / "storage").is_dir():
         with (

@@ -35,7 +35,7 @@ def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] 
 
     from anodeflow.database.blobs import OF_JOB, BlobStore
 
-    options = _options(patience) | dict(login or {})
+    options = _options(patience, uri) | dict(login or {})
     docs = MongoStore.from_uri(uri, DOCUMENTS, name, mongoclient_kwargs=options)
     of_job = list(OF_JOB)
     blobs = BlobStore.from_uri(uri, BLOBS, name, mongoclient_kwargs=options, compression=True, searchable_fields=of_job)
@@ -44,14 +44,17 @@ def _server_stores(uri: str, name: str, patience: int, login: Mapping[str, str] 
     return docs, blobs
 
 
-def server_options(users: bool = False) -> dict[str, Any]:
-    """Return the options of pymongo's client for the embedded server, or for one that the user has set."""
-    return _options(_SERVER_PATIENCE if users else _EMBEDDED_PATIENCE)
+def server_options(uri: str | None = None) -> dict[str, Any]:
+    """Return the options of pymongo's client for the embedded server, or for that of the user at `uri`."""
+    return _options(_EMBEDDED_PATIENCE) if uri is None else _options(_SERVER_PATIENCE, uri)
 
 
-def _options(patience: int) -> dict[str, Any]:
+def _options(patience: int, uri: str = "") -> dict[str, Any]:
     # pymongo gives up all operations on a server that is silent for connectTimeoutMS; a busy one may be.
-    return {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
+    options = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": max(patience, _SILENCE)}
+    # What the user says in the URI counts; pymongo would take ours.
+    said = {option.partition("=")[0].lower() for option in uri.partition("?")[2].split("&")}
+    return {name: value for name, value in options.items() if name.lower() not in said}
 
 
 def _index(store: "JobStore") -> None:
