@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from jobflow import Flow, OutputReference, job
 from pymatgen.core import Lattice, Structure
 from test_study_conformance import CAMPAIGN as EVERY_STUDY
 
@@ -11,9 +12,12 @@ from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.espresso import backend as espresso
 from anodeflow.backends.espresso.backend import EspressoBackend
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.identity import with_stable_uuids
 from anodeflow.calculations.request import Request
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.address import content_hash
+from anodeflow.studies.charge.document import ChargeDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc
 
 # Made by the code of November 2026; a change of one of these lets every finished calculation of its kind run again.
 ADDRESSES = [
@@ -96,26 +100,29 @@ def test_finished_calculations_are_found_again(monkeypatch, name, task, address)
     assert backend.address(requests()[task]) == address
 
 
-VARIED = """\
-name: varied
-backend: emt
-systems:
-  - {name: Al(001), structure: Al, layers: 2, fixed_layers: 1, vacuum: 6, min_width: 5}
-studies:
-  - diffusion: {adsorbate: Al, convergence: {layers: [3]}}
-"""
+def test_jobs_of_a_campaign_keep_their_uuids(monkeypatch, tmp_path):
+    """Made by the code of November 2026, too; with other uuids a campaign that goes on would be stored twice."""
+    monkeypatch.setattr(EmtBackend, "version", lambda self: "1")
+    file = tmp_path / "campaign.yaml"
+    file.write_text(EVERY_STUDY)
+    jobs = sorted((job.name, job.uuid) for job, _ in Campaign.from_file(file).flow().iterflow())
+    assert (len(jobs), content_hash(jobs)) == (24, "c5da9a2ea6f08dbd381a")
+
+
+@job
+def make(study, wanted):
+    return study
 
 
 @pytest.mark.parametrize(
-    ("campaign", "known"), [(EVERY_STUDY, (24, "c5da9a2ea6f08dbd381a")), (VARIED, (11, "fbe6320aa6b763f962d0"))]
+    ("document", "uuid"),
+    [
+        (ChargeDoc, "c8b3e933-fac6-5fda-9ee8-cbb4b92a4582"),
+        (DiffusionDoc, "0acbbd01-78ab-5336-b873-9cef22dbc0f0"),
+    ],
 )
-def test_jobs_of_a_campaign_keep_their_uuids(monkeypatch, tmp_path, campaign, known):
-    """Made by the code of November 2026, too; with other uuids a campaign that goes on would be stored twice.
-
-    A convergence test refers to the documents of a study, whose class had another name then.
-    """
-    monkeypatch.setattr(EmtBackend, "version", lambda self: "1")
-    file = tmp_path / "campaign.yaml"
-    file.write_text(campaign)
-    jobs = sorted((job.name, job.uuid) for job, _ in Campaign.from_file(file).flow().iterflow())
-    assert (len(jobs), content_hash(jobs)) == known
+def test_jobs_that_refer_to_a_document_keep_their_uuid_whatever_its_class_is_called(document, uuid):
+    """Made when they were called ChargeTransferDoc and MigrationDoc."""
+    reference = OutputReference("0", output_schema=document)
+    jobs = with_stable_uuids(Flow([make(reference, 1)]), "seed").jobs
+    assert [each.uuid for each in jobs] == [uuid]
