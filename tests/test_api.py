@@ -83,6 +83,7 @@ def test_rows_know_their_site_and_hop(surfaces):
     assert bound["site"].tolist() == [15], "the number that docs/results.md gives it"
     hops = frame[frame["label"].str.startswith("hop ", na=False)]
     assert len(hops)
+    assert len(hops) == frame["hop"].notna().sum()
     assert hops["hop"].tolist() == [int(label.split()[1].rstrip(":")) for label in hops["label"]]
     assert frame[frame["study"] == "adsorption"]["hop"].isna().all()
 

@@ -36,6 +36,10 @@ def test_it_holds_what_a_query_finds(store):
         expected = [row.model_dump() for row in result_rows(filters, store)]
         assert table.page(filters, count=None).rows == expected
     assert table.values("system") == ["Li(001)", "Na(110)"]
+    (site,) = {row["part_number"] for row in table.page({}, count=None).rows}
+    assert {row.part for row in result_rows({"part": "site", "part_number": str(site)}, store)} == {"site"}
+    assert result_rows({"part_number": site + 1}, store) == []
+    assert table.page({}, sort="-part_number").rows[0]["part_number"] == site
 
 
 def test_it_follows_the_database(store):

@@ -363,8 +363,12 @@ def test_image_below_both_ends_splits_the_hop():
     assert path.highest == pytest.approx(0.3)
     assert path.climb == pytest.approx(0.35), "from the minimum on the way"
     assert path.limiting_hop == 2
-    barriers = {row.label: row.value for row in document.rows() if row.property == "barrier_forward"}
-    assert barriers == {"path I hop 1a": pytest.approx(0.3), "path I hop 1b": pytest.approx(0.35)}
+    rows = {row.label: row for row in document.rows() if row.property == "barrier_forward"}
+    assert {label: row.value for label, row in rows.items()} == {
+        "path I hop 1a": pytest.approx(0.3),
+        "path I hop 1b": pytest.approx(0.35),
+    }
+    assert [(row.part, row.part_number) for row in rows.values()] == [("hop", 1), ("hop", 2)]
 
 
 def test_image_below_both_ends_that_rolls_to_an_end_refuses_the_hop():

@@ -78,5 +78,5 @@ def _rows(
         given = row.model_dump(include=set(COLUMNS))
         done = [calculations[each].converged for each in row.calculation_ids if each in calculations]
         known = len(done) == len(row.calculation_ids) and bool(done)
-        merged = {**of_study, **given, **study.parts(row), "converged": all(done) if known else None}
+        merged = {row.part: row.part_number, **of_study, **given, "converged": all(done) if known else None}
         yield {name: None if value == "" and name != "unit" else value for name, value in merged.items()}

@@ -35,9 +35,10 @@ def query(
 ) -> None:
     """Print results from the database, one row per property.
 
-    Keys: campaign, system, study, property, label, value, unit, backend, settings_hash, document_id, adsorbate,
-    edition, temperature (K), calculation_ids (the last four shown by json and csv only), warnings (the table shows
-    their number), warning (the code of one of them: not-converged). Without --sort the oldest result comes first.
+    Keys: campaign, system, study, property, label, part (hop, site) and part_number (its number), value, unit, backend,
+    settings_hash, document_id, adsorbate, edition, temperature (K), calculation_ids (part and the last four shown by
+    json and csv only), warnings (the table shows their number), warning (the code of one of them: not-converged).
+    Without --sort the oldest result comes first.
 
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]

@@ -29,6 +29,8 @@ COLUMNS = tuple(ResultRow.model_fields)
 """Columns of the table, in order: the names by which rows are filtered."""
 
 
+OPTIONAL_NUMBERS = ("temperature", "part_number")
+"""Columns of numbers that rows may lack."""
 CODES = "warning_codes"
 """Column of the codes of warnings, which `warning` filters by."""
 ALL_EDITIONS = "all"
@@ -51,9 +53,9 @@ def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
     Returns
     -------
     pandas.DataFrame
-        Columns campaign, system, study, property, label, value (in `unit`), unit, backend, settings_hash,
-        document_id, adsorbate, edition, temperature (K), calculation_ids, warnings, warning_codes; oldest result
-        first.
+        Columns campaign, system, study, property, label, part, part_number, value (in `unit`), unit, backend,
+        settings_hash, document_id, adsorbate, edition, temperature (K), calculation_ids, warnings, warning_codes;
+        oldest result first.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str
     for name in wanted:
         if name not in COLUMNS:
             raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(COLUMNS)}.")
-    for name in ("value", "temperature"):
+    for name in ("value", *OPTIONAL_NUMBERS):
         if name in wanted:
             wanted[name] = [number(value, name) for value in wanted[name]]
     if edition is None and "edition" in wanted:

@@ -23,6 +23,8 @@ _PLACE = ("campaign", "study", "system", "backend", "settings_hash")
 _OWN = (
     "property",
     "label",
+    "part",
+    "part_number",
     "value",
     "unit",
     "adsorbate",
@@ -105,8 +107,9 @@ def unpacked(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of an entry, as fields of :class:`anodeflow.schemas.ResultRow`."""
     common = {name: entry[name] for name in COMMON}
     common |= {"edition": entry.get("edition", ""), "schema_version": entry.get("schema_version", SCHEMA_VERSION)}
-    # Entries of an older anodeflow that may not be written anew say nothing of warnings.
-    return [common | {"warnings": [], "warning_codes": []} | row for row in json.loads(entry["rows"])]
+    # Entries of an older anodeflow that may not be written anew say nothing of warnings and parts.
+    common |= {"warnings": [], "warning_codes": [], "part": "", "part_number": None}
+    return [common | row for row in json.loads(entry["rows"])]
 
 
 @cache

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from anodeflow.core.errors import InputError
 from anodeflow.database import rows
-from anodeflow.database.query import CODES, COLUMNS, chosen_editions
+from anodeflow.database.query import CODES, COLUMNS, OPTIONAL_NUMBERS, chosen_editions
 from anodeflow.database.row_entry import place, unpacked
 
 if TYPE_CHECKING:
     from jobflow import JobStore
 
 _LISTS = ("calculation_ids", "warnings", CODES)
-_KINDS = {"value": "REAL", "temperature": "REAL", "schema_version": "INTEGER"}
+_KINDS = {"value": "REAL", "temperature": "REAL", "part_number": "INTEGER", "schema_version": "INTEGER"}
 _NUMBERS = tuple(_KINDS)
 FILTERS = ("campaign", "system", "study", "property", "label", "backend", "adsorbate", "settings_hash", "document_id")
 """Columns that rows are filtered by, by value or pattern."""
@@ -55,7 +55,7 @@ class RowTable:
         self._table.row_factory = sqlite3.Row
         kinds = ", ".join(f'"{name}" {_KINDS.get(name, "TEXT")}' for name in COLUMNS)
         self._table.execute(f"CREATE TABLE rows (entry TEXT, age TEXT, latest INTEGER DEFAULT 1, {kinds})")
-        for name in ("entry", "age", "latest", *FILTERS, *_NUMBERS[:2]):
+        for name in ("entry", "age", "latest", *FILTERS, "value", "temperature"):
             self._table.execute(f'CREATE INDEX "by_{name}" ON rows ("{name}")')
         self._known: dict[str, tuple[Any, ...]] = {}
         self._editions: set[tuple[Any, ...]] = set()
@@ -260,7 +260,7 @@ def _order(sort: str) -> str:
         raise InputError(f"results have no column {column!r} to sort by: take one of {', '.join(COLUMNS)}.")
     if column in _LISTS:
         return f'json_array_length("{column}") {way}, rowid'
-    missing = '"temperature" IS NULL, ' if column == "temperature" else ""
+    missing = f'"{column}" IS NULL, ' if column in OPTIONAL_NUMBERS else ""
     return f'{missing}"{column}" {way}, rowid'
 
 

@@ -99,10 +99,6 @@ class StudyDoc(Versioned, DecodedModel):
             "width": None if slab is None else image_distance(slab.lattice),
         }
 
-    def parts(self, row: ResultRow) -> dict[str, int]:
-        """Return the number of the `site` or `hop` that a row of this document is about; empty: of none."""
-        return {}
-
     def headline(self) -> str:
         """Return the document's first number in a few words."""
         rows = self.rows()
@@ -121,15 +117,24 @@ class StudyDoc(Versioned, DecodedModel):
         return table(title, ("property", "", "value", "unit"), rows, [each.text for each in self.warnings])
 
     def _row(
-        self, name: str, value: float, unit: str, steps: list[str], label: str = "", temperature: float | None = None
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        steps: list[str],
+        label: str = "",
+        temperature: float | None = None,
+        part: tuple[str, int] | None = None,
     ) -> ResultRow:
-        """One row that rests on the calculations of the named `steps`."""
+        """One row that rests on the calculations of the named `steps`; `part` is what it is about: ("hop", 3)."""
         return ResultRow(
             campaign=self.campaign,
             system=self.system,
             study=self.study,
             property=name,
             label=label,
+            part="" if part is None else part[0],
+            part_number=None if part is None else part[1],
             value=value,
             unit=unit,
             temperature=temperature,

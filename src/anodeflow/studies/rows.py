@@ -16,6 +16,10 @@ class ResultRow(Versioned):
     study: str = Field(description="Name of the study: adsorption, charge, diffusion ...")
     property: str = Field(description="Name of the property: binding_energy, barrier_forward ...")
     label: str = Field(default="", description="Which of several: the site, the depth, the stop.")
+    part: str = Field(
+        default="", description="What of the study it is about, where that is numbered: site, hop; empty: the whole."
+    )
+    part_number: int | None = Field(default=None, description="Its number in the document; none: see `part`.")
     value: float = Field(description="The number, in `unit`.")
     unit: str = Field(description="Unit of the value: eV, e, Å ...")
     temperature: float | None = Field(

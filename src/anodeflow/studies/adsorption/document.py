@@ -90,20 +90,23 @@ class AdsorptionDoc(StudyDoc):
     def rows(self) -> list[ResultRow]:
         """Return the two binding energies of the most stable site."""
         best = self.sites[self.most_stable]
-        site = f"site {best.site}"
+        step, site = f"site {best.site}", ("site", best.site)
+        label, against_bulk = best.final_label, best.binding_energy_bulk
         return [
-            self._row("binding_energy", best.binding_energy, "eV", [site, "slab", "atom"], best.final_label),
-            self._row("binding_energy_bulk", best.binding_energy_bulk, "eV", [site, "slab", "bulk"], best.final_label),
+            self._row("binding_energy", best.binding_energy, "eV", [step, "slab", "atom"], label, part=site),
+            self._row("binding_energy_bulk", against_bulk, "eV", [step, "slab", "bulk"], label, part=site),
         ]
-
-    def parts(self, row: ResultRow) -> dict[str, int]:
-        """Return the number of the most stable site, which all rows are about."""
-        return {"site": self.sites[self.most_stable].site}
 
     def compared_rows(self) -> list[ResultRow]:
         """Return both energies of every site, labelled by where the adatom was put: backends may prefer other sites."""
         return [
-            row.model_copy(update={"label": f"site {site.site}, {site.label}", "value": getattr(site, row.property)})
+            row.model_copy(
+                update={
+                    "label": f"site {site.site}, {site.label}",
+                    "part_number": site.site,
+                    "value": getattr(site, row.property),
+                }
+            )
             for site in self.sites
             for row in self.rows()
         ]

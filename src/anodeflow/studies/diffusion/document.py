@@ -229,24 +229,21 @@ class DiffusionDoc(StudyDoc):
                 rows.append(self._row("diffusivity_principal", value, "cm²/s", done, along, point.temperature))
         return rows
 
-    def parts(self, row: ResultRow) -> dict[str, int]:
-        """Return the number of the hop that a row is about: those of the path and of D are about none."""
-        found = [hop.index for hop in self.hops if row.label.startswith(f"hop {hop.index}:")]
-        return {"hop": found[0]} if found else {}
-
     def _hop_rows(self, hop: Hop) -> list[ResultRow]:
         """Return the rows of one hop."""
         if hop.barrier_forward is None or hop.barrier_reverse is None:
             return []
         label = f"hop {hop.index}: minimum {hop.initial} to {hop.final}"
         label += "" if hop.state == "done" else f", {hop.state}"
+        part = ("hop", hop.index)
         steps = [f"hop {hop.index}"] + ([f"modes of hop {hop.index}"] if hop.negative_modes is not None else [])
         rows = [
-            self._row("barrier_forward", hop.barrier_forward, "eV", steps, label),
-            self._row("barrier_reverse", hop.barrier_reverse, "eV", steps, label),
+            self._row("barrier_forward", hop.barrier_forward, "eV", steps, label, part=part),
+            self._row("barrier_reverse", hop.barrier_reverse, "eV", steps, label, part=part),
         ]
         if hop.negative_modes is not None:
-            rows.append(self._row("negative_modes", hop.negative_modes, "", [f"modes of hop {hop.index}"], label))
+            modes = [f"modes of hop {hop.index}"]
+            rows.append(self._row("negative_modes", hop.negative_modes, "", modes, label, part=part))
         if hop.prefactor_source == "vineyard":
             values = {
                 "prefactor_forward": (hop.prefactor_forward, "1/s"),
@@ -261,7 +258,7 @@ class DiffusionDoc(StudyDoc):
             ]
             steps = list(dict.fromkeys(vibrations))
             rows += [
-                self._row(name, value, unit, steps, label)
+                self._row(name, value, unit, steps, label, part=part)
                 for name, (value, unit) in values.items()
                 if value is not None
             ]

@@ -216,8 +216,8 @@ class VacancyDoc(StudyDoc):
             if hop.barrier_forward is None or hop.barrier_reverse is None or hop.state == "merged":
                 continue
             label = hop.label + (", not converged" if hop.state == "not converged" else "")
-            rows.append(self._row("barrier_forward", hop.barrier_forward, "eV", self.hop_steps(hop), label))
-            rows.append(self._row("barrier_reverse", hop.barrier_reverse, "eV", self.hop_steps(hop), label))
+            for name, barrier in (("barrier_forward", hop.barrier_forward), ("barrier_reverse", hop.barrier_reverse)):
+                rows.append(self._row(name, barrier, "eV", self.hop_steps(hop), label, part=("hop", hop.index)))
         if self.formation_energy is not None:
             steps = ["stop 0", "interface", "bulk"]
             label = self.stop_label(self.stops[0])
