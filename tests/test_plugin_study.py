@@ -133,7 +133,7 @@ def test_nothing_of_anodeflow_names_it():
 
 def test_the_page_on_studies_shows_what_the_package_holds():
     page = (ROOT / "docs" / "studies.md").read_text()
-    pieces = re.findall(r"`(tests/plugin_study/[^`]*)`:\n\n```\w+\n(.*?)```", page, re.DOTALL)
+    pieces = re.findall(r"`(tests/plugin_(?:study|subject)/[^`]*)`:\n\n```\w+\n(.*?)```", page, re.DOTALL)
     assert len(pieces) == page.count("```") / 2 >= 4
     for file, piece in pieces:
         assert piece in (ROOT / file).read_text(), file

@@ -7,11 +7,14 @@ from anodeflow.backends.base import Backend
 from anodeflow.campaign.entry import StudyEntry
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.structures.bulk.magnetism import check_moments, is_magnetic
-from anodeflow.studies.base import Converged, Problem
+from anodeflow.studies.base import Converged, Kind, Problem, Subject
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.subjects.systems import InterfaceSystem, System
 from anodeflow.studies.world import World, includes
+
+_KINDS: dict[Kind, type[Surface] | type[Interface]] = {"surface": Surface, "interface": Interface}
+"""Kinds of what the campaign itself lists."""
 
 
 class CampaignCheck:
@@ -118,12 +121,7 @@ class CampaignCheck:
         seen: dict[tuple[Any, ...], int] = {}
         for index, entry in enumerate(entries):
             names = tuple(getattr(entry.input, field) for field in sorted(entry.input.naming))
-            kinds = {"surface": Surface, "interface": Interface}
-            chosen: list[Any] = [None]
-            if entry.study.subject in kinds:
-                kind = kinds[entry.study.subject]
-                chosen = [each for each in subjects if isinstance(each, kind) and includes(entry.input, each)]
-            for subject in chosen:
+            for subject in self._chosen(index, entry, subjects):
                 first = seen.setdefault((entry.name, subject and subject.name, names), index)
                 if first != index:
                     of = "".join(f" of {name}" for name in names[:1])
@@ -134,6 +132,13 @@ class CampaignCheck:
                         *("studies", index, entry.name),
                     )
                     break
+
+    def _chosen(self, index: int, entry: StudyEntry, sound: Sequence[Surface | Interface]) -> Sequence[Any]:
+        """Return what a study is made on: some of the sound subjects, or its own; what is wrong with these is noted."""
+        kind = _KINDS.get(entry.study.subject)
+        if kind is not None:
+            return [each for each in sound if isinstance(each, kind) and includes(entry.input, each)]
+        return self._attempt(("studies", index, entry.name), entry.study.subjects, entry.input, self.world) or []
 
     def _stems(self) -> None:
         """Refuse different crystals that would have one name in results."""
@@ -228,11 +233,11 @@ class CampaignCheck:
     ) -> None:
         """Check what a study is told, as a whole and on each of the sound subjects that it chooses."""
         here, study = ("studies", index, entry.name), entry.study
-        if study.subject in ("surface", "interface"):
+        if study.subject in _KINDS:
             self._subjects(entry, good, surfaces, *here)
         self._say(study.entry_problems(entry.input, self.world), *here)
-        for subject in good if study.subject in ("surface", "interface") else []:
-            if includes(entry.input, subject):
+        for subject in self._chosen(index, entry, good):
+            if subject is not None:
                 self._say(study.problems(entry.input, subject, self.world), *here)
                 if isinstance(entry.input, Converged):
                     for parameter, values in entry.input.convergence.items():
@@ -260,7 +265,7 @@ class CampaignCheck:
         for problem in problems:
             self._tell(problem.text, *here, *problem.at)
 
-    def _vary(self, subject: Surface | Interface, parameter: str, values: Sequence[float]) -> None:
+    def _vary(self, subject: Subject, parameter: str, values: Sequence[float]) -> None:
         """Raise InputError if a subject cannot be studied with a parameter at one of the values."""
         for each in self.world.parameters(subject, {parameter: values}):
             for value in each.values:

@@ -73,6 +73,9 @@ def _crystals(world: World) -> Iterator[Described]:
     surfaces, interfaces = world.surfaces, world.interfaces
     named = [(name, surface.backend) for surface in surfaces.of("all") for name in surface.system.structures]
     named += [(name, each.backend) for each in interfaces.of("all") for name in (each.system.alloy, each.system.metal)]
+    named += [
+        (name, surfaces.backend) for entry in world.entries for name in world.studies[entry.name].crystals(entry.input)
+    ]
     named += [(surfaces.metal(element), surfaces.backend) for element in _metals(world)]
     seen = set()
     for name, backend in named:

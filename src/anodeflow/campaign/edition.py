@@ -15,7 +15,7 @@ def edition(campaign: InputModel, crystals: Iterable[str], surfaces: Surfaces) -
     campaign
         The campaign.
     crystals
-        Names of the crystals of its surfaces and interfaces.
+        Names of the crystals of its surfaces, interfaces and studies.
     surfaces
         Its surfaces, which know its crystals and backends.
     """

@@ -5,8 +5,9 @@ from typing import Any
 from jobflow import Flow, Job
 
 from anodeflow.calculations.identity import with_stable_uuids
-from anodeflow.campaign.cases import Case, Varied, cases
+from anodeflow.campaign.cases import Case, cases
 from anodeflow.core.address import content_hash
+from anodeflow.studies.base import Subject
 from anodeflow.studies.convergence.flow import ConvergenceMaker
 from anodeflow.studies.steps import Steps
 from anodeflow.studies.world import World
@@ -58,10 +59,10 @@ def campaign_parts(world: World, labels: dict[str, Any]) -> dict[tuple[Any, ...]
     return steps.made | {("after", index): made for index, made in enumerate(after)}
 
 
-def _convergence(case: Case, subject: Varied, steps: Steps) -> Job:
+def _convergence(case: Case, subject: Subject, steps: Steps) -> Job:
     """Return the job that compares a study with its variants."""
 
-    def output(each: Varied) -> Any:
+    def output(each: Subject) -> Any:
         return steps.study(case.study, case.input, each).output
 
     maker = ConvergenceMaker(

@@ -137,9 +137,10 @@ class Campaign(InputModel):
 
     @property
     def crystals(self) -> list[str]:
-        """Crystals of its surfaces and interfaces as the file names them, each once."""
+        """Crystals of its surfaces, interfaces and studies as the file names them, each once."""
         names = [name for system in self.systems for name in system.structures]
         names += [name for system in self.interfaces for name in (system.alloy, system.metal)]
+        names += [name for entry in self.studies for name in entry.study.crystals(entry.input)]
         return list(dict.fromkeys(names))
 
     def load_backend(self) -> "Backend":

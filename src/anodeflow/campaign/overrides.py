@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from anodeflow.campaign.entry import StudyEntry
 from anodeflow.core.errors import InputError
 from anodeflow.screening.campaign import NONE, CampaignPrescreen, PrescreenInput
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.slab.spec import SlabSpec
-from anodeflow.studies.base import Converged
+from anodeflow.studies.base import Converged, Kind
 from anodeflow.studies.subjects.systems import InterfaceSystem, System
 
 if TYPE_CHECKING:
     from anodeflow.backends.base import Backend
+
+_SPECS: dict[Kind, type[BaseModel]] = {"surface": SlabSpec, "interface": InterfaceSpec}
 
 
 def without_studies(campaign: str, studies: Sequence[StudyEntry], names: Sequence[str]) -> tuple[list[int], list[str]]:
@@ -67,7 +71,7 @@ def without_foreign_settings(
             changes["studies"].append(study)
             continue
         varied = study.input.convergence
-        spec = InterfaceSpec if study.study.subject == "interface" else SlabSpec
+        spec = _SPECS.get(study.study.subject, study.study.spec)
         foreign = [key for key in varied if key not in declarations(spec, backend)]
         if foreign:
             drop(f"convergence of {study.name}", foreign)

@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
 
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.studies.document import StudyDoc
@@ -17,8 +19,7 @@ from anodeflow.studies.inputs import Converged as Converged
 from anodeflow.studies.inputs import InterfaceInput as InterfaceInput
 from anodeflow.studies.inputs import StudyInput as StudyInput
 from anodeflow.studies.inputs import SurfaceInput as SurfaceInput
-from anodeflow.studies.subjects.interfaces import Interface
-from anodeflow.studies.subjects.surfaces import Surface
+from anodeflow.studies.subjects.varying import Subject as Subject
 from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
     from anodeflow.studies.steps import Steps
 
-Subject = Surface | Interface | None
-"""What a study is made on; none: on an alloy, or on the campaign as a whole."""
-Kind = Literal["surface", "interface", "alloy", "campaign"]
+Kind = str
+"""What studies are made on: one of :data:`KINDS`, or what a package brings."""
+KINDS: tuple[Kind, ...] = ("surface", "interface", "alloy", "campaign")
+"""Kinds whose subjects a campaign knows; those of alloys and of whole campaigns are none."""
 I = TypeVar("I", bound="StudyInput")  # noqa: E741
 D = TypeVar("D", bound=StudyDoc)
 
@@ -67,8 +69,12 @@ class Study(ABC, Generic[I, D]):
     summary
         What it finds out, in a few words.
     subject
-        What it is made on: surface, interface, alloy (of its own), or the campaign as a whole. One of a whole campaign
-        that has no `Input` belongs to every campaign.
+        What it is made on: surface, interface, alloy (of its own), the campaign as a whole, or a kind that its package
+        brings, whose :meth:`subjects` it makes itself. One of a whole campaign that has no `Input` belongs to every
+        campaign.
+    spec
+        Model of the numbers that a convergence test may vary of subjects of a kind of its own; none: those of the
+        backend alone. Surfaces and interfaces have theirs.
     Input
         What a campaign file may tell it, its options with defaults, units and descriptions; none: it has no entry in
         campaign files.
@@ -89,6 +95,7 @@ class Study(ABC, Generic[I, D]):
     name: ClassVar[str]
     summary: ClassVar[str]
     subject: ClassVar[Kind]
+    spec: ClassVar[type[BaseModel] | None] = None
     Input: ClassVar[type[StudyInput] | None] = None
     Document: ClassVar[type[StudyDoc]]
     needs: ClassVar[frozenset[str]] = frozenset({"relax", "stress"})
@@ -104,6 +111,16 @@ class Study(ABC, Generic[I, D]):
         None, of a study of the whole campaign, where there is nothing to do.
         """
 
+    def subjects(self, input: I, world: World) -> Sequence[Any]:
+        """Return what the study is made on as its input chooses; of a kind of its own, what the package makes of it.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be built, or a choice is not possible.
+        """
+        return world.subjects(self.subject, input)
+
     def remarks(self, input: I, subject: Any, world: World) -> Iterator[tuple[str, str]]:
         """Yield what the reader of a plan should know: a sentence without its end, and the surface that ends it."""
         yield from ()
@@ -116,12 +133,16 @@ class Study(ABC, Generic[I, D]):
         """Yield what is wrong with what it is told, whatever the subject."""
         yield from ()
 
-    def key(self, input: I, subject: Subject, world: World) -> Hashable:
+    def key(self, input: I, subject: Subject | None, world: World) -> Hashable:
         """Return what is equal for entries of a campaign that ask for the same study on one subject."""
         return "" if self.Input is None else input.model_dump_json(exclude=set(input.choosing))
 
     def metals(self, input: I) -> Sequence[str]:
         """Return the elements whose bulk it takes from the references or the catalogue."""
+        return ()
+
+    def crystals(self, input: I) -> Sequence[str]:
+        """Return the crystals that its input itself names, by their names in the catalogue or their files."""
         return ()
 
     def written(self, document: D, folder: Path, command: str, force: bool) -> list[Path]:

@@ -10,7 +10,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import InputError
-from anodeflow.studies.base import Study
+from anodeflow.studies.base import KINDS, Study
 from anodeflow.studies.document import StudyDoc
 
 ENTRY_POINTS = "anodeflow.studies"
@@ -28,7 +28,8 @@ def studies() -> Mapping[str, Study[Any, Any]]:
     Raises
     ------
     InputError
-        If a package registers something that is no study, or two have one name or one class of document.
+        If a package registers something that is no study or has no subjects, or two have one name or one class of
+        document.
     """
     found: dict[str, Study[Any, Any]] = {}
     documents: dict[str, str] = {}
@@ -44,6 +45,11 @@ def studies() -> Mapping[str, Study[Any, Any]]:
             raise InputError(
                 f"the entry point {point.name} of {_package(point)} is no Study of that name: mend or remove that "
                 "package."
+            )
+        if kind.subject not in KINDS and kind.subjects is Study.subjects:
+            raise InputError(
+                f"the study {point.name} of {_package(point)} is made on a {kind.subject}, and does not say by "
+                f"`subjects` which there are; campaigns know {', '.join(KINDS)}: mend or remove that package."
             )
         study = kind()
         names = _names(study.Document)

@@ -12,8 +12,8 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.structures.bulk.magnetism import with_moments
 from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.shared.references import atom_job, bulk_job, slab_flow
-from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces, backend_key
+from anodeflow.studies.subjects.varying import Subject
 from anodeflow.studies.world import StudyLike, World
 
 
@@ -39,11 +39,11 @@ class Steps:
         """Surfaces of the campaign."""
         return self.world.surfaces
 
-    def about(self, subject: Surface | Interface) -> SubjectContext:
+    def about(self, subject: Subject) -> SubjectContext:
         """Return the names that the document of a study on a subject carries, and how a convergence test varied it."""
         return SubjectContext(system=subject.name, variant=subject.variant, **self.labels)
 
-    def screened(self, subject: Surface | Interface) -> SubjectContext:
+    def screened(self, subject: Subject) -> SubjectContext:
         """Return the same, for a study of slabs that a potential relaxed before DFT, if one goes before."""
         return replace(self.about(subject), prescreen=None if self.prescreen is None else self.prescreen.settings())
 

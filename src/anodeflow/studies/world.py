@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from anodeflow.backends.base import Backend
 from anodeflow.core.errors import InputError
 from anodeflow.studies.convergence.analysis import ConvergenceParameter
 from anodeflow.studies.subjects.interfaces import Interface, Interfaces
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces
-from anodeflow.studies.subjects.varying import parameters_not_varied, varied_parameters
+from anodeflow.studies.subjects.varying import (
+    OwnSubject,
+    OwnValue,
+    Subject,
+    parameters_not_varied,
+    varied_parameters,
+)
 
 
 class StudyLike(Protocol):
@@ -25,6 +32,8 @@ class StudyLike(Protocol):
     def starts_from(self) -> str | None: ...
 
     @property
+    def subjects(self) -> Callable[..., Sequence[Any]]: ...
+    @property
     def flow(self) -> Callable[..., Any]: ...
     @property
     def remarks(self) -> Callable[..., Iterator[tuple[str, str]]]: ...
@@ -32,6 +41,8 @@ class StudyLike(Protocol):
     def key(self) -> Callable[..., Hashable]: ...
     @property
     def metals(self) -> Callable[..., Sequence[str]]: ...
+    @property
+    def crystals(self) -> Callable[..., Sequence[str]]: ...
 
 
 class Entry(Protocol):
@@ -78,7 +89,10 @@ class World:
         return [entry.input for entry in self.entries if entry.name == name]
 
     def subjects(self, kind: str, input: Any) -> Sequence[Surface | Interface | None]:
-        """Return the subjects of a kind that an input chooses; one that is none where there is nothing to choose."""
+        """Return the surfaces or interfaces that an input chooses; one that is none where there is nothing to choose.
+
+        Those of a kind that a package brings are known to its study (:meth:`anodeflow.studies.base.Study.subjects`).
+        """
         if kind == "surface":
             return self.surfaces.of(input.wanted)
         return self.interfaces.of(input.wanted) if kind == "interface" else (None,)
@@ -102,7 +116,7 @@ class World:
             return
         self.open += [question for question in questions if question not in self.open]
 
-    def parameters(self, subject: Surface | Interface, convergence: Mapping[str, Any]) -> list[ConvergenceParameter]:
+    def parameters(self, subject: Subject, convergence: Mapping[str, Any]) -> list[ConvergenceParameter]:
         """Return what a convergence test varies, without the values that the study itself uses.
 
         Raises
@@ -110,18 +124,27 @@ class World:
         InputError
             For a parameter that neither the geometry nor the backend has, or that the subject does not use.
         """
-        return list(varied_parameters(self._owner(subject), subject, convergence))
+        return list(varied_parameters(self._own_value(subject), subject, convergence))
 
-    def not_varied(self, subject: Surface | Interface, varied: Sequence[str]) -> list[str]:
+    def not_varied(self, subject: Subject, varied: Sequence[str]) -> list[str]:
         """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
-        return parameters_not_varied(self._owner(subject), subject, varied)
+        return parameters_not_varied(self._own_value(subject), subject, varied)
 
-    def check_geometry(self, subject: Surface | Interface) -> None:
-        """Raise InputError if the slab or the interface cannot be built."""
-        _ = self.surfaces.slab(subject) if isinstance(subject, Surface) else self.interfaces.cell(subject)
+    def check_geometry(self, subject: Subject) -> None:
+        """Raise InputError if the slab, the interface, or a subject of another kind cannot be built."""
+        if isinstance(subject, Surface):
+            self.surfaces.slab(subject)
+        elif isinstance(subject, Interface):
+            self.interfaces.cell(subject)
+        else:
+            cast(OwnSubject, subject).check()
 
-    def _owner(self, subject: Surface | Interface) -> Surfaces | Interfaces:
-        return self.surfaces if isinstance(subject, Surface) else self.interfaces
+    def _own_value(self, subject: Subject) -> OwnValue:
+        if isinstance(subject, Surface):
+            return partial(self.surfaces.own_value, subject)
+        if isinstance(subject, Interface):
+            return partial(self.interfaces.own_value, subject)
+        return cast(OwnSubject, subject).own_value
 
     def check_elements(self, backend: Backend, elements: set[str]) -> None:
         """Raise InputError for elements that a backend does not know, if it works here."""

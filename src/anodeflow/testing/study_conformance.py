@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import pytest
 from monty.json import MontyDecoder, MontyEncoder
@@ -26,7 +26,7 @@ from anodeflow.core.caveats import Caveat
 from anodeflow.database.query import study_documents
 from anodeflow.report.build import sections
 from anodeflow.report.context import Context
-from anodeflow.studies.base import Kind, Study
+from anodeflow.studies.base import KINDS, Study
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.plan import PlannedCalculation
 from anodeflow.studies.registry import document_classes, studies
@@ -114,7 +114,7 @@ class StudyConformance:
         assert study.name == self.study
         assert _NAME.fullmatch(study.name), "small letters and underscores, as keys of campaign files are"
         assert study.summary.endswith("."), "a summary is a few words and a full stop"
-        assert study.subject in get_args(Kind)
+        assert study.subject in KINDS or _NAME.fullmatch(study.subject)
         module = import_module(study.Document.__module__)
         for name in (study.Document.__name__, *study.Document.former):
             assert document_classes()[name] is getattr(module, name) is study.Document, name
@@ -133,6 +133,8 @@ class StudyConformance:
         fields = self.subject.Input.model_fields
         assert not [name for name, each in fields.items() if not each.description]
         assert self.subject.Input.choosing <= set(fields)
+        required = [name for name in self.subject.Input.choosing if fields[name].is_required()]
+        assert not required, f"{required} choose subjects, which jobs are not told: give them a default"
 
     def test_input_is_read_again_as_it_was_written(self, tmp_path: Path) -> None:
         kind = self.subject.Input

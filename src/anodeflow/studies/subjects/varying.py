@@ -1,6 +1,6 @@
-"""What a convergence test may vary of a surface or an interface: numbers of its geometry and of the backend."""
+"""What a convergence test may vary of what a study is made on: numbers of its geometry and of the backend."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Protocol
 
@@ -14,25 +14,51 @@ from anodeflow.studies.convergence.analysis import ConvergenceParameter
 
 
 class Subject(Protocol):
-    """A surface or an interface, with the model of its geometry and the value that it has of a parameter."""
+    """What a study is made on: a surface, an interface, or what a package brings of a kind of its own.
+
+    Attributes
+    ----------
+    name
+        Name in results, with the changed parameter of a variant.
+    backend
+        Who computes it.
+    variant
+        Parameters that a convergence test changed -> their values; empty: as asked for.
+    spec
+        Model of its geometry; its numbers that say which way is `finer`, and their `unit`, may be varied.
+    """
 
     @property
     def name(self) -> str: ...
     @property
     def backend(self) -> Backend: ...
     @property
+    def variant(self) -> dict[str, float]: ...
+    @property
     def spec(self) -> type[BaseModel]: ...
 
-
-class Owner(Protocol):
-    """Those who know what value a subject has of a parameter."""
-
-    def own_value(self, subject: Any, parameter: str) -> float | None: ...
+    def varied(self, parameter: str, value: float) -> "Subject":
+        """Return it with one parameter changed; raise InputError if it, or the backend, does not allow the value."""
 
 
-def declarations(spec: type[BaseModel], backend: Backend) -> dict[str, dict[str, Any]]:
+class OwnSubject(Subject, Protocol):
+    """A subject of a kind that a package brings: it knows itself what a campaign knows of surfaces and interfaces."""
+
+    def own_value(self, parameter: str) -> float | None:
+        """Return the value that it has of a parameter; none: it does not use it."""
+
+    def check(self) -> None:
+        """Raise InputError if it cannot be built."""
+
+
+OwnValue = Callable[[str], float | None]
+"""Parameter -> the value that a subject has of it; none: it does not use it."""
+
+
+def declarations(spec: type[BaseModel] | None, backend: Backend) -> dict[str, dict[str, Any]]:
     """Return the parameters that a convergence test may vary, with `finer` and `unit` of each."""
-    fields: dict[str, FieldInfo] = {**spec.model_fields, **type(backend.settings).model_fields}
+    own = {} if spec is None else spec.model_fields
+    fields: dict[str, FieldInfo] = {**own, **type(backend.settings).model_fields}
     return {
         name: {"finer": found.json_schema_extra["finer"], "unit": found.json_schema_extra["unit"]}
         for name, found in fields.items()
@@ -61,7 +87,7 @@ def declaration(subject: Subject, parameter: str) -> dict[str, Any]:
 
 
 def varied_parameters(
-    owner: Owner, subject: Subject, convergence: Mapping[str, Sequence[float]]
+    own_value: OwnValue, subject: Subject, convergence: Mapping[str, Sequence[float]]
 ) -> Iterator[ConvergenceParameter]:
     """Yield what a convergence test varies, without the values that the study itself uses.
 
@@ -72,7 +98,7 @@ def varied_parameters(
     """
     for name, values in convergence.items():
         declared = declaration(subject, name)
-        own = owner.own_value(subject, name)
+        own = own_value(name)
         if own is None:
             raise InputError(f"{subject.name} does not give a {name}: vary what it gives, or give it one.")
         others = [value for value in dict.fromkeys(values) if value != own]
@@ -80,16 +106,16 @@ def varied_parameters(
             yield ConvergenceParameter(name=name, own=own, values=others, **declared)
 
 
-def parameters_not_varied(owner: Owner, subject: Subject, varied: Sequence[str]) -> list[str]:
+def parameters_not_varied(own_value: OwnValue, subject: Subject, varied: Sequence[str]) -> list[str]:
     """Return the parameters that a convergence test could vary and does not, leaving out mere thresholds."""
     known = declarations(subject.spec, subject.backend)
     fixed = ["fixed_layers"]
-    if "thickness" in known and owner.own_value(subject, "thickness") is not None:
+    if "thickness" in known and own_value("thickness") is not None:
         fixed.append("layers")  # they follow from the thickness
     return [
         name
         for name in known
-        if name not in (*varied, *fixed) and "tolerance" not in name and owner.own_value(subject, name) is not None
+        if name not in (*varied, *fixed) and "tolerance" not in name and own_value(name) is not None
     ]
 
 
