@@ -65,7 +65,7 @@ class Queue:
                 work_dir=self.jobs_folder,
                 partition=PARTITION,
                 time="00:10:00",
-                poll=1,
+                poll=0.25,
                 setup=[f"export PYTHONPATH={shlex.quote(os.pathsep.join(filter(None, path)))}"],
             )
         )

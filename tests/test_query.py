@@ -126,9 +126,7 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 # --- rows and filters, on every kind of database ---
 
 
-def test_rows_that_are_made_need_no_whole_store_of_a_server(database, filled, monkeypatch):
-    if filled.get("ANODEFLOW_EMBEDDED") == "sqlite":
-        pytest.skip("SQLite has no server")
+def test_rows_that_are_made_need_no_whole_store(database, filled, monkeypatch):
     expected = result_rows({})
 
     def opened(store):
@@ -144,9 +142,26 @@ def test_rows_that_are_made_need_no_whole_store_of_a_server(database, filled, mo
 
 
 @pytest.mark.slow
-def test_a_query_imports_neither_jobflow_nor_pymatgen():
-    code = "import sys, anodeflow.database.query; print(*{'jobflow', 'maggma', 'pymatgen', 'scipy'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+def test_a_query_imports_neither_jobflow_nor_pymatgen(database):
+    assert result_rows({}), "rows are made"
+    code = (
+        "import sys; from anodeflow.database.query import result_rows; found = len(result_rows({})); "
+        "print(found, *{'jobflow', 'maggma', 'pymatgen', 'scipy'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == f"{len(result_rows({}))}\n"
+
+
+@pytest.mark.parametrize("name", ["rows", "outputs"])
+def test_damaged_files_are_told_by_a_query_of_rows_that_are_made(anodeflow, home, name):
+    with open_store() as store:
+        store.update({"uuid": "a", "index": 1, "output": jsanitize(adsorption_document(), strict=True)})
+    assert anodeflow("query").status == 0
+    file = home / "database" / "sqlite" / "anodeflow" / f"{name}.collection"
+    file.write_bytes(b"x" * file.stat().st_size)
+    told = anodeflow("query")
+    assert (told.status, told.err.count("\n")) == (2, 1)
+    assert "is damaged" in told.err
 
 
 def test_rows_are_those_of_the_documents(database):

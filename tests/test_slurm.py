@@ -17,7 +17,7 @@ backend: {backend}
 systems:
   - {{name: Cu(001), structure: Cu, miller: [0, 0, 1], layers: 3, fixed_layers: 1, vacuum: 8, min_width: 5}}
 studies:
-  - adsorption: {{adsorbate: Cu, systems: [Cu(001)]}}
+  - adsorption: {{adsorbate: Cu, systems: [Cu(001)], sites: [hollow]}}
   - diffusion: {{adsorbate: Cu, systems: [Cu(001)], images: 3}}
 """
 
@@ -42,7 +42,7 @@ def screened(slurm_session: Queue, tmp_path_factory: pytest.TempPathFactory) -> 
     return file
 
 
-@pytest.mark.timeout(1200)  # some thirty jobs, each of which starts Python on a busy machine
+@pytest.mark.timeout(1200)  # some twenty jobs, each of which starts Python on a busy machine
 @pytest.mark.usefixtures("screened")
 def test_adsorption_and_diffusion_to_the_end(queue: Queue, tmp_path: Path, anodeflow) -> None:
     backend = tmp_path / "emt-here.yaml"

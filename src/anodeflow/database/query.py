@@ -1,10 +1,12 @@
 """Reads results back: study documents, calculation documents, and the table of all properties."""
 
+import sqlite3
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from anodeflow.core.errors import InputError
@@ -107,7 +109,7 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str
             with rows_only() as light:
                 if light is not None and rows.all_made(light):
                     return _selected(light, [], wanted, edition)
-        except PyMongoError:
+        except (PyMongoError, BSONError, sqlite3.Error):
             pass  # the whole store meets it again, and says what to do
     with _opened(store) as opened:
         return _selected(opened, rows.refresh(opened), wanted, edition)

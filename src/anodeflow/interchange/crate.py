@@ -16,6 +16,7 @@ from anodeflow import __version__
 from anodeflow.backends.registry import backend_class, codes
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
+from anodeflow.core.home import homepage
 from anodeflow.core.install import install_command
 from anodeflow.core.whole import whole_place
 from anodeflow.database.results_file import write_results
@@ -27,7 +28,6 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 RESULTS = "results.json.gz"
 TABLE = "results.csv"
 _OTHER_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".json", ".csv")
-_HOME = "https://pypi.org/project/anodeflow/"
 _FORMATS = {
     ".csv": "text/csv",
     ".gz": "application/gzip",
@@ -246,7 +246,7 @@ def _programs(crate: Any, calculations: Mapping[str, CalculationDoc]) -> dict[tu
         if (code, version) in found:
             continue
         words = {"@type": "SoftwareApplication", "name": code, "softwareVersion": version}
-        page = _HOME if code == "anodeflow" else backend_class(code).homepage if code in codes() else ""
+        page = homepage() if code == "anodeflow" else backend_class(code).homepage if code in codes() else ""
         identity = f"{page}#{quote(version)}" if page else f"#program-{len(found) + 1}"
         found[code, version] = crate.add(ContextEntity(crate, identity, words | ({"url": page} if page else {})))
     return found

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from anodeflow import __version__
+from anodeflow.core.home import homepage
 from anodeflow.interchange.optimade_entries import FIELDS, PREFIX, database_entries, needs_optimade
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Opens = Callable[[], "AbstractContextManager[JobStore]"]
 _PATIENCE = 20.0  # s for which the entries are taken for those of the database
-_PAGE = "https://pypi.org/project/anodeflow/"
 
 
 class OptimadeApp:
@@ -107,9 +107,9 @@ def _server(found: list[dict[str, Any]], base_url: str) -> "ASGIApp":
             "prefix": PREFIX,
             "name": "anodeflow",
             "description": "Structures that anodeflow computed, on the machine that serves them.",
-            "homepage": _PAGE,
+            "homepage": homepage() or None,
         },
-        implementation={"name": "anodeflow", "version": __version__, "homepage": _PAGE, "source_url": _PAGE},
+        implementation={"name": "anodeflow", "version": __version__, "homepage": homepage() or None},
         provider_fields={"structures": [field.definition() for field in FIELDS]},
         aliases={},
         length_aliases={},
