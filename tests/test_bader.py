@@ -179,6 +179,12 @@ def test_closed_cores(number, core):
     assert closed_core(number) == core
 
 
+@pytest.fixture(autouse=True)
+def quickly_compiled(monkeypatch):
+    """Where BaderKit has not run before, numba compiles it: for a minute at least, but less if it need not be fast."""
+    monkeypatch.setenv("NUMBA_OPT", "0")
+
+
 @pytest.mark.slow
 def test_baderkit_prints_nothing_and_leaves_logging_as_it_was(capfd):
     root = logging.getLogger()

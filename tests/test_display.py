@@ -1,11 +1,13 @@
 """What a run shows: a live table on a terminal, lines elsewhere."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
 
 from anodeflow.calculations.progress import Progress
+from anodeflow.cli.progress import at_work
 from anodeflow.execution import display
 from anodeflow.execution.display import RunDisplay, clock
 
@@ -150,3 +152,12 @@ def test_progress_reads_each_line_of_a_record_once(tmp_path, monkeypatch):
     file.unlink()
     record.look()
     assert (record.count, record.last) == (0, None)
+
+
+def test_a_terminal_shows_what_is_done_and_a_pipe_nothing(monkeypatch, capsys):
+    for terminal, words in ((True, True), (False, False)):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setenv("TTY_COMPATIBLE", "1" if terminal else "0")
+        with at_work("reading the campaign") as tell:
+            tell("counting")
+        assert ("counting" in capsys.readouterr().err) is words

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.gpaw, pytest.mark.slow]
 
 BACKEND = """\
 code: gpaw
-settings: {cutoff: 200, kpoint_spacing: 0.7, smearing_width: 0.2}
+settings: {cutoff: 200, kpoint_spacing: 0.9, smearing_width: 0.2}
 relaxation: {force_threshold: 0.02, stress_threshold: 0.002}
 path: {force_threshold: 0.03}
 parallel: {ranks: 1}

@@ -510,11 +510,10 @@ def test_magnesium_there_and_back_on_sevennet():
     interface = relaxed_interface(spec, "Li3Mg-Cmcm", "Li", "mlip")
     relax = Makers(load_backend("mlip")).relax()
     document = InterdiffusionDoc.model_validate(
-        output_of(InterdiffusionMaker(relax=relax, input=InterdiffusionInput(depth=2, samples=1)).make(interface))
+        output_of(InterdiffusionMaker(relax=relax, input=InterdiffusionInput(depth=1, samples=1)).make(interface))
     )
-    assert [point.depth for point in document.points] == [1, 2]
-    assert all(abs(point.exchange_energy) < 0.5 for point in document.points)
-    point = document.points[0]
+    (point,) = document.points
+    assert abs(point.exchange_energy) < 0.5
     back = relax.calculate(exchanged(point.structure, point.alloy_atom, point.metal_atom), "back")
     assert back.energy == pytest.approx(interface.energy, abs=5e-3)
 

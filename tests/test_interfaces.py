@@ -24,14 +24,14 @@ from anodeflow.structures.interface.interfaces import (
     build_interface,
     enumerate_interfaces,
 )
-from anodeflow.structures.interface.matching import green_lagrange, lattice_matches, von_mises
+from anodeflow.structures.interface.matching import green_lagrange, lattice_matches, like_areas, von_mises
 from anodeflow.structures.interface.registry import (
     best_packed,
     distinct_shifts,
     shift_cell,
     shift_metal,
 )
-from anodeflow.structures.slab.lateral import reduce_in_plane
+from anodeflow.structures.slab.lateral import hermite_forms, reduce_in_plane
 from anodeflow.studies.context import SubjectContext
 from anodeflow.studies.interface.analysis import middle_layer, nearest_plane
 from anodeflow.studies.interface.context import InterfaceContext
@@ -186,6 +186,20 @@ def test_a_hidden_match_is_found(lengths, angle, strain, turn, index):
     assert matches
     assert matches[0].strain <= given_ + 1e-9
     assert np.linalg.det(matches[0].metal_deformation) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("areas", "tolerance", "largest"), [((10.0, 10.0), 0.02, 95), ((7.3, 11.9), 0.31, 260)])
+def test_supercells_of_like_areas_are_those_of_pymatgen(areas, tolerance, largest):
+    from pymatgen.analysis.interfaces.zsl import ZSLGenerator
+
+    theirs = [
+        [np.rint(side).astype(int).tolist() for side in pair]
+        for pair in ZSLGenerator(tolerance, largest).generate_sl_transformation_sets(*areas)
+    ]
+    ours = [[hermite_forms(count).tolist() for count in counts] for counts in like_areas(areas, tolerance, largest)]
+    assert len(ours) > 5
+    assert sorted(ours) == sorted(theirs)
 
 
 def test_mirror_images_do_not_match():

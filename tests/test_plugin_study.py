@@ -55,23 +55,54 @@ def run(tmp_path) -> Callable[..., subprocess.CompletedProcess]:
     return command
 
 
+# One process for all commands: each would import everything anew.
+_COMMANDS = """
+import contextlib, io, json, os, sys
+from anodeflow.cli import main
+
+told = []
+for home, *words in json.loads(sys.argv[1]):
+    os.environ["ANODEFLOW_HOME"], sys.argv = home, ["anodeflow", *words]
+    out, status = io.StringIO(), 0
+    with contextlib.redirect_stdout(out):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    told.append({"status": status, "out": out.getvalue()})
+print(json.dumps(told))
+"""
+
+
 @pytest.mark.slow
 def test_commands_know_a_study_of_another_package(run, tmp_path):
-    def anodeflow(*arguments: object, home: str = "home") -> str:
-        done = run("-m", "anodeflow", *arguments, home=home)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    file = tmp_path / "silver.yaml"
+    file, exported, backup = tmp_path / "silver.yaml", tmp_path / "silver.jsonl", tmp_path / "silver.backup"
     file.write_text(CAMPAIGN)
-    planned = {each["label"]: each for each in json.loads(anodeflow("check", file, "--format", "json"))["calculations"]}
+    asked = ("query", "campaign=silver", "--format", "json")
+    commands = [
+        ("home", "check", file, "--format", "json"),
+        ("home", "run", file, "--quiet"),
+        ("home", *asked),
+        ("home", "report", "silver", "-o", tmp_path / "report"),
+        ("home", "db", "export", exported),
+        ("other", "db", "import", exported),
+        ("other", *asked),
+        ("home", "db", "backup", backup),
+        ("third", "db", "restore", backup),
+    ]
+    plain = [[str(word) for word in words] for words in commands]
+    done = run("-c", _COMMANDS, json.dumps([[str(tmp_path / home), *words] for home, *words in plain]))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [(one["status"], words) for one, words in zip(told, plain, strict=True) if one["status"]] == [], told
+    checked, _, rows_here, _, _, _, rows_there, _, restored = (one["out"] for one in told)
+
+    planned = {each["label"]: each for each in json.loads(checked)["calculations"]}
     parted = {"Ag/Al: alloy parted", "Ag/Al: metal parted"}
     assert parted < set(planned), "the plan follows from the flow alone"
     assert "Ag/Al: interface" in planned["Ag/Al: alloy parted"]["after"]
 
-    anodeflow("run", file, "--quiet")
-    asked = ("query", "campaign=silver", "--format", "json")
-    rows = {row["property"]: row for row in json.loads(anodeflow(*asked))}
+    rows = {row["property"]: row for row in json.loads(rows_here)}
     work = rows["work_of_adhesion"]
     assert (work["study"], work["unit"], work["system"]) == ("work_of_adhesion", "J/m²", "Ag/Al")
     # The interface parts its sides before either has relaxed: another way to the same slabs.
@@ -79,17 +110,13 @@ def test_commands_know_a_study_of_another_package(run, tmp_path):
     assert 0.5 < work["value"] < 4
     assert len(work["calculation_ids"]) == 3
 
-    anodeflow("report", "silver", "-o", tmp_path / "report")
     page = (tmp_path / "report" / "index.html").read_text()
     assert f"To part Ag/Al takes {work['value']:.3f} J/m² [emt]." in page
     (line,) = csv.DictReader(StringIO((tmp_path / "report" / "tables" / "work-of-adhesion.csv").read_text()))
     assert float(line["work_of_adhesion (J/m²)"]) == pytest.approx(work["value"])
 
-    anodeflow("db", "export", tmp_path / "silver.jsonl")
-    anodeflow("db", "import", tmp_path / "silver.jsonl", home="other")
-    assert {row["property"]: row for row in json.loads(anodeflow(*asked, home="other"))} == rows
-    anodeflow("db", "backup", tmp_path / "silver.backup")
-    assert "found complete" in anodeflow("db", "restore", tmp_path / "silver.backup", home="third")
+    assert {row["property"]: row for row in json.loads(rows_there)} == rows
+    assert "found complete" in restored
 
 
 _SUITE = """

@@ -73,6 +73,7 @@ def check(
     from anodeflow.backends.trust import trust as trust_file
     from anodeflow.campaign.first_inputs import write_first_inputs
     from anodeflow.campaign.model import Campaign
+    from anodeflow.cli.progress import at_work
     from anodeflow.core.errors import InputError
 
     if force and inputs is None:
@@ -82,12 +83,16 @@ def check(
             Campaign.from_file(file, backend, without, prescreen).plan()
         for path in untrusted:
             trust_file(Path(path), load_backend(path))
-    with only_looking() as untrusted:  # whatever is asked of a backend is asked in here
+    # Whatever is asked of a backend is asked in here.
+    with only_looking() as untrusted, at_work("reading the campaign") as tell:
         campaign = Campaign.from_file(file, backend, without, prescreen)
+        tell("checking it, and counting its calculations")
         plan = campaign.plan()
+        tell("looking at its crystals")
         described = campaign.described()
         unused = campaign.unused()
         planned = list(plan.calculations.values())
+        tell("predicting what it is going to take")
         predicted = _cost(campaign, planned) if cost else None
         if inputs and untrusted:
             raise InputError(

@@ -1,7 +1,7 @@
 """A line on stderr that says how far a long command has come."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -22,3 +22,15 @@ def counting(unit: str) -> Iterator[Tell]:
 
     with Console(stderr=True).status("") as status:
         yield lambda words, done: status.update(f"{words}: {done} {unit}")
+
+
+@contextmanager
+def at_work(words: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done, and yield a function that says what comes next; elsewhere say nothing."""
+    if not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(words) as status:
+        yield status.update

@@ -1,7 +1,7 @@
 """Common cells of two surface lattices: which supercells of both are nearly the same, and how they must be strained.
 
 The pairs of supercells of nearly equal area are those of the method of A. Zur and T. C. McGill, J. Appl. Phys. 55, 378
-(1984), as pymatgen enumerates them. They are compared as they are laid upon each other, by a turn but never by a
+(1984). They are compared as they are laid upon each other, by a turn but never by a
 reflection (which would make the mirror image of a crystal), and over all reduced pairs of vectors, so that no match is
 missed where two vectors have nearly the same length or a right angle is nearly one.
 """
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.linalg import polar, sqrtm
 
-from anodeflow.structures.slab.lateral import reduce_in_plane
+from anodeflow.structures.slab.lateral import hermite_forms, reduce_in_plane
 
 Rows = tuple[tuple[float, ...], ...]
 Strained = Literal["metal", "alloy", "shared"]
@@ -127,30 +127,46 @@ def _matches(
     strained: Strained,
 ) -> list[LatticeMatch]:
     """As :func:`lattice_matches`, found once: a check and a plan ask for the same ones."""
-    from pymatgen.analysis.interfaces.zsl import ZSLGenerator  # networkx and sympy, a second of imports
-
     alloy, metal = np.array(alloy_rows), np.array(metal_rows)
     areas = [abs(np.linalg.det(lattice)) for lattice in (alloy, metal)]
     largest = max_atoms / (atoms[0] / areas[0] + atoms[1] / areas[1])
     # A biaxial strain e has the von Mises strain 2/3 e and changes areas by 2 e.
     spread = (8 if strained == "shared" else 4) * max_strain
-    search = ZSLGenerator(
-        max_area_ratio_tol=spread * max(areas[0] / areas[1], areas[1] / areas[0]),
-        max_area=largest * (1 + spread) + max(areas),
-    )
+    tolerance = spread * max(areas[0] / areas[1], areas[1] / areas[0])
     reduced: dict[tuple[int, int], np.ndarray] = {}
     found = []
-    for sets in search.generate_sl_transformation_sets(*areas):
-        counts = [round(abs(np.linalg.det(transformations[0]))) for transformations in sets]
+    for counts in like_areas((areas[0], areas[1]), tolerance, largest * (1 + spread) + max(areas)):
         if counts[0] * atoms[0] + counts[1] * atoms[1] > max_atoms:
             continue
-        for side, (lattice, count, forms) in enumerate(zip((alloy, metal), counts, sets, strict=True)):
+        for side, (lattice, count) in enumerate(zip((alloy, metal), counts, strict=True)):
             if (side, count) not in reduced:
-                reduced[side, count] = _supercells(lattice, np.rint(forms).astype(int))
+                reduced[side, count] = _supercells(lattice, hermite_forms(count))
         pair = _best(alloy, metal, reduced[0, counts[0]], reduced[1, counts[1]], max_strain, min_width, strained)
         if pair is not None:
             found.append((counts[0] * atoms[0] + counts[1] * atoms[1], pair))
     return [match for _, match in sorted(found, key=lambda item: (item[0], item[1].strain))]
+
+
+def like_areas(areas: tuple[float, float], tolerance: float, largest: float) -> list[tuple[int, int]]:
+    """Return how many cells of two lattices have nearly the same area.
+
+    Their sets are pymatgen's (``pymatgen.analysis.interfaces.zsl.ZSLGenerator``), whose import takes 1.5 s of reading
+    tables of bonds.
+
+    Parameters
+    ----------
+    areas
+        Areas of one cell each.
+    tolerance
+        Most by which the ratio of the numbers may differ from that of the areas, either way round.
+    largest
+        Area that neither supercell reaches.
+    """
+    one, other = (np.arange(1, int(np.ceil(largest / area))) for area in areas)
+    ratios = other / one[:, None]
+    alike = np.abs(areas[0] / areas[1] - ratios) < tolerance
+    alike |= np.abs(areas[1] / areas[0] - 1 / ratios) < tolerance
+    return [(int(one[i]), int(other[j])) for i, j in np.argwhere(alike)]
 
 
 def _supercells(lattice: np.ndarray, forms: np.ndarray) -> np.ndarray:

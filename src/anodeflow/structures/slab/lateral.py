@@ -25,6 +25,13 @@ def reduce_in_plane(vectors: np.ndarray) -> np.ndarray:
             return swap @ turn if factor > 1e-6 else turn
 
 
+def hermite_forms(cells: int) -> np.ndarray:
+    """Return the Hermite normal forms (n, 2, 2) of so many cells in the plane: one for every sublattice."""
+    return np.array(
+        [[[p, q], [0, cells // p]] for p in range(1, cells + 1) if cells % p == 0 for q in range(cells // p)]
+    )
+
+
 def wide_supercell(vectors: np.ndarray, min_width: float) -> np.ndarray:
     """Find the smallest in-plane supercell whose lattice points lie at least `min_width` apart.
 
@@ -45,14 +52,7 @@ def wide_supercell(vectors: np.ndarray, min_width: float) -> np.ndarray:
     # No net is denser than the hexagonal one: fewer cells cannot do.
     least = int(np.sqrt(3) / 2 * min_width**2 / np.linalg.norm(np.cross(*vectors)) * (1 - 1e-6))
     for cells in range(max(1, least), _MOST_CELLS + 1):
-        # Every sublattice of this index has exactly one Hermite normal form.
-        forms = [
-            np.array([[p, q], [0, cells // p]])
-            for p in range(1, cells + 1)
-            if cells % p == 0
-            for q in range(cells // p)
-        ]
-        candidates = [reduce_in_plane(form @ vectors) @ form for form in forms]
+        candidates = [reduce_in_plane(form @ vectors) @ form for form in hermite_forms(cells)]
         wide = [m for m in candidates if min(np.linalg.norm(m @ vectors, axis=1)) >= min_width - 1e-6]
         if wide:
             return min(wide, key=lambda matrix: _elongation(matrix @ vectors))

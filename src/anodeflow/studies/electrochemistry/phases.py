@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
-from pymatgen.apps.battery.insertion_battery import InsertionVoltagePair
 from pymatgen.core import Composition, Element
-from pymatgen.entries.computed_entries import ComputedEntry
 from scipy.constants import physical_constants
 
 from anodeflow.core.errors import InputError
 from anodeflow.studies.electrochemistry.document import HullPoint, PhaseCapacity, VoltageStep
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
 
 FARADAY = physical_constants["Faraday constant"][0]
 """C/mol."""
@@ -74,6 +75,8 @@ def hull_points(crystals: Sequence[tuple[str, str, str, float]], ion: str) -> li
     list of HullPoint
         By the fraction of the ion, then by energy.
     """
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram  # half a second of reading tables
+
     units = [_formula_unit(formula) for formula, *_ in crystals]
     entries = [PDEntry(unit, crystal[3] * unit.num_atoms) for unit, crystal in zip(units, crystals, strict=True)]
     diagram = PhaseDiagram(entries)
@@ -119,6 +122,9 @@ def voltage_steps(points: Sequence[HullPoint], ion: str, partner: str) -> list[V
         From the partner to the phase that is richest in ions; the plateau to the ion's metal, which has no end and 0 V,
         is not among them.
     """
+    from pymatgen.apps.battery.insertion_battery import InsertionVoltagePair
+    from pymatgen.entries.computed_entries import ComputedEntry
+
     stable = {p.formula: p for p in points if p.lowest and p.energy_above_hull < _ON_HULL and p.formula != ion}
     phases = sorted(stable.values(), key=lambda point: point.fraction)
     metal = ComputedEntry(ion, 0.0)
@@ -168,6 +174,8 @@ def _formula_unit(formula: str) -> Composition:
     return Composition(formula).reduced_composition
 
 
-def _entry(point: HullPoint) -> ComputedEntry:
+def _entry(point: HullPoint) -> "ComputedEntry":
+    from pymatgen.entries.computed_entries import ComputedEntry
+
     unit = _formula_unit(point.formula)
     return ComputedEntry(unit, point.formation_energy * unit.num_atoms)

@@ -1,7 +1,6 @@
 """Powder diffraction patterns, their lines named by the planes of the host lattice."""
 
 import numpy as np
-from pymatgen.analysis.diffraction.xrd import WAVELENGTHS, XRDCalculator
 from pymatgen.core import Structure
 
 from anodeflow.structures.bulk.host import HostLattice
@@ -35,6 +34,8 @@ def diffraction_pattern(
     two_theta
         Range of the scattering angle, degrees.
     """
+    from pymatgen.analysis.diffraction.xrd import WAVELENGTHS, XRDCalculator  # matplotlib with it, half a second
+
     found = XRDCalculator(wavelength=radiation).get_pattern(structure, two_theta_range=two_theta)
     peaks: list[DiffractionPeak] = []
     for angle, intensity, families, spacing in zip(found.x, found.y, found.hkls, found.d_hkls, strict=True):
