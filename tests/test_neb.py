@@ -185,6 +185,28 @@ def test_a_band_that_was_cut_off_goes_on_where_it_was(home, monkeypatch):
         assert np.allclose(mine["positions"], other["positions"], atol=1e-9)
 
 
+@pytest.mark.slow
+def test_a_band_out_of_iterations_goes_on_when_run_again(home):
+    start = adatom()
+    images = path(start, mirror(start))
+    backend = load_backend("emt")
+    energy = Makers(backend).static().calculate(start).energy
+    reference = Makers(backend).neb().calculate(images, (energy, energy))
+    undisturbed = lines(Path(reference.directory))
+    few = Makers(backend.model_copy(update={"path": backend.path.model_copy(update={"max_steps": 2})})).neb()
+    counts = []
+    while not (document := few.calculate(images, (energy, energy))).converged:
+        counts.append(document.force_evaluations)
+        assert len(set(counts)) == len(counts), "it goes on"
+        assert any(warning.code == "not-converged" for warning in document.warnings)
+    inner = len(images) - 2
+    assert counts[0] == 3 * inner, "the start and two steps"
+    assert set(np.diff(counts)) == {2 * inner}
+    assert len(counts) >= 2
+    for mine, other in zip(lines(Path(document.directory)), undisturbed, strict=True):
+        assert np.allclose(mine["positions"], other["positions"], atol=1e-9)
+
+
 SLOW_RUN = """
 import sys, time, json
 from ase.calculators.emt import EMT

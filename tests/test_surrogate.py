@@ -23,6 +23,7 @@ from anodeflow.backends.base import RelaxationSettings
 from anodeflow.backends.drivers.asked import Asked
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.drivers.iterations import Iterations
 from anodeflow.backends.gpaw.backend import GpawBackend, GpawParallel, GpawSettings
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.folder import read_steps
@@ -488,6 +489,48 @@ def test_a_path_with_rounds_that_nobody_proposed_resumes_exactly(hop, tmp_path):
     for cut in range(1, len(lines)):
         (tmp_path / "cut.jsonl").write_text("".join(lines[:cut]))
         assert run(tmp_path / "cut.jsonl") == count - cut
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_guided_path_out_of_iterations_goes_on_when_run_again(hop, tmp_path, most):
+    images, options = hop
+    structures = tuple(AseAtomsAdaptor.get_structure(image) for image in images)
+
+    def run(file, settings):
+        told = options | {"symmetry": None, "settings": settings}
+        surrogate = Surrogate(Request("neb", structures[0], structures, told), [EMT()], PATH["force_threshold"])
+        before = len(read_steps(file))
+
+        def propose(steps):
+            return None if max(step["round"] for step in steps) == 0 else surrogate(steps)
+
+        done = run_neb([i.copy() for i in images], costly, told, file, attempt=before, propose=propose)
+        return done["converged"], len(read_steps(file)) - before
+
+    _, count = run(tmp_path / "whole.jsonl", options["settings"])
+    counts, converged = [], False
+    while not converged:
+        converged, new = run(tmp_path / "parts.jsonl", options["settings"] | {"max_steps": most})
+        assert new > 0, "it goes on"
+        counts.append(new)
+    assert len(counts) > 1
+    assert sum(counts) == count
+    positions = [[step["positions"] for step in read_steps(tmp_path / name)] for name in ("whole.jsonl", "parts.jsonl")]
+    assert np.allclose(*positions, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("evaluates", "attempts", "steps"), [(True, 0, 4), (True, 2, 4), (False, 0, 1), (False, 2, 13)]
+)
+def test_iterations_of_an_attempt_end_even_where_the_record_goes_in_a_circle(evaluates, attempts, steps):
+    class Circle:
+        def irun(self, fmax, steps):
+            yield from range(steps)
+
+    iterations = Iterations(4, attempts)
+    iterations.evaluates = evaluates
+    assert sum(1 for _ in iterations.of(Circle())) == steps + 1
 
 
 def test_one_image_climbs_to_the_saddle(hop, tmp_path):

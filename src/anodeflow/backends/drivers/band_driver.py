@@ -3,6 +3,7 @@
 Like :mod:`anodeflow.backends.drivers.driver` it runs inside the job or inside a code's own process, and imports ASE
 and numpy alone. Every evaluated image is one line of the steps file. A band that was cut off is run again from its
 start: the optimiser is deterministic, so each image on record is answered from there until the first that is not.
+Nor does such a replay count: a path that ran out of iterations goes on where it ended.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from ase.optimize import BFGS, FIRE
 from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
 from anodeflow.backends.drivers.driver import Propose
 from anodeflow.backends.drivers.hessian import first_hessian
+from anodeflow.backends.drivers.iterations import Iterations
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import largest_force
 
@@ -53,9 +55,10 @@ def run_neb(
         Returns a new ASE calculator: each image has its own, made when it is first needed.
     options
         `energies` of the two ends (eV); `settings`: `force_threshold`, `climb_below` (eV/Å), `spring_constant`
-        (eV/Å²), `max_steps` (iterations of the band), `curvature` (eV/Å²), `max_displacement` (Å); `symmetry`: none, or
-        `rotation`, `translation`, `permutation` (:class:`anodeflow.calculations.neb_document.PathSymmetry`). With
-        `tangent` (n, 3), of unit length, there is one image between the ends, which climbs along it from the start.
+        (eV/Å²), `max_steps` (iterations in this attempt), `curvature` (eV/Å²), `max_displacement` (Å); `symmetry`:
+        none, or `rotation`, `translation`, `permutation` (:class:`anodeflow.calculations.neb_document.PathSymmetry`).
+        With `tangent` (n, 3), of unit length, there is one image between the ends, which climbs along it from the
+        start.
     steps_file
         Record of evaluated images: read first, then appended to.
     attempt, writes, extra, on_step, propose
@@ -73,9 +76,12 @@ def run_neb(
     for step in read_steps(steps_file):
         known[step["image"]].append(step)
 
-    ways = _Proposals(images, computed, [step for each in known.values() for step in each], propose)
+    earlier = [step for each in known.values() for step in each]
+    ways = _Proposals(images, computed, earlier, propose)
+    iterations = Iterations(settings["max_steps"], len({step["attempt"] for step in earlier}))
 
     def keep(step: dict[str, Any]) -> None:
+        iterations.evaluates = True
         step |= extra() | {"attempt": attempt} | ways.seen(step)
         if writes:
             append_step(steps_file, step)
@@ -96,7 +102,7 @@ def run_neb(
     else:
         band = _Climber(images, symmetry, np.array(options["tangent"]))
         hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
-    converged, residual = _relax(band, settings, hessian, ways)
+    converged, residual = _relax(band, settings, hessian, ways, iterations)
     energies = [float(image.get_potential_energy()) for image in images]
     return {
         "converged": converged,
@@ -159,7 +165,7 @@ class _Proposals:
 
 
 def _relax(
-    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals"
+    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals", iterations: Iterations
 ) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
 
@@ -178,14 +184,14 @@ def _relax(
         Whether it is calm, and the largest force on it, eV/Å.
     """
     target: Any = band
-    left, residual, least, best = settings["max_steps"], np.inf, np.inf, band.get_positions()
+    residual, least, best = np.inf, np.inf, band.get_positions()
     in_vain, unknown = 0, 0
     between = BFGS(target, logfile=None, alpha=settings["curvature"], maxstep=settings["max_displacement"])
     if hessian is not None:
         between.H0 = hessian
-    while ways.propose is not None and left > 0:
+    while ways.propose is not None and iterations.left > 0:
         residual = _residual(band, settings)
-        left -= 1
+        iterations.count()
         if band.climb and residual < settings["force_threshold"]:
             return True, residual
         in_vain = 0 if residual < least else in_vain + 1
@@ -203,7 +209,7 @@ def _relax(
     if hessian is not None:
         bfgs.H0 = hessian
     for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
-        for _ in optimizer.irun(fmax=0.0, steps=left):
+        for _ in iterations.of(optimizer):
             residual = _residual(band, settings)
             if band.climb and residual < settings["force_threshold"]:
                 return True, residual
@@ -212,7 +218,6 @@ def _relax(
             elif optimizer is bfgs and residual > max(1.0, 5 * least):
                 band.set_positions(best)
                 break
-        left -= optimizer.nsteps
     return False, residual
 
 
