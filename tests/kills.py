@@ -21,7 +21,7 @@ import psutil
 from monty.json import MontyEncoder
 
 _OWN = {
-    *("wall_time", "finished_at", "completed_at", "restarts", "directory", "blob_uuid"),
+    *("wall_time", "proposal_seconds", "finished_at", "completed_at", "restarts", "directory", "blob_uuid"),
     *("processors", "processor_time", "peak_memory"),
 }
 """What may differ between two runs: when, where and in how many goes."""

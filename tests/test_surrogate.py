@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,9 @@ from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.folder import read_steps
 from anodeflow.calculations.makers import CalculationMaker
 from anodeflow.calculations.request import Request
+from anodeflow.learning.evaluations import leads_nowhere
 from anodeflow.learning.residual import Residual
-from anodeflow.learning.surrogate import SURROGATE, Surrogate, _leads_nowhere
+from anodeflow.learning.surrogate import SURROGATE, Surrogate
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
@@ -111,6 +113,8 @@ def test_proposals_lead_to_the_same_minimum_in_half_the_evaluations(tmp_path, re
     guided = relaxed(tmp_path / "guided.jsonl", Surrogate(request_, [EMT()], THRESHOLD))
     assert len(guided) <= len(alone) / 2
     assert guided[-1]["energy"] == pytest.approx(alone[-1]["energy"], abs=0.001)
+    assert not any("proposal_seconds" in step for step in alone)
+    assert all(step["proposal_seconds"] > 0 for step in guided[:-1])
 
 
 @pytest.mark.slow
@@ -261,10 +265,10 @@ def test_of_two_potentials_the_evaluations_choose(request_):
 
 
 def test_proposals_end_when_three_of_them_led_nowhere():
-    assert not _leads_nowhere(steps_of([0, 1, 1], [1, 2, 2]))
-    assert _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 2]))
-    assert not _leads_nowhere(steps_of([0, 1, 1, -0.1], [1, 2, 2, 2]))
-    assert not _leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.8]))
+    assert not leads_nowhere(steps_of([0, 1, 1], [1, 2, 2]))
+    assert leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 2]))
+    assert not leads_nowhere(steps_of([0, 1, 1, -0.1], [1, 2, 2, 2]))
+    assert not leads_nowhere(steps_of([0, 1, 1, 1], [1, 2, 2, 0.8]))
 
 
 def test_what_is_still_to_be_gained_is_what_is_gained(tmp_path, request_):
@@ -375,6 +379,30 @@ def test_a_long_question_to_somebody_who_does_not_listen_ends(capfd):
     assert half([]) is None
 
 
+@pytest.mark.slow
+def test_who_says_that_an_answer_is_on_its_way_is_waited_for(tmp_path, capfd):
+    told = "import time\nfor _ in range(5): time.sleep(0.3); print('busy', flush=True)\n"
+    slow = Asked([sys.executable, "-c", f"input()\n{told}print('[[[[0, 0, 1]]], null]')"], patience=1.2)
+    assert slow([{"positions": [[0.0, 0.0, 0.0]]}]) == ([[[0, 0, 1]]], None)
+    stuck = Asked([sys.executable, "-c", f"input()\n{told}time.sleep(60)"], patience=1.2)
+    assert stuck([{"positions": [[0.0, 0.0, 0.0]]}]) is None
+    assert stuck.ended == "TimeoutError: no answer within 1.2 s"
+
+
+def test_the_process_that_answers_says_that_it_is_at_work(tmp_path, request_, monkeypatch, capfd):
+    surrogate = Surrogate(request_, [EMT()], THRESHOLD)
+    (tmp_path / SURROGATE).write_text(json.dumps(surrogate.plain(load_backend("emt").recipe(), {})))
+    steps = relaxed(tmp_path / "steps.jsonl", None)[:1]
+    often = "import anodeflow.learning.answers as a, sys, pathlib; a._OFTEN = 0; a.main(pathlib.Path(sys.argv[1]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", often, str(tmp_path)], input=json.dumps(steps) + "\n", capture_output=True, text=True
+    )
+    *before, last = ended.stdout.splitlines()
+    assert set(before) == {"busy"}
+    assert len(before) > 5
+    assert np.shape(json.loads(last)[0]) == (1, *np.shape(steps[0]["positions"]))
+
+
 def test_a_process_that_fails_is_asked_no_more(tmp_path, capfd):
     asked = Asked([sys.executable, "-c", "print('hello'); input()"])
     assert asked([]) is None
@@ -457,6 +485,7 @@ def test_paths_are_found_in_fewer_evaluations(hop, whole, tmp_path):
     alone, most = along(images, options, tmp_path / "alone.jsonl", guided=False)
     found, count = along(images, options, tmp_path / "guided.jsonl", guided=True)
     assert count <= 0.7 * most
+    assert sum(step["proposal_seconds"] for step in read_steps(tmp_path / "guided.jsonl")) > 0
     assert max(image["energy"] for image in found["images"]) == pytest.approx(
         max(image["energy"] for image in alone["images"]), abs=0.003
     )
@@ -593,6 +622,8 @@ def test_gpaw_asks_the_potential_that_works_beside_it(home):
     assert "proposals end" not in (folder / "driver.log").read_text()
     assert found.converged
     assert found.force_evaluations <= alone.force_evaluations
+    assert alone.proposal_seconds is None
+    assert 0 < found.proposal_seconds < 120
     assert found.energy == pytest.approx(alone.energy, abs=0.002)
     # What EMT proposes after the first geometry is what was evaluated then.
     steps = read_steps(folder / "steps.jsonl")

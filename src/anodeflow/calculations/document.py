@@ -151,6 +151,11 @@ class CalculationDoc(Versioned, DecodedModel):
         default=None,
         description="Time of all processors together, s, or wall time times processors; none: not recorded.",
     )
+    proposal_seconds: float | None = Field(
+        default=None,
+        description="Time in which a potential that learns said where to go next, s, beside `wall_time`; none: nobody "
+        "was asked, or not recorded.",
+    )
     peak_memory: float | None = Field(
         default=None, description="Largest memory of all processes together, MiB; none: the code does not tell."
     )

@@ -14,7 +14,7 @@ from anodeflow.core.address import content_hash
 
 _CIRCUMSTANCES = {
     *("finished_at", "wall_time", "restarts", "directory"),
-    *("processors", "processor_time", "peak_memory"),
+    *("processors", "processor_time", "peak_memory", "proposal_seconds"),
 }
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

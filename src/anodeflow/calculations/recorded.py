@@ -108,6 +108,7 @@ def common_fields(
     steps: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return the fields that the documents of all tasks have alike."""
+    proposals = [step["proposal_seconds"] for step in steps if "proposal_seconds" in step]
     cycles = [step["scf_cycles"] for step in steps if step.get("scf_cycles") is not None]
     return {
         "id": address,
@@ -126,6 +127,7 @@ def common_fields(
         "wall_time": sum(step["seconds"] for step in steps),
         "processors": steps[-1].get("processors"),
         "processor_time": processor_seconds(steps),
+        "proposal_seconds": sum(proposals) if proposals else None,
         "peak_memory": max((step["peak_memory"] for step in steps if "peak_memory" in step), default=None),
         "restarts": max(0, len({step["attempt"] for step in steps}) - 1),
         "directory": os.fspath(folder.path),

@@ -1,6 +1,7 @@
 """Files that a campaign names: those of the catalogue by their names, all others beside its own file."""
 
 from pathlib import Path
+from typing import Any
 
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
@@ -54,6 +55,14 @@ def of_the_caller(name: str | None) -> str | None:
     if name and Path(name).suffix in _BACKEND_FILES and Path(name).is_file():
         return str(Path(name).absolute())
     return name
+
+
+def named_crystals(systems: Any, interfaces: Any, studies: Any) -> list[str]:
+    """Return the crystals of a campaign's surfaces, interfaces and studies as its file names them, each once."""
+    names = [name for system in systems for name in system.structures]
+    names += [name for system in interfaces for name in (system.alloy, system.metal)]
+    names += [name for entry in studies for name in entry.study.crystals(entry.input)]
+    return list(dict.fromkeys(names))
 
 
 def crystal_file(campaign: Path | None, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
-from anodeflow.campaign.files import beside, campaign_file, crystal_file, of_the_caller, shadowed
+from anodeflow.campaign.files import beside, campaign_file, crystal_file, named_crystals, of_the_caller, shadowed
 from anodeflow.campaign.overrides import (
     with_prescreen,
     without_foreign_settings,
@@ -138,10 +138,7 @@ class Campaign(InputModel):
     @property
     def crystals(self) -> list[str]:
         """Crystals of its surfaces, interfaces and studies as the file names them, each once."""
-        names = [name for system in self.systems for name in system.structures]
-        names += [name for system in self.interfaces for name in (system.alloy, system.metal)]
-        names += [name for entry in self.studies for name in entry.study.crystals(entry.input)]
-        return list(dict.fromkeys(names))
+        return named_crystals(self.systems, self.interfaces, self.studies)
 
     def load_backend(self) -> "Backend":
         """Return the backend of the campaign (paths are relative to the campaign file).
@@ -213,10 +210,7 @@ class Campaign(InputModel):
         return unused(self._world())
 
     def flow(self) -> "Flow":
-        """Return the flow of the whole campaign; steps that studies share are one job in it.
-
-        Its jobs keep their uuids when it is built again, as long as the campaign asks for the same (:meth:`edition`).
-        """
+        """Return the flow of the whole campaign, whose studies share steps; built again, its jobs keep their uuids."""
         return self.flow_with_keys()[0]
 
     def flow_with_keys(self) -> "tuple[Flow, list[tuple[Any, ...]]]":
@@ -263,8 +257,7 @@ class Campaign(InputModel):
         RunReport
             See :func:`anodeflow.execution.local.run_campaign`.
         """
-        # By the public API: what runs campaigns knows them, and they do not know it.
-        import anodeflow
+        import anodeflow  # by the public API: what runs campaigns knows them, and they do not know it
 
         return anodeflow.run_campaign(self, listener, progress, budget)
 

@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -24,6 +23,8 @@ from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
+from anodeflow.learning.corrected import Corrected
+from anodeflow.learning.evaluations import KNOWN, best_of, force_of, leads_nowhere, newest_of
 from anodeflow.learning.residual import Residual
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_of
@@ -36,14 +37,11 @@ their square takes 0.13 GB."""
 _RADIUS, _WIDEST, _NARROWEST = 0.3, 0.6, 0.05
 """How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
 _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed it by less
-_SAME_ENERGY = 0.001  # eV
-_PATIENCE, _LESS = 3, 0.9
-"""Proposals in a row that may lead nowhere, and by what factor forces are to fall that this is somewhere."""
 _MOST_STEPS = 150
 _CALMER = 0.8  # of the forces at hand: a path that was not found whole is a proposal if its forces are this small
 _MOVED = 1e-3  # Å
-_KNOWN, _FACTOR, _SEEN, _NEAR = 0.003, 2, 0.7, 0.2
-"""What is still to be gained is told where the last energy was known to so many eV, the curvature along the last step
+_FACTOR, _SEEN, _NEAR = 2, 0.7, 0.2
+"""What is still to be gained is told where the last energy was known (:data:`KNOWN`), the curvature along the last step
 within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å."""
 
 
@@ -74,6 +72,8 @@ class Surrogate:
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
         self.evaluated: dict[tuple[int, bytes], tuple[float, np.ndarray]] = {}
+        self.busy: Callable[[], None] = lambda: None
+        """Called before each evaluation of the potential."""
 
     def __call__(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         """Return the geometry to be evaluated next, or those of the images of a path; none: others shall say.
@@ -146,13 +146,14 @@ class Surrogate:
         lacking = [self._lacking(number, step) for step in newest]
         energies, forces = (np.array([each[part] for each in lacking]) for part in (0, 1))
         residual = Residual.likeliest(places, energies, forces)
-        return Corrected(self.calculators[number], residual, self.free)
+        return Corrected(self.calculators[number], residual, self.free, self.busy)
 
     def _lacking(self, number: int, step: dict[str, Any]) -> tuple[float, np.ndarray]:
         """Return the energy (eV) and the forces on free coordinates (eV/Å) that a potential lacks at a geometry."""
         positions = np.asarray(step["positions"])
         key = (number, positions.tobytes())
         if key not in self.evaluated:
+            self.busy()
             there = self.atoms.copy()
             there.set_constraint()
             there.positions = positions
@@ -162,9 +163,9 @@ class Surrogate:
         return step["free_energy"] - energy, np.ravel(step["forces"])[self.free] - forces
 
     def _minimum(self, steps: Sequence[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
-        if any(_leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
+        if any(leads_nowhere(steps[:count]) for count in range(1, len(steps) + 1)):
             return None
-        best = _best(steps)
+        best = best_of(steps)
         work = self.atoms.copy()
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
@@ -194,7 +195,7 @@ class Surrogate:
         *before, last = steps
         if not before:
             return _RADIUS, False
-        best = _best(before)
+        best = best_of(before)
         there = self.atoms.copy()
         there.calc = self.corrected(before)
         told, slopes = [], []
@@ -206,14 +207,14 @@ class Surrogate:
         gained = best["free_energy"] - last["free_energy"]
         error = abs(told[0] - told[1] - gained)
         moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
-        if error < max(_RIGHT * gained, _KNOWN):
+        if error < max(_RIGHT * gained, KNOWN):
             radius = max(_RADIUS, 1.5 * moved)
         else:
             radius = moved if gained > 0 else moved / 2
         expected = slopes[0] - slopes[1]
         found = float((np.ravel(best["forces"]) - np.ravel(last["forces"]))[self.free] @ step_made)
         curved = found > 0 and expected / _FACTOR < found < expected * _FACTOR
-        known = error < _KNOWN and curved and self._went_along(steps)
+        known = error < KNOWN and curved and self._went_along(steps)
         return min(_WIDEST, max(_NARROWEST, radius)), known
 
     def _went_along(self, steps: Sequence[dict[str, Any]]) -> bool:
@@ -240,7 +241,7 @@ class Surrogate:
             record = Path(folder) / "steps.jsonl"
             options = self.request.options | {"settings": settings, "energies": self._free_ends(steps)}
             done = run_neb(images, corrected.again, options, record, attempt=0)
-        if not (done["converged"] or done["residual"] < _CALMER * max(map(_force, _newest(steps, computed)))):
+        if not (done["converged"] or done["residual"] < _CALMER * max(map(force_of, newest_of(steps, computed)))):
             return None
         found = []
         for index in computed:
@@ -272,58 +273,7 @@ class Surrogate:
         return images
 
 
-class Corrected(Calculator):
-    """A potential and what it lacks."""
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (as ASE has it)
-
-    def __init__(self, potential: Any, residual: Residual, free: np.ndarray) -> None:
-        super().__init__()
-        self.potential, self.residual, self.free = potential, residual, free
-
-    def again(self) -> "Corrected":
-        """Return another calculator of the same."""
-        return Corrected(self.potential, self.residual, self.free)
-
-    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
-        """Set energy and forces for `atoms`."""
-        super().calculate(atoms, properties, system_changes)
-        there = atoms.copy()
-        there.set_constraint()
-        there.calc = self.potential
-        lacking = np.zeros(3 * len(atoms))
-        energy, lacking[self.free] = self.residual.at(atoms.get_positions().ravel()[self.free])
-        energy += float(there.get_potential_energy())
-        forces = there.get_forces() + lacking.reshape(-1, 3)
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-
-
 def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
     """Return positions (n, 3) of a geometry, Å, each atom in the cell in which it was before."""
     shift = np.round(turned.frac_coords - image.frac_coords)
     return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))
-
-
-def _best(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the calmest of the evaluations whose energies are the lowest but for what energies and forces disagree."""
-    lowest = min(step["free_energy"] for step in steps)
-    return min((step for step in steps if step["free_energy"] < lowest + _KNOWN), key=_force)
-
-
-def _newest(steps: Sequence[dict[str, Any]], images: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the last evaluation of each image."""
-    return [[step for step in steps if step["image"] == index][-1] for index in images]
-
-
-def _leads_nowhere(steps: Sequence[dict[str, Any]]) -> bool:
-    """Return whether neither the energies nor the forces of the last evaluations are lower than all before."""
-    before, last = steps[:-_PATIENCE], steps[-_PATIENCE:]
-    if not before:
-        return False
-    calmer = min(map(_force, last)) < _LESS * min(map(_force, before))
-    lower = min(step["free_energy"] for step in last) < min(step["free_energy"] for step in before) - _SAME_ENERGY
-    return not (calmer or lower)
-
-
-def _force(step: dict[str, Any]) -> float:
-    return largest_force(step["free_forces"])

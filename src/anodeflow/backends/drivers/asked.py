@@ -5,11 +5,15 @@ This file imports numpy and the standard library alone: it runs inside a code's 
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
 import numpy as np
+
+BUSY = "busy"
+"""Line with which the other process says that it gets on: with a slow potential an answer may take long."""
 
 
 class Asked:
@@ -18,13 +22,14 @@ class Asked:
     Parameters
     ----------
     command
-        What starts it. It reads a list of steps, one JSON line a question, and answers with a line of JSON.
+        What starts it. It reads a list of steps, one JSON line a question, and answers with a line of JSON; lines
+        `busy` may come before it.
     asks
         Whether this process asks: of the ranks of MPI one does.
     share
         Gives the answer of the one that asks to all others.
     patience
-        How long an answer is waited for, s.
+        How long an answer, or a sign that it is on its way, is waited for, s.
     """
 
     def __init__(
@@ -36,11 +41,13 @@ class Asked:
     ) -> None:
         self.command, self.asks, self.share, self.patience = command, asks, share, patience
         self.process: subprocess.Popen[str] | None = None
-        self.silent = False
+        self.heard = 0.0
+        self.ended = ""
+        """Why there are no proposals any more; empty: there are."""
 
     def __call__(self, steps: list[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
         """Return where to go next (see :data:`anodeflow.backends.drivers.driver.Propose`)."""
-        found = self.share(self._answer(steps) if self.asks and not self.silent else None)
+        found = self.share(self._answer(steps) if self.asks and not self.ended else None)
         return None if found is None else (found[0], found[1])
 
     def _answer(self, steps: list[dict[str, Any]]) -> Any:
@@ -51,16 +58,19 @@ class Asked:
             answers: list[str] = []
             # A question longer than a pipe holds waits for its reader, as half an answer does for its end.
             thread = Thread(target=self._exchange, args=(json.dumps(steps), answers), daemon=True)
+            self.heard = time.monotonic()
             thread.start()
-            thread.join(self.patience)
-            if thread.is_alive():
-                raise TimeoutError(f"no answer within {self.patience:g} s")
+            while thread.is_alive():
+                left = self.heard + self.patience - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"no answer within {self.patience:g} s")
+                thread.join(left)
             if not answers:
                 raise OSError("it ended")
             return _checked(json.loads(answers[0]), steps)
         except Exception as error:  # all ranks wait for an answer: there is one, whatever happened
-            print(f"proposals end: {type(error).__name__}: {error}", flush=True)
-            self.silent = True
+            self.ended = f"{type(error).__name__}: {error}"
+            print(f"proposals end: {self.ended}", flush=True)
             if self.process is not None:
                 self.process.kill()
             return None
@@ -72,7 +82,9 @@ class Asked:
         try:
             self.process.stdin.write(question + "\n")
             self.process.stdin.flush()
-            answers.append(self.process.stdout.readline())
+            while (line := self.process.stdout.readline()).strip() == BUSY:
+                self.heard = time.monotonic()
+            answers.append(line)
         except (OSError, ValueError):
             return
 

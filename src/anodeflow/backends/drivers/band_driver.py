@@ -6,6 +6,7 @@ start: the optimiser is deterministic, so each image on record is answered from 
 Nor does such a replay count: a path that ran out of iterations goes on where it ended.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,14 @@ class _Proposals:
         self, images: list[Atoms], computed: list[int], evaluated: list[dict[str, Any]], propose: Propose | None
     ) -> None:
         self.images, self.computed, self.evaluated, self.propose = images, computed, evaluated, propose
-        self.round, self.proposed = 0 if propose else _NO_ROUND, True
+        self.round, self.proposed, self.seconds = 0 if propose else _NO_ROUND, True, 0.0
 
     def seen(self, step: dict[str, Any]) -> dict[str, Any]:
         """Take note of a new evaluation; return what is recorded of it."""
-        told = {} if self.propose is None else {"round": self.round, "proposed": self.proposed}
+        told: dict[str, Any] = {}
+        if self.propose is not None:
+            told = {"round": self.round, "proposed": self.proposed, "proposal_seconds": self.seconds}
+            self.seconds = 0.0
         self.evaluated.append(step | told)
         return told
 
@@ -150,7 +154,9 @@ class _Proposals:
         wanted = restless & set(self.computed)
         if not wanted <= places.keys():
             before = [step for step in self.evaluated if 0 <= step.get("round", step["iteration"]) < self.round]
+            asked = time.monotonic()
             found = self.propose(before) if self.propose else None
+            self.seconds += time.monotonic() - asked
             if found is None:
                 self.proposed = False
                 return False

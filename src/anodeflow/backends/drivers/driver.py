@@ -228,7 +228,9 @@ class _Record:
             step["proposed"] = True
             calm = largest_force(step["free_forces"]) < self.threshold
             # Before it is on record, which says what was still to be gained.
+            asked = time.monotonic()
             self.proposal = None if calm else self.propose([*self.seen, step])
+            step["proposal_seconds"] = time.monotonic() - asked
             if self.proposal is not None and self.seen:  # of the first geometry the Hessian alone can tell
                 step["remaining_energy"] = self.proposal[1]
             check_finite(step)

@@ -43,11 +43,12 @@ def main(folder: Path) -> int:
     attempt = len(read_steps(steps_file))
     counter = ScfWatch(request["parameters"].get("convergence", {}))
     world.barrier()
+    propose = proposals(request)
     rung, anew = 0, 0
     while rung <= len(LADDER):
         remedies = [name for name, _ in LADDER[:rung]]
         try:
-            outcome = compute(request, parameters_at(rung, request["parameters"]), folder, attempt, counter)
+            outcome = compute(request, parameters_at(rung, request["parameters"]), folder, attempt, counter, propose)
         except ConvergenceError as error:
             if world.rank == 0:
                 print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
@@ -61,11 +62,13 @@ def main(folder: Path) -> int:
                 raise
             world.barrier()
             continue
-        warnings = (
-            [Caveat("symmetry-lost", f"GPAW lost the symmetry it had found and found it anew {anew} times")]
-            if anew
-            else []
-        )
+        warnings = []
+        if anew:
+            lost = f"GPAW lost the symmetry it had found and found it anew {anew} times"
+            warnings.append(Caveat("symmetry-lost", lost))
+        if propose is not None and propose.ended:
+            why = f"went on without proposals of the potential that learns: {propose.ended}"
+            warnings.append(Caveat("proposals-ended", why))
         finish(folder, outcome | {"remedies": remedies, "warnings": [each.model_dump() for each in warnings]})
         return 0
     finish(
@@ -80,13 +83,17 @@ def main(folder: Path) -> int:
 
 
 def compute(
-    request: dict[str, Any], parameters: dict[str, Any], folder: Path, attempt: int, counter: "ScfWatch"
+    request: dict[str, Any],
+    parameters: dict[str, Any],
+    folder: Path,
+    attempt: int,
+    counter: "ScfWatch",
+    propose: Asked | None,
 ) -> dict[str, Any]:
     """Do the task with one set of GPAW parameters; return its outcome."""
     steps_file, log = folder / "steps.jsonl", folder / "gpaw.txt"
     writes = world.rank == 0
     usage = Usage(world.size)
-    propose = proposals(request)
     if request["task"] == "neb":
         images = [image.copy() for image in request["images"]]
 
