@@ -8,9 +8,10 @@ from ase.calculators.emt import EMT
 from factories import calculation_document, li_slab
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.drivers.hessian import finite_difference_hessian
+from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
@@ -23,7 +24,7 @@ from anodeflow.screening.shortlist import (
     with_ranking,
 )
 from anodeflow.structures.bulk.catalogue import load_structure
-from anodeflow.structures.geometry.positions import largest_distance
+from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.geometry.symmetrise import (
     operations,
     symmetrised,
@@ -210,6 +211,21 @@ def test_a_hessian_gets_the_symmetry_of_its_geometry(bridge_path):
     forces = (smooth @ step.ravel()).reshape(-1, 3)
     for rotation, _, order in operations(hollow, 1e-4):
         assert forces[order] @ rotation.T == pytest.approx(forces, abs=1e-9)
+
+
+def test_only_atoms_that_symmetry_does_not_make_alike_are_moved(bridge_path):
+    hollow = symmetrised(bridge_path[0][0])
+    assert len(operations(hollow, 1e-3)) == 8
+    rattled = placed(hollow, hollow.cart_coords + 0.05 * np.random.default_rng(1).normal(size=(len(hollow), 3)))
+    for structure, share in ((hollow, 0.6), (rattled, 1.0)):
+        told = []
+        found = potential_hessian(structure, EMT(), lambda done, whole, told=told: told.append((done, whole)))
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        free = int(free_coordinates(atoms).sum())
+        assert found == pytest.approx(finite_difference_hessian(atoms, EMT()), abs=2e-3)
+        assert told[-1][0] == told[-1][1] == len(told)
+        assert len(told) <= share * free
+    assert len(told) == free, "nothing is left out without symmetry"
 
 
 def test_a_path_goes_from_the_ends_of_one_code_to_those_of_the_other(bridge_path):

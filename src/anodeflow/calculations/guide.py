@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 from monty.json import MontyEncoder
-from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.hessian import START, finite_difference_hessian, hessian_file
+from anodeflow.backends.drivers.hessian import START, hessian_file
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import Beginning, learned_model, learned_start
 from anodeflow.calculations.guide_of import climbs, guide_of, is_guided, learns, learns_path, tried
+from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.request import Request
 from anodeflow.learning.surrogate import SURROGATE, Surrogate
-from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
 
 def with_surrogate(request: Request, folder: CalculationFolder, backend: Backend, tell: Any) -> Request:
@@ -101,10 +100,8 @@ def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend 
                 tell("running", message=f"begins as if {guide.potential.name} had learned nothing: {error}")
         if learns_path(request):
             return
-        atoms = AseAtomsAdaptor.get_atoms(begins.structure, msonable=False)
         counted = now_and_then(tell, f"second derivatives of {guide.potential.name}")
-        hessian = finite_difference_hessian(atoms, begins.calculator, on_row=counted)
-        hessian = symmetrised_hessian(begins.structure, hessian)
+        hessian = potential_hessian(begins.structure, begins.calculator, counted)
         if np.isfinite(hessian).all():
             with file.open("wb") as stream:
                 np.save(stream, hessian)

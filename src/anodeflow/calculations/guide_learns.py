@@ -10,17 +10,17 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.hessian import START, finite_difference_hessian
+from anodeflow.backends.drivers.hessian import START
 from anodeflow.backends.features import Features
 from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_of import Guide, guide_of, learns, learns_path, tried
+from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
 from anodeflow.learning.start import minimum, path
-from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
 _CERTAIN = 0.03  # eV
 
@@ -112,9 +112,7 @@ def corrected_hessian(request: Request, folder: CalculationFolder, backend: Back
     model = learned_model(backend, guide.potential, guide.features) if guide else None
     if guide is None or model is None or not model.helps:
         return None
-    atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
-    hessian = finite_difference_hessian(atoms, guide.features.corrected(model.by_label()))
-    return symmetrised_hessian(request.structure, hessian)
+    return potential_hessian(request.structure, guide.features.corrected(model.by_label()))
 
 
 def learning_folder(backend: Backend, potential: Backend, features: Features) -> Path:

@@ -8,7 +8,7 @@ This file imports ASE and numpy alone.
 """
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,32 @@ def finite_difference_hessian(
     np.ndarray
         (3 N, 3 N), symmetric, eV/Å²; zero in rows and columns of fixed coordinates.
     """
+    hessian = finite_difference_rows(atoms, calculator, range(len(atoms)), shift, on_row)
+    return (hessian + hessian.T) / 2
+
+
+def finite_difference_rows(
+    atoms: Atoms,
+    calculator: Any,
+    moved: Iterable[int],
+    shift: float = _SHIFT,
+    on_row: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Return how forces change when some of the atoms move: rows of :func:`finite_difference_hessian`, zero elsewhere.
+
+    Parameters
+    ----------
+    atoms, calculator, shift, on_row
+        As there.
+    moved
+        Numbers of the atoms that are moved.
+    """
     work = atoms.copy()
     work.set_constraint()
     work.calc = calculator
     free = free_coordinates(atoms)
     hessian = np.zeros((3 * len(atoms), 3 * len(atoms)))
-    coordinates = np.flatnonzero(free)
+    coordinates = np.flatnonzero(free & np.repeat(np.isin(np.arange(len(atoms)), list(moved)), 3))
     for done, coordinate in enumerate(coordinates, start=1):
         atom, axis = divmod(int(coordinate), 3)
         forces = []
@@ -64,7 +84,7 @@ def finite_difference_hessian(
         hessian[coordinate] = np.where(free, (forces[1] - forces[0]) / (2 * shift), 0.0)
         if on_row is not None:
             on_row(done, len(coordinates))
-    return (hessian + hessian.T) / 2
+    return hessian
 
 
 def free_coordinates(atoms: Atoms) -> np.ndarray:

@@ -73,6 +73,36 @@ def symmetrised_hessian(structure: Structure, hessian: np.ndarray) -> np.ndarray
     return np.mean(turned, axis=0).reshape(hessian.shape)
 
 
+def unlike_atoms(structure: Structure) -> list[int]:
+    """Return one atom of each set of atoms that symmetry makes alike, by their numbers."""
+    return sorted({int(min(alike)) for alike in zip(*_orders(structure), strict=True)})
+
+
+def completed_hessian(structure: Structure, rows: np.ndarray) -> np.ndarray:
+    """Return second derivatives (3 n, 3 n), eV/Å², from those rows that belong to unlike atoms.
+
+    Parameters
+    ----------
+    structure
+        The structure they belong to.
+    rows
+        (3 n, 3 n); only the rows of :func:`unlike_atoms` count.
+    """
+    count, known = len(structure), unlike_atoms(structure)
+    blocks, found = rows.reshape(count, 3, count, 3), np.zeros((count, 3, count, 3))
+    times = np.zeros(count)
+    for rotation, _, order in operations(structure, _EXACT):
+        for atom in np.flatnonzero(np.isin(order, known)):
+            found[atom] += np.einsum("ij,jbk,lk->ibl", rotation, blocks[order[atom]][:, order], rotation)
+            times[atom] += 1
+    hessian = (found / times[:, None, None, None]).reshape(rows.shape)
+    return symmetrised_hessian(structure, (hessian + hessian.T) / 2)
+
+
+def _orders(structure: Structure) -> list[np.ndarray]:
+    return [order for _, _, order in operations(structure, _EXACT)]
+
+
 def operations(structure: Structure, tolerance: float) -> list[Operation]:
     """Return the symmetry operations of a structure, to within a tolerance (Å), the identity among them.
 
