@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from anodeflow.core.inputs import InputModel, listed
-from anodeflow.structures.slab.spec import HIGHEST_INDEX
+from anodeflow.structures.slab.spec import HIGHEST_INDEX, three_indices
 
 
 class InterfaceSpec(InputModel):
@@ -96,6 +96,8 @@ class InterfaceSpec(InputModel):
         "else symmetry holds a soft metal on a saddle, from which every later step of a study falls.",
         json_schema_extra={"unit": "Å"},
     )
+
+    _written = field_validator("alloy_miller", "metal_miller", mode="before")(three_indices)
 
     @field_validator("alloy_miller", "metal_miller")
     @classmethod

@@ -1,6 +1,6 @@
 """What a user may say of a slab: the same words in a campaign file and on the command line."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,6 +8,26 @@ from anodeflow.core.inputs import InputModel, listed
 
 HIGHEST_INDEX = 20
 """Largest Miller index of a plane."""
+
+
+def three_indices(given: Any) -> Any:
+    """Return what a file gives as Miller indices, to be read as three integers.
+
+    Raises
+    ------
+    ValueError
+        If they are given in another way that people have, with how to write them here: four indices of hexagonal axes,
+        digits in a row.
+    """
+    if isinstance(given, list | tuple) and len(given) == 4 and all(type(index) is int for index in given):
+        h, k, i, last = given
+        if h + k + i:
+            raise ValueError(f"{list(given)} is no plane of hexagonal axes, where h + k + i = 0; give three indices")
+        raise ValueError(f"of the four indices of hexagonal axes leave out the third: write [{h}, {k}, {last}]")
+    digits = str(given).replace(" ", "") if isinstance(given, int | str) else ""
+    if len(digits) == 3 and digits.isdecimal():
+        raise ValueError(f"write Miller indices as a list: [{', '.join(digits)}]")
+    return given
 
 
 class SlabSpec(InputModel):
@@ -61,6 +81,8 @@ class SlabSpec(InputModel):
         default=0,
         description="Number of the termination, as `anodeflow build slab --list` numbers them, or all.",
     )
+
+    _written = field_validator("miller", mode="before")(three_indices)
 
     @field_validator("miller")
     @classmethod
