@@ -1,6 +1,7 @@
 """The diffusion workflow on EMT: against plain ASE, split hops, ends without symmetry, and what goes wrong."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -567,6 +568,9 @@ def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
     rows = [row for row in result.rows() if row.property == "diffusivity_principal"]
     assert [row.temperature for row in rows] == [300, 300]
     assert rows[0].value == pytest.approx(largest)
+    assert [row.label for row in rows] == ["300 K, along [1 -1 0]", "300 K, along [0 0 1]"]
+    earlier = result.model_copy(update={"crystal_axes": None})
+    assert re.fullmatch(r"300 K, along \(0\.\d\d, -?0\.\d\d\)", earlier.rows()[-2].label)
 
 
 def test_steps_and_warnings_bear_the_new_numbers_of_hops(adsorption):

@@ -48,7 +48,7 @@ def _plain(content: str) -> str:
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
-            left_out = {"placement", "@module", "@version", "split_at"} | (
+            left_out = {"placement", "@module", "@version", "split_at", "crystal_axes"} | (
                 _CIRCUMSTANCES if "finished_at" in node else set()
             )
             if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide

@@ -103,10 +103,22 @@ def plane_in_cell(
     """
     if setting == "cell":
         return coprime(miller)
-    named = host if setting == "host" else None
-    axes_cell = named.cell(bulk) if named else conventional_cell(spglib_cell(bulk))
-    axes = _rational(np.linalg.solve(axes_cell.T, bulk.lattice.matrix.T).T)
+    axes = _rational(np.linalg.solve(crystal_axes(bulk, setting, host).T, bulk.lattice.matrix.T).T)
     return coprime(axes @ np.array(miller))
+
+
+def crystal_axes(bulk: Structure, setting: str, host: HostLattice | None) -> np.ndarray:
+    """Return the axes to which indices given in `setting` refer, (3, 3), vectors as rows, Å.
+
+    Parameters
+    ----------
+    bulk, setting, host
+        As of :func:`plane_in_cell`.
+    """
+    if setting == "cell":
+        return np.asarray(bulk.lattice.matrix)
+    named = host if setting == "host" else None
+    return named.cell(bulk) if named else conventional_cell(spglib_cell(bulk))
 
 
 def coprime(indices) -> tuple[int, int, int]:

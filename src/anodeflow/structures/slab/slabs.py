@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.core.errors import InputError
-from anodeflow.structures.bulk.host import HostLattice, plane_in_cell, recognise_host
+from anodeflow.structures.bulk.host import HostLattice, crystal_axes, plane_in_cell, recognise_host
 from anodeflow.structures.slab.lateral import upright, wide_supercell
 from anodeflow.structures.slab.planes import Face, crystal_faces
 from anodeflow.structures.slab.spec import SlabSpec
@@ -36,6 +36,11 @@ class SlabCell(BaseModel):
     min_image_distance: float = Field(description="Distance between an atom and its nearest image, Å.")
     supercell: tuple[tuple[int, int], tuple[int, int]] = Field(
         description="In-plane vectors of the slab in units of those of the primitive surface cell."
+    )
+    crystal_axes: list[list[float]] | None = Field(
+        default=None,
+        description="Axes of the Miller indices as the crystal stands in the slab, three vectors (3, 3), Å; none in "
+        "documents made before they were kept.",
     )
 
     @property
@@ -87,6 +92,7 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
         if fixed > layers:
             raise InputError(f"cannot fix {fixed} layers of a slab that has {layers}: lower fixed_layers.")
         supercell = wide_supercell(face.stack.vectors[:2], spec.min_width)
+        axes = crystal_axes(bulk, spec.setting, host) @ face.stack.rotation @ _turn(face, supercell)
         structure = _assemble(face, elements, positions, layer, supercell, spec, fixed)
         slabs.append(
             SlabCell(
@@ -103,6 +109,7 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
                 vacuum=spec.vacuum,
                 min_image_distance=min(structure.lattice.abc[:2]),
                 supercell=supercell.tolist(),
+                crystal_axes=axes.tolist(),
             )
         )
     return slabs
@@ -166,11 +173,16 @@ def _assemble(
     layer = np.tile(layer, cells)
     order = np.lexsort((*fractional[:, :2].round(3).T, layer))
     return Structure(
-        Lattice(vectors @ upright(vectors), pbc=(True, True, False)),
+        Lattice(vectors @ _turn(face, supercell), pbc=(True, True, False)),
         [(elements * cells)[i] for i in order],
         fractional[order],
         site_properties={"selective_dynamics": [[bool(n >= fixed)] * 3 for n in layer[order]]},
     )
+
+
+def _turn(face: Face, supercell: np.ndarray) -> np.ndarray:
+    """Return the rotation (3, 3) of Cartesian rows that lays the first vector of the supercell along x."""
+    return upright(np.vstack([supercell @ face.stack.vectors[:2], [0, 0, 1]]))
 
 
 def termination_labels(formulas: list[str]) -> list[str]:

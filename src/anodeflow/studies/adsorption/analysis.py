@@ -78,6 +78,7 @@ def adsorption_document(
         miller=cell.miller,
         termination=cell.termination,
         slab=slab.structure,
+        crystal_axes=cell.crystal_axes,
         surface_atoms=len(slab.structure),
         layers=cell.layers,
         fixed_layers=cell.fixed_layers,

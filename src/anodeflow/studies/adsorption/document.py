@@ -58,6 +58,11 @@ class AdsorptionDoc(StudyDoc):
     miller: tuple[int, int, int] = Field(description="Miller indices of the surface.")
     termination: str = Field(default="", description="Which termination of the plane.")
     slab: Structure = Field(description="Relaxed clean slab.")
+    crystal_axes: list[list[float]] | None = Field(
+        default=None,
+        description="Axes of the Miller indices as the crystal stands in the slab, three vectors (3, 3), Å; none in "
+        "documents made before they were kept.",
+    )
     surface_atoms: int = Field(description="Atoms of the clean slab.")
     layers: int | None = Field(
         default=None, description="Atomic layers of the slab; none in documents made before it was kept."

@@ -123,6 +123,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS],
         prescreen=audit,
         slab=adsorption.slab,
+        crystal_axes=adsorption.crystal_axes,
         surface_cell=net.vectors.tolist(),
         minima=minima,
         rejected=rejected,

@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
+from anodeflow.structures.geometry.directions import crystal_direction
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
@@ -196,6 +197,11 @@ class DiffusionDoc(StudyDoc):
     adsorbate: str = Field(description="Element of the adatom.")
     slab: Structure = Field(description="Relaxed clean slab.")
     surface_cell: list[list[float]] = Field(description="In-plane vectors (2, 2) of the surface's primitive cell, Å.")
+    crystal_axes: list[list[float]] | None = Field(
+        default=None,
+        description="Axes of the Miller indices as the crystal stands in the slab, three vectors (3, 3), Å; none in "
+        "documents made before they were kept.",
+    )
     minima: list[SurfaceMinimum] = Field(description="Distinct minima, the lowest first.")
     rejected: list[RejectedSite] = Field(default_factory=list, description="Sites that are no minima of their own.")
     hops: list[Hop] = Field(description="Symmetry-distinct hops.")
@@ -224,10 +230,23 @@ class DiffusionDoc(StudyDoc):
         for point in self.diffusivities:
             label = f"{point.temperature:g} K"
             rows.append(self._row("diffusivity", point.diffusivity, "cm²/s", done, label, point.temperature))
-            for value, (x, y) in point.principal:
-                along = f"{label}, along ({x:.2f}, {y:.2f})"
+            for value, direction in self.principal(point):
+                along = f"{label}, along {direction}"
                 rows.append(self._row("diffusivity_principal", value, "cm²/s", done, along, point.temperature))
         return rows
+
+    def principal(self, point: Diffusivity) -> list[tuple[float, str]]:
+        """Return the principal values of D, cm²/s, the largest first, each with its direction.
+
+        By the crystal's indices, [1 -1 0], where there are small ones; else Cartesian in the plane of the slab. Where
+        all directions are alike the two of the axes of the slab are told.
+        """
+        found = []
+        for value, (x, y) in point.principal:
+            axes = self.crystal_axes
+            named = "" if axes is None else crystal_direction(np.array([x, y, 0.0]), np.array(axes))
+            found.append((value, named or f"({x:.2f}, {y:.2f})"))
+        return found
 
     def _hop_rows(self, hop: Hop) -> list[ResultRow]:
         """Return the rows of one hop."""

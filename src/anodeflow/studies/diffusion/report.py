@@ -132,10 +132,10 @@ def _answer(document: DiffusionDoc, context: Context) -> str:
         text += f"; in a second direction over {number(document.path_across.barrier, 3)} eV"
     if document.diffusivities:
         point = min(document.diffusivities, key=lambda point: abs(point.temperature - 300))
-        (fast, _), (slow, _) = point.principal
+        (fast, along), (slow, across) = document.principal(point)
         text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
         if slow < 0.99 * fast:
-            text += f", {scientific(fast)} in the fastest direction and {scientific(slow)} across it"
+            text += f", {scientific(fast)} along {along} and {scientific(slow)} along {across}"
     unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"
@@ -196,12 +196,12 @@ def _tables(document: DiffusionDoc, context: Context, name: str, on_path: set[in
             rates.append(
                 {"temperature": point.temperature, "diffusivity": point.diffusivity, "tensor": tensor,
                  "hop_rates": point.hop_rates,
-                 "principal": [value for value, _ in point.principal],
+                 "principal": [value for value, _ in document.principal(point)],
                  "_text": {"diffusivity": scientific(point.diffusivity),
                            "tensor": ", ".join(map(scientific, tensor)),
                            "principal": "; ".join(
-                               f"{scientific(value)} along ({number(x, 2)}, {number(y, 2)})"
-                               for value, (x, y) in point.principal
+                               f"{scientific(value)} along {direction}"
+                               for value, direction in document.principal(point)
                            ),
                            "hop_rates": ", ".join(map(scientific, point.hop_rates))}}
             )  # fmt: skip
