@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maggma.core import Store
 
 _SERVER_PATIENCE = 5000  # ms that a server set by the user may take to answer
-_EMBEDDED_PATIENCE = 10000  # ms; the supervisor needs about 2 s to start a killed server again
+_EMBEDDED_PATIENCE = 60000  # ms; the supervisor starts a killed server again in 2 s, on a machine at work in up to 55
 _SILENCE = 60000  # ms for which a server that is at work may not answer
 _NOT_ALLOWED = (13, 18, 8000)  # codes of MongoDB: Unauthorized, AuthenticationFailed, AtlasError
 
