@@ -29,28 +29,42 @@ from anodeflow.studies.orderings.input import OrderingsInput
 FOLDER = Path(__file__).resolve().parent.parent / "structures"
 
 HAAS = "PBE, P. Haas, F. Tran, P. Blaha, Phys. Rev. B 79, 085104 (2009), doi 10.1103/PhysRevB.79.085104"
-ASE = f"experiment, reference states of ASE {version('ase')} (ase.data)"
+# ase.data names its source: "from Ashcroft and Mermin", which is a compilation.
+ASE = (
+    "experiment, N. W. Ashcroft, N. D. Mermin, Solid State Physics (1976), as the reference states of ASE "
+    f"{version('ase')} have it (ase.data): a compilation"
+)
+UNCOMPARED = ASE + ", not compared with a measurement"
+CU = ASE + "; within 0.005 Å of M. E. Straumanis, L. S. Yu, Acta Cryst. A 25, 676 (1969), AFLOW prototype A_cF4_225_a"
+SN = (
+    ASE + "; within 0.012 Å of V. T. Deshpande, D. B. Sirdeshmukh, Acta Cryst. 14, 355 (1961), AFLOW prototype "
+    "A_tI4_141_a"
+)
+IN = ASE + "; within 0.008 Å of V. T. Deshpande, R. R. Pawar, Acta Cryst. A 25, 415 (1969), AFLOW prototype A_tI2_139_a"
 PBE = "PBE, rounded; it is relaxed anew with the code of each campaign"
 # Conventional cells: host, a and c in Å, where the constants come from.
 ELEMENTS = {
     "Li": ("bcc", 3.44, None, HAAS + ", rounded"),
     "Na": ("bcc", 4.20, None, HAAS + ", rounded"),
     "Mg": ("hcp", 3.19, 5.19, PBE),
-    "K": ("bcc", 5.23, None, ASE),
-    "Al": ("fcc", 4.05, None, ASE),
-    "Cu": ("fcc", 3.61, None, ASE),
-    "Ag": ("fcc", 4.09, None, ASE),
-    "Zn": ("hcp", 2.66, 1.856 * 2.66, ASE),
-    "Ca": ("fcc", 5.58, None, ASE),
-    "Au": ("fcc", 4.08, None, ASE),
-    "Pb": ("fcc", 4.95, None, ASE),
+    "K": ("bcc", 5.23, None, UNCOMPARED),
+    "Al": ("fcc", 4.05, None, UNCOMPARED),
+    "Cu": ("fcc", 3.61, None, CU),
+    "Ag": ("fcc", 4.09, None, UNCOMPARED),
+    "Zn": ("hcp", 2.66, 1.856 * 2.66, UNCOMPARED),
+    "Ca": ("fcc", 5.58, None, UNCOMPARED),
+    "Au": ("fcc", 4.08, None, UNCOMPARED),
+    "Pb": ("fcc", 4.95, None, UNCOMPARED),
 }
 # Elements on no simple host: space group, cell, positions, where the numbers come from.
 BARRETT = (
     "experiment at room temperature, as compilations give it, not compared with the refinement of C. S. Barrett, "
-    "P. Cucka, K. Haefner, Acta Cryst. 16, 451 (1963); type A7, AFLOW prototype A_hR2_166_c"
+    "P. Cucka, K. Haefner, Acta Cryst. 16, 451 (1963); within 0.04 Å of ase.data; type A7, AFLOW prototype A_hR2_166_c"
 )
-CUCKA = "experiment, P. Cucka, C. S. Barrett, Acta Cryst. 15, 865 (1962), rounded"
+CUCKA = (
+    "experiment, ascribed to P. Cucka, C. S. Barrett, Acta Cryst. 15, 865 (1962), rounded, not compared with that "
+    "paper; within 0.02 Å of ase.data; type A7"
+)
 SHARMA = (
     "experiment, B. D. Sharma, J. Donohue, Z. Kristallogr. 117, 293 (1962), rounded; within 0.004 Å and 0.001 of y of "
     "AFLOW prototype A_oC8_64_f"
@@ -62,9 +76,9 @@ OBERTEUFFER = (
 )
 ALPHA_MN = [[0, 0, 0], [0.318, 0.318, 0.318], [0.357, 0.357, 0.035], [0.090, 0.090, 0.282]]
 OTHERS = {
-    "Si": ("Fd-3m", Lattice.cubic(5.43), [[0, 0, 0]], f"diamond, {ASE}"),
-    "Sn": ("I4_1/amd", Lattice.tetragonal(5.82, 0.546 * 5.82), [[0, 0, 0]], f"beta phase, {ASE}"),
-    "In": ("I4/mmm", Lattice.tetragonal(3.2456, 1.52169 * 3.2456), [[0, 0, 0]], ASE),
+    "Si": ("Fd-3m", Lattice.cubic(5.43), [[0, 0, 0]], f"diamond, {UNCOMPARED}"),
+    "Sn": ("I4_1/amd", Lattice.tetragonal(5.82, 0.546 * 5.82), [[0, 0, 0]], f"beta phase, {SN}"),
+    "In": ("I4/mmm", Lattice.tetragonal(3.2456, 1.52169 * 3.2456), [[0, 0, 0]], IN),
     "Sb": ("R-3m", Lattice.hexagonal(4.307, 11.273), [[0, 0, 0.2336]], BARRETT),
     "Bi": ("R-3m", Lattice.hexagonal(4.546, 11.862), [[0, 0, 0.2339]], CUCKA),
     "Ga": ("Cmce", Lattice.orthorhombic(4.519, 7.658, 4.526), [[0, 0.154, 0.081]], f"alpha phase, {SHARMA}"),

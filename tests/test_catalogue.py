@@ -1,9 +1,12 @@
 """The catalogue: what ships, how a file is read, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from ase.data import atomic_numbers, reference_states
 from pymatgen.core import Element, Lattice, Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.catalogue import (
@@ -53,6 +56,39 @@ def test_entry_is_what_its_provenance_says(name):
     assert entry.host.cell(bulk).shape == (3, 3)  # raises where the axes do not fit the cell
     sites_of_host = {"bcc": 2, "fcc": 4, "hcp": 2, "rocksalt": 8}[entry.host.lattice]
     assert len(bulk) == round(sites_of_host * np.linalg.det(entry.host.axes))
+
+
+@pytest.mark.slow
+def test_cells_lie_as_near_to_measured_ones_as_their_provenance_says():
+    """The measured ones are those of the AFLOW prototypes that it names, and of ASE."""
+    from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
+
+    measured = {
+        (each["tags"]["aflow"], each["tags"]["mineral"]): each["snl"].structure.get_reduced_structure()
+        for each in AFLOW_PROTOTYPE_LIBRARY
+    }
+    of_aflow = {
+        "Cu": ("A_cF4_225_a", "Copper"), "Sn": ("A_tI4_141_a", "beta Sn"), "In": ("A_tI2_139_a", "Indium"),
+        "Ga": ("A_oC8_64_f", "alpha"), "Mn": ("A_cI58_217_ac2g", "alpha"),
+    }  # fmt: skip
+    for name, (prototype, mineral) in of_aflow.items():
+        source = " ".join(catalogue()[name].source.split())
+        assert prototype in source
+        said = re.search(r"within ([\d.]+) Å", source)
+        ours, theirs = (
+            SpacegroupAnalyzer(each).get_conventional_standard_structure().lattice.abc
+            for each in (load_structure(name), measured[prototype, mineral])
+        )
+        # Indium's is measured in the larger, face-centred cell.
+        scale = np.array([2**0.5, 2**0.5, 1.0]) if name == "In" else 1.0
+        assert np.abs(np.array(ours) * scale - theirs).max() / np.max(scale) < float(said[1] if said else 0.0005)
+    for name in ("Sb", "Bi"):
+        said = re.search(r"within ([\d.]+) Å of ase.data", " ".join(catalogue()[name].source.split()))
+        rhomb = reference_states[atomic_numbers[name]]
+        angle = np.radians(rhomb["alpha"])
+        a, c = 2 * rhomb["a"] * np.sin(angle / 2), rhomb["a"] * np.sqrt(3 * (1 + 2 * np.cos(angle)))
+        ours = SpacegroupAnalyzer(load_structure(name)).get_conventional_standard_structure().lattice
+        assert abs(np.array([ours.a - a, ours.c - c])).max() < float(said[1])
 
 
 @pytest.mark.parametrize("name", ["Li3Mg7", "Li3Mg"])
