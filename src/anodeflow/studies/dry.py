@@ -7,6 +7,7 @@ does what comes after it. The document of a study is made only where another job
 
 import inspect
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import islice
 from types import MethodType
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
+from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal, unsearched
 from anodeflow.core.errors import InputError
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.expected import Expected, declared
@@ -44,7 +45,8 @@ class DryRun:
         """uuid -> job that makes the document of a study, and was not needed so far."""
         self._unknown: set[str] = set()
         """uuids of jobs whose output is not known before the run."""
-        self._steps: set[Hashable] = set()
+        self._steps = 0
+        """Steps that have run, the first ones of those made."""
         self._studied: dict[Hashable, list[str]] = {}
         self._subject: Any = None
         self._cells: dict[str, Structure] = {}
@@ -63,16 +65,17 @@ class DryRun:
         key = (study.name, subject and subject.name, study.key(input, subject, self.world), self.plan.in_variant)
         if key not in self._studied:
             self._remark(study, input, subject)
-            flow = self.steps.study(study, input, subject)
+            with unsearched():
+                flow = self.steps.study(study, input, subject)
             self.system = SHARED if subject is None else subject.name
             self._subject = subject
             try:
-                for each in [each for step, each in self.steps.made.items() if step not in self._steps]:
+                for each in list(islice(self.steps.made.values(), self._steps, None)):
                     self._run([] if each is None else [each], frozenset())
             except _CannotRehearseError as error:
                 on = f" on {subject.name}" if subject is not None else ""
                 raise InputError(f"the plan of {study.name}{on} cannot be derived: {error}") from error
-            self._steps.update(self.steps.made)
+            self._steps = len(self.steps.made)
             self._studied[key] = [] if flow is None else sorted(self.waits(_uuids(flow)))
             self.plan.want(self._studied[key])
             self.plan.documents.setdefault(key[:-1], set()).update(self._studied[key])

@@ -29,7 +29,11 @@ def face_operations(slab: Structure) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def surface_cell(slab: Structure) -> Structure:
     """Return the primitive cell of the surface: the slab without its in-plane repetitions."""
-    shifts = [t[:2] for r, t in face_operations(slab) if np.array_equal(r, np.eye(3))]
+    return _surface_cell(slab, face_operations(slab))
+
+
+def _surface_cell(slab: Structure, operations: list[tuple[np.ndarray, np.ndarray]]) -> Structure:
+    shifts = [t[:2] for r, t in operations if np.array_equal(r, np.eye(3))]
     if len(shifts) < 2:
         return slab
     around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
@@ -65,10 +69,11 @@ def orbits(slab: Structure, points: np.ndarray, tolerance: float = 0.2) -> list[
     list of np.ndarray
         Indices of the points of each orbit.
     """
-    cell = surface_cell(slab)
+    operations = face_operations(slab)
+    cell = _surface_cell(slab, operations)
     fractional = cell.lattice.get_fractional_coords(points)
     same = np.zeros((len(points), len(points)), dtype=bool)
-    for rotation, translation in face_operations(cell):
+    for rotation, translation in operations if cell is slab else face_operations(cell):
         moved = fractional @ rotation.T + translation
         same |= cell.lattice.get_all_distances(moved, fractional) < tolerance
     left, found = list(range(len(points))), []

@@ -138,11 +138,11 @@ class Surfaces:
 
     def host(self, name: str) -> HostLattice | None:
         """Return the host lattice of a bulk."""
-        return host_lattice(self._beside(name))
+        return self.once(("host", name), lambda: host_lattice(self._beside(name)))
 
     def metal(self, element: str) -> str:
         """Return the name of an element's bulk."""
-        return self.references.get(element) or elemental_bulk(element)
+        return self.references.get(element) or self.once(("metal", element), lambda: elemental_bulk(element))
 
     def known(self) -> list[str]:
         """Return the names that `systems` of a study may take: those of systems, and of terminations."""
