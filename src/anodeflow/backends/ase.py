@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,6 +21,7 @@ from anodeflow.backends.mlip.model_files import beside, files_hash, model_files,
 from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel, known_element, listed
+from anodeflow.core.versions import version
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _PICKLED = frozenset({".ckpt", ".model", ".pickle", ".pkl", ".pt", ".pth", ".tar"})

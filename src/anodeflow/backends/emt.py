@@ -1,7 +1,6 @@
 """ASE's effective-medium theory: milliseconds a step, for tests and for trying a campaign out."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from anodeflow.backends.base import Availability
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
+from anodeflow.core.versions import version
 
 _ELEMENTS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt", "H", "C", "N", "O")
 

@@ -1,11 +1,12 @@
 """What task documents of atomate2 and emmet say of one calculation, by ASE or by VASP, in one form."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from ase.units import GPa
+
+from anodeflow.core.versions import version
 
 
 def told_by(output: Any) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -33,6 +33,7 @@ from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, Cal
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import BackendUnavailableError, CalculationError, InputError, InterruptedCalculationError
 from anodeflow.core.install import install_command, pip
+from anodeflow.core.versions import version
 
 _INSTALL = (
     f"install it with {install_command('gpaw')} (a C++ compiler is needed), or by make setup in a source checkout"

@@ -8,12 +8,13 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from anodeflow.core.install import install_packages
+from anodeflow.core.versions import version
 
 
 @dataclass(frozen=True)

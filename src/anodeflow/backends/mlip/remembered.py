@@ -6,12 +6,13 @@ and of torch are part of the key; a model file of the user's own is loaded every
 
 import json
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 from anodeflow.core.address import content_hash
 from anodeflow.core.settings import get_settings
+from anodeflow.core.versions import version
 
 
 def key(name: str, arguments: dict[str, Any], package: str) -> str:

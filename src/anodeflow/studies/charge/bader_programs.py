@@ -23,7 +23,6 @@ import subprocess
 import tempfile
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import BackendUnavailableError, CalculationError
 from anodeflow.core.install import install_command
+from anodeflow.core.versions import version
 from anodeflow.studies.charge.input import BaderProgram
 from anodeflow.studies.charge.weights import weight_basins
 

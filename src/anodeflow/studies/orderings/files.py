@@ -1,10 +1,10 @@
 """Writes the orderings of a study into a folder like the catalogue's, with where they come from."""
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.versions import version
 from anodeflow.structures.bulk.crystal_files import write_crystal
 from anodeflow.structures.bulk.host import HostLattice, plane_in_cell
 from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
