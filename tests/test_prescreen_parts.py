@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
-from factories import calculation_document, li_slab
+from factories import calculation_document, codes, li_slab
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.potential_hessian import potential_hessian
+from anodeflow.calculations.saddle_rest import over_rest
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
@@ -194,6 +195,51 @@ def test_a_climb_that_begins_with_a_hessian_takes_fewer_steps_to_the_same_saddle
     assert found["emt"].converged
     assert found["emt"].energy == pytest.approx(found[None].energy, abs=2e-4)
     assert found["emt"].force_evaluations < found[None].force_evaluations * 0.8
+
+
+def test_what_a_force_left_at_a_saddle_is_worth_is_told(bridge_path, monkeypatch, tmp_path):
+    """Of a climb that ended early, the energy that the same climb has when it goes on is known beforehand."""
+    path, energies, whole = bridge_path
+    backend = load_backend("emt")
+    shaken = moved(whole.images[3], [0, 0, 0])
+    shaken.translate_sites([len(shaken) - 1], [0.0, 0.05, 0.08], frac_coords=False, to_unit_cell=False)
+    tangent = path_direction(path[2], path[4]).tolist()
+    found = {}
+    for threshold in (0.49, 0.002):
+        monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / str(threshold)))
+        calm = backend.model_copy(update={"path": backend.path.model_copy(update={"force_threshold": threshold})})
+        neb = replace(Makers(calm).neb(), guide=backend.recipe())
+        found[threshold] = neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
+    early, late = found.values()
+    assert early.force_evaluations < late.force_evaluations
+    assert early.energy - late.energy > 0.01, "else there is nothing to be told"
+    assert early.energy_over_rest == pytest.approx(early.energy - late.energy, rel=0.15)
+    (told,) = [warning.text for warning in early.warnings if warning.code == "saddle-force-left"]
+    assert "left at the saddle: by the second derivatives of emt" in told
+    assert told.endswith(f"would come to rest {early.energy_over_rest:.3f} eV lower")
+    assert abs(late.energy_over_rest) < 1e-4
+    assert "saddle-force-left" not in codes(late)
+    without = Makers(backend).neb().calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
+    assert without.energy_over_rest is None
+
+
+def test_energy_over_a_saddle_is_exact_where_it_is_harmonic():
+    rng = np.random.default_rng(3)
+    modes, _ = np.linalg.qr(rng.normal(size=(6, 6)))
+    curvatures = np.array([-0.8, 0.3, 0.6, 1.0, 2.0, 5.0])
+    exact = modes @ np.diag(curvatures) @ modes.T
+    away = 0.05 * rng.normal(size=6)
+    energy = away @ exact @ away / 2
+    assert over_rest(exact, [(away, -exact @ away)]) == pytest.approx(energy)
+    # A Hessian that is wrong along one mode is set right by a step along it.
+    wrong = exact + 0.5 * np.outer(modes[:, 3], modes[:, 3])
+    before = away + 0.05 * modes[:, 3]
+    assert over_rest(wrong, [(before, -exact @ before), (away, -exact @ away)]) == pytest.approx(energy)
+    assert over_rest(wrong, [(away, -exact @ away)]) != pytest.approx(energy, rel=1e-3)
+    minimum = modes @ np.diag(np.abs(curvatures)) @ modes.T
+    assert over_rest(minimum, [(away, -minimum @ away)]) is None, "no saddle"
+    assert over_rest(exact, [(8 * away, -exact @ (8 * away))]) is None, "too far to be harmonic"
+    assert over_rest(exact, []) is None
 
 
 def test_a_hessian_gets_the_symmetry_of_its_geometry(bridge_path):

@@ -14,12 +14,14 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.recorded import common_fields
 from anodeflow.calculations.request import Request
+from anodeflow.calculations.saddle_rest import energy_over_rest
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
+_MATTERS = 0.005  # eV
 FAR = 0.6
 """How far an atom may move from the potential's saddle to that of the code before it is doubted, Å."""
 
@@ -165,6 +167,16 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
                 "eV/Å; run it again to go on",
             )
         )
+    left = energy_over_rest(request, folder, steps)
+    if left is not None and outcome["converged"] and abs(left) > _MATTERS:
+        name = request.guide.get("name", "the potential")
+        warnings.append(
+            Caveat(
+                "saddle-force-left",
+                f"a force of {outcome['residual']:.3f} eV/Å is left at the saddle: by the second derivatives of {name} "
+                f"it would come to rest {abs(left):.3f} eV {'lower' if left > 0 else 'higher'}",
+            )
+        )
     return NebDoc(
         **common_fields(backend, request, folder, address, label, steps)
         | {"settings": backend.all_settings() | {"path": backend.path.model_dump()}},
@@ -183,5 +195,6 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
         image_forces=[image["forces"] for image in outcome["images"]],
         symmetry=symmetry,
         climbing_image=climbing,
+        energy_over_rest=left,
         computed_images=outcome.get("computed_images", len(computed)),
     )

@@ -91,6 +91,11 @@ class Hop(BaseModel):
     )
     images: list[Structure] = Field(default_factory=list, description="Images; the adatom is the last atom.")
     max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
+    energy_over_rest: float | None = Field(
+        default=None,
+        description="Energy of the saddle less what it would have at rest, by a potential's second derivatives, eV; "
+        "none: not known, or it was walked up to.",
+    )
     negative_modes: int | None = Field(
         default=None,
         description="Modes of negative curvature at the saddle, all free atoms moving; none: not computed. A saddle of "

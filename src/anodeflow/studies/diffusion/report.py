@@ -51,6 +51,7 @@ _HOPS = [
     Column("displacement", "displacement", "Å", 2),
     Column("multiplicity", "equivalent hops"),
     Column("max_force", "largest force left", "eV/Å", 3),
+    Column("energy_over_rest", "which is worth", "eV", 3, signed=True),
     Column("negative_modes", "negative modes"),
     Column("curvatures", "lowest curvatures", "eV/Å²", 2),
     Column("prefactor_forward", "prefactor", "1/s"),

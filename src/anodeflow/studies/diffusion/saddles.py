@@ -66,7 +66,10 @@ def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
     hop.profile[top].energy = energy
     hop.barrier_forward, hop.barrier_reverse = energy, energy - hop.profile[-1].energy
     hop.images[top] = unwrapped(hop.images[top], found.structure)
-    hop.max_force = found.max_force
+    hop.max_force, hop.energy_over_rest = found.max_force, None
+    search.warnings = [
+        each for each in search.warnings if not (each.code == "saddle-force-left" and hop.subject in each.about)
+    ]
 
 
 def _follow(search: HopSearch, index: int, found: ModesDoc) -> None:

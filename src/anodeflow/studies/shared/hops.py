@@ -188,7 +188,7 @@ class WaitingHops(BaseModel):
         hop.barrier_reverse = float(energies.max() - energies[-1])
         hop.profile = profile(band)
         hop.path_length = hop.profile[-1].distance
-        hop.max_force = band.max_force
+        hop.max_force, hop.energy_over_rest = band.max_force, band.energy_over_rest
         self.warnings += [warning.under(hop.subject) for warning in band.warnings]
         self.calculation_ids[step] = band.id
         if band.potential_path is not None:

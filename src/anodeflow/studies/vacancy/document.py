@@ -104,6 +104,11 @@ class VacancyHop(BaseModel):
     )
     images: list[Structure] = Field(default_factory=list, description="Images, the two stops first and last.")
     max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
+    energy_over_rest: float | None = Field(
+        default=None,
+        description="Energy of the saddle less what it would have at rest, by a potential's second derivatives, eV; "
+        "none: not known, or it was walked up to.",
+    )
 
     @property
     def label(self) -> str:
