@@ -33,8 +33,8 @@ class NebDoc(CalculationDoc):
     computed_images: int = Field(description="Number of images that were computed: half of them on a symmetric path.")
     energy_over_rest: FiniteFloat | None = Field(
         default=None,
-        description="Energy of the saddle less what it would have at rest, its forces zero, by second derivatives of the "
-        "potential from which it climbed and what the climb taught them, eV: how far `energy` may be off for the "
+        description="Energy of the saddle less what it would have at rest, its forces zero, by second derivatives of "
+        "the potential from which it climbed and what the climb taught them, eV: how far `energy` may be off for the "
         "force that is left. It is not taken off. None: no such derivatives, or they say nothing there.",
     )
     potential_path: BandRecord | None = Field(
