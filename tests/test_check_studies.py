@@ -357,6 +357,7 @@ def test_another_backend_leaves_out_settings_that_it_lacks(anodeflow, campaign_f
     assert any(each["variant"] for each in answer["calculations"])
 
 
+@pytest.mark.mlip
 def test_one_system_over_several_orderings_and_both_faces(campaign_file):
     system = (
         "  - {name: X, structure: [Li3Mg7, Li3Mg7-Pm], layers: 3, vacuum: 10, termination: all}\n"

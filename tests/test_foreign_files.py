@@ -316,7 +316,7 @@ def test_restore_names_the_campaign_that_runs(tmp_path, anodeflow):
 @pytest.mark.parametrize("uri", ["mongodb://me:s3cret@localhost:1/", "mongodb://me:s3/cr@et@localhost:1/"])
 def test_password_of_a_server_is_masked_everywhere(uri, anodeflow, monkeypatch, tmp_path):
     monkeypatch.setenv("ANODEFLOW_DATABASE", uri)
-    monkeypatch.setattr(server_store, "_SERVER_PATIENCE", 200)
+    monkeypatch.setattr(server_store, "_SERVER_PATIENCE", 50)
     for command in (["query"], ["db", "status"], ["db", "start"], ["db", "backup", tmp_path / "b.zip"]):
         outcome = anodeflow(*command)
         assert outcome.status == 2
