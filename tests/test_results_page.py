@@ -83,7 +83,9 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
     (adsorption,) = [study for study in studies if study.study == "adsorption"]
     (entry,) = [entry for entry in hop.prescreen.entries if entry.quantity == "barrier_forward"]
     rows = re.findall(r"^\| (\d) \| (\S+) \| (0\.\d+) \| (\S+) \| (\S+) \|$", page, re.M)
-    assert [row[0] for row in rows] == ["4", "6"]
+    assert [row[0] for row in rows] == ["4", "5", "6"]
+    five, six = rows[1:]
+    rows = [rows[0], six]
     narrow, wide = ours(results[0], "Li(001)", "barrier_forward"), hop.path.barrier
     hollows = ours(results[0], "Li(001)", "binding_energy"), adsorption.sites[0].binding_energy
     (thin,) = [study.slab for study in results[0] if study.study == "adsorption" and study.system == "Li(001)"]
@@ -92,13 +94,48 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
         assert barrier == pytest.approx(number(row[2])[0], abs=5e-4)
         assert hollow == pytest.approx(number(row[4])[0], abs=5e-4)
     assert entry.potential == pytest.approx(number(rows[1][3])[0], abs=5e-4)
+    layers_apart(page, five, six)
     assert f"take {narrow - wide:.3f} eV off the barrier" in page
     assert f"and {hollows[1] - hollows[0]:.3f} eV off the binding" in page
     slabs = [each for each in calculations.values() if each.code == "gpaw" and len(each.initial_structure) > 50]
     assert f"{sum(each.force_evaluations for each in slabs)} force evaluations and" in page
     assert f"{sum(each.scf_cycles for each in slabs)} SCF cycles" in page
     (climb,) = [each for each in slabs if each.task == "neb"]
-    assert f"largest force of {climb.max_force:.3f} eV/Å" in page
+    assert f"and {climb.max_force:.3f} eV/Å (six)" in page
+
+
+def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None:
+    """Hold that what the page says of five and six layers is in the documents that were made of both."""
+    studies, calculations = read_results(DOCS / "results" / "li001-five.json.gz")
+    of = {(study.study, study.system.split()[1]): study for study in studies}
+    barriers, hollows = [], []
+    for row in (five, six):
+        hop, adsorption = of["diffusion", row[0]], of["adsorption", row[0]]
+        (entry,) = [entry for entry in hop.prescreen.entries if entry.quantity == "barrier_forward"]
+        barriers.append(hop.path.barrier)
+        hollows.append(adsorption.sites[0].binding_energy)
+        assert min(hop.slab.lattice.abc[:2]) == pytest.approx(number(row[1])[0], abs=0.05)
+        assert barriers[-1] == pytest.approx(number(row[2])[0], abs=5e-4)
+        assert entry.potential == pytest.approx(number(row[3])[0], abs=5e-4)
+        assert hollows[-1] == pytest.approx(number(row[4])[0], abs=5e-4)
+        assert adsorption.layers - adsorption.fixed_layers == 3
+        mine = {
+            each.label: each for each in calculations.values() if each.label.startswith(f"Li(001), {row[0]} layers")
+        }
+        pushed, rest = (
+            next(each for label, each in mine.items() if each.code == "gpaw" and label.endswith(end))
+            for end in ("pushed and relaxed", "(fourfold hollow)")
+        )
+        assert abs(pushed.energy - rest.energy) < 1e-3
+    assert f"the barriers differ by {barriers[0] - barriers[1]:.3f} eV" in page
+    assert f"the hollows differ by {abs(hollows[0] - hollows[1]):.3f} eV" in page
+    climbs = {
+        each.label.split()[1]: each for each in calculations.values() if each.code == "gpaw" and each.task == "neb"
+    }
+    assert (
+        f"largest forces of {climbs['5'].max_force:.3f} (five layers) and {climbs['6'].max_force:.3f} eV/Å (six)"
+        in page
+    )
 
 
 def test_convergence_table_is_that_of_its_results_file():
