@@ -1,10 +1,14 @@
 """The plan of a study is its own flow, rehearsed."""
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
 from jobflow import Flow, Job, job
+from test_study_conformance import CAMPAIGN as EVERY_STUDY
 
 from anodeflow.calculations.rehearsal import rehearsal
 from anodeflow.campaign.model import Campaign
@@ -121,6 +125,30 @@ def test_what_decides_on_energies_is_declared(campaign):
     assert list(run.plan.calculations) == ["Al bulk", "Al(001): clean slab", "Al(001): what is lowest"]
 
 
+@job
+def gather(*found):
+    return len(found)
+
+
+class Gathering(Deciding):
+    name = "gathering"
+
+    def flow(self, input, subject, steps):
+        slab = steps.surfaces.slab(subject).structure
+        static = steps.makers(subject.backend).static()
+        first = [static.make(slab, label=f"{subject.name}: number {number}") for number in range(6)]
+        last = gather(*(each.output for each in first))
+        return Flow([last, *reversed(first)], output=last.output)
+
+
+def test_what_a_job_waits_for_is_planned_in_its_order(campaign):
+    """uuids are random: an order of theirs would be another one each time."""
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    run.study(Gathering(), AdatomInput(adsorbate="Al"), surface)
+    assert list(run.plan.calculations) == [f"Al(001): number {number}" for number in range(6)]
+
+
 def test_plan_that_cannot_be_derived_is_an_error_that_names_the_study(campaign):
     run = DryRun(campaign._world())
     (surface,) = run.world.surfaces.of(["Al(001)"])
@@ -168,3 +196,22 @@ def test_settings_of_a_system_count_where_a_potential_goes_first(tmp_path):
     by_dft = [each for each in planned if not each.prescreen and each.group == "Ag/Al"]
     assert {each.by.settings.kpoint_spacing for each in by_dft} == {0.45}
     assert any(each.task == "relax" for each in by_dft)
+
+
+@pytest.mark.slow
+def test_a_plan_is_the_same_whatever_sets_are_hashed_by(tmp_path):
+    """Sets of texts have another order in each process: neither the order of a plan nor that of jobs may hang on it."""
+    file = tmp_path / "campaign.yaml"
+    file.write_text(EVERY_STUDY)
+    program = (
+        "import sys; from anodeflow import Campaign; campaign = Campaign.from_file(sys.argv[1]);"
+        "print([each.plain() for each in campaign.check()], [job.name for job, _ in campaign.flow().iterflow()])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(file)],
+            env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1

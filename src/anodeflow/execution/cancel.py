@@ -38,7 +38,8 @@ def cancel(note: Submission) -> list[str]:
             names = {job.db_id: job.name for job in jobs}
             remote.controller.stop_jobflow(flow_uuid=note.flow)
             left = _active(remote, note)
-            said |= {key: f"{names[key]}: will not begin" for key in names.keys() - {job.db_id for job in left}}
+            still = {job.db_id for job in left}
+            said |= {key: f"{name}: will not begin" for key, name in names.items() if key not in still}
             for job in left:
                 try:
                     remote.controller.stop_job(db_id=job.db_id)

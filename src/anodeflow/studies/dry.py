@@ -6,7 +6,7 @@ does what comes after it. The document of a study is made only where another job
 """
 
 import inspect
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from itertools import islice
 from types import MethodType
 from typing import Any, cast
@@ -114,16 +114,17 @@ class DryRun:
 
         def run(job: Job) -> None:
             del left[job.uuid]
-            needed = {each.uuid for each in _references([job.function_args, job.function_kwargs])}
-            for uuid in needed & left.keys():
+            # In their order: what comes first in a plan must not hang on random numbers.
+            needed = dict.fromkeys(each.uuid for each in _references([job.function_args, job.function_kwargs]))
+            for uuid in needed:
                 if uuid in left:
                     run(left[uuid])
-            self._job(job, needed, before)
+            self._job(job, needed.keys(), before)
 
         while left:
             run(next(iter(left.values())))
 
-    def _job(self, job: Job, needed: set[str], before: frozenset[str]) -> None:
+    def _job(self, job: Job, needed: Set[str], before: frozenset[str]) -> None:
         # What a replaced job had in hand stands in the arguments of those in its place.
         after = self.labels[job.uuid] = self.waits(needed) or set(before)
         if (declaration := declared(_function(job))) is not None:

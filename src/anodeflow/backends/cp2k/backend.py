@@ -142,7 +142,7 @@ class Cp2kBackend(ExternalCode):
         known = self._entries(data_folder(path) / self.settings.potential_file)
         electrons = {
             element: valence_electrons(known[element][self.settings.potential_of(element)])
-            for element in set(job.atoms.get_chemical_symbols())
+            for element in dict.fromkeys(job.atoms.get_chemical_symbols())
         }
         file = job.folder / f"{job.name}.inp"
         file.write_text(input_text(job, self.settings, electrons))

@@ -127,7 +127,8 @@ class EspressoBackend(ExternalCode):
 
     def prepare(self, job: Job) -> list[str]:
         """Write the input of one geometry; return the command of pw.x."""
-        files = {element: self.pseudopotential(element) for element in set(job.atoms.get_chemical_symbols())}
+        elements = dict.fromkeys(job.atoms.get_chemical_symbols())
+        files = {element: self.pseudopotential(element) for element in elements}
         file = job.folder / f"{job.name}.pwi"
         file.write_text(input_text(job, self.settings, files))
         ranks = self.parallel.usable()

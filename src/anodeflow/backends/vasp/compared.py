@@ -72,7 +72,7 @@ def differing_tags(
     for tag, given in tags.items():
         if tag not in asked and tag not in _WAY and tag not in _SILENT and not _is_usual(tag, given):
             found.append(f"{tag} = {_shown(given)} ({backend.name}: not given)")
-    for tag in _DEFAULTS.keys() - asked.keys() - tags.keys():
+    for tag in sorted(_DEFAULTS.keys() - asked.keys() - tags.keys()):
         if tag in defaults and not _is_usual(tag, defaults[tag]):
             found.append(f"{tag} = {_shown(defaults[tag])} ({backend.name}: not given)")
     return found

@@ -53,7 +53,7 @@ def yields(statuses: Iterable[CampaignStatus], known: Mapping[str, Past]) -> dic
         if status.state != "finished":
             continue
         found = [known[step.calculation_id] for step in status.steps[status.planned :] if step.calculation_id in known]
-        for place in {(entry.group, entry.prescreen) for entry in status.open}:
+        for place in dict.fromkeys((entry.group, entry.prescreen) for entry in status.open):
             opens = [entry for entry in status.open if (entry.group, entry.prescreen) == place]
             mine = Counter(past.task for past in found if belongs(past.label, *place))
             for entry in opens:

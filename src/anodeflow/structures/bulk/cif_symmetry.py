@@ -44,7 +44,7 @@ def _settings() -> dict[str, list[Setting]]:
         names = {kind.international_full, *kind.international.split("=")}
         if kind.number < 3 or kind.number > 15:
             names.add(kind.international_short)
-        for name in {_compact(name) for name in names}:
+        for name in sorted({_compact(name) for name in names}):
             found.setdefault(name, []).append(Setting(hall, kind.number, kind.choice))
     return found
 

@@ -41,7 +41,7 @@ def touching_distances(slab: Structure, adsorbate: str) -> np.ndarray:
     apart = slab.distance_matrix
     np.fill_diagonal(apart, min(slab.lattice.abc[:2]))
     nearest = apart.min(axis=1)
-    radius = {element: nearest[elements == element].mean() / 2 for element in set(elements)}
+    radius = {element: nearest[elements == element].mean() / 2 for element in np.unique(elements)}
     return np.array([radius[element] for element in elements]) + free_radius(adsorbate)
 
 
