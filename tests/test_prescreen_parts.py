@@ -14,13 +14,13 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.saddle_rest import over_rest
 from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.screening.effort import effort_of
 from anodeflow.screening.shortlist import (
     BEYOND_KEEP,
     BEYOND_WINDOW,
     Ranked,
     choose,
     difference_entry,
-    effort_of,
     record_of,
     with_ranking,
 )

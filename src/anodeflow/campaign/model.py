@@ -46,11 +46,7 @@ class Campaign(InputModel):
     >>> Campaign.from_file("workflows/quickstart.yaml").run()   # doctest: +SKIP
     """
 
-    name: str = Field(
-        pattern=PLAIN_NAME,
-        max_length=LONGEST_NAME,
-        description="Name of the campaign, in all results.",
-    )
+    name: str = Field(pattern=PLAIN_NAME, max_length=LONGEST_NAME, description="Name of the campaign, in all results.")
     description: str = Field(default="", description="What it is for.")
     reference: str | None = Field(default=None, description="DOI of the paper whose values are printed beside ours.")
     backend: str = Field(description="Name of a file in configs/backends, or path of one.")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from pydantic import Field
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -29,6 +28,7 @@ from anodeflow.backends.external.backend import (
     run_program,
     tail,
 )
+from anodeflow.backends.external.calculator import ExternalCalculator
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import (
@@ -170,10 +170,10 @@ class Run:
         self.what = f"{backend.program} on {request.structure.composition.reduced_formula}"
         self.watch = StepWatcher(request, folder, tell, lambda: backend.scf_cycles("\n".join(tail(self.log))))
 
-    def calculator(self) -> "ExternalCalculator":
+    def calculator(self) -> ExternalCalculator:
         """Return a new calculator, with files of its own in the folder."""
         self.calculators += 1
-        return ExternalCalculator(self, f"{self.backend.code}-{self.calculators}")
+        return ExternalCalculator(self.compute, f"{self.backend.code}-{self.calculators}")
 
     def take(self) -> dict[str, Any]:
         """Return the SCF cycles since the last call, as the record of a step wants them."""
@@ -274,31 +274,3 @@ class Job:
             self.changes |= changes
         self.max_scf_cycles: int = run.backend.settings.max_scf_cycles * (1 + rung)  # type: ignore[attr-defined]
         self.with_stress = run.request.task == "relax_cell"
-
-
-class ExternalCalculator(Calculator):
-    """ASE's view of the code: computes a geometry by running it.
-
-    Parameters
-    ----------
-    run
-        The execution that it belongs to.
-    name
-        Beginning of the names of its files.
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress", "magmom"]  # noqa: RUF012 (as ASE has it)
-
-    def __init__(self, run: Run, name: str) -> None:
-        super().__init__()
-        self.run = run
-        self.files: str = name
-        self.cell_before: Any = None
-
-    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        """Set the results for `atoms` (see :class:`ase.calculators.calculator.Calculator`)."""
-        super().calculate(atoms, properties, system_changes)
-        cell = atoms.cell.array
-        warm = self.cell_before is not None and bool((self.cell_before == cell).all())
-        self.results = self.run.compute(atoms, self.files, warm)
-        self.cell_before = cell.copy()

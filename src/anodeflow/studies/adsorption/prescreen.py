@@ -8,12 +8,12 @@ import numpy as np
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.guide_ranks import learned_ranking
 from anodeflow.calculations.screening_document import AuditEntry, Candidate
+from anodeflow.screening.effort import effort_of
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
     Ranked,
     choose,
     difference_entry,
-    effort_of,
     is_same,
     not_screened,
     start_audit,

@@ -7,8 +7,9 @@ from jobflow import Flow, Maker, OutputReference, Response, job
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.jobs import named
+from anodeflow.screening.effort import effort_of
 from anodeflow.screening.makers import Prescreen, guided
-from anodeflow.screening.shortlist import effort_of, start_audit
+from anodeflow.screening.shortlist import start_audit
 from anodeflow.structures.sites.minima import pushed
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import SubjectContext, in_context

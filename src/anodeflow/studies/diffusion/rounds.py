@@ -9,7 +9,7 @@ from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, InputError
-from anodeflow.screening.shortlist import effort_of, effort_of_checks
+from anodeflow.screening.effort import effort_of, effort_of_checks
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import diffusion_document, record_band

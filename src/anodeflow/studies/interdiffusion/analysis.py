@@ -9,9 +9,9 @@ from pymatgen.core import Structure
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
 from anodeflow.core.caveats import Caveat
+from anodeflow.screening.effort import effort_of
 from anodeflow.screening.shortlist import (
     OTHER_MINIMUM,
-    effort_of,
     is_same,
     not_screened,
     potential_ids,

@@ -7,16 +7,9 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, Candidate, PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
+from anodeflow.screening.effort import effort_of
 from anodeflow.screening.settings import PrescreenSettings
-from anodeflow.screening.shortlist import (
-    Ranked,
-    choose,
-    difference_entry,
-    effort_of,
-    not_screened,
-    start_audit,
-    with_ranking,
-)
+from anodeflow.screening.shortlist import Ranked, choose, difference_entry, not_screened, start_audit, with_ranking
 from anodeflow.structures.interface.candidate import Side
 from anodeflow.studies.interface.document import RegistryPoint
 

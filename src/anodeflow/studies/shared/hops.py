@@ -19,8 +19,9 @@ from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
 from anodeflow.core.caveats import Caveats, Subject
 from anodeflow.core.errors import AnodeflowError, CalculationError
+from anodeflow.screening.effort import effort_of, effort_of_band
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
-from anodeflow.screening.shortlist import effort_of, effort_of_band, not_screened, potential_ids
+from anodeflow.screening.shortlist import not_screened, potential_ids
 from anodeflow.structures.sites.minima import SAME_ENERGY
 
 NOT_COMPUTED = "its path could not be computed: `anodeflow status` says why"

@@ -2,7 +2,8 @@
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
-from anodeflow.screening.shortlist import effort_of, start_audit, start_record
+from anodeflow.screening.effort import effort_of
+from anodeflow.screening.shortlist import start_audit, start_record
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import stop_step
