@@ -1,12 +1,33 @@
 """Settings that backends have alike: how geometries and paths come to rest, spin, and a code's own keywords."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pymatgen.core import Structure
 
 from anodeflow.core.inputs import InputModel
 from anodeflow.structures.bulk.magnetism import kept_moment
+
+KpointSpacing = Annotated[
+    float,
+    Field(
+        ge=0.01,
+        le=5,
+        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
+        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
+    ),
+]
+"""Field of the codes that compute in a periodic cell."""
+SmearingWidth = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=2,
+        description="Width of the Fermi-Dirac smearing, eV.",
+        json_schema_extra={"finer": "smaller", "unit": "eV"},
+    ),
+]
+"""Field of the codes that smear by Fermi and Dirac."""
 
 
 class OptimizerSettings(InputModel):

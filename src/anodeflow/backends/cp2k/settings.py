@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from anodeflow.backends.base import CodeSettings
+from anodeflow.backends.code_settings import KpointSpacing, SmearingWidth
 from anodeflow.backends.cp2k.extra import checked
 from anodeflow.core.inputs import by_element
 
@@ -38,20 +39,8 @@ class Cp2kSettings(CodeSettings):
         description="Cutoff that decides on which grid a Gaussian goes, eV (680 eV are 50 Ry).",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
-    smearing_width: float = Field(
-        default=0.1,
-        gt=0,
-        le=2,
-        description="Width of the Fermi-Dirac smearing, eV.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
+    kpoint_spacing: KpointSpacing = 0.20
+    smearing_width: SmearingWidth = 0.1
     extra_bands: float = Field(default=0.5, gt=0, le=10, description="Empty bands, as a share of the occupied ones.")
     dipole_correction: bool = Field(default=True, description="Surface dipole correction of slabs.")
     integral_tolerance: float = Field(

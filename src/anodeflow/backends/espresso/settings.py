@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from anodeflow.backends.base import CodeSettings
+from anodeflow.backends.code_settings import KpointSpacing, SmearingWidth
 from anodeflow.backends.espresso.extra import checked
 from anodeflow.core.inputs import by_element, listed
 
@@ -36,20 +37,8 @@ class EspressoSettings(CodeSettings):
         description="Plane-wave cutoff of the density, eV; default: 8 times that of the wave functions.",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
-    smearing_width: float = Field(
-        default=0.1,
-        gt=0,
-        le=2,
-        description="Width of the Fermi-Dirac smearing, eV.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
+    kpoint_spacing: KpointSpacing = 0.20
+    smearing_width: SmearingWidth = 0.1
     dipole_correction: bool = Field(default=True, description="Sawtooth potential in the vacuum of slabs.")
     scf_tolerance: float = Field(
         default=1e-7,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from anodeflow.backends.base import CodeSettings
+from anodeflow.backends.code_settings import KpointSpacing, SmearingWidth
 from anodeflow.backends.gpaw.extra import checked
 from anodeflow.core.inputs import by_element
 
@@ -25,20 +26,8 @@ class GpawSettings(CodeSettings):
         description="Plane-wave cutoff, eV.",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
-    smearing_width: float = Field(
-        default=0.1,
-        gt=0,
-        le=2,
-        description="Width of the Fermi-Dirac smearing, eV.",
-        json_schema_extra={"finer": "smaller", "unit": "eV"},
-    )
+    kpoint_spacing: KpointSpacing = 0.20
+    smearing_width: SmearingWidth = 0.1
     dipole_correction: bool = Field(default=True, description="Dipole layer in the vacuum of slabs.")
     setups: dict[str, str] = Field(
         default_factory=dict, description="PAW dataset of an element other than the default: {Mg: '2'}."

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from anodeflow.backends.base import SpinSettings
+from anodeflow.backends.code_settings import KpointSpacing
 from anodeflow.backends.vasp.tags import check_tag, known_tags
 from anodeflow.core.inputs import InputModel, by_element
 
@@ -49,13 +50,7 @@ class VaspSettings(SpinSettings):
         description="Plane-wave cutoff ENCUT, eV.",
         json_schema_extra={"finer": "larger", "unit": "eV"},
     )
-    kpoint_spacing: float = Field(
-        default=0.20,
-        ge=0.01,
-        le=5,
-        description="Largest k-point spacing of the Γ-centred grid, Å⁻¹ (2π included).",
-        json_schema_extra={"finer": "smaller", "unit": "Å⁻¹"},
-    )
+    kpoint_spacing: KpointSpacing = 0.20
     smearing: Smearing = Field(default="gaussian", description="ISMEAR 0, 1 or -1: one for all, atoms too.")
     smearing_width: float = Field(
         default=0.05,
