@@ -106,7 +106,7 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
 
 def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None:
     """Hold that what the page says of five and six layers is in the documents that were made of both."""
-    studies, calculations = read_results(DOCS / "results" / "li001-five.json.gz")
+    studies, calculations = read_results(DOCS / "results" / "li001-layers.json.gz")
     of = {(study.study, study.system.split()[1]): study for study in studies}
     barriers, hollows = [], []
     for row in (five, six):
