@@ -128,6 +128,11 @@ def test_structure_file_beside_the_campaign(campaign_file, tmp_path):
         (("backend: emt", "backend: gpaw-dmeo"), None, "unknown backend 'gpaw-dmeo'"),
         (("name: aluminium", "name: [aluminium"), 2, "not valid YAML"),
         (("name: aluminium", "name: a/b"), 1, "name"),
+        (
+            ("systems:\n", "systems:\n  - {name: 'Al(001) [layers 4]', structure: Al, layers: 3, vacuum: 10}\n"),
+            4,
+            "'Al(001) [layers 4]' is how Al(001) with something changed is called",
+        ),
     ],
 )
 def test_wrong_input_is_a_sentence_with_its_line(anodeflow, campaign_file, home, change, line, words):

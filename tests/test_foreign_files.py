@@ -247,6 +247,7 @@ ENTRY = {"documents": 1, "checksum": "0" * 64}
         {"collections": {"outputs": ENTRY | {"indexes": {"a": {"key": 3}}}}},
         {"collections": {"outputs": ENTRY}},
         {"collections": {"missing": ENTRY}},
+        {"collections": {}},
     ],
 )
 def test_wrong_manifest_is_one_sentence(changes, tmp_path, anodeflow, home):
@@ -255,6 +256,27 @@ def test_wrong_manifest_is_one_sentence(changes, tmp_path, anodeflow, home):
     assert (refused.status, len(refused.err.splitlines())) == (2, 1)
     assert str(file) in refused.err or "backup" in refused.err
     assert not (home / "database" / "sqlite").exists()
+
+
+def test_a_collection_that_the_list_lost_is_missed(tmp_path, anodeflow, home):
+    """Else the database would be replaced by what is left."""
+    with open_store() as store:
+        store.update({"uuid": "before", "index": 1, "output": 1})
+    whole, lost = tmp_path / "backup.zip", tmp_path / "lost.zip"
+    assert anodeflow("db", "backup", whole).status == 0
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(lost, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "backup.json":
+                manifest = json.loads(content)
+                del manifest["collections"]["outputs"]
+                content = json.dumps(manifest).encode()
+            target.writestr(name, content)
+    refused = anodeflow("db", "restore", lost, "--force")
+    assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+    assert "outputs.bson', which its list (backup.json) does not name" in refused.err
+    with open_store() as store:
+        assert store.count() == 1
 
 
 def test_flipped_bits_are_one_sentence(tmp_path, anodeflow, home):

@@ -1,5 +1,6 @@
 """Finds everything that is wrong with a campaign before anything runs."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.subjects.systems import InterfaceSystem, System
 from anodeflow.studies.world import World, includes
 
+_CHANGED = re.compile(r"(.+) \[[^\[\]]*\]")
+"""Names of variants and of what a potential computes: A [layers 4], A [mlip]."""
 _KINDS: dict[Kind, type[Surface] | type[Interface]] = {"surface": Surface, "interface": Interface}
 """Kinds of what the campaign itself lists."""
 
@@ -102,6 +105,13 @@ class CampaignCheck:
         for index, name in enumerate(names):
             if name in names[:index]:
                 self._tell(f"the name {name!r} is taken already.", key, index, "name")
+            changed = _CHANGED.fullmatch(name)
+            if changed and {changed[1], changed[1].rpartition(":")[0]} & {*names}:
+                self._tell(
+                    f"the name {name!r} is how {changed[1]} with something changed is called, in a convergence test or "
+                    "by a potential: choose another one.",
+                    *(key, index, "name"),
+                )
 
     def _results(self, key: str, names: list[tuple[str, str]], systems: Sequence[System | InterfaceSystem]) -> None:
         """Refuse two surfaces or interfaces of one name in results: a system named like a termination of another."""

@@ -127,6 +127,13 @@ def verify(archive: zipfile.ZipFile, manifest: Manifest, tell: Progress) -> None
     InputError
         If not.
     """
+    listed = {f"{manifest.database}/{name}.bson" for name in manifest.collections}
+    unlisted = sorted(name for name in archive.namelist() if name.endswith(".bson") and name not in listed)
+    if unlisted:
+        raise InputError(
+            f"the backup holds {unlisted[0][:80]!r}, which its list ({MANIFEST}) does not name: it is damaged, take "
+            "another backup."
+        )
     for name, entry in manifest.collections.items():
         found = Counted(f"reading {name}", tell)
         for batch in batches(archive, manifest, name):

@@ -29,7 +29,8 @@ class CifContent:
     def __init__(self, text: str) -> None:
         self.text = text
         self.notes: list[str] = []
-        blocks = [_lower(block) for block in _cif_file(text, self.notes).data.values()]
+        _refuse_what_is_overwritten(text)
+        blocks = [_lower(block) for block in _cif_file(without_headers_in_prose(text), self.notes).data.values()]
         holding = [block for block in blocks if "_atom_site_fract_x" in block]
         if not holding:
             cartesian = any("_atom_site_cartn_x" in block or "_atom_site.cartn_x" in block for block in blocks)
@@ -66,6 +67,45 @@ class CifContent:
             if label in line.split()[:2]:
                 return f"line {number}: "
         return ""
+
+
+_HEADER = re.compile(r"(?i)\s*data_(\S*)")
+
+
+def _outside_prose(text: str) -> list[tuple[str, bool]]:
+    """Return the lines of a file, each with whether it belongs to a text between lines that begin with a semicolon."""
+    lines, inside = [], False
+    for line in text.split("\n"):
+        mark = line.startswith(";")
+        lines.append((line, inside or mark))
+        inside ^= mark
+    return lines
+
+
+def without_headers_in_prose(text: str) -> str:
+    """Return a file in which no line of a text looks like the beginning of a block, for which pymatgen takes it."""
+    return "\n".join(
+        re.sub(r"(?i)^(\s*)data_", r"\1data-", line) if prose else line for line, prose in _outside_prose(text)
+    )
+
+
+def _refuse_what_is_overwritten(text: str) -> None:
+    """Raise ValueError for blocks of one name and for two lists of atoms in one: pymatgen keeps the last of them."""
+    seen: set[str] = set()
+    lists = 0
+    for line, prose in _outside_prose(text):
+        if prose:
+            continue
+        if found := _HEADER.match(line):
+            name = found[1].lower()
+            if name in seen:
+                raise ValueError(f"two blocks of it are called data_{found[1][:40]}: give each a name of its own")
+            seen.add(name)
+            lists = 0
+        elif line.split()[:1] and line.split()[0].lower() == "_atom_site_fract_x":
+            lists += 1
+            if lists > 1:
+                raise ValueError("it lists atoms twice (_atom_site_fract_x) in one block: leave one list")
 
 
 def _cif_file(text: str, notes: list[str]) -> CifFile:

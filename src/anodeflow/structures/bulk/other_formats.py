@@ -1,10 +1,13 @@
 """What readers of pymatgen and ASE pass over without a word in formats of other programs: refused here."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
 
 import numpy as np
+
+_ATOM_COLUMNS = 4
 
 
 def refuse_unread(name: str, text: str) -> None:
@@ -28,10 +31,9 @@ def refuse_unread(name: str, text: str) -> None:
     elif "lammps" in kind or re.search(r"(?m)^\s*\d+\s+atom types\s*$", head):
         raise ValueError("a data file of LAMMPS has numbers of types, no elements: give a CIF or POSCAR file")
     elif fnmatch(kind, "*.xsf"):
-        words = [line.split()[0].upper() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        for word in ("SLAB", "POLYMER", "MOLECULE", "ATOMS"):
-            if word in words:
-                raise ValueError(f"it is no crystal: it says {word}")
+        _xsf(text)
+    elif _elements_twice(head):
+        raise ValueError("it names each element twice, in the columns species and Z: leave one of them")
     elif fnmatch(kind, "*.cssr"):
         group = re.search(r"SPGR\s*=\s*(\d+)", text)
         if group is None or int(group[1]) != 1:
@@ -50,6 +52,31 @@ def refuse_unread(name: str, text: str) -> None:
             raise ValueError(
                 "its atoms are those of a space group, which no reader repeats: give all atoms, without it"
             )
+
+
+def _elements_twice(head: str) -> bool:
+    """Whether the columns of an extended XYZ file hold symbols and atomic numbers: only the latter would be read."""
+    found = re.search(r"(?i)properties=(\S+)", head)
+    columns = [] if found is None else found[1].strip("\"'").lower().split(":")
+    return {"species", "z"} <= set(columns)
+
+
+def _xsf(text: str) -> None:
+    """Refuse what is no crystal, and a list of atoms that is shorter than it says."""
+    lines = text.splitlines()
+    words = [line.split()[0].upper() for line in lines if line.strip() and not line.startswith("#")]
+    for word in ("SLAB", "POLYMER", "MOLECULE", "ATOMS"):
+        if word in words:
+            raise ValueError(f"it is no crystal: it says {word}")
+    for index, line in enumerate(lines):
+        if line.split()[:1] != ["PRIMCOORD"]:
+            continue
+        said = lines[index + 1].split() if index + 1 < len(lines) else []
+        if said and said[0].isdecimal():
+            rows = itertools.takewhile(lambda row: len(row.split()) >= _ATOM_COLUMNS, lines[index + 2 :])
+            there = sum(1 for _ in itertools.islice(rows, int(said[0])))
+            if there < int(said[0]):
+                raise ValueError(f"line {index + 2}: it says {said[0]} atoms, and {there} follow")
 
 
 def _shelx(text: str) -> None:
