@@ -40,6 +40,12 @@ def cif(extra: str = "", atoms: str = "Li1 Li 0 0 0\nMg1 Mg .5 .5 .5", columns: 
     return f"data_x\n{cell}_symmetry_space_group_name_H-M 'P 1'\n{extra}\nloop_\n{loop}\n{atoms}\n"
 
 
+def operations(*listed: str) -> str:
+    """Return a CIF that lists operations and names no group."""
+    loop = "loop_\n_space_group_symop_operation_xyz\n" + "".join(f"'{each}'\n" for each in listed)
+    return cif(loop).replace("_symmetry_space_group_name_H-M 'P 1'\n", "")
+
+
 def mson(lattice: dict | None = None, site: dict | None = None, **others: object) -> str:
     matrix = [[3.44, 0, 0], [0, 3.44, 0], [0, 0, 3.44]]
     sites = [{"species": [{"element": "Li", "occu": 1}], "abc": [0, 0, 0]}]
@@ -68,6 +74,20 @@ REFUSED = {
     "two elements.xyz": (
         xyz("").replace("pos:R:3", "pos:R:3:Z:I:1").replace("Li 0 0 0", "Li 0 0 0 11").replace("1.72\n", "1.72 12\n"),
         "it names each element twice",
+    ),
+    "typing error.cif": (operations("x,y,z", "-x,q,-z"), "its symmetry operation '-x,q,-z' is none"),
+    "two parts.cif": (operations("x,y,z", "-x,-y"), "its symmetry operation '-x,-y' is none"),
+    "product.cif": (operations("x,y,z", "-1.x,-1.y,-1.z"), "its symmetry operation '-1.x,-1.y,-1.z' is none"),
+    "flat.cif": (operations("x,y,z", "x,x,z"), "its symmetry operation 'x,x,z' is none"),
+    "sheared.cif": (operations("x,y,z", "x+y,y,z"), "'x.y,y,z' does not fit its cell"),
+    "open.cif": (operations("x,y,z", "x+1/3,y,z"), "its 2 symmetry operations are not all"),
+    "hall.cif": (
+        cif().replace("_symmetry_space_group_name_H-M 'P 1'", "_space_group_name_Hall '-F 4 2 3'"),
+        "Hall|hall",
+    ),
+    "square hexagonal.cif": (
+        cif().replace("'P 1'", "'P 63/m m c'"),
+        "its cell does not have the symmetry of its space group P 63/m m c",
     ),
     "two places.json": (mson(site={"xyz": [0.5, 0.5, 0.5]}), "atom 2 has two places"),
     "two lattices.json": (mson({"a": 9.0}), "its lattice is two: a is 9"),
@@ -111,6 +131,8 @@ READ = {
     "remarks behind.vasp": poscar(rows="0 0 0 ! bridge\n.5 .5 .5 ! top\n"),
     "velocities.vasp": poscar(rows=f"{ROWS}\n0.1 0.2 0.3\n0.1 0.2 0.3\n"),
     "claims.cif": cif("_cell_volume 40.71\n_exptl_crystal_density_diffrn 1.275\n_cell_modulation_dimension 0"),
+    "operations.cif": operations("X, Y, Z", "-x,-y,-z", "+x,y,-z", "-x,-y,z"),
+    "hall of P1.cif": cif().replace("'P 1'", "'P 1'\n_space_group_name_Hall 'P 1'"),
     "prose.cif": cif("_publ_section_title\n;\n data_fake\n;"),
     "two blocks.cif": cif().replace("data_x", "data_text\n_publ_section_title none\ndata_x"),
     "whole.xsf": "CRYSTAL\nPRIMVEC\n3.44 0 0\n0 3.44 0\n0 0 3.44\nPRIMCOORD\n2 1\n3 0 0 0\n12 1.72 1.72 1.72\n",

@@ -11,12 +11,14 @@ from anodeflow.core.library_warnings import said_of
 from anodeflow.structures.bulk.cif_atoms import XYZ
 from anodeflow.structures.bulk.cif_content import CELL, CifContent, number_of
 from anodeflow.structures.bulk.cif_formula import atoms_of_formula
+from anodeflow.structures.bulk.cif_operations import fits_cell, parsed_operation
 from anodeflow.structures.bulk.cif_symmetry import operations, settings_of
 from anodeflow.structures.bulk.limits import MOST_ATOMS
 
 OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
-_SYMBOLS = ("_symmetry_space_group_name_h-m", "_space_group_name_h-m_alt", "_space_group_name_h-m_ref")
-_NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
+SYMBOLS = ("_symmetry_space_group_name_h-m", "_space_group_name_h-m_alt", "_space_group_name_h-m_ref")
+NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
+_UNREAD = ("_symmetry_space_group_name_hall", "_space_group_name_hall", "_space_group_name_h-m_full")
 _SAID = (
     "rounded to ideal values",
     "No _symmetry_equiv_pos_as_xyz",
@@ -90,9 +92,14 @@ def with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float], 
     ValueError
         If the file does not say which crystal it is.
     """
-    symbol, number = content.first(*_SYMBOLS), content.first(*_NUMBERS)
+    symbol, number = content.first(*SYMBOLS), content.first(*NUMBERS)
     listed = listed_operations(content)
     if symbol is None and number is None:
+        if listed is None and (other := _other_symmetry(content)):
+            raise ValueError(
+                f"its symmetry is given by {other} alone, which is not read: give _space_group_name_H-M_alt, or the "
+                "operations"
+            )
         if listed is None:
             content.notes.append("the file names no symmetry: its atoms are taken for all that there are (P1)")
         return structure
@@ -103,6 +110,10 @@ def with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float], 
         if listed is None:
             raise
         return structure
+    if not any(all(fits_cell(parsed_operation(each), cell) for each in operations(setting)) for setting in settings):
+        raise ValueError(
+            f"its cell does not have the symmetry of its space group {symbol or number}: correct one of them"
+        )
     named: dict = {}
     for setting in settings:
         symmetry = operations(setting)
@@ -126,6 +137,15 @@ def with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float], 
     if len(crystals) > 1 and not (len(named) == 1 and _same(crystals)):
         raise ValueError(f"it does not say which origin {symbol or number} has: write {symbol or number} :1 or :2")
     return _as_pymatgen_orders(content, data, symbol, number, crystals[0])
+
+
+def _other_symmetry(content: CifContent) -> str:
+    """Return a key that tells of a symmetry and is not read; empty if there is none, or it tells of none."""
+    for key in _UNREAD:
+        told = content.block.get(key)
+        if isinstance(told, list) or (told or "").strip().upper().replace(" ", "") not in ("", "P1", "1", "?", "."):
+            return key
+    return ""
 
 
 def _atoms_made(data: dict[str, Any], symmetry: list[str]) -> int:

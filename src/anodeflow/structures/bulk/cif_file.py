@@ -5,8 +5,9 @@ from pymatgen.core import Structure
 from anodeflow.structures.bulk.cif_atoms import listed_atoms
 from anodeflow.structures.bulk.cif_claims import refuse_what_no_cell_holds, tell_claims
 from anodeflow.structures.bulk.cif_content import CELL, CifContent, number_of, without_headers_in_prose
-from anodeflow.structures.bulk.cif_crystal import listed_operations, parsed, with_symmetry, written
+from anodeflow.structures.bulk.cif_crystal import NUMBERS, SYMBOLS, listed_operations, parsed, with_symmetry, written
 from anodeflow.structures.bulk.cif_formula import check_formula
+from anodeflow.structures.bulk.cif_operations import check_operations
 from anodeflow.structures.bulk.limits import check_cell, check_size
 
 
@@ -35,9 +36,10 @@ def read_cif(text: str) -> tuple[Structure, list[str]]:
     check_cell(cell[:3], cell[3:])
     data = listed_atoms(content) | {key: str(value) for key, value in zip(CELL, cell, strict=True)}
     magnetic = any(".xyz" in key and "magn" in key for key in content.block)
-    structure = parsed(
-        content, without_headers_in_prose(text) if magnetic else written(data, listed_operations(content))
-    )
+    listed = listed_operations(content)
+    if listed is not None and not magnetic:
+        check_operations(listed, cell, named=content.first(*SYMBOLS, *NUMBERS) is not None)
+    structure = parsed(content, without_headers_in_prose(text) if magnetic else written(data, listed))
     if not magnetic:
         structure = with_symmetry(content, data, cell, structure)
     check_formula(content, structure)
