@@ -129,6 +129,17 @@ def stored(file):
             lambda content: content["studies"].append(content["studies"][0] | {"slab_energy": -99.0}),
             r"has adsorption of .+ in .+ twice, with other content",
         ),
+        (
+            lambda content: content["studies"][0].update(most_stable=7),
+            r"AdsorptionDoc: most_stable is 7, and there are",
+        ),
+        (lambda content: content["studies"][0].update(most_stable=-1), r"AdsorptionDoc: most_stable is -1"),
+        (lambda content: content["studies"][0].update(sites=[]), r"AdsorptionDoc: most_stable is \d, and there are 0"),
+        (
+            lambda content: content["studies"][0].update(schema_version=99),
+            r"AdsorptionDoc: it was written by a newer anodeflow \(schema 99",
+        ),
+        (lambda content: content["studies"][0].update(slab_energy="low"), r"AdsorptionDoc: slab_energy: Input should"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(change, words, content, tmp_path, anodeflow):

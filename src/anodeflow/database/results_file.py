@@ -97,8 +97,7 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
         studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
         calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{file} holds a document that cannot be read ({reason}): write it anew.") from error
+        raise InputError(f"{file} holds a document that cannot be read ({_reason(error)}): write it anew.") from error
     _check_once(file, [(f"calculation {each.id}", each) for each in calculations])
     _check_once(
         file, [(f"{each.study} of {each.system} in {each.campaign}, {each.document_id}", each) for each in studies]
@@ -112,6 +111,16 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
                     "rests: write it anew with anodeflow export."
                 )
     return studies, found
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words what is wrong with a document, and where in it."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][:6])
+    words = first["msg"].removeprefix("Value error, ")
+    return f"{error.title}{': ' if place else ''}{place}: {words}"[:300]
 
 
 def plain_results(file: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import BaseModel, Field, computed_field, model_validator
 from pymatgen.core import Structure
 
 from anodeflow.structures.sites.adatom import AdatomState
@@ -79,6 +79,12 @@ class AdsorptionDoc(StudyDoc):
         description="False where the backend is known to be poor for isolated atoms (MLIPs): then "
         "binding_energy is not to be used."
     )
+
+    @model_validator(mode="after")
+    def _has_its_best_site(self) -> "AdsorptionDoc":
+        if not 0 <= self.most_stable < len(self.sites):
+            raise ValueError(f"most_stable is {self.most_stable}, and there are {len(self.sites)} sites")
+        return self
 
     @computed_field(description="Binding energy of the most stable site against the isolated atom, eV.")  # type: ignore[prop-decorator]
     @property
