@@ -679,3 +679,23 @@ def test_several_adatoms_of_a_paper_on_one_surface():
     assert [paper.value("Li (001)", "binding_energy", name).value for name in ("Li", "Na", "K")] == [-1.0, -2.0, -3.0]
     with pytest.raises(ValueError, match="is there twice"):
         Reference(doi="10.1/x", name="A", citation="B", values=[*values, values[0]])
+    with pytest.raises(ValueError, match="should be a valid number"):
+        Reference(doi="10.1/x", name="A", citation="B", values=[values[0] | {"value": "-1.0"}])
+
+
+def test_a_published_value_in_another_unit_is_refused():
+    """A difference between eV and kJ/mol was printed."""
+    from factories import adsorption_document
+
+    from anodeflow.report.comparison import published
+    from anodeflow.report.reference import Reference
+
+    document = adsorption_document()
+    value = {"system": document.system, "property": "binding_energy", "value": -1, "unit": "eV"}
+    for unit in ("eV", "kJ/mol"):
+        paper = Reference(doi="10.1/x", name="A 2020", citation="B", values=[value | {"unit": unit}])
+        if unit == "eV":
+            assert published([paper], document, "binding_energy").entry.value == -1.0
+            continue
+        with pytest.raises(InputError, match=r"A 2020 has binding_energy of .* in 'kJ/mol', and ours is in eV"):
+            published([paper], document, "binding_energy")

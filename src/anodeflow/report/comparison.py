@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from anodeflow.core.errors import InputError
 from anodeflow.report.page import (
     Column,
     Link,
@@ -76,10 +77,21 @@ def published(references: list[Reference], document: StudyDoc, property: str) ->
     """Return what the first of `references` that knows the document's system says of `property`.
 
     A value published for another adatom than the document's is no answer.
+
+    Raises
+    ------
+    InputError
+        If it is given in another unit than ours: no difference can be taken.
     """
     for reference in references:
         entry = reference.value(document.system, property, getattr(document, "adsorbate", None))
         if entry and entry.adsorbate in (None, getattr(document, "adsorbate", None)):
+            ours = sorted({row.unit for row in document.rows() if row.property == property})
+            if entry.value is not None and ours and entry.unit not in ours:
+                raise InputError(
+                    f"{reference.name} has {property} of {entry.system} in {entry.unit!r}, and ours is in {ours[0]}: "
+                    "write the published value in that unit."
+                )
             return Published(reference, entry)
     return None
 

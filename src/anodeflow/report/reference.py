@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -18,7 +18,7 @@ class ReferenceValue(BaseModel):
     system: str = Field(description="Name of the system, as campaigns name it: Li(001).")
     property: str = Field(description="Name of the property, as result rows name it: binding_energy.")
     adsorbate: str | None = Field(default=None, description="Element of the adatom, where there is one.")
-    value: float | None = Field(description="The number in `unit`; none: not printed, see the note.")
+    value: FiniteFloat | None = Field(strict=True, description="The number in `unit`; none: not printed, see the note.")
     unit: str = Field(description="Unit of the value.")
     decimals: int = Field(default=2, ge=0, description="Digits after the decimal point, as printed.")
     figure: str = Field(default="", description="Figure or table of the publication.")
