@@ -89,6 +89,7 @@ REFUSED = {
         cif().replace("'P 1'", "'P 63/m m c'"),
         "its cell does not have the symmetry of its space group P 63/m m c",
     ),
+    "picometres.cif": (cif().replace(" 3.44", " 344"), "no two atoms of .* are within 8 Å: is its cell in Å"),
     "two places.json": (mson(site={"xyz": [0.5, 0.5, 0.5]}), "atom 2 has two places"),
     "two lattices.json": (mson({"a": 9.0}), "its lattice is two: a is 9"),
     "slab.json": (mson({"pbc": [True, True, False]}), "not periodic along c"),

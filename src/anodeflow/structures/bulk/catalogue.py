@@ -156,18 +156,24 @@ def elemental_bulk(element: str) -> str:
     )
 
 
-def check_overlap(structure: Structure, name: str) -> None:
-    """Refuse a structure in which atoms overlap.
+_FARTHEST = 8.0  # Å
 
-    Two atoms overlap when they are closer than 0.7 Å or than half the sum of their covalent radii.
+
+def check_overlap(structure: Structure, name: str) -> None:
+    """Refuse a structure in which atoms overlap, or all lie far from each other.
+
+    Two atoms overlap when they are closer than 0.7 Å or than half the sum of their covalent radii; in Cs, the widest of
+    metals, neighbours are 5.3 Å apart.
 
     Raises
     ------
     InputError
-        If two atoms do; it names the closest pair.
+        If two atoms do; it names the closest pair. If no two atoms are within 8 Å: a cell in picometres.
     """
     first, second, _, apart = structure.get_neighbor_list(r=3.0)
     if not len(apart):
+        if not len(structure.get_neighbor_list(r=_FARTHEST)[3]):
+            raise InputError(f"no two atoms of {name} are within {_FARTHEST:g} Å: is its cell in Å, or in picometres?")
         return
     radii = np.array([covalent_radii[site.specie.Z] for site in structure])
     least = np.maximum(CLOSEST, 0.5 * (radii[first] + radii[second]))
