@@ -80,6 +80,10 @@ REFUSED = {
     "product.cif": (operations("x,y,z", "-1.x,-1.y,-1.z"), "its symmetry operation '-1.x,-1.y,-1.z' is none"),
     "flat.cif": (operations("x,y,z", "x,x,z"), "its symmetry operation 'x,x,z' is none"),
     "sheared.cif": (operations("x,y,z", "x+y,y,z"), "'x.y,y,z' does not fit its cell"),
+    "long.cif": (
+        operations("x,y,z", "-y,x,z", "-x,-y,z", "y,-x,z").replace("_b 3.44", "_b 3.6").replace("_c 3.44", "_c 60"),
+        "'-y,x,z' does not fit its cell",
+    ),
     "open.cif": (operations("x,y,z", "x+1/3,y,z"), "its 2 symmetry operations are not all"),
     "hall.cif": (
         cif().replace("_symmetry_space_group_name_H-M 'P 1'", "_space_group_name_Hall '-F 4 2 3'"),

@@ -7,7 +7,7 @@ import numpy as np
 from pymatgen.core import Lattice
 
 _TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d+\.\d*|\.\d+|\d+)|([xyz]))")
-_STRAIN = 0.01  # of the largest metric of the cell: what the digits of a cell may lack of its symmetry
+_STRAIN = 0.01  # of the product of two edges: what the digits of a cell may lack of its symmetry
 _SAME = 0.01  # fraction of a cell's edge within which two translations are one
 _MOST = 192  # operations of a conventional cell
 
@@ -46,7 +46,8 @@ def fits_cell(operation: Operation, cell: Sequence[float]) -> bool:
     """Whether an operation keeps lengths and angles of a cell (three lengths, Å, three angles, degrees)."""
     metric = Lattice.from_parameters(*cell).metric_tensor
     turned = operation[0].T @ metric @ operation[0]
-    return float(np.abs(turned - metric).max()) < _STRAIN * float(metric.max())
+    edges = np.sqrt(np.diag(metric))  # each pair by its own size: a long edge must not hide that two short ones differ
+    return bool((np.abs(turned - metric) < _STRAIN * np.outer(edges, edges)).all())
 
 
 def check_operations(listed: Sequence[str], cell: Sequence[float], named: bool) -> None:
