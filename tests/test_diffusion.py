@@ -569,6 +569,8 @@ def test_a_false_minimum_is_pushed_and_relaxed_away(adsorption):
     assert [row.temperature for row in rows] == [300, 300]
     assert rows[0].value == pytest.approx(largest)
     assert [row.label for row in rows] == ["300 K, along [1 -1 0]", "300 K, along [0 0 1]"]
+    alike = result.diffusivities[0].model_copy(update={"tensor": [[1e-5, 0.0], [0.0, 1e-5]]})
+    assert result.principal(alike) == [(1e-5, "any direction"), (1e-5, "any direction across it")]
     earlier = result.model_copy(update={"crystal_axes": None})
     assert re.fullmatch(r"300 K, along \(0\.\d\d, -?0\.\d\d\)", earlier.rows()[-2].label)
 

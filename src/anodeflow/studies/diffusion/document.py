@@ -244,11 +244,13 @@ class DiffusionDoc(StudyDoc):
         """Return the principal values of D, cm²/s, the largest first, each with its direction.
 
         By the crystal's indices, [1 -1 0], where there are small ones; else Cartesian in the plane of the slab. Where
-        all directions are alike the two of the axes of the slab are told.
+        all directions are alike that is said: those of the axes of the slab would be as good as any.
         """
-        found = []
+        found, axes = [], self.crystal_axes
+        (fast, _), (slow, _) = point.principal
+        if axes is not None and fast - slow < _ALIKE * fast:
+            return [(fast, "any direction"), (slow, "any direction across it")]
         for value, (x, y) in point.principal:
-            axes = self.crystal_axes
             named = "" if axes is None else crystal_direction(np.array([x, y, 0.0]), np.array(axes))
             found.append((value, named or f"({x:.2f}, {y:.2f})"))
         return found
