@@ -14,6 +14,7 @@ from surface_factories import charge_document, diffusion_document, surface_adsor
 from anodeflow.cli.report import report
 from anodeflow.core.errors import InputError
 from anodeflow.report.build import write_report
+from anodeflow.report.page import Column, Table
 from anodeflow.report.verdicts import listed, span
 from anodeflow.studies.document import StudyDoc
 
@@ -159,6 +160,14 @@ def test_systems_and_campaigns_that_are_not_there_are_named(database, tmp_path):
         report("new", output=tmp_path, system=["Li(111)"])
     with pytest.raises(InputError, match="--latest chooses the campaign"):
         report("new", output=tmp_path, latest=True)
+
+
+@pytest.mark.parametrize(("values", "shown"), [([None, None], ["hop"]), ([None, 0.0], ["hop", "worth"])])
+def test_a_column_that_nobody_knows_stands_in_the_file_alone(values, shown):
+    columns = [Column("hop", "hop"), Column("worth", "which is worth", "eV", 3, if_known=True)]
+    table = Table("hops", columns, [{"hop": hop, "worth": value} for hop, value in enumerate(values)])
+    assert [column.key for column in table.shown] == shown
+    assert table.csv().splitlines()[0] == "hop,worth (eV)"
 
 
 def test_verdicts_say_the_lowest_and_the_highest():

@@ -38,6 +38,8 @@ class Column:
         Whether the page shows it in a line of its own under the row, where there is something to show.
     file_only
         Whether it stands in the CSV file only.
+    if_known
+        Whether the page leaves it out where no row has a value; the CSV file has it always.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Column:
     signed: bool = False
     below: bool = False
     file_only: bool = False
+    if_known: bool = False
 
     def text(self, value: Any, decimals: int | None = None) -> str:
         """Return `value` as the page shows it; `decimals` overrides the column's own."""
@@ -73,6 +76,14 @@ class Table:
     caption: str = ""
     folded: bool = False
     """Whether the page shows it only on request, under its caption."""
+
+    @property
+    def shown(self) -> list[Column]:
+        """The columns that the page shows beside one another."""
+        return [c for c in self.columns if not (c.below or c.file_only or (c.if_known and self._empty(c)))]
+
+    def _empty(self, column: Column) -> bool:
+        return all(row.get(column.key) is None for row in self.rows)
 
     def csv(self) -> str:
         """Return the table as CSV: all digits, units in the header, several values in a cell separated by blanks."""

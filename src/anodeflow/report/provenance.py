@@ -21,7 +21,7 @@ _CALCULATION_COLUMNS = [
     Column("force_evaluations", "force evaluations"),
     Column("scf_cycles", "SCF cycles"),
     Column("wall_time", "wall time", "s", 1),
-    Column("proposal_seconds", "proposals", "s", 1),
+    Column("proposal_seconds", "proposals", "s", 1, if_known=True),
     Column("id", "id", below=True),
     Column("finished_at", "finished (UTC)", below=True),
     Column("restarts", "restarts", below=True),
@@ -56,9 +56,7 @@ def calculations_table(documents: list[StudyDoc], calculations: dict[str, Calcul
         else:
             row["warnings"] = ["not in the database"]
         rows.append(row)
-    asked = any(row.get("proposal_seconds") is not None for row in rows)
-    columns = [column for column in _CALCULATION_COLUMNS if asked or column.key != "proposal_seconds"]
-    return Table("calculations", columns, rows)
+    return Table("calculations", _CALCULATION_COLUMNS, rows)
 
 
 def settings_tables(documents: list[StudyDoc]) -> list[Table]:

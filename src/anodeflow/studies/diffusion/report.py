@@ -51,7 +51,7 @@ _HOPS = [
     Column("displacement", "displacement", "Å", 2),
     Column("multiplicity", "equivalent hops"),
     Column("max_force", "largest force left", "eV/Å", 3),
-    Column("energy_over_rest", "which is worth", "eV", 3, signed=True),
+    Column("energy_over_rest", "which is worth", "eV", 3, signed=True, if_known=True),
     Column("negative_modes", "negative modes"),
     Column("curvatures", "lowest curvatures", "eV/Å²", 2),
     Column("prefactor_forward", "prefactor", "1/s"),
@@ -183,10 +183,8 @@ def _prefactors(document: DiffusionDoc) -> str:
 
 def _tables(document: DiffusionDoc, context: Context, name: str, on_path: set[int]) -> list[Table]:
     minima = [{c.key: getattr(minimum, c.key) for c in _MINIMA} for minimum in document.minima]
-    told = any(hop.energy_over_rest is not None for hop in document.hops)
-    columns = [each for each in _HOPS if told or each.key != "energy_over_rest"]
     tables = [
-        Table(f"hops-{name}", columns, [_hop_row(document, hop, on_path) for hop in document.hops], "Hops"),
+        Table(f"hops-{name}", _HOPS, [_hop_row(document, hop, on_path) for hop in document.hops], "Hops"),
         Table(f"minima-{name}", _MINIMA, minima, "Minima"),
     ]
     if document.rejected:

@@ -53,7 +53,7 @@ _HOPS = [
     Column("barrier_reverse", "barrier reverse", "eV", 3),
     Column("path_length", "path length", "Å", 2),
     Column("max_force", "largest force left", "eV/Å", 3),
-    Column("energy_over_rest", "which is worth", "eV", 3, signed=True),
+    Column("energy_over_rest", "which is worth", "eV", 3, signed=True, if_known=True),
     Column("state", "state"),
     Column("message", "message", below=True),
 ]
