@@ -32,8 +32,12 @@ def beside(folder, factor=1.3):
 
 def tolerant(tolerance):
     """Return the EMT backend with an `energy_tolerance` (eV)."""
+    return with_relaxation(energy_tolerance=tolerance)
+
+
+def with_relaxation(**settings):
     emt = load_backend("emt")
-    return emt.model_copy(update={"relaxation": emt.relaxation.model_copy(update={"energy_tolerance": tolerance})})
+    return emt.model_copy(update={"relaxation": emt.relaxation.model_copy(update=settings)})
 
 
 def computed(backend, guide="emt"):
@@ -136,6 +140,60 @@ def test_documents_hold_all_three_energies_and_are_found_again(tmp_path, monkeyp
     assert len(CalculationFolder(tmp_path / "calculations" / short.id[:2] / short.id).steps()) == short.ionic_steps
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_few_evaluations_are_the_end_of_it(tmp_path, number):
+    _, whole = relax_copper(beside(tmp_path / "whole"))
+    done, few = relax_copper(beside(tmp_path / "few"), evaluations=number)
+    assert done
+    assert [step["positions"] for step in few] == [step["positions"] for step in whole[:number]]
+    left = few[-1]["energy"] - whole[-1]["energy"]
+    assert left > 1e-3
+    assert few[-1]["remaining_energy"] == pytest.approx(left, rel=0.5)  # of the first geometry nothing was said before
+    done, again = relax_copper(tmp_path / "few" / "steps.jsonl", evaluations=number)
+    assert done
+    assert len(again) == number
+
+
+def test_cut_off_it_makes_as_many_evaluations_in_all(tmp_path):
+    file = beside(tmp_path / "cut")
+    relax_copper(file, evaluations=3, max_steps=1)
+    done, steps = relax_copper(file, evaluations=3)
+    assert done
+    assert len(steps) == 3
+    assert steps[-1]["remaining_energy"] is not None
+
+
+def test_without_a_hessian_the_number_of_evaluations_is_no_end(tmp_path):
+    done, steps = relax_copper(tmp_path / "steps.jsonl", evaluations=1)
+    assert done
+    assert np.linalg.norm(steps[-1]["free_forces"], axis=1).max() < 0.01
+
+
+def test_what_is_left_without_proof_follows_no_mode_far():
+    soft = RemainingEnergy(np.diag([0.05, 1.0, 4.0]), np.ones(3, dtype=bool))
+    assert soft.after(np.zeros(3), [0.1, 0.2, 0.0]) is None
+    assert soft.expected == pytest.approx(0.1 * 0.2 - 0.05 * 0.2**2 / 2 + 0.2**2 / 2)
+
+
+def test_documents_of_few_evaluations_say_so_and_are_found_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
+    full, one = computed(load_backend("emt")), computed(with_relaxation(evaluations=1))
+    assert one.converged
+    assert one.force_evaluations == 1
+    assert one.energy == one.evaluated_energy - one.remaining_energy
+    assert abs(one.energy - full.energy) < abs(one.evaluated_energy - full.energy) / 2
+    (caveat,) = one.warnings
+    assert caveat.code == "few-evaluations"
+    assert caveat.text == (
+        f"ended after 1 evaluation, as asked: {1e3 * one.remaining_energy:.1f} meV were still to be gained by the "
+        f"potential's second derivatives, an estimate, and are taken off; largest force {one.max_force:.3f} eV/Å"
+    )
+    assert computed(with_relaxation(evaluations=1)).finished_at == one.finished_at
+    calm = computed(with_relaxation(evaluations=50))
+    assert calm.warnings == []
+    assert calm.max_force < 0.01
+
+
 def test_what_was_expected_is_audited(tmp_path, monkeypatch):
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
     document = computed(load_backend("emt"))
@@ -160,7 +218,9 @@ def test_a_document_that_claims_more_than_it_was_is_computed_again(tmp_path, mon
 
 
 def test_addresses_know_it_where_it_is_set_and_only_there():
-    before = {key: value for key, value in RelaxationSettings().model_dump().items() if key != "energy_tolerance"}
+    later = ("energy_tolerance", "evaluations")
+    before = {key: value for key, value in RelaxationSettings().model_dump().items() if key not in later}
+    assert with_relaxation(evaluations=1).settings_hash() != load_backend("emt").settings_hash()
     assert content_hash(RelaxationSettings().model_dump()) == content_hash(before)
     assert tolerant(0.005).settings_hash() != load_backend("emt").settings_hash()
     assert tolerant(0.005).settings_hash() != tolerant(0.004).settings_hash()
@@ -180,11 +240,12 @@ def test_fixed_atoms_have_nothing_to_gain():
     assert RemainingEnergy(np.eye(3 * len(atoms)), free, proven=True).after(atoms.positions, forces) == 0.0
 
 
+@pytest.mark.parametrize("setting", ["energy_tolerance: 0.005", "evaluations: 1"])
 @pytest.mark.parametrize(("prescreen", "told"), [("", True), ("prescreen: emt\n", False)])
-def test_check_says_that_nothing_uses_it_without_a_potential(tmp_path, monkeypatch, prescreen, told):
+def test_check_says_that_nothing_uses_it_without_a_potential(tmp_path, monkeypatch, prescreen, told, setting):
     register(monkeypatch, tmp_path)
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
-    costly = (tmp_path / "costly.yaml").read_text().replace("{force", "{energy_tolerance: 0.005, force", 1)
+    costly = (tmp_path / "costly.yaml").read_text().replace("{force", f"{{{setting}, force", 1)
     (tmp_path / "costly.yaml").write_text(costly)
     file = tmp_path / "campaign.yaml"
     file.write_text(
@@ -194,4 +255,4 @@ def test_check_says_that_nothing_uses_it_without_a_potential(tmp_path, monkeypat
     )
     campaign = Campaign.from_file(file)
     campaign.check()
-    assert any("Nothing uses energy_tolerance of backend costly" in note for note in campaign.unused()) == told
+    assert any(f"Nothing uses {setting.split(':')[0]} of backend costly" in note for note in campaign.unused()) == told

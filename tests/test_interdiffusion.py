@@ -14,6 +14,7 @@ from vacancy_factories import layered
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.bulk.dilute import wide_cell
@@ -220,6 +221,17 @@ def test_interface_that_changes_on_the_way_is_told(thick):
     )
     assert document.points[0].return_energy == pytest.approx(-0.035)
     assert any("depth 1: there and back gives -0.035 eV instead of 0" in warning.text for warning in document.warnings)
+
+
+def test_relaxations_that_ended_early_are_named_with_what_rests_on_them(thick):
+    """Both of the interface itself, from which all energies count, and of an exchange."""
+    early = Caveat("few-evaluations", "ended after 1 evaluation, as asked")
+    began = thick.model_copy(update={"warnings": [*thick.warnings, early.under("interface")]})
+    exchanges = find_exchanges(thick.structure, thick.layer, "Ag", 1, 1, "x")
+    found = relaxations(thick, [-0.1])[0].model_copy(update={"warnings": [early]})
+    document = interdiffusion_document(began, exchanges, [found], [], asking(STUDY))
+    told = [warning.text for warning in document.warnings if warning.code == "few-evaluations"]
+    assert told == [f"{step}: {early.text}" for step in ("interface", exchanges[0].step)]
 
 
 def test_median_and_range_of_several_pairs(interface):

@@ -77,10 +77,20 @@ class RelaxationSettings(OptimizerSettings):
         "eV per cell; what is left to gain is taken off its energy. None: the forces alone decide.",
         json_schema_extra={"unit": "eV"},
     )
+    evaluations: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="Ends a relaxation that began at a potential's minimum after so many evaluations, whatever the "
+        "forces are then; what the potential's Hessian still expects to gain is taken off its energy. A lower "
+        "fidelity, which warnings name. None: the thresholds decide.",
+        json_schema_extra={"unit": "evaluations"},
+    )
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key != "energy_tolerance" or value is not None}
+        later = ("energy_tolerance", "evaluations")
+        return {key: value for key, value in handler(self).items() if key not in later or value is not None}
 
 
 class NebSettings(OptimizerSettings):

@@ -92,9 +92,13 @@ def _is_calm(document: CalculationDoc) -> bool:
         return True
     relaxation = settings.get("relaxation")
     left = document.remaining_energy if document.evaluated_energy is not None else None
-    tolerance = relaxation.get("energy_tolerance") if isinstance(relaxation, dict) else None
-    ended_by_energy = left is not None and tolerance is not None and left < tolerance
-    if not ended_by_energy and document.max_force >= _threshold(relaxation, "force_threshold"):
+    tolerance, most = (
+        relaxation.get(key) if isinstance(relaxation, dict) else None for key in ("energy_tolerance", "evaluations")
+    )
+    ended_early = left is not None and (
+        (tolerance is not None and left < tolerance) or (most is not None and document.force_evaluations >= most)
+    )
+    if not ended_early and document.max_force >= _threshold(relaxation, "force_threshold"):
         return False
     if document.task == "relax_cell" and document.stress is not None:
         largest = float(np.abs(document.stress).max())

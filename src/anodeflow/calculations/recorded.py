@@ -48,17 +48,8 @@ def calculation_document(
         )
     is_density = request.task == "density"
     energies = _energies(backend, steps, outcome["converged"])
-    if (
-        energies["evaluated_energy"] is not None
-        and largest_force(last["free_forces"]) >= backend.relaxation.force_threshold
-    ):
-        warnings.append(
-            Caveat(
-                "ended-by-energy",
-                f"ended by its energy: {1e3 * energies['remaining_energy']:.1f} meV were still to be gained by what "
-                f"the potential knows, and are taken off; largest force {largest_force(last['free_forces']):.3f} eV/Å",
-            )
-        )
+    if energies["evaluated_energy"] is not None:
+        warnings += _early(backend, len(steps), energies["remaining_energy"], largest_force(last["free_forces"]))
     return CalculationDoc(
         **common_fields(backend, request, folder, address, label, steps),
         structure=placed(request.structure, last["positions"], last["cell"]),
@@ -77,10 +68,30 @@ def calculation_document(
     )
 
 
+def _early(backend: Backend, count: int, left: float, force: float) -> list[Caveat]:
+    """Return the caveat of a relaxation that ended before its forces (eV/Å) were small; `left`: eV, is taken off."""
+    asked = backend.relaxation
+    if force < asked.force_threshold:
+        return []
+    if asked.energy_tolerance is not None and left < asked.energy_tolerance:
+        text = (
+            f"ended by its energy: {1e3 * left:.1f} meV were still to be gained by what the potential knows, and are "
+            f"taken off; largest force {force:.3f} eV/Å"
+        )
+        return [Caveat("ended-by-energy", text)]
+    times = "1 evaluation" if count == 1 else f"{count} evaluations"
+    text = (
+        f"ended after {times}, as asked: {1e3 * left:.1f} meV were still to be gained by the potential's second "
+        f"derivatives, an estimate, and are taken off; largest force {force:.3f} eV/Å"
+    )
+    return [Caveat("few-evaluations", text)]
+
+
 def _energies(backend: Backend, steps: list[dict[str, Any]], converged: bool) -> dict[str, Any]:
     """Return the fields of a document that tell its energy, and what was left to be gained."""
     evaluated, free, at_end = steps[-1]["energy"], steps[-1]["free_energy"], steps[-1].get("remaining_energy")
-    by_energy = converged and at_end is not None and backend.relaxation.energy_tolerance is not None
+    asked = (backend.relaxation.energy_tolerance, backend.relaxation.evaluations)
+    by_energy = converged and at_end is not None and asked != (None, None)
     end = free - (at_end or 0.0)
     promising = (
         (number, step)

@@ -51,11 +51,12 @@ def unused(world: World) -> list[str]:
             notes.append(f"No study uses the {what} {name}.")
     needed = _metals(world)
     notes += [f"No study uses the reference of {name}." for name in world.surfaces.references if name not in needed]
-    if surfaces.backend.relaxation.energy_tolerance is not None and surfaces.prescreen is None:
-        notes.append(
-            f"Nothing uses energy_tolerance of backend {surfaces.backend.name}: without a prescreen no relaxation "
-            "begins with a potential's Hessian, and all end by their forces."
-        )
+    notes += [
+        f"Nothing uses {key} of backend {surfaces.backend.name}: without a prescreen no relaxation begins with a "
+        "potential's Hessian, and all end by their forces."
+        for key in ("energy_tolerance", "evaluations")
+        if getattr(surfaces.backend.relaxation, key) is not None and surfaces.prescreen is None
+    ]
     return notes
 
 

@@ -111,5 +111,9 @@ def told_by(outcome: Mapping[str, Any]) -> list[Caveat]:
     return [Caveat("", each) if isinstance(each, str) else Caveat(**each) for each in outcome.get("warnings", [])]
 
 
+ENDED_EARLY = frozenset({"ended-by-energy", "few-evaluations"})
+"""Codes of relaxations that ended before their forces were small: what an energy of theirs goes into says so, too."""
+
+
 Caveats = list[Annotated[Caveat, BeforeValidator(_told)]]
 """Type of a document's warnings; plain sentences are taken, too."""

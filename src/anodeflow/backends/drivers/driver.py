@@ -84,7 +84,8 @@ def run_task(
     relaxation
         `force_threshold` (eV/Å), `stress_threshold` (eV/Å³), `max_steps` (in this attempt),
         `curvature` (eV/Å², of the first BFGS Hessian), `max_displacement` (Å, of one step). With `energy_tolerance`
-        (eV) positions are relaxed, too, as soon as less is still to be gained by the Hessian beside the record.
+        (eV) positions are relaxed, too, as soon as less is still to be gained by the Hessian beside the record; with
+        `evaluations`, and such a Hessian, as soon as so many geometries are on record.
     steps_file
         Record of evaluated geometries: read first, then appended to. A Hessian beside it is what BFGS begins with
         (:mod:`anodeflow.backends.drivers.hessian`).
@@ -102,7 +103,8 @@ def run_task(
     Returns
     -------
     bool
-        Whether the forces (and the stress) are below their thresholds, or the energy still to be gained is.
+        Whether the forces (and the stress) are below their thresholds, or the energy still to be gained is, or all
+        evaluations that were asked for are made.
     """
     earlier = read_steps(steps_file)
     with_stress = task == "relax_cell"
@@ -110,8 +112,8 @@ def run_task(
     for step in earlier if remaining else ():
         remaining.after(step["positions"], step["free_forces"])  # type: ignore[union-attr]
     ways = propose if task == "relax" else None
-    threshold = relaxation["force_threshold"]
-    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining, ways, threshold)
+    record = _Record(atoms, with_stress, steps_file, attempt, writes, extra, on_step, remaining, ways, relaxation)
+    record.count = len(earlier)
 
     if task in ("static", "density"):
         # A density is in the calculator, not on record: it is converged again.
@@ -122,7 +124,7 @@ def run_task(
 
     if earlier:
         _put(atoms, earlier[-1])
-        if _converged(earlier[-1], relaxation, with_stress):
+        if record.ends or _converged(earlier[-1], relaxation, with_stress):
             return True
     left = relaxation["max_steps"]
     if ways is not None:
@@ -152,7 +154,7 @@ def run_task(
     optimizer.attach(record)
     before = np.array(earlier[-1]["positions"]) if earlier else None
     for _ in optimizer.irun(fmax=0.0, steps=left):
-        if _converged(record.latest, relaxation, with_stress):
+        if record.ends or _converged(record.latest, relaxation, with_stress):
             return True
         if before is not None and _stuck(before, atoms.positions, free_forces(atoms), relaxation):
             optimizer.initialize()
@@ -176,7 +178,7 @@ def _proposed(
         atoms.set_positions(np.asarray(proposal[0][0]))
         record()
         steps.append(record.latest)
-        if _converged(record.latest, relaxation, False):
+        if record.ends or _converged(record.latest, relaxation, False):
             return True, steps
         proposal = record.proposal
     record.propose = None
@@ -207,26 +209,35 @@ class _Record:
         on_step: Callable[[dict[str, Any]], None] | None,
         remaining: RemainingEnergy | None,
         propose: Propose | None,
-        threshold: float,
+        relaxation: dict[str, Any],
     ) -> None:
         self.atoms, self.with_stress, self.file, self.attempt = atoms, with_stress, file, attempt
         self.writes, self.extra, self.on_step, self.remaining = writes, extra, on_step, remaining
         self.propose = propose
         self.proposal: tuple[list[Any], float | None] | None = None
         self.seen: list[dict[str, Any]] = []
-        self.threshold = threshold
+        self.threshold = relaxation["force_threshold"]
+        self.most = relaxation.get("evaluations") if remaining is not None else None
+        self.count = 0
         self.began = time.monotonic()
         self.latest: dict[str, Any] = {}
 
+    @property
+    def ends(self) -> bool:
+        """Whether all evaluations are made that were asked for."""
+        return self.most is not None and self.count >= self.most
+
     def __call__(self) -> None:
         step = describe(self.atoms, self.with_stress) | self.extra()
+        self.count += 1
         if self.remaining is not None:
-            step["remaining_energy"] = self.remaining.after(step["positions"], step["free_forces"])
+            told = self.remaining.after(step["positions"], step["free_forces"])
+            step["remaining_energy"] = self.remaining.expected if told is None and self.ends else told
         step |= {"attempt": self.attempt, "seconds": time.monotonic() - self.began}
         check_finite(step)  # on all ranks
         if self.propose is not None:
             step["proposed"] = True
-            calm = largest_force(step["free_forces"]) < self.threshold
+            calm = self.ends or largest_force(step["free_forces"]) < self.threshold
             # Before it is on record, which says what was still to be gained.
             asked = time.monotonic()
             self.proposal = None if calm else self.propose([*self.seen, step])

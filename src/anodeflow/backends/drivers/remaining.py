@@ -16,6 +16,7 @@ from anodeflow.backends.drivers.hessian import START, free_coordinates, read_hes
 
 _SOFTEST = 0.05  # eV/Å²: softer directions are taken for as stiff
 _SHORTEST = 1e-6  # Å: what moved less teaches nothing
+_LONGEST = 0.2  # Å: as far as a mode is followed where nothing has shown that it is harmonic
 _FACTOR = 2  # by which a curvature may be wrong
 _FARTHEST = 0.1  # Å: with an atom farther from its place at the minimum the well is not harmonic
 
@@ -41,6 +42,9 @@ class RemainingEnergy:
         self.free, self.proven = free, proven
         self.hessian = hessian[np.ix_(free, free)]
         self.last: tuple[np.ndarray, np.ndarray] | None = None
+        self.expected = 0.0
+        """What the Hessian expects to be gained from the last geometry, eV, whether it has shown itself right or not:
+        no atom may move 0.2 Å or more along one of its modes for that."""
 
     @classmethod
     def beside(cls, steps_file: Path, atoms: Atoms) -> Self | None:
@@ -70,6 +74,8 @@ class RemainingEnergy:
         self.last = (place, force)
         values, vectors = np.linalg.eigh(self.hessian)
         along, stiff = vectors.T @ force, np.maximum(np.abs(values), _SOFTEST)
+        ways = np.minimum(np.abs(along) / stiff, _LONGEST)
+        self.expected = float(np.sum(ways * (np.abs(along) - stiff * ways / 2)))
         step = np.zeros(len(self.free))
         step[self.free] = vectors @ (along / stiff)
         near = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max()) < _FARTHEST

@@ -59,11 +59,12 @@ class VaspBackend(Backend):
 
     @model_validator(mode="after")
     def _relaxes_by_forces(self) -> Self:
-        if self.relaxation.energy_tolerance is not None:
-            raise ValueError(
-                "energy_tolerance: VASP relaxes by itself, without a potential's Hessian; leave it out, its "
-                "relaxations end by force_threshold"
-            )
+        for key in ("energy_tolerance", "evaluations"):
+            if getattr(self.relaxation, key) is not None:
+                raise ValueError(
+                    f"{key}: VASP relaxes by itself, without a potential's Hessian; leave it out, its "
+                    "relaxations end by force_threshold"
+                )
         return self
 
     @classmethod

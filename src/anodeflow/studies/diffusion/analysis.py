@@ -7,7 +7,7 @@ import numpy as np
 from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
-from anodeflow.core.caveats import Caveat, Subject
+from anodeflow.core.caveats import ENDED_EARLY, Caveat, Subject
 from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
@@ -120,7 +120,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, minima, hops, found_path=path is not None)
         + remarks
-        + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS],
+        + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS | ENDED_EARLY],
         prescreen=audit,
         slab=adsorption.slab,
         crystal_axes=adsorption.crystal_axes,

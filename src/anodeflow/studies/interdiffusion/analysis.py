@@ -8,7 +8,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import ENDED_EARLY, Caveat
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.shortlist import (
     OTHER_MINIMUM,
@@ -71,7 +71,8 @@ def interdiffusion_document(
         identifiers[exchange.step] = found.id
         back = returned.get(exchange.step)
         identifiers |= {} if back is None else {exchange.step_back: back.id}
-    warnings = [Caveat("depth-missing", each) for each in missing]
+    warnings = [each for each in interface.warnings if each.code in ENDED_EARLY]
+    warnings += [Caveat("depth-missing", each) for each in missing]
     by_step = {point.step: point for point in points}
     for exchange, result in zip(exchanges, results, strict=True):
         if result is None:

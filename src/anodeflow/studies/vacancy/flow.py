@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from jobflow import Flow, Maker, OutputReference, Response, job
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import ENDED_EARLY
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
@@ -162,5 +163,6 @@ def start_free(
     search = start_search(again, bulk, study, face)
     search.audit = begin_audit(interface, study, relaxed)
     search.warnings += not_screened("interface", relaxed, search.audit)
+    search.warnings += [each.under("interface") for each in relaxed.warnings if each.code in ENDED_EARLY]
     search.calculation_ids |= potential_ids({"interface": relaxed})
     return relax_trials(makers, search, study)
