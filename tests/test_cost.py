@@ -104,6 +104,22 @@ def test_time_goes_with_what_the_waves_hold():
         assert (draws.force_evaluations[:, 1] == 1).all(), "a static calculation has one geometry"
 
 
+def test_evaluations_that_are_counted_out_are_predicted_and_teach_nothing_of_others():
+    history = [past(index, guided=True, atoms=atoms) for index, atoms in enumerate((18, 20, 22, 20))]
+    short = [past(9 + index, guided=True, force_evaluations=1, cut_short=True) for index in range(20)]
+    few = load_backend("emt")
+    few = few.model_copy(update={"relaxation": few.relaxation.model_copy(update={"evaluations": 2})})
+    model, work = CostModel([*history, *short]), Work(20, 20.0, 4, 1e4)
+    cut, whole = (Asked.of("relax", True, work, backend) for backend in (few, load_backend("emt")))
+    assert model.median(cut)[1] == 2
+    assert model.median(whole)[1] == pytest.approx(6, rel=0.1)
+    draws = model.draw([cut, whole], 500, np.random.default_rng(0))
+    assert (draws.force_evaluations[:, 0] <= 2).all()
+    assert np.median(draws.processor_seconds[:, 0]) < np.median(draws.processor_seconds[:, 1]) / 2
+    assert Asked.of("relax", False, work, few).most is None
+    assert Asked.of("relax_cell", True, work, few).most is None
+
+
 def test_a_guess_beyond_the_history_is_wide():
     model = CostModel([past(index, atoms=atoms) for index, atoms in enumerate((18, 20, 22, 20))])
     near, far = (Asked("relax", False, Work(n, float(n), 4, 500.0 * n)) for n in (20, 200))

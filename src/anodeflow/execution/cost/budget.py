@@ -128,7 +128,8 @@ class Budget:
         model = self.estimator.models.get(backend.code)
         if model is None:
             return None
-        asked = Asked(request.task, bool(request.guide) or len(request.images) == 3, backend.work(request.structure))
+        guided = bool(request.guide) or len(request.images) == 3
+        asked = Asked.of(request.task, guided, backend.work(request.structure), backend)
         time, evaluations = model.median(asked)
         return time * max(_LEAST_LEFT, 1 - len(folder.steps()) / evaluations)
 

@@ -97,7 +97,9 @@ class Estimator:
                     done[place] -= finished
                 left = max(0.0, number - finished)
                 counted = None if entry.number is not None else self._counted(entry, task)
-                found.append(Expectation(entry, backend, Asked(task, guided, work), left, finished, counted))
+                found.append(
+                    Expectation(entry, backend, Asked.of(task, guided, work, backend), left, finished, counted)
+                )
         return found
 
     def cost(self, planned: Iterable["PlannedCalculation"]) -> CampaignCost:

@@ -12,6 +12,7 @@ from pymatgen.core import Structure
 from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.hessian import hessian_file
 from anodeflow.backends.work import Work
+from anodeflow.core.caveats import told_by
 
 _ONE_IMAGE = 3  # images of a path whose saddle alone is computed: it stands between two ends
 
@@ -40,6 +41,8 @@ class Past:
         Time of all processors together, s.
     peak_memory
         MiB; none: not recorded.
+    cut_short
+        Whether it ended after as many evaluations as were asked for, before its thresholds did.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Past:
     scf_cycles: int | None
     processor_seconds: float
     peak_memory: float | None
+    cut_short: bool = False
 
 
 def read_history(calculations: Path, backends: Iterable[Backend]) -> dict[str, list[Past]]:
@@ -116,6 +120,7 @@ def _past(folder: Path, document: dict[str, Any], backend: Backend) -> Past | No
             scf_cycles=document.get("scf_cycles"),
             processor_seconds=float(document["wall_time"]) * processors if seconds is None else float(seconds),
             peak_memory=memory,
+            cut_short=any(caveat.code == "few-evaluations" for caveat in told_by(document)),
         )
     except (KeyError, TypeError, ValueError, ValidationError):
         return None

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from anodeflow.backends.base import Backend
 from anodeflow.backends.work import Work
 from anodeflow.execution.cost.history import Past
 from anodeflow.execution.cost.regression import Expected, LogRegression
@@ -37,11 +39,20 @@ class Asked:
         Whether a potential goes before it.
     work
         What one of its force evaluations has to do.
+    most
+        Force evaluations after which it ends, whatever has come out; none: its thresholds decide.
     """
 
     task: str
     guided: bool
     work: Work
+    most: int | None = None
+
+    @classmethod
+    def of(cls, task: str, guided: bool, work: Work, backend: Backend) -> Self:
+        """Return a calculation to come of a backend, whose settings may bound its evaluations."""
+        bounded = task == "relax" and guided
+        return cls(task, guided, work, backend.relaxation.evaluations if bounded else None)
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class CostModel:
         seconds = np.array([max(each.processor_seconds, 1e-3) for each in history])
         self.count = len(history)
         self.has_scf = bool((cycles > 0).sum() >= FEWEST)
-        free = np.array([each.task not in _ONE_GEOMETRY for each in history])
+        free = np.array([each.task not in _ONE_GEOMETRY and not each.cut_short for each in history])
         scf = cycles > 0 if self.has_scf else np.ones(len(history), dtype=bool)
         units = cycles if self.has_scf else evaluations
         self._evaluations = LogRegression(_way_rows(asked)[free], np.log(evaluations[free]), _EVALUATIONS)
@@ -102,7 +113,7 @@ class CostModel:
     def median(self, asked: Asked) -> tuple[float, float]:
         """Return the processor hours and the force evaluations of one calculation, the likeliest by half."""
         way = 0.0 if asked.task in _ONE_GEOMETRY else float((_way_rows([asked]) @ self._evaluations.coefficients)[0])
-        evaluations = max(1.0, float(np.exp(way)))
+        evaluations = min(max(1.0, float(np.exp(way))), asked.most or np.inf)
         cycles = float(np.exp((_scf_rows([asked]) @ self._cycles.coefficients)[0])) if self.has_scf else 1.0
         second = _SECOND * float(np.exp((_work_rows([asked]) @ self._seconds.coefficients)[0]))
         return evaluations * cycles * second / 3600, evaluations
@@ -111,7 +122,7 @@ class CostModel:
         """Return possible costs of calculations to come."""
         evaluations = np.exp(self._evaluations.draw(_way_rows(asked), draws, random))
         evaluations[:, [each.task in _ONE_GEOMETRY for each in asked]] = 1.0
-        evaluations = np.maximum(evaluations, 1.0)
+        evaluations = np.clip(evaluations, 1.0, [each.most or np.inf for each in asked])
         cycles = None
         if self.has_scf:
             cycles = evaluations * np.exp(self._cycles.draw(_scf_rows(asked), draws, random))
