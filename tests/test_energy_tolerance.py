@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pymatgen.io.ase import AseAtomsAdaptor
 from relaxations import copper_slab, relax_copper
 
-from anodeflow.backends.base import RelaxationSettings
+from anodeflow.backends.base import NebSettings, RelaxationSettings
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates, hessian_file
 from anodeflow.backends.drivers.remaining import RemainingEnergy
 from anodeflow.backends.registry import load_backend
@@ -219,6 +219,9 @@ def test_a_document_that_claims_more_than_it_was_is_computed_again(tmp_path, mon
 
 def test_addresses_know_it_where_it_is_set_and_only_there():
     later = ("energy_tolerance", "evaluations")
+    path = {key: value for key, value in NebSettings().model_dump().items() if key not in later}
+    assert NebSettings().model_dump() == path
+    assert NebSettings(evaluations=2).model_dump() == path | {"evaluations": 2}
     before = {key: value for key, value in RelaxationSettings().model_dump().items() if key not in later}
     assert with_relaxation(evaluations=1).settings_hash() != load_backend("emt").settings_hash()
     assert content_hash(RelaxationSettings().model_dump()) == content_hash(before)

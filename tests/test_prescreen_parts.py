@@ -9,10 +9,11 @@ from factories import calculation_document, codes, li_slab
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates
+from anodeflow.backends.drivers.saddle_rest import SaddleRest
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.potential_hessian import potential_hessian
-from anodeflow.calculations.saddle_rest import over_rest
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.shortlist import (
@@ -221,6 +222,70 @@ def test_what_a_force_left_at_a_saddle_is_worth_is_told(bridge_path, monkeypatch
     assert "saddle-force-left" not in codes(late)
     without = Makers(backend).neb().calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
     assert without.energy_over_rest is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"), [({"energy_tolerance": 0.004}, "ended-by-energy"), ({"evaluations": 2}, "few-evaluations")]
+)
+def test_a_climb_ends_by_its_energy_or_its_evaluations(bridge_path, monkeypatch, tmp_path, settings, code):
+    path, energies, whole = bridge_path
+    backend = load_backend("emt")
+    shaken = moved(whole.images[3], [0, 0, 0])
+    shaken.translate_sites([len(shaken) - 1], [0.0, 0.05, 0.08], frac_coords=False, to_unit_cell=False)
+    tangent = path_direction(path[2], path[4]).tolist()
+
+    def climbed(**changes):
+        calm = backend.path.model_copy(update={"force_threshold": 0.002} | changes)
+        neb = replace(Makers(backend.model_copy(update={"path": calm})).neb(), guide=backend.recipe())
+        return neb.calculate([path[0], shaken, path[-1]], energies, tangent=tangent)
+
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
+    late, early = climbed(), climbed(**settings)
+    assert early.id != late.id
+    assert early.converged
+    assert early.force_evaluations < late.force_evaluations
+    assert early.evaluated_energy - early.remaining_energy == early.energy == early.image_energies[1]
+    assert early.energy_over_rest is None, "it is taken off"
+    assert abs(early.energy - late.energy) < 0.002
+    assert early.evaluated_energy - late.energy > 0.5 * abs(early.remaining_energy)
+    (caveat,) = [each for each in early.warnings if each.code == code]
+    assert f"{1e3 * abs(early.remaining_energy):.1f} meV lower, which is taken into account" in caveat.text
+    again = climbed(**settings)
+    assert (again.finished_at, again.energy) == (early.finished_at, early.energy)
+    # Cut off after its first evaluation it ends at the same.
+    folder = CalculationFolder(tmp_path / "calculations" / early.id[:2] / early.id)
+    folder.steps_file.write_text("".join(folder.steps_file.read_text().splitlines(keepends=True)[:1]))
+    for file in (folder.outcome, folder.path / "calculation.json"):
+        file.unlink()
+    resumed = climbed(**settings)
+    assert resumed.finished_at >= early.finished_at
+    assert (resumed.energy, resumed.force_evaluations) == (early.energy, early.force_evaluations)
+
+
+def test_a_climb_that_nothing_is_known_of_is_told_after_its_evaluations(bridge_path, monkeypatch, tmp_path):
+    """From a hollow the second derivatives have no negative one: the energy is as evaluated."""
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
+    path, energies, _ = bridge_path
+    backend = load_backend("emt")
+    one = backend.model_copy(update={"path": backend.path.model_copy(update={"evaluations": 1})})
+    start = moved(path[0], [0, 0, 0])
+    start.translate_sites([len(start) - 1], [0.1, 0.0, 0.0], frac_coords=False, to_unit_cell=False)
+    neb = replace(Makers(one).neb(), guide=backend.recipe())
+    tangent = path_direction(path[2], path[4]).tolist()
+    found = neb.calculate([path[0], start, path[-1]], energies, tangent=tangent)
+    assert (found.force_evaluations, found.remaining_energy, found.evaluated_energy) == (1, None, None)
+    (caveat,) = [each for each in found.warnings if each.code == "few-evaluations"]
+    assert "how far it is from its saddle the second derivatives of emt do not say" in caveat.text
+    again = neb.calculate([path[0], start, path[-1]], energies, tangent=tangent)
+    assert again.finished_at == found.finished_at
+
+
+def over_rest(hessian, geometries):
+    """What is expected after the last of several geometries, the Hessian all free."""
+    rest = SaddleRest(hessian, np.ones(len(hessian), dtype=bool))
+    for place, force in geometries:
+        rest.after(place, force, 0.0)
+    return rest.expected
 
 
 def test_energy_over_a_saddle_is_exact_where_it_is_harmonic():

@@ -30,6 +30,14 @@ SmearingWidth = Annotated[
 """Field of the codes that smear by Fermi and Dirac."""
 
 
+_LATER = ("energy_tolerance", "evaluations")
+
+
+def _without(dump: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those that came later and are not set: addresses are those of before."""
+    return {key: value for key, value in dump.items() if key not in _LATER or value is not None}
+
+
 class OptimizerSettings(InputModel):
     """How geometries, or the images of a path, step towards rest (BFGS, ASE)."""
 
@@ -89,8 +97,7 @@ class RelaxationSettings(OptimizerSettings):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        later = ("energy_tolerance", "evaluations")
-        return {key: value for key, value in handler(self).items() if key not in later or value is not None}
+        return _without(handler(self))
 
 
 class NebSettings(OptimizerSettings):
@@ -117,6 +124,28 @@ class NebSettings(OptimizerSettings):
         description="Of the springs between images, eV/Å².",
         json_schema_extra={"unit": "eV/Å²"},
     )
+
+    energy_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.1,
+        description="Ends a climb from a potential's saddle as soon as its energy is known to be no farther than this "
+        "from that at rest, eV per cell, which is taken off. None: the forces alone decide.",
+        json_schema_extra={"unit": "eV"},
+    )
+    evaluations: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="Ends a climb from a potential's saddle after so many evaluations, whatever the forces are then; "
+        "what the potential's Hessian expects to be left is taken off. A lower fidelity, which warnings name. None: "
+        "the thresholds decide.",
+        json_schema_extra={"unit": "evaluations"},
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self))
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:

@@ -86,29 +86,35 @@ def _evaluated(document: CalculationDoc) -> float | None:
 def _is_calm(document: CalculationDoc) -> bool:
     """Return whether a document that says it converged did, by its own numbers and settings."""
     settings: dict[str, Any] = document.settings
-    if document.task == "neb":
-        return document.max_force < _threshold(settings.get("path"), "force_threshold")
-    if not document.task.startswith("relax"):
+    part = "path" if document.task == "neb" else "relaxation"
+    if document.task != "neb" and not document.task.startswith("relax"):
         return True
-    relaxation = settings.get("relaxation")
-    left = document.remaining_energy if document.evaluated_energy is not None else None
-    tolerance, most = (
-        relaxation.get(key) if isinstance(relaxation, dict) else None for key in ("energy_tolerance", "evaluations")
-    )
-    ended_early = left is not None and (
-        (tolerance is not None and left < tolerance) or (most is not None and document.force_evaluations >= most)
-    )
-    if not ended_early and document.max_force >= _threshold(relaxation, "force_threshold"):
+    asked = settings.get(part)
+    if not _ended_early(document, asked) and document.max_force >= _threshold(asked, "force_threshold"):
         return False
+    if document.task == "neb":
+        return True
     if document.task == "relax_cell" and document.stress is not None:
         largest = float(np.abs(document.stress).max())
-        if largest >= _threshold(relaxation, "stress_threshold"):
+        if largest >= _threshold(asked, "stress_threshold"):
             return False
     free = _free_atoms(document.structure)
     if free is None:
         return True
     found = largest_force(np.array(document.forces)[free]) if free.any() else 0.0
     return abs(found - document.max_force) < _ROUNDING
+
+
+def _ended_early(document: CalculationDoc, settings: Any) -> bool:
+    """Return whether a relaxation or a climb ended as its settings allow, by its energy or its evaluations."""
+    if not isinstance(settings, dict):
+        return False
+    left = document.remaining_energy if document.evaluated_energy is not None else None
+    tolerance, most = settings.get("energy_tolerance"), settings.get("evaluations")
+    by_energy = left is not None and tolerance is not None and abs(left) < tolerance
+    # Of a climb nothing may be known that is left; what a relaxation still gains is always estimated.
+    counted = most is not None and document.force_evaluations >= most and (left is not None or document.task == "neb")
+    return by_energy or counted
 
 
 def _threshold(settings: Any, key: str) -> float:

@@ -35,7 +35,8 @@ class NebDoc(CalculationDoc):
         default=None,
         description="Energy of the saddle less what it would have at rest, its forces zero, by second derivatives of "
         "the potential from which it climbed and what the climb taught them, eV: how far `energy` may be off for the "
-        "force that is left. It is not taken off. None: no such derivatives, or they say nothing there.",
+        "force that is left. It is not taken off. None: no such derivatives, they say nothing there, or the climb "
+        "ended by what they say (`remaining_energy`, which is taken off).",
     )
     potential_path: BandRecord | None = Field(
         default=None,

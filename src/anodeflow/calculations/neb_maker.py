@@ -168,8 +168,11 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
             )
         )
     left = energy_over_rest(request, folder, steps)
-    if left is not None and outcome["converged"] and abs(left) > _MATTERS:
-        name = request.guide.get("name", "the potential")
+    early, taken = bool(outcome.get("ended_early")), outcome.get("over_rest")
+    name = request.guide.get("name", "the potential")
+    if early:
+        warnings.append(_early(backend, len(steps), taken, outcome["residual"], name))
+    elif left is not None and outcome["converged"] and abs(left) > _MATTERS:
         warnings.append(
             Caveat(
                 "saddle-force-left",
@@ -177,12 +180,15 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
                 f"it would come to rest {abs(left):.3f} eV {'lower' if left > 0 else 'higher'}",
             )
         )
+    energies = [image["energy"] - (taken or 0.0) * (i == climbing) for i, image in enumerate(outcome["images"])]
     return NebDoc(
         **common_fields(backend, request, folder, address, label, steps)
         | {"settings": backend.all_settings() | {"path": backend.path.model_dump()}},
         structure=images[climbing],
-        energy=saddle["energy"],
-        free_energy=saddle["free_energy"],
+        energy=energies[climbing],
+        free_energy=saddle["free_energy"] - (taken or 0.0),
+        evaluated_energy=None if taken is None else saddle["energy"],
+        remaining_energy=taken,
         forces=saddle["forces"],
         max_force=outcome["residual"],
         converged=outcome["converged"],
@@ -191,10 +197,30 @@ def _neb_document(backend: Backend, request: Request, folder: CalculationFolder,
         warnings=warnings,
         images=images,
         initial_images=list(request.images),
-        image_energies=[image["energy"] for image in outcome["images"]],
+        image_energies=energies,
         image_forces=[image["forces"] for image in outcome["images"]],
         symmetry=symmetry,
         climbing_image=climbing,
-        energy_over_rest=left,
+        energy_over_rest=None if early else left,
         computed_images=outcome.get("computed_images", len(computed)),
     )
+
+
+def _early(backend: Backend, count: int, taken: float | None, force: float, name: str) -> Caveat:
+    """Return the caveat of a climb that ended before its forces (eV/Å) were small; `taken`: eV, off its energy."""
+    asked = backend.path
+    if asked.energy_tolerance is not None and taken is not None and abs(taken) < asked.energy_tolerance:
+        text = (
+            f"ended by its energy: by what {name} knows the saddle comes to rest {1e3 * abs(taken):.1f} meV "
+            f"{'lower' if taken > 0 else 'higher'}, which is taken into account; largest force {force:.3f} eV/Å"
+        )
+        return Caveat("ended-by-energy", text)
+    times = "1 evaluation" if count == 1 else f"{count} evaluations"
+    if taken is None:
+        left = f"how far it is from its saddle the second derivatives of {name} do not say"
+    else:
+        left = (
+            f"by the second derivatives of {name}, an estimate, it comes to rest {1e3 * abs(taken):.1f} meV "
+            f"{'lower' if taken > 0 else 'higher'}, which is taken into account"
+        )
+    return Caveat("few-evaluations", f"ended after {times}, as asked: {left}; largest force {force:.3f} eV/Å")

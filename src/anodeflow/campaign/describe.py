@@ -52,10 +52,11 @@ def unused(world: World) -> list[str]:
     needed = _metals(world)
     notes += [f"No study uses the reference of {name}." for name in world.surfaces.references if name not in needed]
     notes += [
-        f"Nothing uses {key} of backend {surfaces.backend.name}: without a prescreen no relaxation begins with a "
-        "potential's Hessian, and all end by their forces."
+        f"Nothing uses {key} of backend {surfaces.backend.name}: without a prescreen no relaxation and no climb "
+        "begins with a potential's Hessian, and all end by their forces."
         for key in ("energy_tolerance", "evaluations")
-        if getattr(surfaces.backend.relaxation, key) is not None and surfaces.prescreen is None
+        if surfaces.prescreen is None
+        and any(getattr(part, key) is not None for part in (surfaces.backend.relaxation, surfaces.backend.path))
     ]
     return notes
 

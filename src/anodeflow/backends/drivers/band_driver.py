@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
 
 from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
+from anodeflow.backends.drivers.bands import Band, Climber
 from anodeflow.backends.drivers.driver import Propose
 from anodeflow.backends.drivers.hessian import first_hessian
 from anodeflow.backends.drivers.iterations import Iterations
+from anodeflow.backends.drivers.saddle_rest import ClimbEnd, SaddleRest
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import largest_force
 
@@ -59,7 +60,8 @@ def run_neb(
         (eV/Å²), `max_steps` (iterations in this attempt), `curvature` (eV/Å²), `max_displacement` (Å); `symmetry`:
         none, or `rotation`, `translation`, `permutation` (:class:`anodeflow.calculations.neb_document.PathSymmetry`).
         With `tangent` (n, 3), of unit length, there is one image between the ends, which climbs along it from the
-        start.
+        start; the settings may then have `energy_tolerance` and `evaluations`
+        (:class:`anodeflow.backends.drivers.saddle_rest.ClimbEnd`).
     steps_file
         Record of evaluated images: read first, then appended to.
     attempt, writes, extra, on_step, propose
@@ -69,7 +71,8 @@ def run_neb(
     -------
     dict
         `converged`, `residual` (largest force on the band, eV/Å), `climbing_image`, and `images`: positions (Å),
-        energy, free_energy (eV) and forces (eV/Å) of every one.
+        energy, free_energy (eV) and forces (eV/Å) of every one; `ended_early` where a climb ended before its forces
+        were small, with `over_rest` (eV), which is to be taken off its energy, if it is known.
     """
     settings, symmetry = options["settings"], options["symmetry"]
     computed = computed_images(len(images), symmetry is not None)
@@ -99,15 +102,18 @@ def run_neb(
             image.calc = MirrorCalculator(images[len(images) - 1 - index], symmetry)
     hessian = None
     if options.get("tangent") is None:
-        band = _Band(images, symmetry, settings["spring_constant"])
+        band = Band(images, symmetry, settings["spring_constant"])
     else:
-        band = _Climber(images, symmetry, np.array(options["tangent"]))
+        band = Climber(images, symmetry, np.array(options["tangent"]))
+        band.end = ClimbEnd(SaddleRest.beside(steps_file, images[1]), settings)
         hessian = first_hessian(steps_file, images[1].positions.size, settings["curvature"])
     converged, residual = _relax(band, settings, hessian, ways, iterations)
     energies = [float(image.get_potential_energy()) for image in images]
+    early = converged and residual >= settings["force_threshold"]
     return {
         "converged": converged,
         "residual": float(residual),
+        **({"ended_early": True, "over_rest": band.end.left} if early and band.end else {}),
         "climbing_image": int(np.argmax(energies[1:-1])) + 1,
         "images": [
             {
@@ -171,7 +177,7 @@ class _Proposals:
 
 
 def _relax(
-    band: "_Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals", iterations: Iterations
+    band: "Band", settings: dict[str, Any], hessian: np.ndarray | None, ways: "_Proposals", iterations: Iterations
 ) -> tuple[bool, float]:
     """Relax the band until it is calm, its highest image climbing from `climb_below` on.
 
@@ -198,7 +204,7 @@ def _relax(
     while ways.propose is not None and iterations.left > 0:
         residual = _residual(band, settings)
         iterations.count()
-        if band.climb and residual < settings["force_threshold"]:
+        if band.rests(residual, settings["force_threshold"]):
             return True, residual
         in_vain = 0 if residual < least else in_vain + 1
         if residual < least:
@@ -217,7 +223,7 @@ def _relax(
     for optimizer in (bfgs, FIRE(target, logfile=None, maxstep=settings["max_displacement"] / 2)):
         for _ in iterations.of(optimizer):
             residual = _residual(band, settings)
-            if band.climb and residual < settings["force_threshold"]:
+            if band.rests(residual, settings["force_threshold"]):
                 return True, residual
             if residual < least:
                 least, best = residual, band.get_positions()
@@ -227,7 +233,7 @@ def _relax(
     return False, residual
 
 
-def _residual(band: "_Band", settings: dict[str, Any]) -> float:
+def _residual(band: "Band", settings: dict[str, Any]) -> float:
     """Return the largest force on the band, eV/Å, whose highest image climbs once that is below `climb_below`."""
     residual = largest_force(band.get_forces())
     if not band.climb and residual < settings["climb_below"]:
@@ -236,60 +242,8 @@ def _residual(band: "_Band", settings: dict[str, Any]) -> float:
     return residual
 
 
-def _restless(band: "_Band", settings: dict[str, Any]) -> set[int]:
+def _restless(band: "Band", settings: dict[str, Any]) -> set[int]:
     """Return which images have forces on the band that are not well below the threshold, their mirror images, too."""
     forces = band.get_forces().reshape(band.nimages - 2, -1, 3)
     restless = {i for i, each in enumerate(forces, 1) if largest_force(each) > _CALM * settings["force_threshold"]}
     return restless | ({band.nimages - 1 - index for index in restless} if band.symmetry else set())
-
-
-class _Band(NEB):
-    """A band whose forces obey the symmetry that turns it round, if it has one.
-
-    Without this, a path with two equal saddles would lose its symmetry: only one of them climbs.
-    """
-
-    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, spring_constant: float) -> None:
-        super().__init__(images, k=spring_constant, climb=False, method="improvedtangent")
-        self.symmetry = symmetry
-
-    def get_forces(self) -> np.ndarray:
-        """Return the forces (interior images * atoms, 3), eV/Å, those of the climbing half taken over to the other."""
-        forces = super().get_forces().reshape(self.nimages - 2, self.natoms, 3)
-        if self.symmetry is None:
-            return forces.reshape(-1, 3)
-        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
-        turned = forces[::-1, permutation] @ rotation.T
-        half = len(forces) // 2
-        if self.imax - 1 < len(forces) - half:
-            forces[len(forces) - half :] = turned[len(forces) - half :]
-        else:
-            forces[:half] = turned[:half]
-        if len(forces) % 2:
-            forces[half] = (forces[half] + turned[half]) / 2
-        return forces.reshape(-1, 3)
-
-
-class _Climber(_Band):
-    """One image that climbs along a fixed direction, down in all others: to a saddle that is nearly known.
-
-    The force along the direction is turned round. What vanishes then is the whole force, so the direction decides
-    whether the image gets to the saddle, not where the saddle is.
-    """
-
-    def __init__(self, images: list[Atoms], symmetry: dict[str, Any] | None, tangent: np.ndarray) -> None:
-        if len(images) != 3:
-            raise ValueError(f"one image climbs along a given direction, not {len(images) - 2}")
-        super().__init__(images, symmetry, 0.0)
-        self.climb, self.tangent = True, tangent
-
-    def get_forces(self) -> np.ndarray:
-        """Return the forces (atoms, 3), eV/Å, that lead to the saddle; with a symmetry, those that keep to it."""
-        image = self.images[1]
-        forces = image.get_forces(apply_constraint=True)
-        self.emax = image.get_potential_energy()  # ASE's optimisers ask the band for it
-        forces = forces - 2 * np.vdot(forces, self.tangent) * self.tangent
-        if self.symmetry is None:
-            return forces
-        rotation, permutation = np.array(self.symmetry["rotation"]), self.symmetry["permutation"]
-        return (forces + forces[permutation] @ rotation.T) / 2

@@ -60,7 +60,7 @@ class VaspBackend(Backend):
     @model_validator(mode="after")
     def _relaxes_by_forces(self) -> Self:
         for key in ("energy_tolerance", "evaluations"):
-            if getattr(self.relaxation, key) is not None:
+            if getattr(self.relaxation, key) is not None or getattr(self.path, key) is not None:
                 raise ValueError(
                     f"{key}: VASP relaxes by itself, without a potential's Hessian; leave it out, its "
                     "relaxations end by force_threshold"

@@ -51,8 +51,8 @@ class Asked:
     @classmethod
     def of(cls, task: str, guided: bool, work: Work, backend: Backend) -> Self:
         """Return a calculation to come of a backend, whose settings may bound its evaluations."""
-        bounded = task == "relax" and guided
-        return cls(task, guided, work, backend.relaxation.evaluations if bounded else None)
+        bounds = {"relax": backend.relaxation.evaluations, "neb": backend.path.evaluations} if guided else {}
+        return cls(task, guided, work, bounds.get(task))
 
 
 @dataclass(frozen=True)
