@@ -1,5 +1,6 @@
 """The record of a calculation: one line per evaluated geometry, with a checksum, flushed as soon as it is known.
 
+Each line also has the checksum of the line before it: a line that is missing, doubled or out of place is damage, too.
 This file imports numpy alone: it runs inside a code's own process.
 """
 
@@ -8,11 +9,14 @@ import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 _SUM = ', "crc": "'
+_AFTER = "after"
+"""Key of the checksum of the line before; lines of an older anodeflow have none, and may stand anywhere."""
+_BLOCK = 1 << 16  # bytes
 _NEEDED = {"energy", "positions", "forces"}
 
 
@@ -52,18 +56,31 @@ def append_step(file: Path, step: dict[str, Any]) -> None:
         If its energies, forces or coordinates are not finite.
     """
     check_finite(step)
-    text = json.dumps(step)
-    line = f'{text[:-1]}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
     with file.open("a+b") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - 1))
-        if stream.read(1) not in (b"", b"\n"):
-            stream.seek(0)
-            stream.truncate(stream.read().rfind(b"\n") + 1)
-            stream.seek(0, os.SEEK_END)
-        stream.write(line.encode())
+        text = json.dumps(step | {_AFTER: _checksum(_last_line(stream))})
+        stream.write(f'{text[:-1]}{_SUM}{_checksum(text.encode())}"}}\n'.encode())
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _last_line(stream: IO[bytes]) -> bytes:
+    """Return the last whole line of a record, with its end, and cut off half a line behind it; empty: there is none."""
+    begin = stream.seek(0, os.SEEK_END)
+    tail = b""
+    while begin and tail.count(b"\n") < 2:
+        size = min(_BLOCK, begin)
+        begin -= size
+        stream.seek(begin)
+        tail = stream.read(size) + tail
+    whole = tail.rfind(b"\n") + 1
+    if whole < len(tail):
+        stream.truncate(begin + whole)
+    stream.seek(0, os.SEEK_END)
+    return tail[:whole].splitlines(keepends=True)[-1] if whole else b""
+
+
+def _checksum(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"
 
 
 def read_steps(file: Path) -> list[dict[str, Any]]:
@@ -77,6 +94,8 @@ def read_steps(file: Path) -> list[dict[str, Any]]:
 def read_from(file: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     """Return the lines that begin at `offset` (bytes), up to the first that is not whole, and how many bytes they take.
 
+    The first of them is not compared with the line before it.
+
     Raises
     ------
     FileNotFoundError
@@ -84,11 +103,11 @@ def read_from(file: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     """
     with file.open("rb") as stream:
         stream.seek(offset)
-        return _whole(stream.read())
+        return _whole(stream.read(), None if offset else b"")
 
 
 def cut_damage(file: Path) -> str:
-    """Cut off what follows the first line that is not whole: geometries behind a gap must not be taken for the end.
+    """Cut off what follows the last line that is whole and in its place: geometries behind a gap are not the end.
 
     Called by whoever goes on with a calculation, before it does. What is cut off is kept beside the record.
 
@@ -122,16 +141,23 @@ def cut_damage(file: Path) -> str:
     return f"its record is damaged after step {len(steps)}: what follows was moved to {copy.name} and is computed again"
 
 
-def _whole(content: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Return the steps before the first line that is not whole, and the number of bytes that hold them."""
+def _whole(content: bytes, before: bytes | None = b"") -> tuple[list[dict[str, Any]], int]:
+    """Return the steps before the first line that is damaged or out of place, and the number of bytes that hold them.
+
+    `before` is the line before them; none: it is not known.
+    """
     steps: list[dict[str, Any]] = []
     size = 0
     for line in content.splitlines(keepends=True):
         step = _step(line) if line.endswith(b"\n") else None
         if step is None:
             break
+        after = step.pop(_AFTER, None)
+        if after is not None and before is not None and after != _checksum(before):
+            break
         steps.append(step)
         size += len(line)
+        before = line
     return steps, size
 
 
@@ -147,7 +173,7 @@ def _step(line: bytes) -> dict[str, Any] | None:
         begin = text.rfind(_SUM)
         if begin >= 0:
             given, text = text[begin + len(_SUM) :], text[:begin] + "}"
-            if given != f'{zlib.crc32(text.encode()):08x}"}}':
+            if given != f'{_checksum(text.encode())}"}}':
                 return None
         step = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
