@@ -82,7 +82,7 @@ def adsorption_document(**changes: Any) -> AdsorptionDoc:
         "most_stable": 0,
         "slab_energy": -5.0,
         "atom_energy": -0.3,
-        "bulk_energy": -1.9,
+        "bulk_energy": -1.9024691357802468,
         "atom_reference_reliable": True,
     }
     return AdsorptionDoc(**(values | changes))
@@ -90,7 +90,7 @@ def adsorption_document(**changes: Any) -> AdsorptionDoc:
 
 def calculation_document(**changes: Any) -> CalculationDoc:
     """Relaxed Li(001) slab; `changes` replace fields."""
-    slab = li_slab()
+    slab = changes.get("structure") or li_slab()
     values: dict[str, Any] = {
         "id": "calc-slab",
         "task": "relax",
@@ -100,7 +100,7 @@ def calculation_document(**changes: Any) -> CalculationDoc:
         "code_version": "3.29.0",
         "settings": {"force_threshold": 0.03},
         "settings_hash": "settings-1",
-        "formula": slab.composition.reduced_formula,
+        "formula": slab.composition.formula,
         "initial_structure": slab,
         "structure": slab,
         "energy": -5.0,
@@ -115,3 +115,22 @@ def calculation_document(**changes: Any) -> CalculationDoc:
         "finished_at": "2026-01-01T12:00:00+00:00",
     }
     return CalculationDoc(**(values | changes))
+
+
+def adsorption_calculations(document: AdsorptionDoc, **changes: Any) -> dict[str, CalculationDoc]:
+    """Id -> the calculations that an adsorption document follows from; `changes` replace fields of all of them."""
+    energies = {"slab": document.slab_energy, "atom": document.atom_energy, "bulk": document.bulk_energy}
+    structures = {"slab": document.slab, "atom": li_slab(1), "bulk": li_bulk()}
+    for site in document.sites:
+        energies[site.step] = document.slab_energy + document.atom_energy + site.binding_energy
+        structures[site.step] = site.structure
+    return {
+        document.calculation_ids[step]: calculation_document(
+            id=document.calculation_ids[step],
+            energy=energy,
+            structure=structures[step],
+            initial_structure=structures[step],
+            **changes,
+        )
+        for step, energy in energies.items()
+    }

@@ -461,10 +461,26 @@ def test_import_tells_what_contradicts_the_database_and_what_is_lacking(anodeflo
     file.write_text("\n".join([head, json.dumps(other)]) + "\n")
     told = anodeflow("db", "import", file)
     assert told.status == 1
-    assert f"{calculation['document']['id']} is in the database with another energy" in told.err
+    energy = calculation["document"]["energy"]
+    words = f"{calculation['document']['id']} (its energy is {energy:.6g} eV there and -99 eV in the file) is in the"
+    assert f"{words} database with other content, and stays there as it is" in told.err
     assert calculation_documents([calculation["document"]["id"]])[calculation["document"]["id"]].energy != -99.0
 
     study = next(entry for entry in entries if entry["@class"] == "AdsorptionDoc")
+    best = study["document"]["sites"][study["document"]["most_stable"]]
+    known = best["binding_energy"]
+    for energy, differs in ((known - 0.001, False), (known - 1.0, True)):
+        best["binding_energy"] = energy
+        file.write_text("\n".join([head, json.dumps(study)]) + "\n")
+        told = anodeflow("db", "import", file)
+        words = f"is {known:.6g} eV there and {energy:.6g} eV in the file) is in the database with other content"
+        assert (words in told.err) == differs
+    best["binding_energy"] = known
+    ids = study["document"]["calculation_ids"]
+    other = study | {"document": study["document"] | {"calculation_ids": ids | {"slab": ids["bulk"]}}}
+    file.write_text("\n".join([head, json.dumps(other)]) + "\n")
+    told = anodeflow("db", "import", file)
+    assert f"its slab is the calculation {ids['slab']} there and {ids['bulk']} in the file" in told.err
     alone = study | {"document": study["document"] | {"campaign": "alone", "calculation_ids": {"slab": "nowhere"}}}
     file.write_text("\n".join([head, json.dumps(alone)]) + "\n")
     told = anodeflow("db", "import", file)

@@ -15,7 +15,7 @@ from typing import Any
 import bson
 import numpy as np
 import pytest
-from factories import adsorption_document, calculation_document, li_bulk
+from factories import adsorption_calculations, adsorption_document, calculation_document, li_bulk
 from monty.json import MontyDecoder, jsanitize
 from processes import processes_naming, wait_until
 from pymatgen.core import Structure
@@ -96,8 +96,7 @@ def test_structure_file(trap, tmp_path, name, write: Callable[[Path, Any], None]
 def whole_results(file: Path) -> Path:
     """A results file of one study and all calculations that it rests on."""
     study = adsorption_document()
-    ids = sorted(set(study.calculation_ids.values()))
-    return write_results([study], {name: calculation_document(id=name) for name in ids}, file)
+    return write_results([study], adsorption_calculations(study), file)
 
 
 def test_results_file(trap, tmp_path):

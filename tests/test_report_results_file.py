@@ -4,7 +4,7 @@ import gzip
 import json
 
 import pytest
-from factories import calculation_document
+from factories import adsorption_calculations, calculation_document
 from surface_factories import (
     alloy_diffusion,
     charge_document,
@@ -17,15 +17,16 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import read_results, write_results
+from anodeflow.studies.diffusion.document import Hop
 
 
-def band(identity: str) -> NebDoc:
-    """A band whose folder lies on the machine of the run."""
-    images = diffusion_document().hops[0].images
-    base = calculation_document(id=identity, task="neb", directory=f"/scratch/me/calculations/{identity}")
+def band(identity: str, hop: Hop) -> NebDoc:
+    """The band of a hop."""
+    energies = [point.energy - 30.0 for point in hop.profile]
+    base = calculation_document(id=identity, task="neb", energy=max(energies), structure=hop.images[3])
     return NebDoc(
         **{name: getattr(base, name) for name in type(base).model_fields},
-        images=images, initial_images=images, image_energies=[-1.0] * 7, image_forces=[[[0.1] * 3] * 17] * 7,
+        images=hop.images, initial_images=hop.images, image_energies=energies, image_forces=[[[0.1] * 3] * 17] * 7,
         climbing_image=3, computed_images=5,
     )  # fmt: skip
 
@@ -39,9 +40,13 @@ def content():
     studies = [adsorption, charge, diffusion_document(), alloy_diffusion()]
     studies.append(convergence_document(adsorption, "binding_energy", adsorption.binding_energy))
     ids = {identity for study in studies for identity in study.calculation_ids.values()}
-    calculations = {i: calculation_document(id=i, directory=f"/scratch/me/calculations/{i}") for i in sorted(ids)}
-    calculations["hop0-Li(001)"] = band("hop0-Li(001)")
-    return studies, calculations
+    calculations = {i: calculation_document(id=i) for i in ids}
+    calculations |= adsorption_calculations(adsorption)
+    density = charge.calculation_ids["density"]
+    calculations[density] = calculation_document(id=density, structure=charge.structure)
+    calculations["hop0-Li(001)"] = band("hop0-Li(001)", studies[2].hops[0])
+    folder = "/scratch/me/calculations"
+    return studies, {i: calculations[i].model_copy(update={"directory": f"{folder}/{i}"}) for i in sorted(ids)}
 
 
 def test_numbers_settings_and_ids_come_back(content, tmp_path):

@@ -14,6 +14,7 @@ from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import structure_content
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.strict import strictly
 from anodeflow.core.version import SCHEMA_VERSION
 
 Document = TypeVar("Document", bound=CalculationDoc)
@@ -43,7 +44,7 @@ def finished_document(folder: CalculationFolder, request: Request, kind: type[Do
             "use that one, or another ANODEFLOW_HOME."
         )
     try:
-        document = kind.model_validate(MontyDecoder().process_decoded(stored))
+        document = strictly(kind, MontyDecoder().process_decoded(stored))
         for file in (document.density_file, document.coarse_density_file):
             if file is not None and not (folder.path / file).is_file():
                 return None

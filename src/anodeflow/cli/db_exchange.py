@@ -103,8 +103,8 @@ def import_documents(
     )
     if summary.other:
         raise AnodeflowError(
-            f"{_some(summary.other)} is in the database with another energy, and stays there as it is: one of the two "
-            "is damaged, or was computed by something else than its id says."
+            f"{_some(summary.other)} is in the database with other content, and stays there as it is: one of the two "
+            "was edited or damaged, or was computed by something else than its id says."
         )
     if summary.lacking:
         raise AnodeflowError(

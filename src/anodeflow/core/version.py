@@ -5,8 +5,41 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, model_validator
 
+from anodeflow.core.errors import InputError
+
 SCHEMA_VERSION = 3
 """Raised when a field changes its name or its meaning; a new field with a default needs no new version."""
+
+
+def check_version(told: Any, known: int, what: str, again: str) -> None:
+    """Refuse a file of a version that is not known.
+
+    Parameters
+    ----------
+    told
+        What the file says.
+    known
+        The version that is read.
+    what
+        The file, and what it is: ``x.json.gz is a results file``.
+    again
+        How to write it anew.
+
+    Raises
+    ------
+    InputError
+        If it says another version, or none.
+    """
+    if isinstance(told, bool) or not isinstance(told, int):
+        said = "no version" if told is None else f"the version {str(told)[:20]!r}"
+        raise InputError(
+            f"{what} that says {said}, where a whole number belongs ({known}): it was edited or is damaged; {again}."
+        )
+    if told != known:
+        raise InputError(
+            f"{what} of version {told}, and this anodeflow reads version {known}: install the anodeflow that wrote it."
+        )
+
 
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -59,7 +92,7 @@ class Versioned(BaseModel):
         if not isinstance(fields, dict):
             return fields
         version = fields.get("schema_version", 0)
-        if not isinstance(version, int):
+        if isinstance(version, bool) or not isinstance(version, int):
             return fields  # the field itself tells
         if version > SCHEMA_VERSION:
             raise ValueError(

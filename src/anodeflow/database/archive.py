@@ -17,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import InputError
+from anodeflow.core.strict import strictly
+from anodeflow.core.version import check_version
 from anodeflow.database.backup import (
     FORMAT,
     MANIFEST,
@@ -102,20 +104,16 @@ def read_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{file} holds something else than a backup of anodeflow: take another file.")
-    version = content.get("version")
-    if isinstance(version, int) and version != VERSION:
-        raise InputError(
-            f"{file} is a backup of version {version}, and this anodeflow reads version {VERSION}: install the "
-            "anodeflow that wrote it."
-        )
+    check_version(content.get("version"), VERSION, f"{file} is a backup", "take another one")
     try:
-        return Manifest.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part)[:60] for part in first["loc"])
+        return strictly(Manifest, content)
+    except ValueError as error:  # pydantic's is one
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(str(part)[:60] for part in first['loc'])}: {first['msg']}"
         raise InputError(
-            f"{file} is damaged, or no backup of anodeflow's making ({MANIFEST}, {place}: {first['msg']}): take "
-            "another one."
+            f"{file} is damaged, or no backup of anodeflow's making ({MANIFEST}, {reason}): take another one."
         ) from error
 
 

@@ -13,8 +13,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import InputError
+from anodeflow.core.strict import strictly
 from anodeflow.core.textfile import finite
+from anodeflow.core.version import check_version
 from anodeflow.database.documents import FIELDS, age, completed, edition, without_structures
+from anodeflow.database.same_answer import difference
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class Exchanged:
     damaged: int = 0
     """Documents that could not be read, left out."""
     other: list[str] = field(default_factory=list)
-    """Documents that the database has under the same id with another energy, left out."""
+    """Documents that the database has under the same id with other content, left out; each says what differs."""
     lacking: list[str] = field(default_factory=list)
     """Studies that rest on calculations which neither the file nor the database holds."""
 
@@ -142,7 +145,7 @@ def import_lines(
                 continue
             kind = entry["@class"] = _todays(entry["@class"])
             refuse_foreign(entry, f"{source}, line {number},")
-            kinds[kind].model_validate(without_structures(entry["document"]))
+            strictly(kinds[kind], without_structures(entry["document"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # pydantic's is a ValueError
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
@@ -154,8 +157,8 @@ def import_lines(
         there = _known(store, entry)
         if there is not None:
             summary.known += 1
-            if _differ(there, entry):
-                summary.other.append(_named(entry))
+            if words := difference(store, there, kind, entry["document"]):
+                summary.other.append(f"{_named(entry)} ({words})")
         else:
             _write(store, entry)
             summary.count(kind)
@@ -177,11 +180,7 @@ def _todays(name: str) -> str:
 def _check_head(head: Any, source: str) -> None:
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise InputError(f"{source} holds no documents of anodeflow: write it with anodeflow db export.")
-    if head.get("version") != VERSION:
-        raise InputError(
-            f"{source} holds documents of version {head.get('version')}, and this anodeflow reads version {VERSION}: "
-            "install the anodeflow that wrote it."
-        )
+    check_version(head.get("version"), VERSION, f"{source} holds documents", "write it anew with anodeflow db export")
 
 
 def _key(output: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -238,22 +237,12 @@ def _known(store: "JobStore", entry: Mapping[str, Any]) -> Mapping[str, Any] | N
     names = ("id",) if of_calculation else ("document_id", "campaign")
     kinds = sorted(CALCULATIONS if of_calculation else document_classes())
     criteria = {f"output.{name}": document[name] for name in names} | {"output.@class": {"$in": kinds}}
-    fields = {"completed_at": 1, "output.energy": 1, "output.formula": 1}
-    for other in store.docs_store._collection.find(criteria, fields):
+    fields = ("energy", "formula") if of_calculation else ()
+    asked = {"completed_at": 1} | ({f"output.{name}": 1 for name in fields} or {"output": 1})
+    for other in store.docs_store._collection.find(criteria, asked):
         if str(other.get("completed_at") or "") >= str(entry.get("completed_at") or ""):
             return other["output"]
     return None
-
-
-_SAME = 1e-3  # eV; what two machines may make of one calculation
-
-
-def _differ(there: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    """Return whether the database has another result of a calculation, beyond what two machines make of it."""
-    if entry["@class"] not in CALCULATIONS:
-        return False
-    mine = entry["document"]
-    return there.get("formula") != mine.get("formula") or abs(there["energy"] - mine["energy"]) > _SAME
 
 
 def _named(entry: Mapping[str, Any]) -> str:

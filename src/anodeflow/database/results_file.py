@@ -20,8 +20,11 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.core.grid import CompactGrid
+from anodeflow.core.strict import strictly
 from anodeflow.core.textfile import finite, read_bytes
+from anodeflow.core.version import check_version
 from anodeflow.core.whole import whole
+from anodeflow.database.consistent import check_agreement
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import CALCULATIONS, document_classes
 
@@ -90,13 +93,14 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
     ------
     InputError
         If the file cannot be read, is damaged, or is of another format or a newer version; if it has a document twice
-        with other content, or lacks a calculation that a study rests on.
+        with other content, lacks a calculation that a study rests on, or contradicts itself
+        (:func:`anodeflow.database.consistent.check_agreement`).
     """
     content = plain_results(file)
     try:
         studies = [_unpacked(entry, StudyDoc) for entry in content["studies"]]
         calculations = [_unpacked(entry, CalculationDoc) for entry in content["calculations"]]
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # pydantic's is a ValueError
         raise InputError(f"{file} holds a document that cannot be read ({_reason(error)}): write it anew.") from error
     _check_once(file, [(f"calculation {each.id}", each) for each in calculations])
     _check_once(
@@ -110,6 +114,7 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
                     f"{file} lacks the calculation {identifier} ({step}), on which its {study.study} of {study.system} "
                     "rests: write it anew with anodeflow export."
                 )
+    check_agreement(file, studies, found)
     return studies, found
 
 
@@ -139,11 +144,7 @@ def plain_results(file: Path) -> dict[str, Any]:
         raise InputError(f"{file} is no results file, or is cut short ({error}): write it anew.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{file} holds something else than results of anodeflow: write one with anodeflow export.")
-    if content.get("version") != VERSION:
-        raise InputError(
-            f"{file} is a results file of version {content.get('version')}, and this anodeflow reads version "
-            f"{VERSION}: install the anodeflow that wrote it."
-        )
+    check_version(content.get("version"), VERSION, f"{file} is a results file", "write it anew with anodeflow export")
     refuse_foreign(content, file)
     if any(_is_flat(entry) for entry in dictionaries(content)):
         raise InputError(f"{file} holds a structure whose cell has no volume: write it anew.")
@@ -216,4 +217,4 @@ def _unpacked(entry: dict[str, Any], base: type) -> Any:
     kind = ({**document_classes(), **CALCULATIONS}).get(entry["@class"])
     if not (isinstance(kind, type) and issubclass(kind, base)):
         raise TypeError(f"no document of the kind {entry['@class']}")
-    return kind.model_validate({name: value for name, value in entry.items() if not name.startswith("@")})
+    return strictly(kind, {name: value for name, value in entry.items() if not name.startswith("@")})

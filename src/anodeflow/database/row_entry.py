@@ -83,7 +83,7 @@ def make_entry(store: "JobStore", stored_output: Mapping[str, Any]) -> dict[str,
         "rows": "[]",
     }
     try:
-        rows = _rows(kind, completed(store, output))
+        rows = rows_of(kind, completed(store, output))
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         # A document that can be read, but not its rows, still stands in the place of its older versions.
@@ -129,7 +129,8 @@ def supersedes(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     return own > other and mine["sources"] != theirs["sources"]
 
 
-def _rows(kind: "type[StudyDoc]", output: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_of(kind: "type[StudyDoc]", output: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a document as fields of ResultRow, without those that all of its rows share."""
     try:
         rows = kind.model_validate(without_structures(output)).rows()
     except UnreadStructureError:

@@ -5,14 +5,16 @@ A new study is a class of this kind in a folder of its own, and an entry point o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.studies.compared import Compared
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.inputs import AdatomInput as AdatomInput  # a package that brings a study finds all of it here
 from anodeflow.studies.inputs import Converged as Converged
@@ -160,6 +162,18 @@ class Study(ABC, Generic[I, D]):
             Whether files that are there already are replaced.
         """
         return []
+
+    def compared(self, document: D, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield numbers and structures of a document beside what its calculations say, for a file may have been edited.
+
+        Parameters
+        ----------
+        document
+            The document.
+        of
+            Step -> its calculation, of those that are at hand.
+        """
+        yield from ()
 
     def section(self, documents: list[D], context: Any) -> Any:
         """Return the section of a report about its documents; none: a table of the rows of each."""

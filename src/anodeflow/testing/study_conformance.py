@@ -21,9 +21,10 @@ import pytest
 from monty.json import MontyDecoder, MontyEncoder
 from pydantic import ValidationError
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
-from anodeflow.database.query import study_documents
+from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.report.build import sections
 from anodeflow.report.context import Context
 from anodeflow.studies.base import KINDS, Study
@@ -48,11 +49,14 @@ class Run:
         The calculations that were planned, by their labels.
     made
         Labels of the calculations that were made.
+    calculations
+        Id -> calculation, of those that the documents rest on.
     """
 
     documents: list[StudyDoc]
     planned: dict[str, PlannedCalculation]
     made: set[str]
+    calculations: dict[str, CalculationDoc]
 
 
 _RUNS: dict[str, Run] = {}
@@ -71,8 +75,11 @@ def run_once(text: str, folders: pytest.TempPathFactory) -> Run:
             report = campaign.run()
             assert report.succeeded, report.failures
             documents = study_documents(campaign.name)
+            ids = {identifier for each in documents for identifier in each.calculation_ids.values()}
+            calculations = calculation_documents(sorted(ids))
         files = (folder / "home" / "calculations").glob("*/*/calculation.json")
-        _RUNS[text] = Run(documents, planned, {json.loads(each.read_text(encoding="utf-8"))["label"] for each in files})
+        made = {json.loads(each.read_text(encoding="utf-8"))["label"] for each in files}
+        _RUNS[text] = Run(documents, planned, made, calculations)
     return _RUNS[text]
 
 
@@ -185,6 +192,16 @@ class StudyConformance:
             several = Counter((row.property, row.label, row.temperature) for row in rows)
             assert set(several.values()) == {1}, "a label tells rows of one property apart"
         assert set(self.subject.quantities) <= {row.property for document in found for row in document.rows()}
+
+    def test_document_says_what_its_calculations_say(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """Results files are refused where they differ: what a study compares must agree as it was computed."""
+        if not self.runs:
+            pytest.skip("its campaign is not run here")
+        run = run_once(self.campaign, tmp_path_factory)
+        for document in self.documents(tmp_path_factory):
+            of = {step: run.calculations[identifier] for step, identifier in document.calculation_ids.items()}
+            differ = {each.place: each.difference for each in self.subject.compared(document, of) if each.difference}
+            assert not differ
 
     def test_section_draws(self, found: Sequence[StudyDoc]) -> None:
         mine = list(found)

@@ -65,7 +65,7 @@ class AdsorptionDoc(StudyDoc):
     )
     surface_atoms: int = Field(description="Atoms of the clean slab.")
     layers: int | None = Field(
-        default=None, description="Atomic layers of the slab; none in documents made before it was kept."
+        default=None, ge=1, description="Atomic layers of the slab; none in documents made before it was kept."
     )
     fixed_layers: int | None = Field(
         default=None, description="Bottom layers held fixed; none in documents made before it was kept."

@@ -1,14 +1,16 @@
 """The study of adsorption: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.address import content_hash
 from anodeflow.studies.adsorption.choice import site_choice
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.adsorption.own_metal import own_metal
 from anodeflow.studies.base import AdatomStudy, Problem, attempted
+from anodeflow.studies.compared import Compared, compared, energy_of, energy_per_atom, geometry, minus, total
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -79,6 +81,25 @@ class AdsorptionStudy(AdatomStudy[AdsorptionInput, AdsorptionDoc]):
     def problems(self, input: AdsorptionInput, subject: Surface, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the choice of sites."""
         yield from attempted(("sites",), site_choice, world.surfaces, subject, input)
+
+    def compared(self, document: AdsorptionDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies and structures beside what the calculations say."""
+        slab, atom, bulk = (of.get(step) for step in ("slab", "atom", "bulk"))
+        energy = {step: found.energy for step, found in of.items()}
+        references = {
+            "binding_energy": energy_of(atom),
+            "binding_energy_bulk": energy_per_atom(bulk),
+        }
+        yield from compared("slab_energy", document.slab_energy, energy.get("slab"))
+        yield from compared("atom_energy", document.atom_energy, references["binding_energy"])
+        yield from compared("bulk_energy", document.bulk_energy, references["binding_energy_bulk"])
+        yield from compared("slab", document.slab, geometry(slab))
+        for index, site in enumerate(document.sites):
+            found = of.get(site.step)
+            yield from compared(f"sites.{index}.structure", site.structure, geometry(found))
+            for name, reference in references.items():
+                bound = total(energy.get(site.step), minus(energy.get("slab")), minus(reference))
+                yield from compared(f"sites.{index}.{name}", getattr(site, name), bound)
 
     def section(self, documents: list[AdsorptionDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,11 +1,13 @@
 """The study of charge: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.base import AdatomStudy, Problem, attempted
 from anodeflow.studies.charge.document import ChargeDoc
 from anodeflow.studies.charge.input import ChargeInput
+from anodeflow.studies.compared import Compared, compared, geometry
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -45,6 +47,18 @@ class ChargeStudy(AdatomStudy[ChargeInput, ChargeDoc]):
         yield from super().entry_problems(input, world)
         if input.program is not None:
             yield from attempted(("program",), choose_program, input.program)
+
+    def compared(self, document: ChargeDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield charges and the structure beside what the calculations say."""
+        density = of.get("density")
+        yield from compared("structure", document.structure, geometry(density))
+        numbers = [site.specie.Z for site in document.structure]
+        yield from compared("total_electrons", document.total_electrons, float(sum(numbers)))
+        for index, (number, donated, kept) in enumerate(
+            zip(numbers, document.atom_donated, document.atom_electrons, strict=False)
+        ):
+            yield from compared(f"atom_donated.{index}", donated, number - kept)
+        yield from compared("charge_donated", document.charge_donated, document.atom_donated[-1])
 
     def section(self, documents: list[ChargeDoc], context: Any) -> Any:
         """Return the section of a report."""

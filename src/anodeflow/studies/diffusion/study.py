@@ -1,10 +1,14 @@
 """The study of diffusion: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
+from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.subjects.surfaces import Surface
@@ -75,6 +79,29 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
                 text = "prefactor: vineyard needs the order of every saddle: leave modes true."
                 yield Problem(text, ("prefactor",))
         yield from super().entry_problems(input, world)
+
+    def compared(self, document: DiffusionDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies, barriers and structures beside what the calculations say."""
+        slab = of.get("slab")
+        yield from compared("slab", document.slab, geometry(slab))
+        # Energies are over the lowest minimum, which may have no calculation here: they are compared with each other.
+        found = {index: of.get(f"site {each.site}") for index, each in enumerate(document.minima) if not each.pushed}
+        known = {index: calculation for index, calculation in found.items() if calculation is not None}
+        zero = next((each.energy - document.minima[index].energy for index, each in known.items()), None)
+        for index, calculation in known.items():
+            minimum, over = document.minima[index], total(calculation.energy, minus(zero))
+            yield from compared(f"minima.{index}.energy", minimum.energy, over)
+            yield from compared(f"minima.{index}.structure", minimum.structure, calculation.structure)
+        for index, hop in enumerate(document.hops):
+            band, saddle = of.get(hop.name), of.get(f"modes of {hop.name}")
+            if not isinstance(band, NebDoc) or hop.barrier_forward is None:
+                continue
+            top, first, last = max(band.image_energies), band.image_energies[0], band.image_energies[-1]
+            forward: float | None = top - first
+            if isinstance(saddle, ModesDoc) and saddle.negative_modes == 1:  # it may have been walked up to
+                forward = total(saddle.energy, minus(zero), -document.minima[hop.initial].energy)
+            yield from compared(f"hops.{index}.barrier_forward", hop.barrier_forward, forward)
+            yield from compared(f"hops.{index}.barrier_reverse", hop.barrier_reverse, total(forward, first - last))
 
     def section(self, documents: list[DiffusionDoc], context: Any) -> Any:
         """Return the section of a report."""

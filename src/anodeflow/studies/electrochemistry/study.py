@@ -1,9 +1,11 @@
 """The study of electrochemistry: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.compared import Compared, energy_per_atom, of_crystal
 from anodeflow.studies.context import StudyContext
 from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
 from anodeflow.studies.electrochemistry.input import ElectrochemistryInput
@@ -52,6 +54,15 @@ class ElectrochemistryStudy(Study[ElectrochemistryInput, ElectrochemistryDoc]):
     def metals(self, input: ElectrochemistryInput) -> Sequence[str]:
         """Return both elements."""
         return input.ion, input.partner
+
+    def compared(self, document: ElectrochemistryDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield formation energies and what follows from them beside what the calculations say."""
+        bulks = {element: of.get(f"bulk {element}") for element in (document.ion, document.partner)}
+        references = {element: energy_per_atom(bulk) for element, bulk in bulks.items()}
+        for index, point in enumerate(document.points):
+            yield from of_crystal(
+                f"points.{index}.formation_energy", point.formation_energy, of.get(point.step), references
+            )
 
     def section(self, documents: list[ElectrochemistryDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,9 +1,11 @@
 """The study of interdiffusion: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.base import Problem, Study
+from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.interdiffusion.document import InterdiffusionDoc
 from anodeflow.studies.interdiffusion.input import InterdiffusionInput
 from anodeflow.studies.interface.study import relaxed_interface
@@ -68,6 +70,25 @@ class InterdiffusionStudy(Study[InterdiffusionInput, InterdiffusionDoc]):
                 "depth or raise metal_layers.",
                 ("depth",),
             )
+
+    def compared(self, document: InterdiffusionDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies and structures beside what the calculations say."""
+        energy = {step: found.energy for step, found in of.items()}
+        interface = of.get("interface")
+        yield from compared("pristine_energy", document.pristine_energy, energy.get("interface"))
+        yield from compared("pristine", document.pristine, geometry(interface))
+        for index, point in enumerate(document.points):
+            found, back = of.get(point.step), energy.get(f"{point.step} and back")
+            pristine = minus(energy.get("interface"))
+            exchanged = total(energy.get(point.step), pristine)
+            yield from compared(f"points.{index}.exchange_energy", point.exchange_energy, exchanged)
+            yield from compared(f"points.{index}.return_energy", point.return_energy, total(back, pristine))
+            yield from compared(f"points.{index}.structure", point.structure, geometry(found))
+        for index, each in enumerate(document.dilute):
+            metal, solution, alloy, antisite = (energy.get(step) for step in each.steps)
+            dissolved, replaced = total(solution, minus(metal)), total(antisite, minus(alloy))
+            yield from compared(f"dilute.{index}.solution_energy", each.solution_energy, dissolved)
+            yield from compared(f"dilute.{index}.antisite_energy", each.antisite_energy, replaced)
 
     def section(self, documents: list[InterdiffusionDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,11 +1,13 @@
 """Binding on each surface less that on the adatom's own metal: it comes with every campaign that has both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.adsorption.own_metal import metal_pairs, metal_surfaces
 from anodeflow.studies.adsorption.study import ADSORPTION
 from anodeflow.studies.base import Study, StudyInput
+from anodeflow.studies.compared import Compared, compared, minus, total
 from anodeflow.studies.metal_reference.analysis import slab_differences
 from anodeflow.studies.metal_reference.document import MetalReferenceDoc
 from anodeflow.studies.world import World
@@ -53,6 +55,15 @@ class MetalReferenceStudy(Study[StudyInput, MetalReferenceDoc]):
                 text = f"No binding_energy_vs_metal of {told.adsorbate}: no metal_system says which is meant:"
                 for surface in found:
                     yield text, surface.name
+
+    def compared(self, document: MetalReferenceDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies beside what the calculations say."""
+        energy = {step: found.energy for step, found in of.items()}
+        for name, before in (("surface", ""), ("metal", "metal: ")):
+            bound = total(energy.get(f"{before}adatom"), minus(energy.get(f"{before}slab")))
+            yield from compared(f"{name}.adsorption_energy", getattr(document, name).adsorption_energy, bound)
+        both = document.surface.adsorption_energy - document.metal.adsorption_energy
+        yield from compared("binding_energy_vs_metal", document.binding_energy_vs_metal, both)
 
     def section(self, documents: list[MetalReferenceDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -1,12 +1,14 @@
 """The study of orderings: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.compared import Compared, compared, energy_per_atom, geometry, of_crystal
 from anodeflow.studies.context import StudyContext
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.input import OrderingsInput
@@ -83,6 +85,18 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         from anodeflow.studies.orderings.files import write_orderings
 
         return write_orderings(folder, document, command, force)
+
+    def compared(self, document: OrderingsDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies and structures beside what the calculations say."""
+        bulks = {element: of.get(f"bulk {element}") for element in document.references}
+        for element, bulk in bulks.items():
+            yield from compared(f"references.{element}", document.references[element], energy_per_atom(bulk))
+        entries = [(f"orderings.{index}", entry) for index, entry in enumerate(document.orderings)]
+        entries += [] if document.sqs is None else [("sqs", document.sqs)]
+        for place, entry in entries:
+            found = of.get(document.step(entry))
+            yield from of_crystal(f"{place}.formation_energy", entry.formation_energy, found, document.references)
+            yield from compared(f"{place}.structure", entry.structure, geometry(found))
 
     def section(self, documents: list[OrderingsDoc], context: Any) -> Any:
         """Return the section of a report."""

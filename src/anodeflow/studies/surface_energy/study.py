@@ -1,9 +1,11 @@
 """The study of surface energies: how it becomes jobs and a section of a report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.base import Problem, Study, attempted
+from anodeflow.studies.compared import Compared, compared, energy_of
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.input import SurfaceEnergyInput
@@ -69,6 +71,24 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
     def metals(self, input: SurfaceEnergyInput) -> Sequence[str]:
         """Return the metal."""
         return () if input.metal is None else (input.metal,)
+
+    def compared(self, document: SurfaceEnergyDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies beside what the calculations say."""
+        from anodeflow.studies.surface_energy.analysis import chemical_potentials, face_energy
+
+        slab, ideal, bulk, metal = (of.get(step) for step in ("slab", "ideal slab", "bulk", "metal"))
+        yield from compared("slab_energy", document.slab_energy, energy_of(slab))
+        yield from compared("ideal_energy", document.ideal_energy, energy_of(ideal))
+        if slab is None or bulk is None:
+            return
+        potentials = chemical_potentials(bulk, metal)
+        for element, potential in potentials.items():
+            yield from compared(f"chemical_potentials.{element}", document.chemical_potentials.get(element), potential)
+        atoms = slab.structure.composition.get_el_amt_dict()
+        at_rest = sum(number * potentials[element] for element, number in atoms.items())
+        faces = face_energy(slab.energy, energy_of(ideal), at_rest, document.area)
+        for name, found in zip(("surface_energy", "unrelaxed"), faces, strict=True):
+            yield from compared(name, getattr(document, name), found)
 
     def section(self, documents: list[SurfaceEnergyDoc], context: Any) -> Any:
         """Return the section of a report."""

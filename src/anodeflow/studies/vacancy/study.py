@@ -1,16 +1,20 @@
 """The study of a vacancy: how it becomes jobs, a plan and a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.base import Problem, Study
+from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.shared.elements import missing_elements
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surfaces
-from anodeflow.studies.vacancy.document import VacancyDoc
+from anodeflow.studies.vacancy.document import VacancyDoc, stop_step
 from anodeflow.studies.vacancy.input import VacancyInput
+from anodeflow.studies.vacancy.metal_face import CLEAN
 from anodeflow.studies.world import World
 
 if TYPE_CHECKING:
@@ -57,6 +61,35 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
         """Yield that the alloy lacks an element."""
         helper = {"helper": input.helper} if "II" in input.paths else {}
         yield from missing_elements(subject, world, {"element": input.element} | helper)
+
+    def compared(self, document: VacancyDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield energies, barriers and structures beside what the calculations say."""
+        energy = {step: found.energy for step, found in of.items()}
+        interface, start = energy.get("interface"), energy.get("stop 0")
+        atom = of["bulk"].energy_per_atom if "bulk" in of else None
+        yield from compared("interface_energy", document.interface_energy, interface)
+        made = total(start, atom, minus(interface))
+        yield from compared("formation_energy", document.formation_energy, made)
+        for index, stop in enumerate(document.stops):
+            found = of.get(stop_step(stop))
+            over = total(energy.get(stop_step(stop)), minus(start))
+            yield from compared(f"stops.{index}.energy", stop.energy, over)
+            yield from compared(f"stops.{index}.structure", stop.structure, geometry(found))
+        for index, trial in enumerate(document.trials):
+            over = total(energy.get(trial.label), minus(start))
+            yield from compared(f"trials.{index}.energy", trial.energy, over)
+        for index, hop in enumerate(document.hops):
+            band = of.get(hop.label)
+            if not isinstance(band, NebDoc) or hop.merged_from:
+                continue
+            for name, end in (("barrier_forward", 0), ("barrier_reverse", -1)):
+                barrier = max(band.image_energies) - band.image_energies[end]
+                yield from compared(f"hops.{index}.{name}", getattr(hop, name), barrier)
+        for index, each in enumerate(document.extractions):
+            whole = CLEAN if CLEAN in each.steps else "interface"
+            empty = next(step for step in each.steps if step not in (whole, "bulk"))
+            taken = total(energy.get(empty), atom, minus(energy.get(whole)))
+            yield from compared(f"extractions.{index}.energy", each.energy, taken)
 
     def section(self, documents: list[VacancyDoc], context: Any) -> Any:
         """Return the section of a report."""

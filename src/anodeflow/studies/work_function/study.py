@@ -1,9 +1,11 @@
 """The study of work functions: how it becomes jobs and a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.studies.base import Problem, Study
+from anodeflow.studies.compared import Compared, compared
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 from anodeflow.studies.work_function.input import WorkFunctionInput
@@ -47,6 +49,15 @@ class WorkFunctionStudy(Study[WorkFunctionInput, WorkFunctionDoc]):
                 f"{subject.name}: {subject.system.vacuum:g} Å of vacuum are too few for its level to be read in the "
                 f"middle of it: give the system a vacuum of {LEAST_VACUUM:g} Å or more."
             )
+
+    def compared(self, document: WorkFunctionDoc, of: Mapping[str, CalculationDoc]) -> Iterator[Compared]:
+        """Yield levels beside what the calculations say."""
+        static = of.get("potential")
+        potential = None if static is None else static.potential
+        yield from compared("fermi_level", document.fermi_level, None if potential is None else potential.fermi_level)
+        for face in ("top", "bottom"):
+            work = getattr(document, f"vacuum_level_{face}") - document.fermi_level
+            yield from compared(f"work_function_{face}", getattr(document, f"work_function_{face}"), work)
 
     def section(self, documents: list[WorkFunctionDoc], context: Any) -> Any:
         """Return the section of a report."""
