@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from factories import adsorption_document, calculation_document, codes
+from factories import adsorption_calculations, adsorption_document, calculation_document, codes
 from monty.json import MontyDecoder, MontyEncoder
 from pydantic import ValidationError
 
@@ -88,8 +88,7 @@ def test_warnings_survive_databases_and_results_files(tmp_path):
     document = adsorption_document(warnings=warnings)
     again = json.loads(json.dumps(document, cls=MontyEncoder), cls=MontyDecoder)
     assert again.warnings == warnings
-    calculations = {each: calculation_document(id=each) for each in document.calculation_ids.values()}
-    (read,), _ = read_results(write_results([document], calculations, tmp_path / "x.json.gz"))
+    (read,), _ = read_results(write_results([document], adsorption_calculations(document), tmp_path / "x.json.gz"))
     assert codes(read) == ["not-converged", ""]
     assert read.rows()[0].warning_codes == ["not-converged", ""]
 
