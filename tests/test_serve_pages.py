@@ -11,12 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 from ase.io import read
-from factories import CALCULATIONS, adsorption_document, li_slab
+from factories import CALCULATIONS, adsorption_calculations, adsorption_document, li_slab
 from lxml import html
 from monty.json import jsanitize
 from pymatgen.core import Structure
 
-from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.core.settings import get_settings
 from anodeflow.database.query import result_rows
@@ -27,18 +26,6 @@ from anodeflow.execution.state import CampaignStatus, StepStatus
 TestClient = pytest.importorskip("starlette.testclient").TestClient
 TOKEN, PORT = "a-token-of-this-test", 8765
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
-
-
-def calculation(identity: str, **changes) -> CalculationDoc:
-    slab = li_slab(adatom=True)
-    values = {
-        "id": identity, "task": "relax", "label": identity, "backend": "emt", "code": "emt", "code_version": "1",
-        "settings": {}, "settings_hash": "settings-1", "formula": slab.formula, "initial_structure": slab,
-        "structure": slab, "energy": -5.0, "free_energy": -5.0, "forces": [[0.0, 0.0, 0.0]] * len(slab),
-        "max_force": 0.01, "converged": True, "ionic_steps": 3, "force_evaluations": 3, "wall_time": 2.0,
-        "directory": "/somewhere", "finished_at": "2026-01-01T00:00:00",
-    }  # fmt: skip
-    return CalculationDoc(**(values | changes))
 
 
 def store_documents(*documents) -> None:
@@ -80,7 +67,7 @@ def database() -> None:
             document_id="c" * 20, campaign=HOSTILE, system=HOSTILE, backend=HOSTILE,
             warnings=[{"code": "not-converged", "text": HOSTILE}],
         ),
-        *(calculation(identity) for identity in CALCULATIONS.values()),
+        *adsorption_calculations(adsorption_document(), directory="/somewhere").values(),
     )  # fmt: skip
 
 

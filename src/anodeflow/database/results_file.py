@@ -124,7 +124,7 @@ def _reason(error: Exception) -> str:
         return str(error).splitlines()[0]
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"][:6])
-    words = first["msg"].removeprefix("Value error, ")
+    words = (first["msg"].removeprefix("Value error, ").splitlines() or [""])[0]
     return f"{error.title}{': ' if place else ''}{place}: {words}"[:300]
 
 
