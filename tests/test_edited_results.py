@@ -82,7 +82,7 @@ def test_each_number_that_is_compared_is_missed_when_it_is_another(published, st
     [
         ("adsorption", "slab", "bulk"), ("adsorption", "site 0", "site 2"), ("diffusion", "hop 0", "hop 1"),
         ("interface", "alloy slab", "metal slab"), ("interdiffusion", "depth 1", "depth 4"),
-        ("vacancy", "stop 0", "path II stop 1"), ("electrochemistry", "bulk Li", "bulk Mg"),
+        ("vacancy", "interface", "stop 0"), ("electrochemistry", "bulk Li", "bulk Mg"),
         ("metal_reference", "adatom", "metal: adatom"),
     ],
 )  # fmt: skip
