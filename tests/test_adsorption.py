@@ -15,6 +15,7 @@ from maggma.stores import MemoryStore
 
 from anodeflow import query
 from anodeflow.backends.registry import load_backend
+from anodeflow.calculations import makers
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.progress import listen
 from anodeflow.campaign.model import Campaign
@@ -156,6 +157,37 @@ def test_maker_runs_by_itself_as_atomate2s_do():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("converged", [True, False])
+def test_the_crystal_is_named_and_told_where_it_is_not_at_rest(tmp_path, monkeypatch, converged):
+    """Al on Cu: the lattice of the slab is that of bulk Cu, whose energy goes into nothing."""
+    computed = makers.compute
+
+    def unfinished(backend, request, label, *rest):
+        found = computed(backend, request, label, *rest)
+        return found.model_copy(update={"converged": converged}) if label == "Cu bulk" else found
+
+    monkeypatch.setattr(makers, "compute", unfinished)
+    file = tmp_path / "copper.yaml"
+    file.write_text(CAMPAIGN.replace("aluminium", "copper").replace("structure: Al", "structure: Cu"))
+    assert Campaign.from_file(file).run().succeeded
+    (document,) = study_documents("copper")
+    with open_store() as store:
+        labels = {each["uuid"]: each["name"] for each in store.query({}, properties=["uuid", "name"])}
+    assert "Cu bulk" in labels.values()
+    crystal = document.calculation_ids["crystal"]
+    assert crystal not in {value for key, value in document.calculation_ids.items() if key != "crystal"}
+    told = [each.text for each in document.warnings if each.code == "not-converged"]
+    assert told == (
+        [] if converged else ["the relaxation of the crystal did not converge, and the slab has its lattice"]
+    )
+
+
+def test_the_metals_own_crystal_is_named_once(campaign):
+    assert campaign.run().succeeded
+    (document,) = study_documents("aluminium")
+    assert "crystal" not in document.calculation_ids
+
+
 def test_site_that_fails_is_told_and_the_others_go_on(campaign, monkeypatch):
     from anodeflow.backends.emt import EmtBackend
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -43,6 +44,15 @@ def test_every_kind_passes_check(folder, anodeflow, kind, options, systems):
     campaign = Campaign.from_file("campaigns.yaml")
     assert [system.name for system in campaign.systems] == systems
     assert "#" in (folder / "campaigns.yaml").read_text()
+
+
+def test_a_name_with_blanks_and_brackets_can_be_typed_as_it_is_printed(folder, anodeflow):
+    name = "alloy (v 2).yaml"
+    done = anodeflow("new", "surface", "-s", "Cu", "-b", "emt", "-o", name)
+    assert done.out.strip().endswith("Next: anodeflow check 'alloy (v 2).yaml'")
+    command = shlex.split(done.out.strip().split("Next: ")[1])
+    assert anodeflow(*command[1:]).status == 0
+    assert f"#   anodeflow run '{name}'" in (folder / name).read_text()
 
 
 def test_every_template_is_tried():

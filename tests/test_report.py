@@ -23,6 +23,7 @@ from anodeflow.report.drawing import limited
 from anodeflow.report.page import Part, Scene, Section
 from anodeflow.report.reference import load_reference, shipped_references
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.report import _with_ties
 
 DOI = "10.1002/adfm.202009712"
 ATOM_ENERGY, BULK_ENERGY, SLAB_ENERGY = -0.2871, -1.9043, -28.5127
@@ -337,6 +338,11 @@ def test_several_systems_and_settings(tmp_path):
     assert "Li on Li(001) — mlip · ffee0011" in titles
     assert ["model", "–", "–", "7net-l3i5"] in [row[:4] for row in cells(tree, "settings")]
     assert (tmp_path / "figures" / "binding-energies-Li.png").is_file()
+
+
+def test_bindings_that_nothing_tells_apart_are_in_no_order():
+    ranked = [("Li3Mg7(001)", -1.5), ("Cu3Au(001)", -1.204), ("Cu(001)", -1.2), ("LiH(001)", -1.193)]
+    assert _with_ties(ranked) == ("Li3Mg7(001), Cu3Au(001) and Cu(001) (within 10 meV of each other), LiH(001)")
 
 
 @pytest.mark.slow

@@ -126,7 +126,8 @@ def test_diffusion_in_words(page):
     li, alloy = [text for text in answers(page) if text.startswith("Li moves")]
     assert li == (
         "Li moves from cell to cell on Li(001) over a barrier of 0.131 ± 0.036 eV (fourfold hollow → fourfold hollow) "
-        "[gpaw-standard], 0.086 eV higher than the 0.045 eV of Zhang 2021. D(300 K) = 7.5·10⁻⁵ cm²/s."
+        "[gpaw-standard], 0.086 eV higher than the 0.045 eV of Zhang 2021. D(300 K) = 7.5·10⁻⁵ cm²/s, by "
+        "hops of the adatom alone."
     )
     assert "(fourfold hollow → bridge → fourfold hollow)" in alloy
     assert "equal to the 0.27 eV of Zhang 2021" in alloy

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import file_digest, sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import BaseModel
@@ -56,7 +57,8 @@ def looked_at(backend: Backend, path: Path) -> type[Backend] | None:
         return None
     notes[str(path)] = (
         f"{path} names {', '.join(names)}, which check neither starts nor loads before the file is trusted, so whether "
-        f"the backend works here and knows the elements is open: see that you want that, then anodeflow trust {path}."
+        f"the backend works here and knows the elements is open: see that you want that, then "
+        f"anodeflow trust {quote(str(path))}."
     )
     return _untouched(type(backend))
 

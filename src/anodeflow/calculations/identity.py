@@ -17,6 +17,8 @@ _CIRCUMSTANCES = {
     *("processors", "processor_time", "peak_memory", "proposal_seconds"),
 }
 """Fields of a calculation's document that say when, where and in how many goes it was computed, not what was found."""
+_NAMED_LATER = {"crystal_axes", "crystal_calculation"}
+"""Facts about a slab that were put beside it when there were jobs already: its axes, and what relaxed its crystal."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -48,7 +50,7 @@ def _plain(content: str) -> str:
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
-            left_out = {"placement", "@module", "@version", "split_at", "crystal_axes"} | (
+            left_out = {"placement", "@module", "@version", "split_at", *_NAMED_LATER} | (
                 _CIRCUMSTANCES if "finished_at" in node else set()
             )
             if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide

@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ def campaign_text(start: Start, file: Path) -> str:
         "structure": _word(_beside(start.structure, file)),
         "backend": _word(_beside(start.backend, file)),
         "name": _word(name),
-        "file": file.name,
+        "file": quote(file.name),
     }
     return Template((_folder() / f"{start.kind}.yaml").read_text(encoding="utf-8")).substitute(words)
 

@@ -1,6 +1,7 @@
 """``anodeflow cancel``: takes a submitted campaign out of the queue."""
 
 import sys
+from shlex import quote
 
 import typer
 
@@ -45,5 +46,5 @@ def cancel(
         for line in end(note):
             typer.echo(line)
         if note.file:
-            again = f"anodeflow submit {note.file} --project {note.project} --worker {note.worker}"
+            again = f"anodeflow submit {quote(note.file)} --project {note.project} --worker {note.worker}"
             typer.echo(f"Cancelled. To go on later: {again}")

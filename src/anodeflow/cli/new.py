@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -76,4 +77,4 @@ def new(
         else:
             file.write_bytes(before)
         raise
-    typer.echo(f"Wrote {file}. Next: anodeflow check {file}")
+    typer.echo(f"Wrote {file}. Next: anodeflow check {quote(str(file))}")

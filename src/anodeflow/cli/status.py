@@ -1,5 +1,6 @@
 """``anodeflow status``: what is done, running, failed and why."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -163,6 +164,6 @@ def _closing(one: "CampaignStatus", is_earlier: bool) -> "Iterator[str]":
     if one.hint:
         yield one.hint
     if one.state == "budget":
-        yield f"its budget left something: anodeflow run {one.file} goes on"
+        yield f"its budget left something: anodeflow run {quote(one.file)} goes on"
     if one.state == "interrupted" and not one.project:
-        yield f"interrupted: anodeflow run {one.file} goes on from its last step"
+        yield f"interrupted: anodeflow run {quote(one.file)} goes on from its last step"

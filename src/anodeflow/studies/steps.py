@@ -105,7 +105,7 @@ class Steps:
             ("slab", surface.name),
             lambda: slab_flow(
                 self.relax(surface.backend),
-                bulk.output.structure,
+                bulk.output,
                 system.slab_spec(),
                 self.surfaces.host(surface.structure),
                 surface.name,

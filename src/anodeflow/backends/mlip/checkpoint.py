@@ -5,6 +5,7 @@ alone (``weights_only``); what needs more has to be trusted by the user first.
 """
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from anodeflow.core.errors import InputError
@@ -32,7 +33,7 @@ def check_checkpoint(path: Path, trusted: bool) -> None:
     except Exception as error:  # torch's, pickle's and zipfile's, of many kinds
         raise InputError(
             f"{path} holds more than numbers{_what(path)}, and loading it runs whatever its author put in: if you know "
-            f"where it comes from, allow it with anodeflow trust {path}."
+            f"where it comes from, allow it with anodeflow trust {quote(str(path))}."
         ) from error
 
 

@@ -19,6 +19,13 @@ from anodeflow.structures.slab.spec import SlabSpec
 DEFAULT_LAYERS = 6
 
 
+class CrystalOrigin(BaseModel):
+    """The calculation that relaxed the crystal of which a slab was cut."""
+
+    id: str = Field(description="Content address of the calculation.")
+    converged: bool = Field(description="Whether it ended at rest.")
+
+
 class SlabCell(BaseModel):
     """A slab and what was measured on it."""
 
@@ -42,6 +49,19 @@ class SlabCell(BaseModel):
         description="Axes of the Miller indices as the crystal stands in the slab, three vectors (3, 3), Å; none in "
         "documents made before they were kept.",
     )
+    crystal_calculation: CrystalOrigin | None = Field(
+        default=None, description="What relaxed the crystal; none: nothing did, or it was not kept yet."
+    )
+
+    def __repr__(self) -> str:
+        """Return one line: what was cut, and how large it is."""
+        plane = " ".join(map(str, self.miller))
+        return (
+            f"SlabCell({self.bulk_formula}({plane}), termination {self.number} ({self.termination}), {self.layers} "
+            f"layers, {len(self.structure)} atoms, {self.thickness:.1f} Å thick, {self.vacuum:g} Å of vacuum)"
+        )
+
+    __str__ = __repr__
 
     @property
     def area(self) -> float:

@@ -14,6 +14,7 @@ from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.binding import binding_energy
 from anodeflow.studies.adsorption.context import AdsorptionContext
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
+from anodeflow.studies.shared.references import crystal_of
 
 _ON_THE_SURFACE = ("stayed", "moved")
 
@@ -61,6 +62,9 @@ def adsorption_document(
         text = f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used"
         warnings.append(Caveat("atom-reference", text))
     identifiers = {"slab": slab.id, "atom": atom.id, "bulk": bulk.id}
+    crystal, of_crystal = crystal_of(cell, identifiers.values())
+    identifiers |= crystal
+    warnings += of_crystal
     identifiers |= {f"site {site.index}": found.id for site, found in done}
     settings = {
         "calculation": slab.settings,

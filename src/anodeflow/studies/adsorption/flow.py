@@ -115,7 +115,7 @@ class AdsorptionMaker(Maker):
                 own_bulk = bulk_job(self.relax_cell, structure, structure.composition.reduced_formula)
                 jobs.append(own_bulk)
             relax = self.relax if self.prescreen is None else PrescreenedRelaxMaker(self.prescreen, self.relax)
-            slab = slab_flow(relax, own_bulk.output.structure, self.slab, host, system)
+            slab = slab_flow(relax, own_bulk.output, self.slab, host, system)
             jobs.append(slab)
         study = AdsorptionContext.told(
             self.about,

@@ -15,6 +15,8 @@ from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
 _ROW = 0.27
 """Height of a row, inches."""
+_LEAST_SPAN = 0.1
+"""Of an axis of binding energies, eV."""
 _SHOWN = 40
 """Rows in one figure; of more, the lowest."""
 
@@ -46,6 +48,7 @@ def site_levels(document: AdsorptionDoc, paper: Published | None, name: str) -> 
         words = f"an atom of bulk {document.adsorbate}"
         axes.axvline(-cohesion, color=GREY, lw=1, ls=":", zorder=0, label=words)
     axes.margins(x=0.16)
+    _wide(axes)
     axes.set_xlabel(f"against the isolated {document.adsorbate} atom (eV)", fontsize=9)
     other = axes.secondary_xaxis("top", functions=(lambda e: np.add(e, cohesion), lambda e: np.subtract(e, cohesion)))
     other.set_xlabel(f"against bulk {document.adsorbate} (eV)", fontsize=9)
@@ -96,6 +99,7 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
         axes.plot([paper.entry.value] * 2, [row - 0.36, row + 0.36], color=PAPER, lw=2.2, zorder=2,
                   label=None if rank else paper.reference.name)  # fmt: skip
     axes.margins(x=0.14)
+    _wide(axes)
     axes.set_xlabel(f"binding energy against the isolated {documents[0].adsorbate} atom (eV)", fontsize=9)
     axes.grid(axis="x", color=GRID, lw=0.8)
     figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
@@ -128,6 +132,13 @@ def _rows(names: Sequence[str], height: int = 1) -> tuple[Figure, Axes]:
     for row in range(len(names)):
         axes.axhline(row, color=GRID, lw=0.6, zorder=0)
     return figure, axes
+
+
+def _wide(axes: Axes) -> None:
+    """Widen an axis on which differences of a meV would look like differences."""
+    low, high = axes.get_xlim()
+    if high - low < _LEAST_SPAN:
+        axes.set_xlim((low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2)
 
 
 def _site_name(site: AdsorbedSite) -> str:

@@ -47,6 +47,10 @@ _COLUMNS = [
 ]
 
 
+_SAME_BINDING = 0.01
+"""eV: binding energies that differ by less are in no order; layers, width and k-points move them by more."""
+
+
 def adsorption_section(documents: list[AdsorptionDoc], context: Context) -> Section:
     """Return tables, pictures and sentences of all adsorption studies of a campaign."""
     papers = [context.published(document, "binding_energy") for document in documents]
@@ -189,10 +193,31 @@ def _orders(pairs: list[tuple[AdsorptionDoc, Published | None]]) -> list[str]:
         if len(ours) < 2:
             continue
         order = sorted(ours, key=lambda system: min(ours[system]))
-        text = f"From the strongest to the weakest binding of {adatom} [{backend}]: {', '.join(order)}"
+        ranked = _with_ties([(system, min(ours[system])) for system in order])
+        text = f"From the strongest to the weakest binding of {adatom} [{backend}]: {ranked}"
         known = [system for system in order if system in printed]
         if len(known) > 1:
             theirs = sorted(known, key=printed.__getitem__)
             text += ", as in the paper" if theirs == known else f"; in the paper {', '.join(theirs)}"
         sentences.append(f"{text}.")
     return sentences
+
+
+def _with_ties(ranked: list[tuple[str, float]]) -> str:
+    """Return names in their order, those between which no calculation of ours decides put together.
+
+    Parameters
+    ----------
+    ranked
+        Name and energy, eV, the lowest first.
+    """
+    groups: list[list[tuple[str, float]]] = []
+    for name, energy in ranked:
+        if groups and energy - groups[-1][0][1] < _SAME_BINDING:
+            groups[-1].append((name, energy))
+        else:
+            groups.append([(name, energy)])
+    apart = f"within {1000 * _SAME_BINDING:.0f} meV of each other"
+    return ", ".join(
+        " and ".join(name for name, _ in each) + (f" ({apart})" if len(each) > 1 else "") for each in groups
+    )

@@ -203,6 +203,14 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
         Caveat("hop-left-out", f"is left out of path and D(T): {hop.message}").of(hop.subject) for hop in rough + wrong
     ]
     failed += rough + wrong
+    if any(has_barrier(hop) for hop in hops):
+        warnings.append(
+            Caveat(
+                "exchange-not-searched",
+                "hops of the adatom alone were searched: where it would rather push an atom of the surface out of its "
+                "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound",
+            )
+        )
     if failed and found_path:
         warnings.append(
             Caveat("lower-bound", "the path is the cheapest of the hops that were computed, and D(T) a lower bound")

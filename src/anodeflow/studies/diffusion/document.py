@@ -244,12 +244,12 @@ class DiffusionDoc(StudyDoc):
         """Return the principal values of D, cm²/s, the largest first, each with its direction.
 
         By the crystal's indices, [1 -1 0], where there are small ones; else Cartesian in the plane of the slab. Where
-        all directions are alike that is said: those of the axes of the slab would be as good as any.
+        all directions are alike there is one value, of any direction: the axes of the slab are as good as any.
         """
         found, axes = [], self.crystal_axes
         (fast, _), (slow, _) = point.principal
         if axes is not None and fast - slow < _ALIKE * fast:
-            return [(fast, "any direction"), (slow, "any direction across it")]
+            return [(fast, "any direction")]
         for value, (x, y) in point.principal:
             named = "" if axes is None else crystal_direction(np.array([x, y, 0.0]), np.array(axes))
             found.append((value, named or f"({x:.2f}, {y:.2f})"))

@@ -25,13 +25,14 @@ from anodeflow.studies.diffusion.profiles import (
 from anodeflow.studies.diffusion.scenes import path_scene
 
 _EXPLANATION = (
-    "A barrier is the energy of the saddle minus that of the minimum where the hop starts (forward) or ends (reverse), "
-    "by a climbing-image nudged elastic band. Of all ways from a minimum to its copy in the next cell of the surface, "
-    "the cheapest path is the one whose highest saddle is the lowest; its barrier is that saddle over the lowest "
-    "minimum of the surface, the slope of the Arrhenius plot. A saddle of first order has one negative mode; hops over "
-    "others do not count. Rates are ν exp(−barrier/kT): ν is Vineyard's prefactor where the table of hops says so, "
-    "else one attempt frequency for all hops, which may be off by a factor of ten. The zero-point change is that of "
-    "the barrier forward; it is not part of it."
+    "A barrier is the energy of the saddle minus that of the minimum where the hop starts (forward) or ends "
+    "(reverse), by a climbing-image nudged elastic band. Hops are those of the adatom alone: that it changes places "
+    "with an atom of the surface is not searched. Of all ways of such hops from a minimum to its copy in the next "
+    "cell of the surface, the cheapest path is the one whose highest saddle is the lowest; its barrier is that saddle"
+    " over the lowest minimum of the surface, the slope of the Arrhenius plot. A saddle of first order has one "
+    "negative mode; hops over others do not count. Rates are ν exp(−barrier/kT): ν is Vineyard's prefactor where the "
+    "table of hops says so, else one attempt frequency for all hops, which may be off by a factor of ten. The "
+    "zero-point change is that of the barrier forward; it is not part of it."
 )
 _UNFINISHED = ("failed", "not converged", "second order", "no saddle")
 _MINIMA = [
@@ -133,10 +134,11 @@ def _answer(document: DiffusionDoc, context: Context) -> str:
         text += f"; in a second direction over {number(document.path_across.barrier, 3)} eV"
     if document.diffusivities:
         point = min(document.diffusivities, key=lambda point: abs(point.temperature - 300))
-        (fast, along), (slow, across) = document.principal(point)
+        (fast, along), *rest = document.principal(point)
         text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
-        if slow < 0.99 * fast:
-            text += f", {scientific(fast)} along {along} and {scientific(slow)} along {across}"
+        if rest and rest[0][0] < 0.99 * fast:
+            text += f", {scientific(fast)} along {along} and {scientific(rest[0][0])} along {rest[0][1]}"
+        text += ", by hops of the adatom alone"
     unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"

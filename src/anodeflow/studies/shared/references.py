@@ -1,28 +1,59 @@
 """Steps that studies share: the relaxed bulk, the slab cut from it and relaxed, the isolated atom."""
 
+from collections.abc import Iterable
+
 from jobflow import Flow, Job, Maker, OutputReference, job
 from pymatgen.core import Structure
 
+from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.structures.bulk.atom import BOX, isolated_atom
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.magnetism import slab_with_moments
-from anodeflow.structures.slab.slabs import SlabCell, build_slab
+from anodeflow.structures.slab.slabs import CrystalOrigin, SlabCell, build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
 
 @job
-def cut_slab(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None, spin: bool = True) -> SlabCell:
+def cut_slab(
+    bulk: Structure,
+    spec: SlabSpec,
+    host: HostLattice | None = None,
+    spin: bool = True,
+    crystal_calculation: CalculationDoc | None = None,
+) -> SlabCell:
     """Cut a slab from a relaxed bulk (see :func:`anodeflow.structures.slab.slabs.build_slab`).
 
     If the bulk has moments and `spin` is asked for, the slab starts with those of its elements there.
+    `crystal_calculation`, which relaxed the bulk, is named with the slab.
     """
     cell = build_slab(bulk, spec, host)
+    if crystal_calculation is not None:
+        origin = CrystalOrigin(id=crystal_calculation.id, converged=crystal_calculation.converged)
+        cell = cell.model_copy(update={"crystal_calculation": origin})
     return cell.model_copy(update={"structure": slab_with_moments(cell.structure, bulk)}) if spin else cell
+
+
+def crystal_of(cell: SlabCell, known: Iterable[str]) -> tuple[dict[str, str], list[Caveat]]:
+    """Return step -> id of what relaxed the crystal of a slab, and a warning if it did not come to rest.
+
+    Parameters
+    ----------
+    cell
+        The slab.
+    known
+        Ids of calculations that the document names already: nothing is said twice.
+    """
+    origin = cell.crystal_calculation
+    if origin is None or origin.id in known:
+        return {}, []
+    text = "the relaxation of the crystal did not converge, and the slab has its lattice"
+    return {"crystal": origin.id}, [] if origin.converged else [Caveat("not-converged", text)]
 
 
 def slab_flow(
     relax: Maker,
-    bulk: Structure | OutputReference,
+    bulk: OutputReference,
     spec: SlabSpec,
     host: HostLattice | None,
     system: str,
@@ -35,7 +66,7 @@ def slab_flow(
     relax
         Maker that relaxes positions.
     bulk
-        Relaxed bulk (or a reference to it).
+        Reference to the calculation that relaxes the bulk.
     spec, host
         What to cut; see :func:`anodeflow.structures.slab.slabs.build_slab`.
     system
@@ -48,7 +79,7 @@ def slab_flow(
     Flow
         Output: `cell` (SlabCell) and `calculation` (CalculationDoc of the relaxed slab).
     """
-    cut = cut_slab(bulk, spec, host, spin)
+    cut = cut_slab(bulk.structure, spec, host, spin, crystal_calculation=bulk)
     cut.name = f"{system}: cut slab"
     relaxed = relax.make(cut.output.structure, label=f"{system}: clean slab")
     relaxed.name = f"{system}: clean slab"

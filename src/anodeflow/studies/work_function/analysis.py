@@ -8,6 +8,7 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.context import SlabContext
+from anodeflow.studies.shared.references import crystal_of
 from anodeflow.studies.work_function.document import WorkFunctionDoc
 
 PLATEAU = 2.0
@@ -84,15 +85,16 @@ def work_function_document(
         raise CalculationError(f"{system}: {error}") from None
     settings = {"calculation": slab.settings, "slab": study.slab_spec}
     (top, slope_top), (bottom, slope_bottom) = levels["top"], levels["bottom"]
+    crystal, of_crystal = crystal_of(cell, ())
     return WorkFunctionDoc(
         **study_fields(
             study,
             slab.backend,
             f"{slab.code} {slab.code_version}",
             settings,
-            {"slab": slab.id, "potential": static.id},
+            {"slab": slab.id, "potential": static.id} | crystal,
         ),
-        warnings=_warnings(slab, static, levels),
+        warnings=_warnings(slab, static, levels) + of_crystal,
         formula=slab.formula,
         miller=cell.miller,
         termination=cell.termination,
