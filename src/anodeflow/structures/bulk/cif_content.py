@@ -1,6 +1,7 @@
 """What a CIF file says: the data block that holds its crystal, its columns and numbers."""
 
 import re
+import unicodedata
 import warnings
 from typing import Any
 
@@ -30,6 +31,7 @@ class CifContent:
         self.text = text
         self.notes: list[str] = []
         _refuse_what_is_overwritten(text)
+        _refuse_what_is_dropped(text)
         blocks = [_lower(block) for block in _cif_file(without_headers_in_prose(text), self.notes).data.values()]
         holding = [block for block in blocks if "_atom_site_fract_x" in block]
         if not holding:
@@ -106,6 +108,24 @@ def _refuse_what_is_overwritten(text: str) -> None:
             lists += 1
             if lists > 1:
                 raise ValueError("it lists atoms twice (_atom_site_fract_x) in one block: leave one list")
+
+
+def _refuse_what_is_dropped(text: str) -> None:
+    """Raise ValueError for frames, and for letters of other alphabets among the atoms: pymatgen leaves them out."""
+    atoms = False
+    for number, (line, prose) in enumerate(_outside_prose(text), 1):
+        words = line.split()
+        if prose or not words:
+            continue
+        if words[0].lower().startswith("save_"):
+            raise ValueError(
+                f"line {number}: {words[0][:40]} begins a frame, which belongs into dictionaries: take it out"
+            )
+        if words[0].startswith(("_", "loop_", "data_", "#")):
+            atoms = words[0].lower().startswith("_atom_site_")
+        elif atoms and (other := next((c for c in line if not c.isascii() and c.isalpha()), None)):
+            called = unicodedata.name(other, "of another alphabet").lower()
+            raise ValueError(f"line {number}: {other!r} is a {called}, no letter of a chemical symbol: write it anew")
 
 
 def _cif_file(text: str, notes: list[str]) -> CifFile:

@@ -12,13 +12,14 @@ from anodeflow.structures.bulk.cif_atoms import XYZ
 from anodeflow.structures.bulk.cif_content import CELL, CifContent, number_of
 from anodeflow.structures.bulk.cif_formula import atoms_of_formula
 from anodeflow.structures.bulk.cif_operations import fits_cell, parsed_operation
-from anodeflow.structures.bulk.cif_symmetry import operations, settings_of
+from anodeflow.structures.bulk.cif_symmetry import agreeing, operations, settings_of
 from anodeflow.structures.bulk.limits import MOST_ATOMS
 
 OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 SYMBOLS = ("_symmetry_space_group_name_h-m", "_space_group_name_h-m_alt", "_space_group_name_h-m_ref")
 NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
-_UNREAD = ("_symmetry_space_group_name_hall", "_space_group_name_hall", "_space_group_name_h-m_full")
+_HALLS = ("_symmetry_space_group_name_hall", "_space_group_name_hall")
+_UNREAD = (*_HALLS, "_space_group_name_h-m_full")
 _SAID = (
     "rounded to ideal values",
     "No _symmetry_equiv_pos_as_xyz",
@@ -110,6 +111,7 @@ def with_symmetry(content: CifContent, data: dict[str, Any], cell: list[float], 
         if listed is None:
             raise
         return structure
+    settings = agreeing(settings, content.first(*_HALLS), symbol or str(number), listed is not None)
     if not any(all(fits_cell(parsed_operation(each), cell) for each in operations(setting)) for setting in settings):
         raise ValueError(
             f"its cell does not have the symmetry of its space group {symbol or number}: correct one of them"

@@ -49,6 +49,59 @@ def _settings() -> dict[str, list[Setting]]:
     return found
 
 
+@cache
+def _halls() -> dict[str, list[Setting]]:
+    """Return the settings by their Hall symbols without blanks; a few are the same of two."""
+    import spglib
+
+    found: dict[str, list[Setting]] = {}
+    for hall in range(1, 531):
+        kind = spglib.get_spacegroup_type(hall)
+        if kind is not None:
+            found.setdefault(_compact_hall(kind.hall_symbol), []).append(Setting(hall, kind.number, kind.choice))
+    return found
+
+
+def _compact_hall(symbol: str) -> str:
+    return re.sub(r"[\s_']", "", symbol.strip().removeprefix("'").removesuffix("'").replace('"', "="))
+
+
+def agreeing(settings: list[Setting], hall: str | None, group: str, listed: bool) -> list[Setting]:
+    """Return the settings that the Hall symbol of a file allows, too; it may be written in a form that is not known.
+
+    Parameters
+    ----------
+    settings
+        What the name or the number of its space group may mean.
+    hall
+        Its Hall symbol; none: there is none.
+    group
+        Name or number, for the message.
+    listed
+        Whether the file lists its operations: then they say which setting it is.
+
+    Raises
+    ------
+    ValueError
+        If the symbol is that of another group; without operations, if it is that of another setting.
+    """
+    meant = _halls().get(_compact_hall(hall), []) if hall else []
+    if not meant:
+        return settings
+    if not {each.number for each in meant} & {each.number for each in settings}:
+        raise ValueError(
+            f"its Hall symbol {hall} is that of space group {meant[0].number}, and its space group is {group}: leave "
+            "the right one"
+        )
+    both = [each for each in settings if each in meant]
+    if listed or both:
+        return both or settings
+    raise ValueError(
+        f"its Hall symbol {hall} means other axes or another origin than its space group {group}: leave the right one, "
+        "or give its symmetry operations"
+    )
+
+
 def _compact(symbol: str) -> str:
     return re.sub(r"[\s_'\"]", "", symbol).lower()
 

@@ -3,7 +3,6 @@
 What either of them warns of is told; content that pymatgen refuses is refused, never tried with another reader.
 """
 
-import json
 import warnings
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.core.decoding import refuse_foreign_text
@@ -19,14 +18,14 @@ from anodeflow.core.errors import InputError
 from anodeflow.core.library_warnings import said_of
 from anodeflow.core.textfile import decoded, read_bytes
 from anodeflow.structures.bulk.cif_file import read_cif
+from anodeflow.structures.bulk.json_file import read_json
 from anodeflow.structures.bulk.limits import check_cell, check_count, check_size
 from anodeflow.structures.bulk.other_formats import refuse_open_cells, refuse_unread, tell_far_coordinates
 from anodeflow.structures.bulk.poscar_file import read_poscar
-from anodeflow.structures.bulk.symbols import ELEMENTS, element
+from anodeflow.structures.bulk.symbols import ELEMENTS
 
 _PYMATGEN = {"*.xsf": "xsf", "*.cssr": "cssr", "*.res": "res", "*.yaml": "yaml", "*.yml": "yaml"}
 _BY_PATH = ("*CHGCAR*", "*LOCPOT*", "vasprun*.xml*", "input*.xml")  # formats of pymatgen that are read from the path
-_OFF = 1e-2  # Å, degrees: by which two ways to say the same may differ
 _PACKED = (".gz", ".bz2", ".xz")
 
 
@@ -86,7 +85,7 @@ def _read(path: Path, content: bytes) -> tuple[Structure, list[str]]:
     if any(fnmatch(name.upper(), pattern) for pattern in ("*POSCAR*", "*CONTCAR*", "*.VASP")):
         return _read_text(read_poscar, path, content)
     if fnmatch(kind, "*.json"):
-        return _read_text(_from_json, path, content)
+        return _read_text(read_json, path, content)
     refuse_unread(name, content.decode("utf-8", errors="replace"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -101,46 +100,6 @@ def _read_text(
     if not text.strip():
         raise ValueError("it is empty")
     return reader(text)
-
-
-def _from_json(text: str) -> tuple[Structure, list[str]]:
-    """Read what pymatgen writes as JSON; names of other classes in it are not looked up."""
-    content = json.loads(text, object_pairs_hook=_each_key_once)
-    if not isinstance(content, dict) or "lattice" not in content or "sites" not in content:
-        raise ValueError("it is no structure of pymatgen")
-    if str(content.get("@class", "Structure")) not in ("Structure", "IStructure"):
-        raise ValueError(f"it holds a {str(content['@class'])[:60]}, no Structure")
-    given = content["lattice"]
-    lattice = np.array(given["matrix"], dtype=float)
-    refuse_open_cells(given.get("pbc", (True, True, True)))
-    lengths = Lattice(lattice).parameters
-    for key, length in zip(("a", "b", "c", "alpha", "beta", "gamma"), lengths, strict=True):
-        if abs(float(given.get(key, length)) - length) > _OFF:
-            raise ValueError(f"its lattice is two: {key} is {given[key]}, and {length:.6g} by its vectors")
-    species, coordinates = [], []
-    notes = set()
-    for number, site in enumerate(content["sites"], 1):
-        kinds = [kind for kind in site["species"] if kind.get("occu", 1) != 0]
-        if len(kinds) != 1 or kinds[0].get("occu", 1) != 1:
-            raise ValueError(f"it has partly occupied sites (atom {number})")
-        species.append(element(str(kinds[0]["element"])))
-        coordinates.append(site["abc"])
-        if "xyz" in site and np.abs(np.array(site["abc"], dtype=float) @ lattice - site["xyz"]).max() > _OFF:
-            raise ValueError(f"atom {number} has two places: abc and xyz differ")
-        if any((site.get("properties") or {}).get(key) for key in ("magmom", "final_magmom")):
-            notes.add("its magnetic moments are left out: surfaces get moments of their own")
-    if content.get("charge"):
-        notes.add(f"its charge ({content['charge']}) is left out: cells are neutral")
-    return Structure(lattice, species, np.array(coordinates, dtype=float)), sorted(notes)
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a mapping of JSON's keys and values; a key that stands there twice would lose the first one."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in names if names.count(key) > 1)!r} stands there twice")
-    return found
 
 
 def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, list[str]]:
@@ -159,6 +118,8 @@ def _from_library(name: str, path: Path, content: bytes) -> tuple[Structure, lis
         images: Any = read(path, index=":")
     except UnknownFileTypeError:
         raise ValueError("its name and its content tell no format") from None
+    except KeyError as error:
+        raise ValueError(f"its reader does not know {error}: write the symbols of elements, H for D") from None
     if not images:
         raise ValueError("it holds no structure")
     atoms = images[-1]

@@ -8,6 +8,8 @@ from fnmatch import fnmatch
 import numpy as np
 
 _ATOM_COLUMNS = 4
+FORTRAN = re.compile(r"(?<!\S)[+-]?(\d+\.\d*|\.\d+)[dD][+-]?\d+(?!\S)")
+"""A number as Fortran writes those of double precision: 1.0D0; 3d10 are electrons."""
 
 
 def refuse_unread(name: str, text: str) -> None:
@@ -22,6 +24,8 @@ def refuse_unread(name: str, text: str) -> None:
     """
     kind = name.lower()
     head = text[:2000]
+    if fnmatch(kind, "*.*xyz") or fnmatch(kind, "*.xsf"):
+        _fortran(text)
     if "ITEM: TIMESTEP" in head:
         line = next((line for line in text.splitlines() if line.startswith("ITEM: ATOMS")), "")
         if "element" not in line.split():
@@ -59,6 +63,13 @@ def _elements_twice(head: str) -> bool:
     found = re.search(r"(?i)properties=(\S+)", head)
     columns = [] if found is None else found[1].strip("\"'").lower().split(":")
     return {"species", "z"} <= set(columns)
+
+
+def _fortran(text: str) -> None:
+    """Refuse numbers that no reader of the format takes for any."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := FORTRAN.search(line):
+            raise ValueError(f"line {number}: {found[0]!r} is a number of Fortran: write E for its D")
 
 
 def _xsf(text: str) -> None:

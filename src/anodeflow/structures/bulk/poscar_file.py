@@ -6,6 +6,7 @@ import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
 from anodeflow.structures.bulk.limits import MOST_ATOMS, check_cell
+from anodeflow.structures.bulk.other_formats import FORTRAN
 from anodeflow.structures.bulk.symbols import element, taken_for
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")  # 0_5 is a number to Python, and 5
@@ -36,7 +37,9 @@ class _Lines:
         except ValueError:
             values = []
         if len(values) < least or not np.isfinite(values).all():
-            raise ValueError(f"line {self.number}: expected {what}, found {' '.join(words)[:60]!r}")
+            shown = " ".join(words)[:60]
+            advice = "; write E for the D of Fortran" if FORTRAN.search(shown) else ""
+            raise ValueError(f"line {self.number}: expected {what}, found {shown!r}{advice}")
         return values
 
 
@@ -118,6 +121,11 @@ def _species(lines: _Lines) -> tuple[list[str], list[int]]:
         if names and len(numbers) >= len(names):
             break
         numbers += [int(word) for word in lines.next("numbers of atoms")]
+        if not names and (after := lines.peek()) and len(after) == len(numbers) and all(w.isdigit() for w in after):
+            raise ValueError(
+                f"line {lines.number}: {' '.join(words)[:60]!r} are numbers, and the numbers of atoms follow on the "
+                "next line: write the symbols of the elements here"
+            )
     if not numbers:
         raise ValueError(f"line {lines.number + 1}: the numbers of atoms are missing")
     if names and len(names) != len(numbers):
