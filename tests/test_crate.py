@@ -75,7 +75,7 @@ def test_a_crate_says_what_was_done_and_comes_back(there, anodeflow, tmp_path, m
     monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "elsewhere"))
     ended = anodeflow("db", "import", place)
     assert ended.status == 0, ended.err
-    assert "imported 1 studies and 6 calculations" in ended.out
+    assert "imported 1 study and 6 calculations" in ended.out
     after = result_rows({"campaign": "al"})
     assert [(row.property, row.value) for row in after] == [(row.property, row.value) for row in rows]
     there_now = calculation_documents(ids)

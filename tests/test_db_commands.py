@@ -396,7 +396,7 @@ def test_import_takes_a_newer_version_and_leaves_an_older_one(anodeflow, tmp_pat
             older = entry | {"completed_at": "2000-01-01", "document": entry["document"] | {"slab_energy": -1.0}}
             newer = entry | {"completed_at": "2999-01-01", "document": entry["document"] | {"slab_energy": -2.0}}
     file.write_text("\n".join([head, json.dumps(older), json.dumps(newer), json.dumps(newer)]) + "\n")
-    assert "imported 1 studies and 0 calculations; 2" in anodeflow("db", "import", file).out
+    assert "imported 1 study and 0 calculations; 2" in anodeflow("db", "import", file).out
     assert [document.slab_energy for document in study_documents("test")] == [-2.0]
 
 

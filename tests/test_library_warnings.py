@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.core.library_warnings import KNOWN, said_of, sentence
+from anodeflow.core.library_warnings import KNOWN, known_left_out, said_of, sentence
 
 SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
 JUDGED = {"UnknownPotcarWarning", "UnconvergedVASPWarning"}
@@ -94,3 +94,14 @@ def test_recorded_warnings_are_said_once_without_those_for_developers():
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         warnings.warn("sites merged", UserWarning, stacklevel=1)
     assert said_of(caught) == ["divide by zero", "sites merged"]
+
+
+def test_in_a_notebook_the_known_ones_are_left_out_and_others_are_told():
+    (known, (_, category, _)), *_ = KNOWN.items()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with known_left_out():
+            warnings.warn(f"{known} on 2028-01-01", category, stacklevel=1)
+            warnings.warn("something new", category, stacklevel=1)
+        warnings.warn(known, category, stacklevel=1)
+    assert [str(each.message) for each in caught] == ["something new", known]

@@ -8,6 +8,7 @@ from anodeflow.api.table import tidy
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.html import table
+from anodeflow.core.words import counted
 from anodeflow.studies.document import StudyDoc
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Results(Sequence[StudyDoc]):
         return self.documents[index]
 
     def __repr__(self) -> str:
-        return f"<Results: {len(self)} studies, {len(self.calculations)} calculations of {self.source}>"
+        calculations = counted(len(self.calculations), "calculation")
+        return f"<Results: {counted(len(self), 'study')}, {calculations} of {self.source}>"
 
     def _repr_html_(self) -> str:
         rows = [

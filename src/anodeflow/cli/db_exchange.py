@@ -13,6 +13,7 @@ import typer
 from anodeflow.cli.db import db
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.textfile import bounded_lines
+from anodeflow.core.words import counted
 
 if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
@@ -98,8 +99,8 @@ def import_documents(
     with open_store() as store, counting("documents") as tell, _reading(file) as lines:
         summary = import_lines(store, lines, "standard input" if str(file) == "-" else str(file), tell)
     typer.echo(
-        f"imported {summary.studies} studies and {summary.calculations} calculations; "
-        f"{summary.known} documents were there already."
+        f"imported {counted(summary.studies, 'study')} and {counted(summary.calculations, 'calculation')}; "
+        f"{counted(summary.known, 'document')} {'was' if summary.known == 1 else 'were'} there already."
     )
     if summary.other:
         raise AnodeflowError(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from anodeflow.cli import app
+from anodeflow.core.words import counted
 
 
 @app.command()
@@ -42,5 +43,6 @@ def delete(
             typer.confirm(f"Delete the results of {campaign}, edition {what}?", abort=True)
         number = delete_campaign(store, campaign, editions)
     typer.echo(
-        f"{number} documents of {campaign} deleted: edition {what}. Their calculations stay in {settings.calculations}."
+        f"{counted(number, 'document')} of {campaign} deleted: edition {what}. Their calculations stay in "
+        f"{settings.calculations}."
     )

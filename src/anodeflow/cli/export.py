@@ -1,11 +1,13 @@
 """The command ``anodeflow export``: the results of a campaign in one file."""
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anodeflow.cli import app
+from anodeflow.core.words import counted
 
 if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
@@ -106,7 +108,7 @@ def export(
     file = write_results(documents, calculations, target)
     size = file.stat().st_size
     shown = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
-    typer.echo(f"{file.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name} ({shown})")
+    typer.echo(f"{file.resolve()}: {_counts(documents, calculations)} of {name} ({shown})")
 
 
 def _crate(
@@ -135,7 +137,7 @@ def _crate(
             each for each in everything if each["document"].get("document_id", each["document"].get("id")) in wanted
         )
         write_crate(target, name, documents, calculations, mine, inputs, spdx=terms, authors=people, force=force)
-    typer.echo(f"{target.resolve()}: {len(documents)} studies and {len(calculations)} calculations of {name}")
+    typer.echo(f"{target.resolve()}: {_counts(documents, calculations)} of {name}")
     without = [*inputs.left_out]
     if terms is None:
         without.append("without a licence: nobody may use it before one is given (--licence CC-BY-4.0)")
@@ -154,3 +156,7 @@ def _optimade(target: Path, name: str, force: bool) -> None:
     with open_store() as store:
         number = write_archive(target, name, database_entries(store, name), force)
     typer.echo(f"{target.resolve()}: {number} structures of {name}; optimade-maker serves them.")
+
+
+def _counts(documents: Sized, calculations: Sized) -> str:
+    return f"{counted(len(documents), 'study')} and {counted(len(calculations), 'calculation')}"

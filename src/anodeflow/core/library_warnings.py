@@ -6,7 +6,8 @@ Deprecations and hints for developers are left out as Python itself leaves them 
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ def tell_warnings() -> None:
             print(line, file=sys.stderr)
 
     warnings.showwarning = tell
+
+
+@contextmanager
+def known_left_out() -> Iterator[None]:
+    """Leave out the known warnings within somebody else's process, a notebook's say; all others are told as there."""
+    with warnings.catch_warnings():
+        for message, (_, category, _) in KNOWN.items():
+            warnings.filterwarnings("ignore", message, category)
+        yield
 
 
 def sentence(message: str, category: type[Warning], filename: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from anodeflow.calculations.admission import guarded
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.core.errors import BudgetSpentError
+from anodeflow.core.library_warnings import known_left_out
 from anodeflow.core.masking import masked
 from anodeflow.core.settings import get_settings
 from anodeflow.database.store import open_store
@@ -135,6 +136,7 @@ def run_campaign(
                 stack.enter_context(guarded(limit.admit))
             stack.enter_context(guarded(meter.admit))
             stack.enter_context(_collect_failures(status.failures))
+            stack.enter_context(known_left_out())
             responses = run_locally(flow, store=store, log=False, root_dir=settings.home / "scratch")
         meter.look_at_all()
         left = {} if limit is None else limit.left
