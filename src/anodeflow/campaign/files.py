@@ -1,12 +1,16 @@
 """Files that a campaign names: those of the catalogue by their names, all others beside its own file."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
+from anodeflow.core.yamlfile import YamlFile
 from anodeflow.structures.bulk.catalogue import catalogue
 from anodeflow.structures.bulk.online import kept_crystal, online
+
+if TYPE_CHECKING:
+    from anodeflow.backends.base import Backend
 
 _BACKEND_FILES = (".yaml", ".yml")
 
@@ -50,6 +54,37 @@ def beside(campaign: Path | None, name: str) -> str:
     return str(campaign.parent / path)
 
 
+def backend_of(campaign: YamlFile | None, name: str, *key: str) -> "Backend":
+    """Return a backend that a campaign names.
+
+    Parameters
+    ----------
+    campaign
+        Campaign file; none: the campaign was made in Python.
+    name
+        Name or file of the backend.
+    key
+        Where it stands in the campaign file, unless the command line names it.
+
+    Raises
+    ------
+    InputError
+        If there is no such backend, with the line that names it; if its file is wrong, with the line there.
+    """
+    from anodeflow.backends.registry import load_backend
+
+    found = beside(campaign.path if campaign else None, name)
+    try:
+        return load_backend(found)
+    except InputError as error:
+        told: Any = campaign.content if campaign else None
+        for part in key:
+            told = told.get(part) if isinstance(told, dict) else told  # prescreen: emt, or {backend: emt}
+        if campaign is None or told != name or str(error).startswith(str(found)):
+            raise
+        raise InputError(f"{campaign.where(*key)}: {error}") from error
+
+
 def of_the_caller(name: str | None) -> str | None:
     """Return a backend file that the command line names as it can be found from everywhere; other names as they are."""
     if name and Path(name).suffix in _BACKEND_FILES and Path(name).is_file():
@@ -76,7 +111,7 @@ def crystal_file(campaign: Path | None, name: str) -> str:
         If a crystal of a provider cannot be fetched, or was changed.
     """
     path = Path(name).expanduser()
-    if campaign is None or path.is_absolute() or name in catalogue():
+    if campaign is None or path.is_absolute() or name in catalogue() or "://" in name or not name.strip():
         return name
     if (crystal := online(name)) is not None:
         return str(kept_crystal(crystal, campaign.absolute().parent))

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from anodeflow.campaign.entry import StudyEntry, entry_model
-from anodeflow.campaign.files import beside, campaign_file, crystal_file, named_crystals, of_the_caller, shadowed
+from anodeflow.campaign.files import (
+    backend_of,
+    campaign_file,
+    crystal_file,
+    named_crystals,
+    of_the_caller,
+    shadowed,
+)
 from anodeflow.campaign.overrides import (
     with_prescreen,
     without_foreign_settings,
@@ -144,9 +151,7 @@ class Campaign(InputModel):
         InputError
             If there is no such backend file, or it is wrong.
         """
-        from anodeflow.backends.registry import load_backend
-
-        return load_backend(beside(self.path, self.backend))
+        return backend_of(self._file, self.backend, "backend")
 
     def load_prescreen(self) -> "CampaignPrescreen | None":
         """Return the potential that goes before the backend; none if there is none.
@@ -156,14 +161,9 @@ class Campaign(InputModel):
         InputError
             If there is no such backend file, or it is wrong.
         """
-        from anodeflow.backends.registry import load_backend
-
         if self.prescreen is None:
             return None
-        try:
-            return CampaignPrescreen(self.prescreen, load_backend(beside(self.path, self.prescreen.backend)))
-        except InputError as error:
-            raise InputError(f"{self._where('prescreen', 'backend')}: {error}") from error
+        return CampaignPrescreen(self.prescreen, backend_of(self._file, self.prescreen.backend, "prescreen", "backend"))
 
     def check(self) -> "list[PlannedCalculation]":
         """Check everything that can be checked before anything runs, and return the calculations to come.

@@ -25,6 +25,8 @@ LARGEST_NUMBER = 1e20
 """No number of a YAML file is larger: none of its keys means one."""
 
 Model = TypeVar("Model", bound=BaseModel)
+_YAML_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset({"str", "map", "seq"})
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class YamlFile:
                 raise RecursionError
             if "&" in text and "*" in text:
                 _check_aliases(text, path)
+            if "!" in text:
+                _check_tags(text, path)
             content = YAML(typ="rt").load(text)
         except RecursionError:
             raise InputError(
@@ -198,6 +202,22 @@ def _check_aliases(text: str, path: Path) -> None:
             anchors.pop()
 
 
+def _check_tags(text: str, path: Path) -> None:
+    """Refuse tags that make of a value what no file of ours has: a set, bytes, an object of Python."""
+    from ruamel.yaml import YAML
+
+    for event in YAML(typ="rt").parse(text):
+        tag = str(getattr(event, "tag", None) or "!")
+        name = tag.removeprefix(_YAML_TAG)
+        if tag != "!" and (name == tag or name not in _PLAIN_TAGS):
+            shown = f"!!{name}" if name != tag else tag
+            line = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise InputError(
+                f"{path}{line}: the tag {shown[:60]} is not read, for it makes something else of a value than text, a "
+                "number, a list or keys: write the value without it."
+            )
+
+
 def _check_extent(content: Any, path: Path, aliased: bool) -> None:
     """Refuse values that hold themselves, are nested too deep, or become too many once aliases are written out."""
     sizes: dict[int, tuple[int, int]] = {}
@@ -231,12 +251,15 @@ def _check_extent(content: Any, path: Path, aliased: bool) -> None:
 
 def _plain(node: Any) -> Any:
     """Return ruamel's nodes as plain dictionaries, lists and values."""
+    from ruamel.yaml.comments import TaggedScalar
     from ruamel.yaml.scalarbool import ScalarBoolean
 
     if isinstance(node, dict):
         return {_plain(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
+    if isinstance(node, TaggedScalar):  # !!str 2024, the only tag of a value that is read
+        return str(node.value)
     if isinstance(node, bool | ScalarBoolean):  # an anchored one (&name true) is an integer of ruamel's
         return bool(node)
     for kind in (str, int, float):  # ruamel's remember how they were written

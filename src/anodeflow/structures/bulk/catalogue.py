@@ -186,10 +186,26 @@ def check_overlap(structure: Structure, name: str) -> None:
         )
 
 
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, ValueError):  # a name too long for a file
+        return False
+
+
 def _unknown(name: str) -> str:
     known = list(catalogue())
     plain = Path(name).name
     shown = name if len(name) <= 120 else f"{name[:117]}..."
+    if not name.strip():
+        return f"a structure has an empty name: give a file, or one of the catalogue: {', '.join(known)}."
+    if "://" in name:
+        return (
+            f"the structure {shown!r} is an address, and structures are read from files: save it beside the campaign "
+            "and name that file; crystals of databases are fetched by their ids (mp-149, optimade:PROVIDER/ID)."
+        )
+    if _is_folder(name):
+        return f"the structure {shown!r} is a folder: name a file in it."
     close = get_close_matches(plain[:60], known, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? the" if close else "the"
     return (

@@ -1,0 +1,84 @@
+"""What `anodeflow check` says of names that are none: of structures, backends and tags, with the line."""
+
+import pytest
+from pydantic import BaseModel
+
+from anodeflow.campaign.model import Campaign
+from anodeflow.core.errors import InputError
+from anodeflow.core.yamlfile import YamlFile
+
+CAMPAIGN = """\
+name: x
+backend: {backend}
+systems:
+  - {{name: A, structure: {structure}, miller: [0, 0, 1], layers: {layers}, fixed_layers: 1, vacuum: 10, min_width: 5}}
+studies:
+  - adsorption: {{adsorbate: Cu}}
+"""
+TAG = "is not read, for it makes something else of a value"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"structure": "'http://localhost/x.cif'"}, "line 4: the structure 'http://localhost/x.cif' is an address"),
+        ({"structure": "'file:///tmp/x.cif'"}, "line 4: the structure 'file:///tmp/x.cif' is an address, and"),
+        ({"structure": "''"}, "line 4: a structure has an empty name: give a file, or one of the catalogue"),
+        ({"structure": "' '"}, "line 4: a structure has an empty name"),
+        ({"structure": "."}, "is a folder: name a file in it."),
+        ({"structure": "/"}, "line 4: the structure '/' is a folder: name a file in it."),
+        ({"backend": "etm"}, "line 2: unknown backend 'etm'; there is"),
+        ({"backend": "/tmp"}, "line 2: unknown backend '/tmp'; there is"),
+        ({"backend": "none.yaml"}, "none.yaml"),
+        ({"layers": "!!python/object/apply:os.system ['touch x']"}, "line 4: the tag !!python/object/apply:os"),
+        ({"layers": "!!int '3'"}, f"line 4: the tag !!int {TAG}"),
+        ({"layers": "!mine 3"}, f"line 4: the tag !mine {TAG}"),
+        ({"layers": "!!set {{1, 2}}".replace("{{", "{").replace("}}", "}")}, f"line 4: the tag !!set {TAG}"),
+        ({"layers": "!!binary aGVsbG8="}, f"line 4: the tag !!binary {TAG}"),
+        ({"layers": "!!timestamp 2026-01-01"}, f"line 4: the tag !!timestamp {TAG}"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_none_is_said_with_its_line(changes, words, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(CAMPAIGN.format(**({"backend": "emt", "structure": "Cu", "layers": "3"} | changes)))
+    with pytest.raises(InputError) as refused:
+        Campaign.from_file(file).check()
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_backend_of_the_command_line_has_no_line(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(CAMPAIGN.format(backend="emt", structure="Cu", layers="3"))
+    with pytest.raises(InputError, match=r"^unknown backend 'etm'"):
+        Campaign.from_file(file, backend="etm")
+
+
+def test_a_prescreen_that_is_none_has_its_line(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(CAMPAIGN.format(backend="emt", structure="Cu", layers="3") + "prescreen: etm\n")
+    with pytest.raises(InputError, match=r"c\.yaml, line 7: unknown backend 'etm'"):
+        Campaign.from_file(file).check()
+
+
+def test_an_error_in_a_backend_file_has_its_own_line_alone(tmp_path):
+    (tmp_path / "b.yaml").write_text("code: emt\nrelaxation: {force_treshold: 1}\n")
+    file = tmp_path / "c.yaml"
+    file.write_text(CAMPAIGN.format(backend="b.yaml", structure="Cu", layers="3"))
+    with pytest.raises(InputError, match=f"^{tmp_path}/b.yaml, line 2: unknown key"):
+        Campaign.from_file(file).check()
+
+
+class Texts(BaseModel):
+    """A file of texts."""
+
+    a: str
+    b: str
+    c: list[str]
+
+
+def test_a_number_that_is_meant_as_text_and_exclamation_marks_are_read(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("a: !!str 2024\nb: really!\nc: !!seq [!!str 1e5, '!x']\n")
+    assert YamlFile.read(file).validate(Texts) == Texts(a="2024", b="really!", c=["1e5", "!x"])
