@@ -15,6 +15,8 @@ from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 
 _ROW = 0.27
 """Height of a row, inches."""
+_WIDE, _NARROW, _SHORT = 6.0, 4.2, 20
+"""Inches; a figure of names that have fewer letters than so many is narrow: its words can be read beside a text."""
 _LEAST_SPAN = 0.1
 """Of an axis of binding energies, eV."""
 _SHOWN = 40
@@ -83,7 +85,7 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
         lowest[document.system] = min(document.binding_energy, lowest.get(document.system, np.inf))
     systems = sorted(lowest, key=lowest.__getitem__)[:_SHOWN]
     backends = list(dict.fromkeys(d.backend for d in documents))
-    figure, axes = _rows(systems, len(backends))
+    figure, axes = _rows(systems, len(backends), _NARROW if max(map(len, systems)) < _SHORT else _WIDE)
     for index, backend in enumerate(backends):
         mine = [d for d in documents if d.backend == backend and d.system in systems]
         y = [systems.index(d.system) + 0.3 * (index - (len(backends) - 1) / 2) for d in mine]
@@ -98,7 +100,7 @@ def surfaces(documents: list[AdsorptionDoc], papers: list[Published | None], nam
         assert paper.entry.value is not None
         axes.plot([paper.entry.value] * 2, [row - 0.36, row + 0.36], color=PAPER, lw=2.2, zorder=2,
                   label=None if rank else paper.reference.name)  # fmt: skip
-    axes.margins(x=0.14)
+    axes.margins(x=0.18)
     _wide(axes)
     axes.set_xlabel(f"binding energy against the isolated {documents[0].adsorbate} atom (eV)", fontsize=9)
     axes.grid(axis="x", color=GRID, lw=0.8)
@@ -119,9 +121,9 @@ def site_state(site: AdsorbedSite) -> str:
     return f"{site.state}, {site.displacement:.2f} Å" if site.state in ("stayed", "moved") else site.state
 
 
-def _rows(names: Sequence[str], height: int = 1) -> tuple[Figure, Axes]:
+def _rows(names: Sequence[str], height: int = 1, width: float = _WIDE) -> tuple[Figure, Axes]:
     """Return a figure with a row for each name, the first on top; `height`: points on top of each other in a row."""
-    figure = new_figure(6.0, 1.5 + _ROW * len(names) * (1 + 0.5 * (height - 1)))
+    figure = new_figure(width, 1.5 + _ROW * len(names) * (1 + 0.5 * (height - 1)))
     axes = figure.subplots()
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylim(len(names) - 0.4, -0.6)
