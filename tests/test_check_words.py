@@ -1,8 +1,11 @@
-"""What `anodeflow check` says of names that are none: of structures, backends and tags, with the line."""
+"""What `anodeflow check` says of structures, backends and tags that are none, with the line, and of damaged models."""
+
+import zipfile
 
 import pytest
 from pydantic import BaseModel
 
+from anodeflow.backends.mlip.model_files import files_hash
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
@@ -82,3 +85,24 @@ def test_a_number_that_is_meant_as_text_and_exclamation_marks_are_read(tmp_path)
     file = tmp_path / "x.yaml"
     file.write_text("a: !!str 2024\nb: really!\nc: !!seq [!!str 1e5, '!x']\n")
     assert YamlFile.read(file).validate(Texts) == Texts(a="2024", b="really!", c=["1e5", "!x"])
+
+
+def checkpoint(file, harmed=()):
+    """A ZIP archive of numbers, as checkpoints of torch are; `harmed` parts have other bytes than they had."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(4):
+            archive.writestr(f"m/data/{number}", f"part {number}: ".encode() * 100)
+    content = file.read_bytes()
+    for number in harmed:
+        content = content.replace(f"part {number}: ".encode(), f"xart {number}: ".encode(), 1)
+    file.write_bytes(content)
+    return file
+
+
+def test_a_model_file_that_is_damaged_in_the_middle_is_refused(tmp_path):
+    whole, hurt, without = (tmp_path / f"{name}.pth" for name in ("whole", "hurt", "without"))
+    assert len(files_hash([checkpoint(whole)], "b.yaml")) == 16
+    with pytest.raises(InputError, match=r"^b.yaml: the model file .*hurt.pth is damaged \(m/data/2 is"):
+        files_hash([checkpoint(hurt, [2])], "b.yaml")
+    # Written without checksums, which torch can do.
+    assert files_hash([checkpoint(without, range(4))], "b.yaml") != files_hash([whole], "b.yaml")
