@@ -338,6 +338,7 @@ def test_surface_with_settings_of_its_own(numbers):
     used = {step: made[document.calculation_ids[step]].settings for step in document.calculation_ids}
     assert {step: (used[step]["cutoff"], used[step]["kpoint_spacing"]) for step in used} == {
         "slab": (50, 0.4),
+        "crystal": (50, 0.4),
         "site 2": (50, 0.4),
         "atom": (50, 0.2),
         "bulk": (50, 0.2),

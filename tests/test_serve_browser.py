@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from browser import CHROMIUM, Browser, browser
-from factories import CALCULATIONS, adsorption_document
-from test_serve_pages import calculation, store_documents
+from factories import adsorption_calculations, adsorption_document
+from test_serve_pages import store_documents
 
 from anodeflow.core.settings import get_settings
 from anodeflow.execution.state import CampaignStatus, StepStatus, campaign_lock
@@ -25,7 +25,7 @@ def address() -> Iterator[str]:
     store_documents(
         adsorption_document(document_id="a" * 20, system="Li(001)"),
         adsorption_document(document_id="b" * 20, system="Na(110)", settings_hash="other"),
-        *(calculation(identity) for identity in CALCULATIONS.values()),
+        *adsorption_calculations(adsorption_document(), directory="/somewhere").values(),
     )
     settings = get_settings().prepare()
     steps = [StepStatus(label=name, state="finished", calculation_id=f"calc-{name}") for name in ("bulk", "slab")]
