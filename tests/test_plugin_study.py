@@ -135,7 +135,7 @@ def test_it_passes_the_suite_of_studies(run, tmp_path):
     file.write_text(_SUITE.format(campaign=CAMPAIGN))
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", file)
     assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 _READS = """

@@ -99,7 +99,7 @@ def test_what_is_wrong_with_them_is_told_with_its_line(python, tmp_path):
 @pytest.mark.slow
 def test_a_study_on_subjects_of_its_own_passes_the_suite(python, tmp_path):
     (tmp_path / "test_suite.py").write_text(SUITE)
-    assert "8 passed" in python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_suite.py")
+    assert "9 passed" in python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_suite.py")
 
 
 def test_a_study_on_a_kind_that_nobody_knows_is_refused(monkeypatch):

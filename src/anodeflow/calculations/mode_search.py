@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Structure
 
-from anodeflow.backends.drivers.driver import largest_force
 from anodeflow.backends.drivers.eigenmodes import Modes, lowest_modes, newton_step, updated_hessian
 from anodeflow.backends.drivers.mode_signs import POTENTIAL, SPRINGS, mode_signs
 from anodeflow.calculations.displaced import DisplacedForces
+from anodeflow.calculations.steps import largest_force
 from anodeflow.structures.geometry.symmetrise import operations, with_symmetry_of
 
 SHIFT = 0.05

@@ -46,7 +46,7 @@ class Asked:
         """Why there are no proposals any more; empty: there are."""
 
     def __call__(self, steps: list[dict[str, Any]]) -> tuple[list[Any], float | None] | None:
-        """Return where to go next (see :data:`anodeflow.backends.drivers.driver.Propose`)."""
+        """Return where to go next (see :data:`anodeflow.backends.drivers.recording.Propose`)."""
         found = self.share(self._answer(steps) if self.asks and not self.ended else None)
         return None if found is None else (found[0], found[1])
 

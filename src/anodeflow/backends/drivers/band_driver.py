@@ -18,9 +18,9 @@ from ase.optimize import BFGS, FIRE
 
 from anodeflow.backends.drivers.band_images import MirrorCalculator, RecordedCalculator
 from anodeflow.backends.drivers.bands import Band, Climber
-from anodeflow.backends.drivers.driver import Propose
 from anodeflow.backends.drivers.hessian import first_hessian
 from anodeflow.backends.drivers.iterations import Iterations
+from anodeflow.backends.drivers.recording import Propose
 from anodeflow.backends.drivers.saddle_rest import ClimbEnd, SaddleRest
 from anodeflow.calculations.folder import append_step, read_steps
 from anodeflow.calculations.steps import largest_force

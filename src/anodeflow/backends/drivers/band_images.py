@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import find_mic
 
-from anodeflow.backends.drivers.driver import free_forces
+from anodeflow.backends.drivers.recording import free_forces
 from anodeflow.calculations.steps import check_finite
 
 _SAME = 1e-6  # Å: positions that agree so well are one geometry
