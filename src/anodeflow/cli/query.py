@@ -43,6 +43,7 @@ def query(
     Examples: [bold]anodeflow query property=binding_energy 'system=Li*' --sort value[/bold],
     [bold]anodeflow query campaign=quickstart --format json[/bold]
     """
+    from anodeflow.cli.progress import at_work
     from anodeflow.database.query import result_rows
 
     wanted: dict[str, list[str | float]] = {}
@@ -51,7 +52,9 @@ def query(
         if not equals:
             raise InputError(f"cannot read the filter {text!r}: write KEY=VALUE, such as property=binding_energy.")
         wanted.setdefault(key.strip(), []).append(value.strip())
-    rows = _sorted(result_rows(wanted, edition=edition), sort or [])
+    with at_work("reading the database"):
+        found = result_rows(wanted, edition=edition)
+    rows = _sorted(found, sort or [])
     if not rows:
         print(f"anodeflow: {_nothing(wanted, edition)}", file=sys.stderr)
     if output == "json":

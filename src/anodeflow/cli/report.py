@@ -129,6 +129,8 @@ def campaign_documents(
     InputError
         If there is no such campaign, or there are several and none was named.
     """
+    from anodeflow.cli.progress import at_work
+
     if results is None:
         from anodeflow.database.query import (
             ALL_EDITIONS,
@@ -138,9 +140,10 @@ def campaign_documents(
         )
         from anodeflow.report.provenance import calculation_ids
 
-        all_editions = study_documents(campaign, edition=ALL_EDITIONS)
-        documents = of_edition(all_editions, edition)
-        names = sorted({document.campaign for document in documents or study_documents()})
+        with at_work("reading studies from the database"):
+            all_editions = study_documents(campaign, edition=ALL_EDITIONS)
+            documents = of_edition(all_editions, edition)
+            names = sorted({document.campaign for document in documents or study_documents()})
         where = "the database"
     else:
         from anodeflow.database.results_file import read_results
@@ -158,7 +161,8 @@ def campaign_documents(
     if len(names) > 1:
         raise InputError(f"{where} holds several campaigns: name one of {', '.join(names)}.")
     if results is None:
-        calculations = calculation_documents(calculation_ids(documents))
+        with at_work("reading calculations from the database"):
+            calculations = calculation_documents(calculation_ids(documents))
         if edition is None:
             tell_editions(documents, all_editions)
     return names[0], documents, calculations
