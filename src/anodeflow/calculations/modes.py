@@ -255,7 +255,11 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
     asked = request.options.get("force_threshold")
     if asked is not None and left > asked and negative == 1:
         warnings.append(
-            Caveat("saddle-not-at-rest", f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left")
+            Caveat(
+                "saddle-not-at-rest",
+                f"the saddle was walked up to, but a force of {left:.3f} eV/Å is left, where less than {asked:g} was "
+                "asked for",
+            )
         )
     return ModesDoc(
         **common_fields(backend, request, folder, address, label, steps),
