@@ -31,11 +31,7 @@ SmearingWidth = Annotated[
 
 
 _LATER = ("energy_tolerance", "evaluations")
-
-
-def _without(dump: dict[str, Any]) -> dict[str, Any]:
-    """Return settings without those that came later and are not set: addresses are those of before."""
-    return {key: value for key, value in dump.items() if key not in _LATER or value is not None}
+"""Settings that came later: at none they are in no dump, so that addresses are those of before."""
 
 
 class OptimizerSettings(InputModel):
@@ -58,6 +54,28 @@ class OptimizerSettings(InputModel):
     max_displacement: float = Field(
         default=0.2, gt=0, le=2, description="Longest step of one atom, Å.", json_schema_extra={"unit": "Å"}
     )
+    energy_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.1,
+        description="Ends a relaxation, or a climb, that began with a potential's Hessian as soon as its energy is "
+        "known to be no farther than this from that at rest, eV per cell; that is taken off. None: the forces alone "
+        "decide.",
+        json_schema_extra={"unit": "eV"},
+    )
+    evaluations: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="Ends a relaxation, or a climb, that began with a potential's Hessian after so many evaluations, "
+        "whatever the forces are then; what the Hessian still expects is taken off its energy. A lower fidelity, which "
+        "warnings name. None: the thresholds decide.",
+        json_schema_extra={"unit": "evaluations"},
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key not in _LATER or value is not None}
 
 
 class RelaxationSettings(OptimizerSettings):
@@ -77,27 +95,6 @@ class RelaxationSettings(OptimizerSettings):
         description="Largest stress component at the end, eV/Å³.",
         json_schema_extra={"unit": "eV/Å³"},
     )
-    energy_tolerance: float | None = Field(
-        default=None,
-        gt=0,
-        le=0.1,
-        description="Ends a relaxation that began with a potential's Hessian as soon as it would gain less than this, "
-        "eV per cell; what is left to gain is taken off its energy. None: the forces alone decide.",
-        json_schema_extra={"unit": "eV"},
-    )
-    evaluations: int | None = Field(
-        default=None,
-        ge=1,
-        le=100,
-        description="Ends a relaxation that began at a potential's minimum after so many evaluations, whatever the "
-        "forces are then; what the potential's Hessian still expects to gain is taken off its energy. A lower "
-        "fidelity, which warnings name. None: the thresholds decide.",
-        json_schema_extra={"unit": "evaluations"},
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self))
 
 
 class NebSettings(OptimizerSettings):
@@ -124,28 +121,6 @@ class NebSettings(OptimizerSettings):
         description="Of the springs between images, eV/Å².",
         json_schema_extra={"unit": "eV/Å²"},
     )
-
-    energy_tolerance: float | None = Field(
-        default=None,
-        gt=0,
-        le=0.1,
-        description="Ends a climb from a potential's saddle as soon as its energy is known to be no farther than this "
-        "from that at rest, eV per cell, which is taken off. None: the forces alone decide.",
-        json_schema_extra={"unit": "eV"},
-    )
-    evaluations: int | None = Field(
-        default=None,
-        ge=1,
-        le=100,
-        description="Ends a climb from a potential's saddle after so many evaluations, whatever the forces are then; "
-        "what the potential's Hessian expects to be left is taken off. A lower fidelity, which warnings name. None: "
-        "the thresholds decide.",
-        json_schema_extra={"unit": "evaluations"},
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self))
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:

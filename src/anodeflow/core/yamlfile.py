@@ -87,6 +87,7 @@ class YamlFile:
         except YAMLError as error:
             raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from error
         except (ValueError, OverflowError, TypeError, AttributeError, AssertionError, NotImplementedError) as error:
+            # Whatever else the library raises at a value that it cannot make, a date that is none for one.
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"{path}: not valid YAML ({reason}).") from error
         _check_extent(content, path, aliased="*" in text)

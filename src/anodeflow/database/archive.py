@@ -33,6 +33,7 @@ _LARGEST = 2**29  # bytes of a document; servers take 16 MB, SQLite more
 _LARGEST_MANIFEST = 10_000_000  # bytes; it says some hundred for each collection
 _QUEUE = "queue_"  # how the collections of jobflow-remote's queues begin
 _UNREADABLE = (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What zipfile raises at a damaged archive; the last one where flipped bits ask for a compression that it lacks."""
 
 
 def _is_name(name: str) -> str:
@@ -85,7 +86,7 @@ def open_archive(file: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except FileNotFoundError:
         raise InputError(f"there is no backup {file}: make one with anodeflow db backup {file}.") from None
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:  # the last: a version it lacks
         raise InputError(f"{file} is no backup, or is cut short ({error}): take another one.") from error
 
 

@@ -20,6 +20,7 @@ _LARGEST_METADATA = 50_000_000
 _LARGEST_LINE = LONGEST_LINE
 _LARGEST = 20_000_000_000
 _DAMAGED = (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What zipfile raises at damage; flipped bits may ask for an unknown compression, or for a password (RuntimeError)."""
 
 
 def is_crate(place: Path) -> bool:

@@ -33,7 +33,7 @@ def describe(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
     energy = float(atoms.get_potential_energy())
     try:
         free_energy = float(atoms.get_potential_energy(force_consistent=True))
-    except PropertyNotImplementedError:
+    except PropertyNotImplementedError:  # a code that does not smear: both are one
         free_energy = energy
     step = {
         "positions": atoms.get_positions().tolist(),
