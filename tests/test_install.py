@@ -60,6 +60,22 @@ def test_plain_pip_resolves_the_extras(built, clean_pip, extra, tmp_path):
         assert not [name for name in names if re.search("nvidia|cuda|torch|triton", name)]
 
 
+@pytest.mark.slow
+def test_pins_install_on_the_oldest_python(tmp_path):
+    """Debian 12 has 3.11.2, and packages that ask for 3.11.5 were pinned."""
+    pytest.importorskip("uv")
+    oldest = re.search(r"\d+\.\d+", PROJECT["requires-python"])[0]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev"]
+    command += ["--python-version", f"{oldest}.0", "--constraint", "constraints.txt", "-o", str(tmp_path / "found.txt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_environment())
+    if "Failed to fetch" in done.stderr or "error sending request" in done.stderr:
+        pytest.skip(f"PyPI is out of reach: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    pinned = set(re.findall(r"^[a-z0-9.-]+==\S+", (ROOT / "constraints.txt").read_text(), re.M))
+    found = set(re.findall(r"^[a-z0-9.-]+==\S+", (tmp_path / "found.txt").read_text(), re.M))
+    assert len(found & pinned) > 100, "the pins were read"
+
+
 @pytest.mark.parametrize("extra", [extra for extra in USERS if extra != "mlip"])
 def test_no_extra_but_that_of_potentials_asks_for_torch(extra):
     assert _requirements(extra).isdisjoint(EXTRAS["mlip"])
