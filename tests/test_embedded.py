@@ -174,6 +174,33 @@ def test_damaged_storage_is_reported_with_its_log(folder, sound_storage, damaged
     assert "rror" in (folder / "server.log").read_text(errors="replace")
 
 
+SUPERVISOR = """
+import sys
+from pathlib import Path
+from anodeflow.database import supervisor
+
+taken, free_port = [int(sys.argv[2])] * 2, supervisor._free_port
+supervisor._free_port = lambda: taken.pop() if taken else free_port()
+supervisor._is_free = lambda port: True  # who has it is gone by the time that somebody looks
+sys.exit(supervisor.main(Path(sys.argv[1])))
+"""
+
+
+def test_port_that_a_connection_takes_first(folder):
+    folder.mkdir()
+    place = ServerFolder(folder)
+    place.claim()
+    with socket.socket() as other, place.log.open("ab") as log:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        command = [sys.executable, "-c", SUPERVISOR, str(folder), str(port)]
+        assert subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode == 0
+        with embedded_server(folder) as server:
+            assert server.port != port
+            assert documents_of(server) == set()
+    assert place.log.read_text(errors="replace").count("in use") == 2, "while it had no password, and with it"
+
+
 def test_in_use_on_another_machine(folder):
     folder.mkdir()
     ServerFolder(folder).record(Server(host="elsewhere", port=1, pid=1))

@@ -5,6 +5,7 @@ themselves), and stops it and itself once no client has been there for ``ANODEFL
 (10 if unset), unless the user wants it kept (:class:`anodeflow.database.embedded.Service`).
 """
 
+import errno
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from anodeflow.database.embedded import (
 )
 from anodeflow.database.locks import file_lock
 from anodeflow.database.secret import (
+    Secret,
     certificate,
     read_secret,
     set_password,
@@ -35,6 +37,7 @@ from anodeflow.database.secret import (
 
 _TICK = 0.5  # s between two looks at server and clients
 _DEATH = 5.0  # s for which the port of a server that was killed is waited for
+_PORTS = 4  # that are tried, one after the other
 _START = 50.0  # s that the server may take until it answers, recovery included
 
 
@@ -121,12 +124,23 @@ def _give_password(folder: ServerFolder) -> bool:
     its own where it talks, by TLS, to the holder of a certificate alone. A database of an older anodeflow is served
     so for the first time too, and whatever users it had are dropped.
     """
-    from pymongo import MongoClient
-    from pymongo.errors import ConnectionFailure
-
     secret = read_secret(folder.secret_file)
     if secret is None or secret.made:
         return secret is not None
+    for _ in range(_PORTS):
+        seen = _size(folder.log)
+        if _told_password(folder, secret):
+            return True
+        if not _was_taken(folder.log, seen):
+            break
+    return False
+
+
+def _told_password(folder: ServerFolder, secret: Secret) -> bool:
+    """Start the server on a port of its own and tell it the password; return whether it has it."""
+    from pymongo import MongoClient
+    from pymongo.errors import ConnectionFailure
+
     deadline = time.monotonic() + _START
     with certificate(folder.path) as file:
         pem, port = str(file), _free_port()
@@ -151,15 +165,32 @@ def _give_password(folder: ServerFolder) -> bool:
 def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
     """Start the server, on another port if `port` is taken, and return it with its port; none: it does not start.
 
-    A port that the user wants kept is not left: the programs that know it would talk to a stranger.
+    A port that the user wants kept is not left: the programs that know it would talk to a stranger. Another one is
+    free when it is chosen; a connection of any program may have it before the server does, and be gone again before
+    anybody can look, so what the server says of it counts, too.
     """
-    started = _try_port(folder, port)
-    if started is None and not _is_free(port):
+    for _ in range(_PORTS):
+        seen = _size(folder.log)
+        started = _try_port(folder, port)
+        if started is not None or not (_was_taken(folder.log, seen) or not _is_free(port)):
+            return started
         if folder.service().kept:
             _print(f"port {port} is taken by another program")
             return None
-        started = _try_port(folder, _free_port())
-    return started
+        port = _free_port()
+    return None
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _was_taken(log: Path, seen: int) -> bool:
+    """Return whether a server said, after the first `seen` bytes of the log, that its port is taken."""
+    with suppress(OSError), log.open("rb") as lines:
+        lines.seek(seen)
+        return os.strerror(errno.EADDRINUSE).encode() in lines.read()
+    return False
 
 
 def _kill_orphan(folder: ServerFolder, server: Server) -> None:
