@@ -11,7 +11,8 @@ from monty.json import MontyEncoder
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.backends.work import Work
-from anodeflow.calculations.steps import processor_seconds
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.steps import append_step, processor_seconds
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import BudgetSpentError, InputError
 from anodeflow.core.settings import get_settings
@@ -339,12 +340,10 @@ def test_what_is_left_is_said_in_one_sentence():
     assert "goes on" not in nothing
 
 
-class Folder:
-    def __init__(self, path):
-        self.path = path
-
-    def steps(self):
-        return []
+def takes(budget, folder, hours):
+    """A calculation that was admitted puts a step of so many hours on record."""
+    append_step(folder.steps_file, {"seconds": 3600 * hours})
+    budget.meter.look_at_all()
 
 
 def test_budget_lets_pass_what_fits(adatom, tmp_path):
@@ -353,15 +352,17 @@ def test_budget_lets_pass_what_fits(adatom, tmp_path):
     backend = load_backend("emt")
     slow = Past("1", "", "relax", False, "", backend.work(adatom), 1.0, 10, None, 3600.0, None)
     budget = Budget(2.5, Meter("emt"), Estimator(backend, {"emt": [slow] * 8}))
+    folder = CalculationFolder(tmp_path)
     request = Request("relax", adatom)
-    assert budget.predicted(backend, request, Folder(tmp_path)) == pytest.approx(1.0, rel=0.2)
-    budget.admit(backend, request, "first", Folder(tmp_path))
-    budget.meter._taken["1"] = budget.meter.used.model_copy(update={"processor_hours": 2.0})
+    assert budget.predicted(backend, request, folder) == pytest.approx(1.0, rel=0.2)
+    budget.admit(backend, request, "first", folder)
+    budget.meter.admit(backend, request, "first", folder)
+    takes(budget, folder, 2.0)
     with pytest.raises(BudgetSpentError, match="predicted to take"):
-        budget.admit(backend, request, "second", Folder(tmp_path))
+        budget.admit(backend, request, "second", folder)
     assert list(budget.left) == ["second"]
     potential = load_backend("emt").model_copy(update={"code": "other"})
-    budget.admit(potential, request, "a potential's", Folder(tmp_path))
+    budget.admit(potential, request, "a potential's", folder)
 
 
 def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
@@ -371,15 +372,17 @@ def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
     slow = Past("1", "", "modes", False, "", backend.work(adatom), 1.0, 10, None, 3600.0, None)
     slow = [slow, slow, slow, replace(slow, task="static", force_evaluations=1)]
     budget = Budget(3.0, Meter("emt"), Estimator(backend, {"emt": slow}))
+    folder = CalculationFolder(tmp_path)
     modes, static = Request("modes", adatom), Request("static", adatom)
-    budget.admit(backend, modes, "modes of it", Folder(tmp_path))
-    budget.meter._taken["1"] = budget.meter.used.model_copy(update={"processor_hours": 2.9})
-    budget.admit(backend, static, "modes of it, force 1", Folder(tmp_path))
+    budget.admit(backend, modes, "modes of it", folder)
+    budget.meter.admit(backend, static, "modes of it, force 0", folder)
+    takes(budget, folder, 2.9)
+    budget.admit(backend, static, "modes of it, force 1", folder)
     with pytest.raises(BudgetSpentError):
-        budget.admit(backend, static, "another one", Folder(tmp_path))
-    budget.meter._taken["1"] = budget.meter.used.model_copy(update={"processor_hours": 3.1})
+        budget.admit(backend, static, "another one", folder)
+    takes(budget, folder, 0.2)
     with pytest.raises(BudgetSpentError, match="used up"):
-        budget.admit(backend, static, "modes of it, force 2", Folder(tmp_path))
+        budget.admit(backend, static, "modes of it, force 2", folder)
 
 
 @job

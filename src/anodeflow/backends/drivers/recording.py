@@ -35,13 +35,17 @@ def describe(atoms: Atoms, with_stress: bool) -> dict[str, Any]:
         free_energy = float(atoms.get_potential_energy(force_consistent=True))
     except PropertyNotImplementedError:  # a code that does not smear: both are one
         free_energy = energy
+    forces = atoms.get_forces(apply_constraint=False)
+    free = forces.copy()
+    for constraint in atoms.constraints:
+        constraint.adjust_forces(atoms, free)
     step = {
         "positions": atoms.get_positions().tolist(),
         "cell": atoms.cell.array.tolist(),
         "energy": energy,
         "free_energy": free_energy,
-        "forces": atoms.get_forces(apply_constraint=False).tolist(),
-        "free_forces": free_forces(atoms).tolist(),
+        "forces": forces.tolist(),
+        "free_forces": free.tolist(),
         "stress": atoms.get_stress().tolist() if with_stress else None,
     }
     if atoms.get_initial_magnetic_moments().any():

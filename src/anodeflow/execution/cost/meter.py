@@ -1,10 +1,12 @@
 """Counts what the calculations of a campaign's code take in one run."""
 
+from typing import Any
+
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.progress import Progress
 from anodeflow.calculations.request import Request
-from anodeflow.calculations.steps import processor_seconds
+from anodeflow.calculations.steps import processor_seconds, read_from
 from anodeflow.execution.state import Used
 
 
@@ -21,20 +23,14 @@ class Meter:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self._before: dict[str, int] = {}
         self._folders: dict[str, CalculationFolder] = {}
-        self._sizes: dict[str, int] = {}
-        self._taken: dict[str, Used] = {}
+        self._read: dict[str, int] = {}
+        self._total = Used()
 
     @property
     def used(self) -> Used:
         """What has been used so far."""
-        total = Used(calculations=len(self._folders))
-        for each in self._taken.values():
-            total.force_evaluations += each.force_evaluations
-            total.scf_cycles += each.scf_cycles
-            total.processor_hours += each.processor_hours
-        return total
+        return self._total.model_copy(update={"calculations": len(self._folders)})
 
     @property
     def counted(self) -> set[str]:
@@ -45,30 +41,31 @@ class Meter:
         """Count a calculation that begins. The parts of a search for modes are counted, not the search itself."""
         if backend.code != self.code or (request.task == "modes" and not backend.cheap_forces):
             return
-        self._folders[folder.path.name] = folder
-        self._before[folder.path.name] = len(folder.steps())
+        identifier = folder.path.name
+        if identifier not in self._folders:
+            self._folders[identifier] = folder
+            self._read[identifier] = self._new_steps(identifier, 0)[1]
 
     def __call__(self, message: Progress) -> None:
-        """Hear of a calculation: its record is read when it has grown."""
-        identifier = message.calculation_id
-        if identifier not in self._folders or message.state == "reused":
-            return
-        record = self._folders[identifier].steps_file
-        size = record.stat().st_size if record.is_file() else 0
-        if size != self._sizes.get(identifier):
-            self._sizes[identifier] = size
-            self.look(identifier)
+        """Hear of a calculation: what its record has grown by is read."""
+        if message.calculation_id in self._folders and message.state != "reused":
+            self.look(message.calculation_id)
 
     def look(self, identifier: str) -> None:
-        """Read the record of a calculation."""
-        steps = self._folders[identifier].steps()[self._before[identifier] :]
-        self._taken[identifier] = Used(
-            force_evaluations=len(steps),
-            scf_cycles=sum(step.get("scf_cycles") or 0 for step in steps),
-            processor_hours=processor_seconds(steps) / 3600,
-        )
+        """Read what the record of a calculation has grown by."""
+        steps, size = self._new_steps(identifier, self._read[identifier])
+        self._read[identifier] += size
+        self._total.force_evaluations += len(steps)
+        self._total.scf_cycles += sum(step.get("scf_cycles") or 0 for step in steps)
+        self._total.processor_hours += processor_seconds(steps) / 3600
 
     def look_at_all(self) -> None:
-        """Read all records once more, at the end of a run."""
+        """Read what all records have grown by, at the end of a run."""
         for identifier in self._folders:
             self.look(identifier)
+
+    def _new_steps(self, identifier: str, offset: int) -> tuple[list[dict[str, Any]], int]:
+        try:
+            return read_from(self._folders[identifier].steps_file, offset)
+        except FileNotFoundError:
+            return [], 0

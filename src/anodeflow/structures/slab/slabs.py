@@ -96,6 +96,21 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     InputError
         If more layers are to be fixed than there are, or `bulk` is not in the cell of `host`.
     """
+    content = bulk.lattice.matrix.tobytes(), bulk.frac_coords.tobytes(), str(bulk.species), str(bulk.site_properties)
+    key = (*content, spec.model_dump_json(exclude={"termination"}), repr(host))
+    if key not in _CUT:
+        if len(_CUT) >= _MOST_KEPT:
+            _CUT.clear()
+        _CUT[key] = _cut(bulk, spec, host)
+    return [slab.model_copy(update={"structure": slab.structure.copy()}) for slab in _CUT[key]]
+
+
+_CUT: dict[tuple[object, ...], list[SlabCell]] = {}
+"""Slabs that were cut: the check of a campaign and the rehearsal of each of its studies ask for the same ones."""
+_MOST_KEPT = 1024
+
+
+def _cut(bulk: Structure, spec: SlabSpec, host: HostLattice | None) -> list[SlabCell]:
     if spec.setting == "host" and host is None:
         host = recognise_host(bulk)
     setting: str = spec.setting
