@@ -342,6 +342,7 @@ def test_what_is_left_is_said_in_one_sentence():
 
 def takes(budget, folder, hours):
     """A calculation that was admitted puts a step of so many hours on record."""
+    folder.path.mkdir(exist_ok=True)
     append_step(folder.steps_file, {"seconds": 3600 * hours})
     budget.meter.look_at_all()
 
@@ -375,12 +376,13 @@ def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
     folder = CalculationFolder(tmp_path)
     modes, static = Request("modes", adatom), Request("static", adatom)
     budget.admit(backend, modes, "modes of it", folder)
-    budget.meter.admit(backend, static, "modes of it, force 0", folder)
-    takes(budget, folder, 2.9)
+    first = CalculationFolder(tmp_path / "first")
+    budget.meter.admit(backend, static, "modes of it, force 0", first)
+    takes(budget, first, 2.9)
     budget.admit(backend, static, "modes of it, force 1", folder)
     with pytest.raises(BudgetSpentError):
         budget.admit(backend, static, "another one", folder)
-    takes(budget, folder, 0.2)
+    takes(budget, first, 0.2)
     with pytest.raises(BudgetSpentError, match="used up"):
         budget.admit(backend, static, "modes of it, force 2", folder)
 
