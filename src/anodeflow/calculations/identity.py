@@ -10,6 +10,7 @@ from jobflow import Flow, Job
 from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.rehearsal import unsearched
 from anodeflow.core.address import content_hash
 
 _CIRCUMSTANCES = {
@@ -116,4 +117,5 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
 
     visit(flow)
     text = _UUID.sub(lambda match: mapping.get(match[0], match[0]), json.dumps(flow, cls=MontyEncoder))
-    return json.loads(text, cls=MontyDecoder)
+    with unsearched():  # as they were when they were made
+        return json.loads(text, cls=MontyDecoder)
