@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from anodeflow.core.settings import get_settings
-from anodeflow.execution.state import CampaignStatus, StepStatus
+from anodeflow.execution.state import CampaignStatus, StepStatus, keep_edition
 
 TestClient = pytest.importorskip("starlette.testclient").TestClient
 TOKEN, PORT = "a-token-of-this-test", 8765
@@ -128,6 +128,27 @@ def test_campaigns_are_listed_with_their_states(visitor, campaign):
     assert 'href="/campaigns/surfaces"' in text
     assert '<span class="state failed">failed</span> 1 failed' in text
     assert "1 of 2" in text
+
+
+def test_an_earlier_edition_has_a_page_of_its_own(visitor, campaign):
+    begun = "2026-01-02T03:04:05+00:00"
+    step = StepStatus(label="thin slab", state="finished", calculation_id="1" * 20)
+    earlier = CampaignStatus(
+        campaign="surfaces", backend="emt", edition="e" * 20, state="finished", steps=[step], started_at=begun
+    )
+    keep_edition(get_settings(), earlier)
+    latest = visitor.get("/campaigns/surfaces").text
+    assert "thin slab" not in latest
+    assert "begun 2026-01-02 03:04:05 UTC" in latest
+    text = visitor.get(re.search(r'id="edition-1" href="([^"]+)"', latest)[1]).text
+    assert 'href="/calculations/11111111111111111111">thin slab</a>' in text
+    assert "did not converge" not in text
+    assert f'href="/results?campaign=surfaces&amp;edition={"e" * 20}"' in text
+    again = re.search(r'hx-get="([^"]+)"', text)[1].replace("&amp;", "&")
+    assert visitor.get(again, headers={"HX-Request": "true"}).status_code == 204
+    done = re.search(r'id="done-1" href="([^"]+)"', text)[1].replace("&amp;", "&")
+    assert "thin slab" in visitor.get(done).text
+    assert visitor.get("/campaigns/surfaces?edition=ffff").status_code == 404
 
 
 def test_without_campaigns_it_says_how_to_run_one(visitor):

@@ -77,6 +77,17 @@ def shown(page) -> list[list[str]]:
     return [[cell.text_content().strip() for cell in row] for row in tree.xpath("//section[@id='rows']//tbody/tr")]
 
 
+def test_rows_of_one_edition_are_asked_for_by_its_hash(visitor):
+    store_documents(adsorption_document(edition="a" * 20), adsorption_document(edition="b" * 20))
+    rows = json.loads(visitor.get("/results.json").text)
+    assert {row["edition"] for row in rows} == {"b" * 20}
+    for edition, found in {"a" * 20: {"a" * 20}, "all": {"a" * 20, "b" * 20}}.items():
+        assert {row["edition"] for row in json.loads(visitor.get(f"/results.json?edition={edition}").text)} == found
+    page = html.fromstring(visitor.get(f"/results?edition={'a' * 20}").text)
+    assert page.xpath("//select[@name='edition']/option[@selected]/@value") == ["a" * 20]
+    assert all(f"edition={'a' * 20}" in link for link in page.xpath("//a[contains(@href, 'results.csv')]/@href"))
+
+
 def test_rows_are_filtered_sorted_and_counted(visitor, database):
     everything = visitor.get("/results")
     assert "Rows 1 to 6 of 6" in everything.text

@@ -39,13 +39,16 @@ class Pages:
         return polled(request, "overview", states=states, others=others)
 
     def campaign(self, request: "Request") -> "Response":
-        """Show the calculations of a campaign."""
+        """Show the calculations of a campaign, of an earlier edition where one is asked for."""
         name, group = request.path_params["name"], request.query_params.get("show", "")
-        states = self.services.states.of(name)
+        asked = request.query_params.get("edition", "")
+        states, earlier = self.services.states.of(name), self.services.states.earlier(name)
         rows = self.services.source.rows()
         results, studies = rows.page({"campaign": name}, count=0).total, rows.studies(name)
         if not states and not results:
             return missing(f"There is no campaign {name} here: neither its state nor results of it.")
+        if asked and not (states := [one for one in earlier if one.edition == asked]):
+            return missing(f"There is no earlier edition {asked} of campaign {name} here.")
         blocks = []
         for state in states:
             chosen = [step for step in state.steps if step.state in GROUPS.get(group, (step.state,))]
@@ -60,8 +63,8 @@ class Pages:
                     "watched": [(step, charts(self.services, step.calculation_id)) for step in running],
                 }
             )
-        shown = {"name": name, "group": group, "groups": list(GROUPS)}
-        return polled(request, "campaign", **shown, blocks=blocks, results=results, studies=studies)
+        shown = {"name": name, "group": group, "groups": list(GROUPS), "edition": asked, "earlier": earlier}
+        return polled(request, "campaign", **shown, blocks=blocks, results=results, studies=[] if asked else studies)
 
 
 def failed(request: "Request", error: Exception) -> "Response":

@@ -34,14 +34,14 @@ class Results:
         """Show the rows that match."""
         rows = self.services.source.rows()
         asked = request.query_params
-        filters, sort, editions = _filters(asked), asked.get("sort", ""), asked.get("edition") == "all"
+        filters, sort, editions = _filters(asked), asked.get("sort", ""), bool(asked.get("edition"))
         number = _number(asked.get("page", "1"))
         found = rows.page(filters, sort, (number - 1) * _PAGE, _PAGE, editions)
         last = max(1, -(-found.total // _PAGE))
         if number > last:
             number = last
             found = rows.page(filters, sort, (number - 1) * _PAGE, _PAGE, editions)
-        kept = {**filters, **({"edition": "all"} if editions else {})}
+        kept = {**({"edition": "all"} if editions else {}), **filters}
         shown: dict[str, Any] = {
             "rows": found.rows, "total": found.total, "first": (number - 1) * _PAGE + 1, "number": number, "last": last,
             "filters": filters, "kept": kept, "sort": sort, "editions": editions, "problems": rows.problems,
@@ -69,7 +69,7 @@ class Results:
     def _all(self, request: "Request") -> list[dict[str, Any]]:
         asked = request.query_params
         rows = self.services.source.rows()
-        return rows.page(_filters(asked), asked.get("sort", ""), 0, None, asked.get("edition") == "all").rows
+        return rows.page(_filters(asked), asked.get("sort", ""), 0, None, bool(asked.get("edition"))).rows
 
 
 def refused(request: "Request", error: Exception) -> "Response":
@@ -78,8 +78,8 @@ def refused(request: "Request", error: Exception) -> "Response":
 
 
 def _filters(asked: Mapping[str, str]) -> dict[str, str]:
-    """Return the filters of an address; empty fields of the form are none."""
-    own = {"sort", "page", "edition"}
+    """Return the filters of an address; empty fields of the form are none, and neither are all editions."""
+    own = {"sort", "page", *(("edition",) if asked.get("edition") == "all" else ())}
     return {name: value.strip() for name, value in asked.items() if name not in own and value.strip()}
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 
 from anodeflow.core.settings import get_settings
-from anodeflow.execution.state import CampaignStatus, campaign_names, read_status
+from anodeflow.execution.state import CampaignStatus, campaign_names, earlier_editions, read_status
 from anodeflow.execution.submissions import submissions
 
 _QUEUE_AGE = 5.0  # s for which the state of a queue counts as new: to ask it takes a second or so
@@ -38,3 +38,12 @@ class States:
                         self._queued[note.flow] = (time.monotonic(), state)
                     found.append(state)
         return found
+
+    def earlier(self, name: str) -> list[CampaignStatus]:
+        """Return the states of the editions of a campaign that others took the place of, the latest first."""
+        settings = get_settings()
+        latest = [one.place() for one in self.of(name)]
+        found = [
+            one for known in campaign_names(settings) if known == name for one in earlier_editions(settings, known)
+        ]
+        return [one for one in found if one.place() not in latest]
