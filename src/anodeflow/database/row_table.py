@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 _LISTS = ("calculation_ids", "warnings", CODES)
 _KINDS = {"value": "REAL", "temperature": "REAL", "part_number": "INTEGER", "schema_version": "INTEGER"}
 _NUMBERS = tuple(_KINDS)
-FILTERS = ("campaign", "system", "study", "property", "label", "backend", "adsorbate", "settings_hash")
-FILTERS += ("document_id", "edition")
+FILTERS = (
+    *("campaign", "system", "study", "property", "label"),
+    *("backend", "adsorbate", "settings_hash", "document_id", "edition"),
+)
 """Columns that rows are filtered by, by value or pattern."""
 _LIGHT = ("place", "campaign", "backend", "study", "system", "settings_hash", "document_id", "edition", "completed_at")
 _MANY = 200
