@@ -267,3 +267,18 @@ def test_a_check_need_not_load_again_what_was_loaded_before(tmp_path, monkeypatc
     monkeypatch.setattr("anodeflow.backends.mlip.backend.MlipBackend.version", lambda self: "sevenn 99")
     with pytest.raises(InputError, match="it was loaded"):
         again.check_available()
+
+
+@pytest.mark.mlip
+def test_a_potential_computes_in_as_many_threads_as_it_is_told(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from anodeflow.backends.mlip import backend
+
+    monkeypatch.setattr("atomate2.forcefields.utils.ase_calculator", lambda name, **arguments: name)
+    before = torch.get_num_threads()
+    try:
+        monkeypatch.setenv("ANODEFLOW_THREADS", str(before + 1))
+        assert backend._load.__wrapped__("one", "{}", "1") == "one"
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)

@@ -1,6 +1,7 @@
 """What is said to a queue, and what is made of its answers; no cluster is needed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -260,6 +261,11 @@ def test_projects_of_all_kinds(server, home, anodeflow):
     assert worker.resources["partition"] == "normal"
     assert worker.pre_run.splitlines()[0] == "module load openmpi"
     assert f"export ANODEFLOW_HOME={home}" in worker.pre_run
+    assert "export ANODEFLOW_THREADS=${SLURM_CPUS_ON_NODE:-1}" in worker.pre_run
+    assert (
+        f"export ANODEFLOW_THREADS={len(os.sched_getaffinity(0))}\n"
+        in f"{load_project('here').workers['main'].pre_run}\n"
+    )
 
     far = ("cluster", "init", "--project", "far", "--kind", "slurm-ssh", "--partition", "normal")
     missing = anodeflow(*far)

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         description="Embedded database: auto (secantusd where installed, else sqlite), secantusd or sqlite.",
     )
 
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads in which a machine-learned potential computes; none: OMP_NUM_THREADS, else all cores.",
+    )
     optimade: dict[str, str] = Field(
         default_factory=dict,
         description="Further OPTIMADE providers: name -> address; in the environment as JSON.",

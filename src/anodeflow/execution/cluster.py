@@ -1,6 +1,7 @@
 """Writes jobflow-remote's project file for a cluster, its database being the one that anodeflow's commands use."""
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -144,8 +145,17 @@ def _pre_run(cluster: ClusterInput, settings: Settings) -> list[str]:
         *cluster.setup,
         f"export PATH={shlex.quote(str(Path(_python(cluster)).parent))}:$PATH",
         f"export ANODEFLOW_HOME={shlex.quote(str(_home(cluster, settings)))}",
+        # One thread a rank; a potential has no ranks, and all cores of the job until the code has them.
         "export OMP_NUM_THREADS=1",
+        f"export ANODEFLOW_THREADS={_threads(cluster)}",
     ]
+
+
+def _threads(cluster: ClusterInput) -> str:
+    """Return how many threads a potential has in a job: the job's cores on its node, or its share of this machine's."""
+    if cluster.kind == "local":
+        return str(max(1, len(os.sched_getaffinity(0)) // (cluster.max_jobs or 1)))
+    return "${SLURM_CPUS_ON_NODE:-1}"
 
 
 def _stores(cluster: ClusterInput, settings: Settings) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from anodeflow.backends.mlip.sevennet_features import SevenNetFeatures
 from anodeflow.backends.trust import is_trusted_model
 from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.core.inputs import InputModel
+from anodeflow.core.settings import get_settings
 
 
 class MlipSettings(InputModel):
@@ -230,6 +231,10 @@ def _load(name: str, arguments: str, version: str) -> Any:
     """Load a potential; `version` is there so that a model file that has changed is loaded again."""
     from atomate2.forcefields.utils import ase_calculator
 
+    if threads := get_settings().threads:
+        import torch
+
+        torch.set_num_threads(threads)
     # Some say on the output where they run: that is for results.
     with contextlib.redirect_stdout(sys.stderr):
         return ase_calculator(name, **json.loads(arguments))
