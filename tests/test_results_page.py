@@ -84,8 +84,10 @@ def files():
 def computed(files, name: str, system: str) -> float:
     """The value of a property in our documents."""
     if name == "binding_energy_vs_metal":
-        here, metal = (ours(files("surfaces"), each, "binding_energy") for each in (system, "Li(001)"))
+        here, metal = (computed(files, "binding_energy", each) for each in (system, "Li(001)"))
         return here - metal
+    if name == "binding_energy" and system == "LiH(001)":
+        return ours(files("lih-wide"), system, name)
     if name == "barrier_forward" and system == "Li3Mg7(001)":
         benchmark = json.loads((DOCS.parent / "benchmarks" / "results" / "li3mg7-campaign.json").read_text())
         return benchmark["plain"]["answers"]["Li3Mg7(001) A barrier_forward cheapest path"]
@@ -134,16 +136,37 @@ def test_ranges_of_pairs_are_those_of_the_documents(files):
             assert [number(text)[0] for text in re.findall("−0\\.\\d+", row[4])] == pytest.approx(found, abs=6e-4)
 
 
-def test_moments_of_the_adatom_on_lih_are_those_of_the_documents():
-    page = (DOCS / "results.md").read_text()
-    _, calculations = read_results(DOCS / "results" / "surfaces.json.gz")
-    moments = {
-        each.label.split("site ")[1][0]: each.magnetic_moment
-        for each in calculations.values()
-        if re.fullmatch(r"LiH\(001\): Li at site \d \(.*\)", each.label)
-    }
-    lowest, others = moments.pop("0"), moments.values()
-    assert f"{lowest:.2f} µB on the lowest site and {min(others):.2f} to\n   {max(others):.2f} µB on the others" in page
+def test_the_adatom_on_lih_is_that_of_the_documents(files):
+    page = " ".join((DOCS / "results.md").read_text().split())
+
+    def moments(name: str) -> dict[str, float]:
+        _, calculations = read_results(DOCS / "results" / f"{name}.json.gz")
+        return {
+            each.label.split("site ")[1][0]: each.magnetic_moment
+            for each in calculations.values()
+            if re.fullmatch(r"LiH\(001\): Li at site \d \(.*\)", each.label)
+        }
+
+    narrow, wide = moments("surfaces"), moments("lih-wide")
+    assert wide.keys() == {"0", "3"}
+    lowest, others = narrow.pop("0"), narrow.values()
+    assert f"{lowest:.2f} µB on the lowest site and {min(others):.2f} to {max(others):.2f} µB on the others" in page
+    assert f"is {wide['0']:.2f} µB on the lowest site and {wide['3']:.2f} µB on the hollow" in page
+    (room,) = [study for study in files("lih-wide") if study.study == "adsorption"]
+    of = {(study.study, study.system): study for study in files("surfaces") if not study.variant}
+    thin, hops = of["adsorption", "LiH(001)"], of["diffusion", "LiH(001)"]
+    for study, words in ((room, "adatoms {:.1f} Å apart"), (thin, "In three layers, {:.1f} Å apart")):
+        assert words.format(min(study.slab.lattice.abc[:2])) in page
+    energies = [{site.site: site.binding_energy for site in study.sites} for study in (room, thin)]
+    assert [min(each, key=each.get) for each in energies] == [0, 0]
+    above = [each[3] - each[0] for each in energies]
+    assert f"hollow, {above[0]:.3f} eV above it" in page
+    assert f"past the hollow, {above[1]:.3f} eV above it there" in page
+    assert f"one end {above[0] - above[1]:.3f} higher in a wide cell" in page
+    assert round(abs(energies[0][0] - energies[1][0]), 3) <= 0.001
+    (hop,) = [each for each in hops.hops if each.state == "done"]
+    assert f"its saddle lies {hop.barrier_reverse:.3f} eV above the hollow" in page
+    assert room.prescreen.ranking_error == pytest.approx(0.2, abs=0.05)
 
 
 def test_charges_of_ordinary_surface_atoms_are_those_of_the_results_file(results):
