@@ -173,6 +173,17 @@ def test_scatter_of_pairs_makes_no_end_of_a_plateau():
     assert whole_plateau(pairs, 0.01) == [1, 2, 3, 4, 5]
 
 
+def test_planes_at_an_end_that_stand_out_together_are_no_plateau():
+    """Au on Cu3Au/Cu (EMT), CuAu against Cu: each of the first two planes has the other one beside it."""
+    pairs = {1: [-0.158, 0.024, 0.206], 2: [0.017, 0.018, 0.019], 3: [0.224, 0.241, 0.295], 4: [0.227, 0.241, 0.295],
+             5: [0.223, 0.232, 0.242], 6: [0.226, 0.231, 0.242]}  # fmt: skip
+    assert whole_plateau(pairs, 0.01) == [3, 4, 5, 6]
+    turned = {7 - depth: energies for depth, energies in pairs.items()}
+    assert whole_plateau(turned, 0.01) == [1, 2, 3, 4]
+    two_levels = {1: [0.0, 0.01], 2: [0.0, 0.01], 3: [0.2, 0.3], 4: [0.2, 0.3]}
+    assert whole_plateau(two_levels, 0.01) == [3, 4], "of several the deepest"
+
+
 def test_energies_are_those_of_plain_ase(interface):
     document = study_of(interface)
     assert [point.depth for point in document.points] == [1, 2, 3, 4]

@@ -1,6 +1,7 @@
 """From relaxed exchanges to the document of an interdiffusion study."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from statistics import median
 
 import numpy as np
@@ -206,7 +207,8 @@ def whole_plateau(energies: Mapping[int, Sequence[float]], tolerance: float) -> 
 
     From successive depths those at either end are left out, the one farther off first, as long as their median lies
     outside of the energies of all other pairs: the first planes, where the atom still feels the alloy, and the last,
-    where it feels the free face. What is left goes neither up nor down; that depths in between differ is part of
+    where it feels the free face. Several planes at an end may stand out together (up to half of all), where each alone
+    has the others beside it. What is left goes neither up nor down; that depths in between differ is part of
     the range of its pairs, as what pairs at one depth differ by is.
 
     Parameters
@@ -235,13 +237,24 @@ def _flat_run(energies: Mapping[int, Sequence[float]], depths: Sequence[int], to
     """Return what is left of successive depths without those at either end that are no plateau."""
     run = list(depths)
     while len(run) >= _SHORTEST_PLATEAU:
-        outside = {}
-        for end in (run[0], run[-1]):
-            others = [energy for depth in run if depth != end for energy in energies[depth]]
-            middle = median(energies[end])
-            outside[end] = max(min(others) - middle, middle - max(others))
+        half = len(run) // 2
+        outside = {
+            run[0]: max(_outside(energies, run[:planes], run[planes:]) for planes in range(1, half + 1)),
+            # Of two halves that differ the deeper one may be a plateau.
+            run[-1]: max(
+                (_outside(energies, run[-planes:], run[:-planes]) for planes in range(1, len(run) - half)),
+                default=-inf,
+            ),
+        }
         worst = max(outside, key=lambda end: outside[end])
         if outside[worst] <= tolerance + _ROUNDING:
             return run
         run.remove(worst)
     return []
+
+
+def _outside(energies: Mapping[int, Sequence[float]], some: Sequence[int], others: Sequence[int]) -> float:
+    """Return how far the median of some depths lies outside of the energies of others, eV; negative: inside."""
+    middle = median(energy for depth in some for energy in energies[depth])
+    around = [energy for depth in others for energy in energies[depth]]
+    return max(min(around) - middle, middle - max(around))

@@ -107,8 +107,9 @@ class InterdiffusionDoc(StudyDoc):
     pristine_energy: float = Field(description="Energy of the relaxed interface, eV per cell.")
     points: list[ExchangePoint] = Field(description="All exchanges, from the interface into the metal.")
     plateau: list[int] = Field(
-        description="Depths of the plateau: successive ones, as many as there are, of which the median at neither end "
-        "lies outside of the energies of the other pairs by more than `plateau_tolerance`; empty: there is none."
+        description="Depths of the plateau: successive ones, as many as there are, of which the median at neither end, "
+        "of one plane or several, lies outside of the energies of the other pairs by more than `plateau_tolerance`; "
+        "empty: there is none."
     )
     plateau_tolerance: float = Field(
         description="How far it may lie outside, eV; in older documents the largest difference on a plateau."

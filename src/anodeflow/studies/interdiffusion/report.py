@@ -20,16 +20,16 @@ from anodeflow.studies.interdiffusion.figures import interfaces_diagram, level_d
 from anodeflow.studies.interface.view import View, side_views, turning_scene
 
 _EXPLANATION = (
-    "One atom of the alloy's plane at the interface changes places with an atom of the metal, one, two, three ... "
-    "planes away, everything relaxed. The exchange energy is the total energy minus that of the pristine interface: "
-    "negative when the exchange is downhill. Several pairs of atoms are exchanged at each depth, always the same of "
-    "the alloy; the median and the range of their energies are given. The driving force is the median of all pairs on "
-    "the whole plateau, successive planes of which neither the first nor the last stands out from the others; planes "
-    "next to the metal's free face do not count, since the atom feels the vacuum there. A driving force that is no "
-    "larger than the range of the pairs is undecided. The dilute limit is the same exchange in the bulks of both, far "
-    "from any interface. Neither knows temperature: an atom of the element at the fraction x in the metal gains kT ln "
-    "x from the entropy of mixing. All energies belong to one model of the interface: its terminations, strain and "
-    "registry are given above."
+    "One atom of the alloy, out of its plane with the element that is nearest to the interface, changes places with an "
+    "atom of the metal, one, two, three ... planes away, everything relaxed. The exchange energy is the total energy "
+    "minus that of the pristine interface: negative when the exchange is downhill. Several pairs of atoms are "
+    "exchanged at each depth, always the same of the alloy; the median and the range of their energies are given. The "
+    "driving force is the median of all pairs on the whole plateau, successive planes of which neither the first nor "
+    "the last ones stand out from the others; planes next to the metal's free face do not count, since the atom feels "
+    "the vacuum there. A driving force that is no larger than the range of the pairs is undecided. The dilute limit is "
+    "the same exchange in the bulks of both, far from any interface. Neither knows temperature: an atom of the element "
+    "at the fraction x in the metal gains kT ln x from the entropy of mixing. All energies belong to one model of the "
+    "interface: its terminations, strain and registry are given above."
 )
 _POINTS = [
     Column("depth", "depth"),
