@@ -520,6 +520,15 @@ def test_interface_that_changed_is_told_and_makes_no_plateau(thick):
     assert document.plateau == [3, 4]
 
 
+def test_interface_that_is_another_crystal_is_told_with_every_number_that_rests_on_it(thick):
+    told = Caveat("not-like-bulk", "the middle of the alloy is not like its bulk")
+    other = thick.model_copy(update={"warnings": [told, Caveat("registry-missing", "registry 1 is missing")]})
+    document = made_up(other, [-0.1, -0.3, -0.36, -0.35, -0.34])
+    assert told.under("interface") in document.warnings
+    assert "registry-missing" not in codes(document)
+    assert all("not-like-bulk" in row.warning_codes for row in document.rows())
+
+
 def test_check_depth_for_campaigns():
     check_depth(6, 6, "Li3Mg/Li")
     with pytest.raises(InputError, match="Li3Mg/Li: there is no depth 7, the metal has 6 layers"):

@@ -33,9 +33,9 @@ from anodeflow.structures.interface.registry import (
 )
 from anodeflow.structures.slab.lateral import hermite_forms, reduce_in_plane
 from anodeflow.studies.context import SubjectContext
-from anodeflow.studies.interface.analysis import middle_layer, nearest_plane
+from anodeflow.studies.interface.analysis import changed_alone, interface_document, middle_layer, nearest_plane
 from anodeflow.studies.interface.context import InterfaceContext
-from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
 from anodeflow.studies.interface.flow import InterfaceMaker, scan_registry
 
 PAIRS = [("Li3Mg", "Li"), ("Li3Mg7", "Li"), ("Li3Mg-Cmcm", "Li"), ("Ag", "Al"), ("Cu", "Al"), ("LiH", "Li")]
@@ -311,6 +311,40 @@ def test_middle_layer_notices_what_is_no_bulk():
     lifted = cell.structure.copy()
     lifted.translate_sites([members[0]], [0, 0, 1.8], frac_coords=False)
     assert nearest_plane(lifted, cell.layer, members[0]) == 5
+
+
+@pytest.mark.parametrize("changed", ["metal", "alloy"])
+def test_side_that_changes_its_crystal_once_it_is_alone_is_told(changed):
+    """The work of separation then holds what that gains; the interface itself shows nothing of it."""
+    cell = interfaces("Ag", "Al", metal_layers=7, alloy_layers=6)[0]
+    slabs: dict = {}
+    for side in ("alloy", "metal"):
+        alone = cell.structure.copy()
+        alone.remove_sites([index for index, where in enumerate(cell.side) if where != side])
+        if side == changed:  # its middle plane is spread over its neighbours'
+            layer = [number for number, where in zip(cell.layer, cell.side, strict=True) if where == side]
+            members = [index for index, number in enumerate(layer) if abs(number) == 4]
+            alone.translate_sites(members[::2], [0, 0, 1.9], frac_coords=False)
+        slabs[side] = calculation_document(structure=alone)
+    study = InterfaceContext(system="Ag/Al", alloy="Ag", metal="Al", spec=SMALL.model_dump(mode="json"))
+    points = [RegistryPoint(shift=[0, 0], displacement=[0, 0], energy=0.0)]
+    relaxed = calculation_document(structure=cell.structure)
+    document = interface_document(cell, points, 0, relaxed, slabs, {}, study)
+    told = [each.text for each in document.warnings if each.code == "side-alone-changed"]
+    assert len(told) == 1
+    assert told[0].startswith(f"the {changed} alone has changed its crystal (")
+    still = slabs | {changed: None}
+    assert "side-alone-changed" not in codes(interface_document(cell, points, 0, relaxed, still, {}, study))
+
+
+def test_thin_sides_alone_are_not_taken_for_changed():
+    """With its second face free too, the middle of a thin side lacks more neighbours than at the interface."""
+    for planes in (2, 3):
+        cell = interfaces("Ag", "Al", metal_layers=planes, alloy_layers=planes)[0]
+        for side in ("alloy", "metal"):
+            alone = cell.structure.copy()
+            alone.remove_sites([index for index, where in enumerate(cell.side) if where != side])
+            assert changed_alone(cell, side, alone) == ""
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import load_structure
 from anodeflow.structures.geometry.positions import unwrapped
@@ -233,6 +234,13 @@ def test_vacancy_starts_in_the_first_layer_that_has_the_element():
     assert search.start_layer == -2
     assert [each.text for each in search.warnings] == ["layer -3 has no Cu: the vacancy was made in layer -2"]
     assert start_search(document, None, asking(STUDY, start="interface")).start_layer == -1
+
+
+def test_interface_that_is_another_crystal_is_told_with_every_number_that_rests_on_it():
+    told = [Caveat("not-like-bulk", "the middle of the alloy is not like its bulk"), Caveat("left-planes", "2 of 9")]
+    interface = plain().model_copy(update={"warnings": [*told, Caveat("registry-missing", "registry 1 is missing")]})
+    search = start_search(interface, None, STUDY)
+    assert [str(each) for each in search.warnings] == [f"interface: {each}" for each in told]
 
 
 def test_lowest_place_is_the_stop_and_the_others_are_told():

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import AuditEntry, PrescreenAudit
-from anodeflow.core.caveats import ENDED_EARLY, Caveat
+from anodeflow.core.caveats import Caveat
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.shortlist import (
     OTHER_MINIMUM,
@@ -26,7 +26,7 @@ from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit
 from anodeflow.studies.interdiffusion.document import ExchangePoint, InterdiffusionDoc
 from anodeflow.studies.interdiffusion.exchange import Exchange
 from anodeflow.studies.interdiffusion.verdicts import NEAR_SURFACE, plateau_warnings, point_warnings, verdict_warnings
-from anodeflow.studies.interface.analysis import nearest_plane
+from anodeflow.studies.interface.analysis import inherited, nearest_plane
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.vacancy.geometry import nearest_distance
 
@@ -72,7 +72,7 @@ def interdiffusion_document(
         identifiers[exchange.step] = found.id
         back = returned.get(exchange.step)
         identifiers |= {} if back is None else {exchange.step_back: back.id}
-    warnings = [each for each in interface.warnings if each.code in ENDED_EARLY]
+    warnings = inherited(interface)
     warnings += [Caveat("depth-missing", each) for each in missing]
     by_step = {point.step: point for point in points}
     for exchange, result in zip(exchanges, results, strict=True):

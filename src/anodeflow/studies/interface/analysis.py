@@ -7,7 +7,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import ENDED_EARLY, Caveat
 from anodeflow.screening.shortlist import potential_ids
 from anodeflow.structures.interface.assembly import InterfaceCell
 from anodeflow.structures.interface.candidate import Side
@@ -18,6 +18,8 @@ from anodeflow.studies.interface.prescreen import finished_audit
 
 NEIGHBOURS_WITHIN = 1.25
 """Atoms are neighbours up to this times the crystal's shortest distance: both shells of bcc, the first of others."""
+OTHER_CRYSTAL = frozenset({"not-like-bulk", "left-planes"})
+"""Codes of interfaces that are no longer those of their two crystals."""
 _SAME_COORDINATION = 1.0
 _SAME_DISTANCE = 0.05
 
@@ -191,7 +193,46 @@ def _warnings(
                     "cell with less strain",
                 )
             )
-    left = sum(nearest_plane(relaxed.structure, cell.layer, i) != number for i, number in enumerate(cell.layer))
-    if left:
-        warnings.append(Caveat("left-planes", f"{left} of {len(cell.layer)} atoms left their planes in the relaxation"))
+    warnings += left_planes(relaxed.structure, cell.layer)
+    for side, slab in slabs.items():
+        if slab is not None and (why := changed_alone(cell, side, slab.structure)):
+            warnings.append(
+                Caveat(
+                    "side-alone-changed",
+                    f"the {side} alone has changed its crystal ({why}), so the work of separation holds what that "
+                    "gains: take more layers, a cell with less strain, or hold its free face",
+                )
+            )
     return warnings
+
+
+def changed_alone(cell: InterfaceCell, side: Side, structure: Structure) -> str:
+    """Return in which way the relaxation of one side alone has made another crystal of it; empty: it has not."""
+    layer = [number for number, where in zip(cell.layer, cell.side, strict=True) if where == side]
+    if left := _left(structure, layer):
+        return f"{left} of {len(layer)} atoms left their planes"
+    crystal = cell.alloy_crystal if side == "alloy" else cell.metal_crystal
+    # Against the side as cut, not the bulk: with its second face free, a thin one lacks neighbours in its middle, too.
+    cut = cell.structure.copy()
+    cut.remove_sites([index for index, where in enumerate(cell.side) if where != side])
+    before, after = (middle_layer(each, layer, side, crystal) for each in (cut, structure))
+    alike = abs(after.coordination - before.coordination) <= _SAME_COORDINATION
+    alike &= abs(after.neighbour_distance / before.neighbour_distance - 1) <= _SAME_DISTANCE
+    return "" if alike else f"its middle has {after.coordination:.1f} neighbours, not {before.coordination:.1f}"
+
+
+def _left(structure: Structure, layer: Sequence[int]) -> int:
+    return sum(nearest_plane(structure, layer, atom) != number for atom, number in enumerate(layer))
+
+
+def left_planes(structure: Structure, layer: Sequence[int]) -> list[Caveat]:
+    """Return that atoms of a relaxed interface left their planes, if any did."""
+    left = _left(structure, layer)
+    text = f"{left} of {len(layer)} atoms left their planes in the relaxation"
+    return [Caveat("left-planes", text)] if left else []
+
+
+def inherited(interface: InterfaceDoc) -> list[Caveat]:
+    """Return the warnings of an interface that hold for every number that rests on it, too."""
+    changed = [each.under("interface") for each in interface.warnings if each.code in OTHER_CRYSTAL]
+    return changed + [each for each in interface.warnings if each.code in ENDED_EARLY]

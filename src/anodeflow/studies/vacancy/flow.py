@@ -13,6 +13,7 @@ from anodeflow.screening.shortlist import not_screened, potential_ids, start_rec
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects, screened
+from anodeflow.studies.interface.analysis import left_planes
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -158,11 +159,16 @@ def start_free(
             "energy": relaxed.energy,
             "converged": relaxed.converged,
             "calculation_ids": interface.calculation_ids | {"interface": relaxed.id},
+            # Those of the relaxation before are not those of this one; which crystal it still is holds for both.
+            "warnings": [
+                *(each for each in interface.warnings if each.code == "not-like-bulk"),
+                *left_planes(relaxed.structure, interface.layer),
+                *(each.under("interface") for each in relaxed.warnings if each.code in ENDED_EARLY),
+            ],
         }
     )
     search = start_search(again, bulk, study, face)
     search.audit = begin_audit(interface, study, relaxed)
     search.warnings += not_screened("interface", relaxed, search.audit)
-    search.warnings += [each.under("interface") for each in relaxed.warnings if each.code in ENDED_EARLY]
     search.calculation_ids |= potential_ids({"interface": relaxed})
     return relax_trials(makers, search, study)

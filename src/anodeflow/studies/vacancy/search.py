@@ -26,6 +26,7 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import InputError
 from anodeflow.screening.shortlist import is_same
+from anodeflow.studies.interface.analysis import inherited
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -218,7 +219,7 @@ def start_search(
         calculation_ids={"interface": interface.calculation_ids["interface"]}
         | ({} if bulk is None else {"bulk": bulk.id})
         | ({} if face is None else face.calculation_ids),
-        warnings=[] if face is None else list(face.warnings),
+        warnings=[*inherited(interface), *([] if face is None else face.warnings)],
     )
     if layer != layers[0]:
         search.warnings.append(
