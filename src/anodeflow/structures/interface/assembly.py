@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
+from anodeflow.core.caveats import Caveats
 from anodeflow.structures.interface.blocks import Block
 from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
@@ -33,6 +34,7 @@ class InterfaceCell(BaseModel):
     alloy_crystal: Structure = Field(description="Crystal of the alloy, strained as its side is, its volume kept.")
     metal_crystal: Structure = Field(description="Crystal of the metal, strained as its side is, its volume kept.")
     candidates: list[InterfaceCandidate] = Field(description="All ways that were considered, smallest strain first.")
+    of_crystals: Caveats = Field(default_factory=list, description="What a reader should know of its two crystals.")
 
 
 def assembled(

@@ -24,6 +24,7 @@ class CrystalOrigin(BaseModel):
 
     id: str = Field(description="Content address of the calculation.")
     converged: bool = Field(description="Whether it ended at rest.")
+    volume_change: float = Field(default=0.0, description="By how much, a fraction, the crystal's volume changed.")
 
 
 class SlabCell(BaseModel):

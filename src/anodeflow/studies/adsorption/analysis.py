@@ -14,7 +14,7 @@ from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.binding import binding_energy
 from anodeflow.studies.adsorption.context import AdsorptionContext
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
-from anodeflow.studies.shared.references import crystal_of
+from anodeflow.studies.shared.references import crystal_caveats, crystal_of
 
 _ON_THE_SURFACE = ("stayed", "moved")
 
@@ -56,8 +56,12 @@ def adsorption_document(
     most_stable = min(standing or range(len(results)), key=lambda index: results[index].binding_energy)
     warnings = _missing(sites, relaxed, study.choice, candidates)
     warnings += _of_sites(results, [found for _, found in done])
-    for name, calculation in (("clean slab", slab), ("bulk", bulk), ("isolated atom", atom)):
-        warnings += [warning.under(name) for warning in calculation.warnings]
+    for name, told in (
+        ("clean slab", slab.warnings),
+        ("bulk", crystal_caveats(bulk)),
+        ("isolated atom", atom.warnings),
+    ):
+        warnings += [warning.under(name) for warning in told]
     if not study.atom_reference_reliable:
         text = f"{slab.backend} is not made for isolated atoms: binding_energy is not to be used"
         warnings.append(Caveat("atom-reference", text))

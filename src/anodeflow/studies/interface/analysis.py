@@ -18,7 +18,7 @@ from anodeflow.studies.interface.prescreen import finished_audit
 
 NEIGHBOURS_WITHIN = 1.25
 """Atoms are neighbours up to this times the crystal's shortest distance: both shells of bcc, the first of others."""
-OTHER_CRYSTAL = frozenset({"not-like-bulk", "left-planes"})
+OTHER_CRYSTAL = frozenset({"not-like-bulk", "left-planes", "other-volume"})
 """Codes of interfaces that are no longer those of their two crystals."""
 _SAME_COORDINATION = 1.0
 _SAME_DISTANCE = 0.05
@@ -169,7 +169,7 @@ def _warnings(
     layers: Sequence[MiddleLayer],
 ) -> list[Caveat]:
     """Return what a reader should know."""
-    warnings = [warning.under("interface") for warning in relaxed.warnings]
+    warnings = [*cell.of_crystals, *(warning.under("interface") for warning in relaxed.warnings)]
     if not relaxed.converged:
         warnings.append(Caveat("not-converged", "the relaxation of the interface did not converge"))
     for index, point in enumerate(registry):

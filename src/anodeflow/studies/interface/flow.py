@@ -25,6 +25,7 @@ from anodeflow.studies.interface.analysis import interface_document
 from anodeflow.studies.interface.context import InterfaceContext
 from anodeflow.studies.interface.document import InterfaceDoc, RegistryPoint
 from anodeflow.studies.interface.prescreen import Shift, by_shift, lowest_shift, rank_shifts, with_shifts
+from anodeflow.studies.shared.references import crystal_caveats
 from anodeflow.studies.shared.steps import replaced
 
 
@@ -127,6 +128,9 @@ def scan_registry(
         cell = build_interface(alloy_bulk.structure, metal_bulk.structure, spec, alloy_host, metal_host)
     except InputError as error:
         raise InputError(f"{system}: {error}") from None
+    crystals = {"alloy": alloy_bulk, "metal": metal_bulk}
+    told = [each.under(f"{side} bulk") for side, crystal in crystals.items() for each in crystal_caveats(crystal)]
+    cell = cell.model_copy(update={"of_crystals": told})
     shifts = distinct_shifts(cell.structure, cell.side, np.array(cell.shift_cell), spec.registry_grid)
     points = [
         RegistryPoint(

@@ -22,6 +22,7 @@ from anodeflow.studies.orderings.search import (
     with_duplicates,
     with_host,
 )
+from anodeflow.studies.shared.references import crystal_caveats
 
 _EQUAL = 0.0005
 """Closer than this, none of two is called the lower one, eV/atom."""
@@ -212,5 +213,5 @@ def _warnings(
         code = "host-lost" if random.state == "host lost" else "not-converged"
         found.append(Caveat(code, random.message).under(random.name))
     for element, bulk in bulks.items():
-        found += [warning.under(f"bulk {element}") for warning in bulk.warnings]
+        found += [warning.under(f"bulk {element}") for warning in crystal_caveats(bulk)]
     return found

@@ -13,6 +13,9 @@ from anodeflow.structures.bulk.magnetism import slab_with_moments
 from anodeflow.structures.slab.slabs import CrystalOrigin, SlabCell, build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
+OTHER_VOLUME = 0.15
+"""A relaxed crystal whose volume changed by more is not the one that was meant: functionals differ by a few percent."""
+
 
 @job
 def cut_slab(
@@ -29,13 +32,17 @@ def cut_slab(
     """
     cell = build_slab(bulk, spec, host)
     if crystal_calculation is not None:
-        origin = CrystalOrigin(id=crystal_calculation.id, converged=crystal_calculation.converged)
+        origin = CrystalOrigin(
+            id=crystal_calculation.id,
+            converged=crystal_calculation.converged,
+            volume_change=volume_change(crystal_calculation),
+        )
         cell = cell.model_copy(update={"crystal_calculation": origin})
     return cell.model_copy(update={"structure": slab_with_moments(cell.structure, bulk)}) if spin else cell
 
 
 def crystal_of(cell: SlabCell, known: Iterable[str]) -> tuple[dict[str, str], list[Caveat]]:
-    """Return step -> id of what relaxed the crystal of a slab, and a warning if it did not come to rest.
+    """Return step -> id of what relaxed the crystal of a slab, and warnings if it did not come to rest, or at another.
 
     Parameters
     ----------
@@ -48,7 +55,29 @@ def crystal_of(cell: SlabCell, known: Iterable[str]) -> tuple[dict[str, str], li
     if origin is None or origin.id in known:
         return {}, []
     text = "the relaxation of the crystal did not converge, and the slab has its lattice"
-    return {"crystal": origin.id}, [] if origin.converged else [Caveat("not-converged", text)]
+    told = [] if origin.converged else [Caveat("not-converged", text)]
+    return {"crystal": origin.id}, told + _of_volume(origin.volume_change)
+
+
+def volume_change(crystal: CalculationDoc) -> float:
+    """Return by how much (a fraction) the volume of a crystal changed as it was relaxed."""
+    return float(crystal.structure.volume / crystal.initial_structure.volume) - 1
+
+
+def crystal_caveats(crystal: CalculationDoc) -> list[Caveat]:
+    """Return the warnings of a relaxed crystal, and one if it has become another than the one that was handed in."""
+    return [*crystal.warnings, *_of_volume(volume_change(crystal))]
+
+
+def _of_volume(change: float) -> list[Caveat]:
+    if abs(change) <= OTHER_VOLUME:
+        return []
+    text = (
+        f"the crystal's volume changed by {100 * change:+.0f} % in its relaxation: it is another crystal than the one "
+        "in the file, or the code does not hold it (a potential sees no atoms beyond its cutoff), and then no number "
+        "on it means anything"
+    )
+    return [Caveat("other-volume", text)]
 
 
 def slab_flow(

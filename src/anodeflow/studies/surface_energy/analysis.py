@@ -6,6 +6,7 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.context import SlabContext
+from anodeflow.studies.shared.references import crystal_caveats
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
 
@@ -131,7 +132,11 @@ def _excess(slab: dict[str, float], bulk: dict[str, float], metal: str | None, a
 
 
 def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -> list[Caveat]:
-    told = [each.under(step) for step, found in steps.items() for each in found.warnings]
+    told = [
+        each.under(step)
+        for step, found in steps.items()
+        for each in (crystal_caveats(found) if step in ("bulk", "metal") else found.warnings)
+    ]
     told += [
         Caveat("not-converged", "the relaxation did not converge").under(step)
         for step, found in steps.items()
