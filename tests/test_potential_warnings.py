@@ -12,6 +12,7 @@ from anodeflow.cli.tables import print_results
 from anodeflow.core.caveats import Caveat
 from anodeflow.database.results_file import read_results
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.potentials import OF_POTENTIALS, potential_warning
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,7 +28,8 @@ SEVENNET = {"force_field_name": "SevenNet", "calculator_kwargs": {"model": "7net
         (SEVENNET, {"Mg"}, "unaudited"),
         (SEVENNET, {"Li", "H"}, "1 eV more strongly"),
         (SEVENNET, {"Na", "Cl"}, "anions (Cl): unaudited"),
-        (SEVENNET, {"Na"}, "unaudited"),
+        (SEVENNET, {"Na"}, "a quarter of what they do by DFT"),
+        (SEVENNET, {"K"}, "unaudited"),
         ({"force_field_name": "SevenNet"}, {"Li"}, "unaudited"),
         ({"force_field_name": "CHGNet"}, {"Li", "H"}, "anions (H): unaudited"),
     ],
@@ -43,6 +45,44 @@ def test_what_was_compared_is_li(elements):
     warning = potential_warning(SEVENNET, elements, "Mg")
     assert warning.code == "potential-unaudited"
     assert "unaudited" in warning.text
+
+
+@pytest.mark.parametrize(
+    ("elements", "of", "code", "words"),
+    [
+        ({"Li"}, "face", "potential-unaudited", "on this surface: unaudited"),
+        ({"Li", "Mg"}, "crystal", "potential-audited", "1 to 10 meV/atom"),
+        ({"Li", "Ag"}, "crystal", "potential-unaudited", "formation energies by SevenNet (7net-l3i5) of Ag-Li"),
+        (set(), "interface", "potential-unaudited", "at this interface: unaudited"),
+    ],
+)
+def test_what_is_known_of_adatoms_is_not_said_of_other_energies(elements, of, code, words):
+    """Formation energies and surface energies bore how well the binding of Li is known, exchanges and hulls nothing."""
+    warning = potential_warning(SEVENNET, elements, of=of)
+    assert warning.code == code
+    assert words in warning.text
+    assert "binding" not in warning.text
+
+
+def test_every_document_of_a_potential_says_what_that_is_worth():
+    studies, _ = read_results(DOCS / "results" / "dendrite-free-anode-mlip.json.gz")
+    told = {study.study: [c for c in codes(study) if c in OF_POTENTIALS] for study in studies}
+    assert told["orderings"] == told["electrochemistry"] == ["potential-audited"]
+    assert told["interface"] == told["interdiffusion"] == told["vacancy"] == ["potential-unaudited"]
+
+
+@pytest.mark.slow
+def test_audit_of_crystals_says_what_the_shipped_documents_say():
+    """GPAW and SevenNet on the orderings that both relaxed."""
+    studies, _ = read_results(DOCS / "results" / "orderings-gpaw.json.gz")
+    apart = [
+        abs(entry.formation_energy - entry.rank_formation_energy)
+        for study in studies
+        if isinstance(study, OrderingsDoc)
+        for entry in study.kept
+        if entry.formation_energy is not None and entry.rank_formation_energy is not None
+    ]
+    assert (round(1000 * min(apart)), round(1000 * max(apart))) == (1, 10)
 
 
 def test_a_document_that_vouched_for_another_adsorbate_says_so_no_longer():

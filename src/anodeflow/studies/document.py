@@ -13,7 +13,7 @@ from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.html import table
 from anodeflow.core.version import Versioned
 from anodeflow.structures.slab.room import image_distance
-from anodeflow.studies.potentials import OF_POTENTIALS, potential_warning, without_vouching
+from anodeflow.studies.potentials import OF_POTENTIALS, EnergiesOf, potential_warning, without_vouching
 from anodeflow.studies.rows import ResultRow
 
 
@@ -25,9 +25,12 @@ class StudyDoc(Versioned, DecodedModel):
     former
         Names that the class had before, the first one first: documents are stored under them. Its module knows it by
         each of them.
+    energies_of
+        What its energies are of: what is said of a potential goes by it.
     """
 
     former: ClassVar[tuple[str, ...]] = ()
+    energies_of: ClassVar[EnergiesOf] = "adatom"
 
     document_id: str = Field(description="Content address of the study: hash of its calculations and settings.")
     study: str = Field(description="Name of the study.")
@@ -67,17 +70,24 @@ class StudyDoc(Versioned, DecodedModel):
     def _audited(self) -> "StudyDoc":
         """Say of a potential's study what an audit of it says; documents made before there was this are told it too."""
         self.warnings = [without_vouching(warning) for warning in self.warnings]
-        # By the formula: rows are made of documents whose structures were not read.
-        calculation, formula = self.settings.get("calculation"), getattr(self, "formula", None)
-        if isinstance(calculation, dict) and "force_field_name" in calculation and formula:
+        calculation, elements = self.settings.get("calculation"), self._elements()
+        if isinstance(calculation, dict) and "force_field_name" in calculation and elements is not None:
             adsorbate = getattr(self, "adsorbate", None) or "Li"
-            of_potential = potential_warning(calculation, re.findall("[A-Z][a-z]?", formula), adsorbate)
+            of_potential = potential_warning(calculation, elements, adsorbate, self.energies_of)
             if of_potential is not None:  # older documents say it without a code, or another thing
                 self.warnings = [
                     each for each in self.warnings if each.text != of_potential.text and each.code not in OF_POTENTIALS
                 ]
                 self.warnings.append(of_potential)
         return self
+
+    def _elements(self) -> list[str] | None:
+        """Return the elements that decide what is known of a potential; none: the document does not tell."""
+        # By the formula: rows are made of documents whose structures were not read.
+        formula = getattr(self, "formula", None)
+        if formula:
+            return re.findall("[A-Z][a-z]?", formula)
+        return [] if self.energies_of == "interface" else None
 
     @abstractmethod
     def rows(self) -> list[ResultRow]:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from anodeflow.core.caveats import Caveat
+
+EnergiesOf = Literal["adatom", "face", "crystal", "interface"]
+"""What the energies of a study are of: what is known of a potential on one says nothing of another."""
 
 ANIONS = frozenset({"H", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
 """Elements that take electrons from metals."""
@@ -15,24 +18,43 @@ OF_POTENTIALS = frozenset({"potential-audited", "potential-wrong", "potential-un
 _OLD_WORD = re.compile(r"^(\S+) is not made for isolated atoms: trust binding_energy_bulk, not binding_energy$")
 
 
-def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str], adsorbate: str = "Li") -> Caveat | None:
-    """Return what is to be said of a potential's numbers on a surface; none of those of other codes.
+def potential_warning(
+    calculation: Mapping[str, Any], elements: Iterable[str], adsorbate: str = "Li", of: EnergiesOf = "adatom"
+) -> Caveat | None:
+    """Return what is to be said of a potential's numbers; none of those of other codes.
 
     Parameters
     ----------
     calculation
         Settings of the calculations: a potential's have a `force_field_name`.
     elements
-        Elements of the surface.
+        Elements of the surface, or of the crystals.
     adsorbate
         Element that is put on it: the audits are of Li.
+    of
+        What the energies are of.
     """
     name = calculation.get("force_field_name")
     if not isinstance(name, str):
         return None
     model = (calculation.get("calculator_kwargs") or {}).get("model")
     name = f"{name} ({model})" if model else name
-    anions, compared = sorted(ANIONS.intersection(elements)), name == _AUDITED and adsorbate == "Li"
+    if of == "interface":
+        return Caveat(
+            "potential-unaudited",
+            f"energies by {name} at this interface: unaudited, no comparison with DFT of interfaces, exchanges and "
+            "vacancies is known",
+        )
+    if of == "crystal":
+        return _of_crystals(name, set(elements))
+    if name == _AUDITED and set(elements) == {"Na"}:
+        return Caveat(
+            "potential-wrong",
+            f"energies by {name} on Na: its surfaces cost a quarter of what they do by DFT (Na(110) 0.06 J/m², GPAW "
+            "with PBE 0.21), so what binds and moves there is not to be believed without DFT",
+        )
+    anions = sorted(ANIONS.intersection(elements))
+    compared = name == _AUDITED and adsorbate == "Li" and of == "adatom"
     if compared and set(elements) in ({"Li"}, {"Li", "Mg"}):
         return Caveat(
             "potential-audited",
@@ -54,6 +76,19 @@ def potential_warning(calculation: Mapping[str, Any], elements: Iterable[str], a
     return Caveat(
         "potential-unaudited",
         f"energies by {name} on this surface: unaudited, no comparison with DFT{of_it} is known on such a surface",
+    )
+
+
+def _of_crystals(name: str, elements: set[str]) -> Caveat:
+    if name == _AUDITED and elements == {"Li", "Mg"}:
+        return Caveat(
+            "potential-audited",
+            f"formation energies by {name} of Li-Mg alloys differ by 1 to 10 meV/atom from those of DFT, as much as "
+            "orderings differ by",
+        )
+    return Caveat(
+        "potential-unaudited",
+        f"formation energies by {name} of {'-'.join(sorted(elements))}: unaudited, no comparison with DFT is known",
     )
 
 

@@ -1,10 +1,11 @@
 """The document of what follows from formation energies by arithmetic: hull, voltages, capacities."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 ON_HULL = 1e-6
@@ -58,6 +59,7 @@ class SearchedComposition(BaseModel):
 class ElectrochemistryDoc(StudyDoc):
     """Convex hull of a binary alloy, the voltage profile of its formation, and theoretical capacities."""
 
+    energies_of: ClassVar[EnergiesOf] = "crystal"
     study: Literal["electrochemistry"] = "electrochemistry"
     ion: str = Field(description="Element that carries the charge.")
     partner: str = Field(description="The other element.")
@@ -78,6 +80,9 @@ class ElectrochemistryDoc(StudyDoc):
     def unstable(self) -> list[HullPoint]:
         """The lowest crystal of each composition that lies above the hull."""
         return [point for point in self.points if point.lowest and point.energy_above_hull >= ON_HULL]
+
+    def _elements(self) -> list[str]:
+        return [self.ion, self.partner]
 
     def rows(self) -> list[ResultRow]:
         """Return the energy above the hull of each phase, the voltage of each step, the capacity of each phase."""

@@ -2,12 +2,13 @@
 
 from math import exp, log
 from statistics import median
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
 
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 BOLTZMANN = 8.617333e-5
@@ -89,6 +90,8 @@ class DiluteExchange(BaseModel):
 
 class InterdiffusionDoc(StudyDoc):
     """Energies of one atom of the alloy in plane after plane of the metal, relative to the pristine interface."""
+
+    energies_of: ClassVar[EnergiesOf] = "interface"
 
     study: Literal["interdiffusion"] = "interdiffusion"
     element: str = Field(description="Element that moves.")

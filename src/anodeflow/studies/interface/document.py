@@ -1,6 +1,6 @@
 """The document of an interface: how the two crystals were matched, its relaxed structure, how strongly they hold."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, computed_field
 from pymatgen.core import Structure
@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 
@@ -39,6 +40,8 @@ class MiddleLayer(BaseModel):
 
 class InterfaceDoc(StudyDoc):
     """One relaxed interface: alloy below, metal on top, vacuum above."""
+
+    energies_of: ClassVar[EnergiesOf] = "interface"
 
     study: Literal["interface"] = "interface"
     alloy: str = Field(description="Name of the alloy.")

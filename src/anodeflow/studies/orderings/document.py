@@ -1,11 +1,12 @@
 """The document of a search for the lowest orderings of an alloy."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 OrderingState = Literal["kept", "not kept", "host lost", "duplicate", "failed"]
@@ -81,6 +82,7 @@ class DiffractionPattern(BaseModel):
 class OrderingsDoc(StudyDoc):
     """The lowest orderings of one composition: enumerated on host lattices, ranked, and confirmed."""
 
+    energies_of: ClassVar[EnergiesOf] = "crystal"
     study: Literal["orderings"] = "orderings"
     formula: str = Field(description="Formula of the alloy.")
     hosts: list[str] = Field(description="Host lattices that were searched.")

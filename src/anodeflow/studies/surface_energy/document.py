@@ -1,17 +1,19 @@
 """The document of a surface energy: what one termination costs per area."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 
 class SurfaceEnergyDoc(StudyDoc):
     """Energy of one termination per area, in equilibrium with the bulk and, for a compound, with a bulk metal."""
 
+    energies_of: ClassVar[EnergiesOf] = "face"
     study: Literal["surface_energy"] = "surface_energy"
     formula: str = Field(description="Formula of the slab.")
     miller: tuple[int, int, int] = Field(description="Miller indices as they were asked for.")

@@ -1,6 +1,6 @@
 """The document of a vacancy study: where the vacancy stops on its two paths, and the hops between the stops."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
@@ -9,6 +9,7 @@ from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
 from anodeflow.studies.document import StudyDoc
+from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 PathName = Literal["I", "II"]
@@ -156,6 +157,8 @@ class Extraction(BaseModel):
 
 class VacancyDoc(StudyDoc):
     """A vacancy that moves from the alloy's surface through an interface, by two paths."""
+
+    energies_of: ClassVar[EnergiesOf] = "interface"
 
     study: Literal["vacancy"] = "vacancy"
     element: str = Field(description="Element whose atom is missing.")
