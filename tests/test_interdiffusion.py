@@ -399,11 +399,15 @@ def test_pair_that_left_its_plane_counts_where_there_is_no_other(thick):
 def test_mixing_is_that_of_an_ideal_solution(thick):
     document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34])
     assert document.mixing_energy == pytest.approx(-0.119, abs=5e-4)
-    assert document.soluble_fraction is None
+    assert document.soluble_fractions is None
     uphill = made_up(thick, [0.1, 0.1, 0.1, 0.1, 0.1])
     # At the fraction that it takes in, mixing and driving force cancel.
-    again = uphill.model_copy(update={"mixing_fraction": uphill.soluble_fraction})
+    least, both = uphill.soluble_fractions
+    again = uphill.model_copy(update={"mixing_fraction": least})
     assert again.mixing_energy == pytest.approx(-uphill.driving_force)
+    # The atom of the metal in the alloy mixes, too: the fractions of both make exp(-E/kT) together.
+    again = uphill.model_copy(update={"mixing_fraction": both})
+    assert 2 * again.mixing_energy == pytest.approx(-uphill.driving_force)
 
 
 def test_old_documents_are_still_read(thick):

@@ -146,7 +146,9 @@ def answer_of(study: InterdiffusionDoc, *papers: Reference) -> str:
         (-0.06, 0.02, "Mg is driven from Ag into Al (A/B): −0.060 eV", "more than the driving force itself."),
         (0.36, 0.02, "Mg is not driven from Ag into Al (A/B): +0.360 eV, the", "which does not outweigh the driving"),
         (0.08, 0.02, "Mg is not driven from", "which outweighs the driving force: the fraction that it takes in is "
-         "0.045."),
+         "0.045 at least, and 0.21 where the atoms of Al in the alloy are as dilute."),
+        (0.15, 0.02, "Mg is not driven from", "which may outweigh the driving force: the fraction that it takes in is "
+         "0.003 at least, and 0.055 where"),
         (-0.05, 0.08, "Whether Mg is driven from Ag into Al (A/B) is undecided: −0.050 eV, the median of 4 pairs on "
          "the plateau of depths 2 to 3 (−0.090 to −0.010 eV), is no more than the pairs differ by; for", "Mixing adds"),
     ],

@@ -1,6 +1,6 @@
 """The document of an interdiffusion study: an atom of the alloy at growing depth in the metal."""
 
-from math import exp, log
+from math import exp, log, sqrt
 from statistics import median
 from typing import ClassVar, Literal
 
@@ -194,11 +194,17 @@ class InterdiffusionDoc(StudyDoc):
         return BOLTZMANN * self.mixing_temperature * log(self.mixing_fraction)
 
     @property
-    def soluble_fraction(self) -> float | None:
-        """Atomic fraction exp(-E/kT) that mixing takes in against a positive driving force; none: not positive."""
+    def soluble_fractions(self) -> tuple[float, float] | None:
+        """Atomic fractions that mixing takes in against a positive driving force; none: it is not positive.
+
+        The fraction x of the element in the metal times that of the metal's atoms on its sites in the alloy, y, is
+        exp(-E/kT). With y = 1, where mixing gains nothing in the alloy, x is that: the least that it can be. With y =
+        x, both as dilute, it is the square root.
+        """
         if self.driving_force is None or self.driving_force <= 0:
             return None
-        return exp(-self.driving_force / (BOLTZMANN * self.mixing_temperature))
+        product = exp(-self.driving_force / (BOLTZMANN * self.mixing_temperature))
+        return product, sqrt(product)
 
     def rows(self) -> list[ResultRow]:
         """Return exchange energies at each depth, the driving force where there is a plateau, and the dilute limit.

@@ -28,8 +28,9 @@ _EXPLANATION = (
     "the last ones stand out from the others; planes next to the metal's free face do not count, since the atom feels "
     "the vacuum there. A driving force that is no larger than the range of the pairs is undecided. The dilute limit is "
     "the same exchange in the bulks of both, far from any interface. Neither knows temperature: an atom of the element "
-    "at the fraction x in the metal gains kT ln x from the entropy of mixing. All energies belong to one model of the "
-    "interface: its terminations, strain and registry are given above."
+    "at the fraction x in the metal gains kT ln x from the entropy of mixing, and the atom that took its place in the "
+    "alloy likewise. All energies belong to one model of the interface: its terminations, strain and registry are "
+    "given above."
 )
 _POINTS = [
     Column("depth", "depth"),
@@ -150,12 +151,17 @@ def _mixing_words(document: InterdiffusionDoc, force: float) -> str:
         f"Mixing adds kT ln x = {number(mixing, 3, signed=True)} eV for a fraction x = {document.mixing_fraction:g} of "
         f"{document.element} at {document.mixing_temperature:g} K"
     )
-    soluble = document.soluble_fraction
+    soluble = document.soluble_fractions
     if soluble is None:
         size = "more" if abs(force) < abs(mixing) else "less"
         return f"{text}, {size} than the driving force itself."
-    verb = "outweighs" if soluble > document.mixing_fraction else "does not outweigh"
-    return f"{text}, which {verb} the driving force: the fraction that it takes in is {soluble:.2g}."
+    least, both = soluble
+    verb = "may outweigh" if least <= document.mixing_fraction < both else "does not outweigh"
+    verb = "outweighs" if least > document.mixing_fraction else verb
+    return (
+        f"{text}, which {verb} the driving force: the fraction that it takes in is {least:.2g} at least, and "
+        f"{both:.2g} where the atoms of {document.metal} in the alloy are as dilute."
+    )
 
 
 def _orders(documents: list[InterdiffusionDoc]) -> list[str]:
