@@ -37,6 +37,7 @@ from anodeflow.studies.vacancy.flow import VacancyMaker
 from anodeflow.studies.vacancy.geometry import (
     hop_into,
     inequivalent,
+    narrow_for_hops,
     neighbours,
     next_layer,
     occupied_places,
@@ -307,6 +308,11 @@ def test_vacancy_that_stays_nowhere_is_told():
     results = dict.fromkeys(map(str, search.waiting_trials()))
     with pytest.raises(CalculationError, match=r"^Cu3Au/Cu: no Cu vacancy stays in layer -3 .*Cu 0: its relaxation"):
         settle(search, results, STUDY)
+
+
+def test_room_that_hops_of_a_vacancy_need():
+    assert "a vacancy 7.2 Å from its image" in narrow_for_hops(7.18)
+    assert narrow_for_hops(10.0) is None
 
 
 def test_paths_end_where_no_neighbour_is_left():
@@ -654,7 +660,7 @@ def test_energies_are_those_of_the_structures_and_of_the_bulk(computed, interfac
         if hop.barrier_forward is not None:
             rise = document.stops[hop.final].energy - document.stops[hop.initial].energy
             assert hop.barrier_forward - hop.barrier_reverse == pytest.approx(rise, abs=1e-6)
-    assert "images-near" in codes(document)
+    assert {"images-near", "little-room"} <= set(codes(document))
 
 
 @pytest.mark.slow

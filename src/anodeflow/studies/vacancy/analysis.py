@@ -18,7 +18,7 @@ from anodeflow.studies.vacancy.document import (
     VacancyPath,
     stop_step,
 )
-from anodeflow.studies.vacancy.geometry import nearest_distance
+from anodeflow.studies.vacancy.geometry import narrow_for_hops, nearest_distance
 from anodeflow.studies.vacancy.merge import merged_hops
 from anodeflow.studies.vacancy.metal_face import CLEAN, EMPTY
 from anodeflow.studies.vacancy.prescreen import stop_entries
@@ -183,6 +183,8 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
                 "independent",
             )
         )
+    if any(hop.barrier_forward is not None for hop in search.hops) and (text := narrow_for_hops(width)):
+        warnings.append(Caveat("little-room", text))
     start = search.stops[0]
     assert start.position is not None
     apart = [site.distance_from_point(start.position) for site in start.structure]

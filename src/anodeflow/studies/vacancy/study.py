@@ -57,6 +57,14 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
         )
         return maker.make(start.output, bulk.output, face)
 
+    def remarks(self, input: VacancyInput, subject: Interface, world: World) -> Iterator[tuple[str, str]]:
+        """Yield that the interface is too narrow for the hops of a vacancy."""
+        from anodeflow.studies.vacancy.geometry import narrow_for_hops
+
+        asked = input.barriers and input.steps and not subject.variant
+        if asked and (narrow := narrow_for_hops(world.interfaces.cell(subject).width)):
+            yield f"{narrow[0].upper()}{narrow[1:]}; set min_width and max_atoms of", subject.name
+
     def problems(self, input: VacancyInput, subject: Interface, world: World) -> Iterator[Problem]:
         """Yield that the alloy lacks an element."""
         helper = {"helper": input.helper} if "II" in input.paths else {}
