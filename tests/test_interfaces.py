@@ -202,6 +202,16 @@ def test_supercells_of_like_areas_are_those_of_pymatgen(areas, tolerance, larges
     assert sorted(ours) == sorted(theirs)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.9944, 1.0013, 1.0127])
+def test_of_cells_with_equal_strain_the_widest_is_taken_whatever_rounding_says(scale):
+    """Cu(110) on itself: `check` said 7.7 Å, and the run, with a lattice 0.6 % smaller, computed 7.2 Å."""
+    plane = scale * np.array([[3.61, 0.0], [0.0, 3.61 / 2**0.5]])
+    matches = lattice_matches(plane, plane @ [[0.8, 0.6], [-0.6, 0.8]], (8, 10), 150, 0.05, 6.5)
+    six = next(match for match in matches if round(match.area / np.linalg.det(plane)) == 6)
+    assert six.width == pytest.approx(scale * 7.658, abs=2e-3)
+    assert six.strain == pytest.approx(0, abs=1e-9)
+
+
 def test_mirror_images_do_not_match():
     """A lattice without mirror planes is not laid on its reflection, as matching by lengths and angles would do."""
     lattice = np.array([[4.0, 0], [1.2, 5.1]])

@@ -26,6 +26,11 @@ _TURNS = np.array([m for m in _SMALL if m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0] ==
 # where the other principal strain is half of it.
 _PRINCIPAL: dict[Strained, float] = {"metal": 1.75, "alloy": 2.5, "shared": 4.0}
 
+_EQUAL = 1e-6
+"""Strains that differ by less are equal: of such cells of one area the widest is taken."""
+_WIDER = 1e-3
+"""By how much, a fraction, a cell is wider than another."""
+
 
 @dataclass(frozen=True)
 class LatticeMatch:
@@ -110,7 +115,8 @@ def lattice_matches(
     Returns
     -------
     list of LatticeMatch
-        The one of least strain for every pair of supercell areas, in order of the number of atoms.
+        The one of least strain for every pair of supercell areas, of several of that the widest, in order of the number
+        of atoms.
     """
     rows = tuple(tuple(map(tuple, lattice.tolist())) for lattice in (alloy, metal))
     return list(_matches(*rows, atoms, max_atoms, max_strain, min_width, strained))
@@ -187,7 +193,7 @@ def _best(
     min_width: float,
     strained: Strained,
 ) -> LatticeMatch | None:
-    """Return the pair of supercells of two given areas that needs the least strain."""
+    """Return the pair of supercells of two given areas that needs the least strain, the widest of several."""
     # Both lengths of a reduced pair are properties of its lattice, which strain changes a little only.
     stretch = np.sqrt(1 + 2 * _PRINCIPAL[strained] * max_strain)
     lengths = [
@@ -204,11 +210,18 @@ def _best(
     deformations = np.linalg.inv(bases @ metal)[second] @ (alloy_cells @ alloy)[first][:, None]
     strains = _shared_out(deformations, strained)
     possible = np.argwhere(strains <= max_strain)
+    best, least = None, 0.0
     for pair, turn in possible[np.argsort(strains[tuple(possible.T)], kind="stable")]:
+        if best is not None and strains[pair, turn] > least + _EQUAL:
+            break
         match = _laid_together(alloy, metal, alloy_cells[first[pair]], bases[second[pair], turn], strained)
-        if match.width >= min_width - 1e-6:
-            return match
-    return None
+        if match.width < min_width - 1e-6:
+            continue
+        if best is None:
+            best, least = match, strains[pair, turn]
+        elif match.width > best.width * (1 + _WIDER):  # else rounding of their strains would choose
+            best = match
+    return best
 
 
 def _shared_out(deformations: np.ndarray, strained: Strained) -> np.ndarray:
