@@ -231,7 +231,17 @@ def test_interface_that_changes_on_the_way_is_told(thick):
         thick, exchanges, relaxations(thick, [-0.1]), [], asking(STUDY, there_and_back=True), {"depth 1": back}
     )
     assert document.points[0].return_energy == pytest.approx(-0.035)
-    assert any("depth 1: there and back gives -0.035 eV instead of 0" in warning.text for warning in document.warnings)
+    told = {warning.code: warning.text for warning in document.warnings}
+    assert told["no-way-back"].startswith("depth 1: there and back gives -0.035 eV instead of 0")
+    assert "the exchange is -0.065 eV" in told["no-way-back"]
+    # What all energies are against was not the lowest: they may be too low, which is more than the advice of one pair.
+    assert "0.035 eV below the pristine one" in told["pristine-not-lowest"]
+    back = back.model_copy(update={"energy": thick.energy + 0.035})
+    higher = interdiffusion_document(
+        thick, exchanges, relaxations(thick, [-0.1]), [], asking(STUDY, there_and_back=True), {"depth 1": back}
+    )
+    assert "no-way-back" in codes(higher)
+    assert "pristine-not-lowest" not in codes(higher)
 
 
 def test_relaxations_that_ended_early_are_named_with_what_rests_on_them(thick):

@@ -21,17 +21,20 @@ def point_warnings(point: ExchangePoint, found: CalculationDoc, element: str) ->
         warnings.append(
             Caveat(
                 "no-way-back",
-                f"there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface "
-                "itself has changed: lower the force threshold of the relaxations",
+                f"there and back gives {point.return_energy:+.3f} eV instead of 0, so the interface itself has "
+                "changed, and against what it is now the exchange is "
+                f"{point.exchange_energy - point.return_energy:+.3f} eV: lower the force threshold of the relaxations, "
+                "or raise rattle",
             )
         )
     if point.rearranged:
+        one = point.rearranged == 1
+        others = "another atom left its place" if one else f"{point.rearranged} other atoms left their places"
         warnings.append(
             Caveat(
                 "rearranged",
-                f"{point.rearranged} other atoms left their places in the relaxation, so the interface "
-                "itself has changed and the energy is not that of the exchange alone: take another termination, or "
-                "thicker or less strained sides",
+                f"{others} in the relaxation, so the interface itself has changed and the energy is not that of the "
+                "exchange alone: take another termination, or thicker or less strained sides",
             )
         )
     if not point.stayed:
@@ -65,7 +68,20 @@ def plateau_warnings(energies: Mapping[int, Sequence[float]], plateau: Sequence[
 
 
 def verdict_warnings(document: InterdiffusionDoc) -> list[Caveat]:
-    """Return warnings on a driving force that the pairs do not decide."""
+    """Return warnings on what all energies are against, and on a driving force that the pairs do not decide."""
+    back = [point.return_energy for point in document.points if point.return_energy is not None]
+    if not back or min(back) >= -SAME_ENERGY:
+        return _undecided(document)
+    lower = Caveat(
+        "pristine-not-lowest",
+        f"with its exchange undone the interface came to rest as much as {-min(back):.3f} eV below the pristine one, "
+        "against which all exchange energies are: they, and the driving force, may be too low by that; raise rattle, "
+        "or try more shifts (registry_grid)",
+    )
+    return [lower, *_undecided(document)]
+
+
+def _undecided(document: InterdiffusionDoc) -> list[Caveat]:
     force, spread = document.driving_force, document.spread
     if force is None:
         return []
