@@ -433,7 +433,8 @@ def test_better_path_is_the_one_with_the_smaller_climb():
     other = path.model_copy(update={"name": "II", "climb": 0.2})
     assert path.climb == pytest.approx(0.3)
     assert favourable([path, other]) == "II"
-    assert favourable([path, other.model_copy(update={"climb": 0.3004})]) is None
+    # No more than what a converged band lies above its saddle: 0.707 for 0.689 eV in Cu by EMT.
+    assert favourable([path, other.model_copy(update={"climb": 0.315})]) is None
     assert favourable([path, other.model_copy(update={"end": "path II ends"})]) is None
     assert favourable([path]) is None
 

@@ -26,7 +26,8 @@ from anodeflow.studies.vacancy.search import VacancySearch
 
 NARROW = 6.5
 """Distance between a vacancy and its image below which a reader is warned, Å."""
-_EQUAL = 0.001  # eV: climbs that differ by less are equal
+_EQUAL = 0.02
+"""Climbs that differ by less are equal, eV: a band that meets its threshold was seen 18 meV above its saddle."""
 
 
 def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc:
@@ -118,7 +119,7 @@ def extractions(search: VacancySearch, study: VacancyContext) -> list[Extraction
 
 
 def favourable(paths: Sequence[VacancyPath]) -> PathName | None:
-    """Return the path with the smaller climb; none unless two full paths differ by more than 1 meV."""
+    """Return the path with the smaller climb; none unless two full paths differ by more than 20 meV."""
     if len(paths) != 2 or any(path.end for path in paths):
         return None
     first, second = (path.climb for path in paths)

@@ -188,7 +188,7 @@ class VacancyDoc(StudyDoc):
         "was tried, and out of the metal's own surface; empty: a document that does not say it.",
     )
     favourable: PathName | None = Field(
-        default=None, description="Path with the smaller climb; none: not both are known, or they are equal (1 meV)."
+        default=None, description="Path with the smaller climb; none: not both are known, or they are equal (20 meV)."
     )
 
     def stop_label(self, stop: VacancyStop) -> str:
