@@ -212,6 +212,11 @@ def test_of_cells_with_equal_strain_the_widest_is_taken_whatever_rounding_says(s
     assert six.strain == pytest.approx(0, abs=1e-9)
 
 
+def test_strain_of_equal_lattices_is_zero():
+    """It was printed as 1.043e-14."""
+    assert interfaces("Ag", "Ag")[0].von_mises_strain == 0
+
+
 def test_mirror_images_do_not_match():
     """A lattice without mirror planes is not laid on its reflection, as matching by lengths and angles would do."""
     lattice = np.array([[4.0, 0], [1.2, 5.1]])

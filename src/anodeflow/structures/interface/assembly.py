@@ -79,7 +79,7 @@ def assembled(
         termination=f"{alloy.label}/{metal.label}",
         alloy_termination=alloy.label,
         metal_termination=metal.label,
-        von_mises_strain=match.strain,
+        von_mises_strain=round(match.strain, 9),  # equal lattices: 0, not 1e-14
         alloy_strain=[float(strains[0][i, j]) for i, j in ((0, 0), (1, 1), (0, 1))],
         metal_strain=[float(strains[1][i, j]) for i, j in ((0, 0), (1, 1), (0, 1))],
         area=match.area,
