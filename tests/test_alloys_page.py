@@ -232,6 +232,15 @@ def voltages() -> list[float]:
     return [step.voltage for step in document.steps]
 
 
+def voltages_by_the_potential() -> list[float]:
+    """Of the same two compositions, from what ranked the orderings."""
+    lowest = {
+        name: min(e.rank_formation_energy for e in study.kept) for name, study in studies(GPAW, "orderings").items()
+    }
+    first, second = 10 / 7 * lowest["Li3Mg7"], 4 * lowest["Li3Mg"]  # per Mg
+    return [-first / (3 / 7), (first - second) / (3 - 3 / 7)]
+
+
 def spread_over_orderings() -> float:
     found = values("li3mg7-orderings-mlip", "adsorption", "binding_energy_bulk")
     energies = [value for labels in found.values() for value in labels.values()]
@@ -256,6 +265,8 @@ CLAIMS: list[tuple[str, Callable[[], Sequence[float]]]] = [
     (r"(\S+) meV/atom is a narrow window", lambda: [1000 * searched("Li3Mg").window]),
     (r"becomes nearly bcc and would be (\S+) meV/atom lower", lambda: [lost_and_lower()]),
     (r"Li3Mg7 and Li3Mg alone, (\S+) V from Mg to Li3Mg7 and (\S+) V on to Li3Mg", voltages),
+    (r"where GPAW has (\S+) and (\S+) V, above, it has (\S+) and (\S+) V", lambda: [
+        *voltages(), *voltages_by_the_potential()]),
     (r"Li3Mg7 is good to about (\S+) eV", lambda: [spread_over_orderings()]),
 ]  # fmt: skip
 

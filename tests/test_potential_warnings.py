@@ -83,6 +83,17 @@ def test_audit_of_crystals_says_what_the_shipped_documents_say():
         if entry.formation_energy is not None and entry.rank_formation_energy is not None
     ]
     assert (round(1000 * min(apart)), round(1000 * max(apart))) == (1, 10)
+    lowest: dict[str, tuple[float, float]] = {}
+    for study in studies:
+        if isinstance(study, OrderingsDoc):
+            both = [(e.formation_energy, e.rank_formation_energy) for e in study.kept]
+            lowest[study.formula] = (min(dft for dft, _ in both), min(ours for _, ours in both))
+    ions, per_host = {"Li3Mg7": 3 / 7, "Li3Mg": 3.0}, {"Li3Mg7": 10 / 7, "Li3Mg": 4.0}
+    dilute, rich = ([per_host[name] * each for each in lowest[name]] for name in ("Li3Mg7", "Li3Mg"))
+    first = [-energy / ions["Li3Mg7"] for energy in dilute]
+    second = [(a - b) / (ions["Li3Mg"] - ions["Li3Mg7"]) for a, b in zip(dilute, rich, strict=True)]
+    assert [round(each, 3) for each in (*first, *second)] == [0.139, 0.112, 0.037, 0.046]
+    assert round(max(abs(first[0] - first[1]), abs(second[0] - second[1])), 2) == 0.03
 
 
 def test_a_document_that_vouched_for_another_adsorbate_says_so_no_longer():

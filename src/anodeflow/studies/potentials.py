@@ -84,7 +84,7 @@ def _of_crystals(name: str, elements: set[str]) -> Caveat:
         return Caveat(
             "potential-audited",
             f"formation energies by {name} of Li-Mg alloys differ by 1 to 10 meV/atom from those of DFT, as much as "
-            "orderings differ by",
+            "orderings differ by, and voltages by up to 0.03 V",
         )
     return Caveat(
         "potential-unaudited",
