@@ -25,10 +25,12 @@ from anodeflow.studies.interface.view import View, side_views, turning_scene
 
 _EXPLANATION = (
     "The alloy lies below, the metal on top; both share one cell, for which the side that is named is strained. The "
-    "von Mises strain measures it (0: none). The metal is shifted sideways against the alloy with nothing relaxed; "
-    "from the lowest of these shifts all atoms are relaxed. The work of separation is what it takes to part both sides "
-    "into relaxed slabs of the same strain, positive when they hold together. Studies of exchanges and vacancies rest "
-    "on this one relaxed interface, so their numbers belong to its strain, its terminations and its registry."
+    "von Mises strain measures it (0: none). Of turns of the metal that need the same strain one is taken: on faces of "
+    "threefold symmetry, as fcc (111), the crystals may lie parallel or as twins. The metal is shifted sideways "
+    "against the alloy with nothing relaxed; from the lowest of these shifts all atoms are relaxed. The work of "
+    "separation is what it takes to part both sides into relaxed slabs of the same strain, positive when they hold "
+    "together. Studies of exchanges and vacancies rest on this one relaxed interface, so their numbers belong to its "
+    "strain, its terminations and its registry."
 )
 _CANDIDATES = [
     Column("termination", "planes that meet"),
