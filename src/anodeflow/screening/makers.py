@@ -89,6 +89,21 @@ def guided(maker: Maker, prescreen: Prescreen) -> Maker:
     return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
 
 
+def to_the_end(maker: Maker) -> Maker:
+    """Return a Maker of DFT that counts no evaluations: what begins beside a minimum or saddle ends by its thresholds.
+
+    The setting `evaluations` is for what begins where the potential is at rest. Elsewhere it would take any place for
+    an answer.
+    """
+    able: Any = maker
+    recipe = getattr(maker, "backend", None)
+    if not isinstance(recipe, dict):
+        return maker
+    parts = {part: recipe[part] for part in ("relaxation", "path") if isinstance(recipe.get(part), dict)}
+    left = {part: {key: value for key, value in said.items() if key != "evaluations"} for part, said in parts.items()}
+    return maker if left == parts else replace(able, backend=recipe | left)
+
+
 @dataclass
 class PrescreenedRelaxMaker(Maker):
     """Makes the flow that relaxes a structure with the potential, and its result with DFT.

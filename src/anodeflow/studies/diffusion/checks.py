@@ -8,7 +8,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.jobs import named
-from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided
+from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided, to_the_end
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
@@ -43,7 +43,7 @@ def pushed_minima(
     jobs: list[Flow | Job] = []
     relaxed, modes = {}, {}
     maker: Any = makers["relax"]
-    maker = guided(maker.then, maker.prescreen) if isinstance(maker, PrescreenedRelaxMaker) else maker
+    maker = guided(to_the_end(maker.then), maker.prescreen) if isinstance(maker, PrescreenedRelaxMaker) else maker
     for index in search.suspects:
         minimum, key, softest = search.minima[index], str(index), None
         x, y, _ = minimum.position
@@ -99,7 +99,7 @@ def downhill(maker: Any, search: HopSearch, index: int) -> Route:
     first = search.total_energy(hop.initial)
     options: dict[str, Any] = {}
     if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
-        maker = guided(maker.then, maker.prescreen)
+        maker = guided(to_the_end(maker.then), maker.prescreen)
         if hop.band is not None:
             options["band"] = hop.band
         if len(path) == 3:

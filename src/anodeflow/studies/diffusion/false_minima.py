@@ -6,7 +6,7 @@ import numpy as np
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.core.caveats import Caveat, Subject
+from anodeflow.core.caveats import ENDED_EARLY, Caveat, Subject
 from anodeflow.core.errors import CalculationError
 from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
@@ -198,19 +198,19 @@ def _new_minimum(search: HopSearch, found: CalculationDoc, rest: AdatomDescripti
     structure = found.structure.copy()
     shift = np.asarray(rest.final_position) - structure[-1].coords
     structure.translate_sites([len(structure) - 1], shift, frac_coords=False, to_unit_cell=False)
-    search.minima.append(
-        SurfaceMinimum(
-            index=len(search.minima),
-            site=site,
-            label=rest.final_label,
-            position=list(rest.final_position),
-            energy=found.energy - search.zero,
-            multiplicity=1,
-            structure=structure,
-            pushed=True,
-        )
+    minimum = SurfaceMinimum(
+        index=len(search.minima),
+        site=site,
+        label=rest.final_label,
+        position=list(rest.final_position),
+        energy=found.energy - search.zero,
+        multiplicity=1,
+        structure=structure,
+        pushed=True,
     )
-    return len(search.minima) - 1
+    search.minima.append(minimum)
+    search.warnings += [each.under(_name(minimum)) for each in found.warnings if each.code in ENDED_EARLY]
+    return minimum.index
 
 
 def _name(minimum: SurfaceMinimum) -> Subject:
