@@ -711,6 +711,41 @@ def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("walked", [True, False])
+def test_a_saddle_that_was_not_walked_up_to_keeps_the_energy_of_its_climb(adsorption, walked):
+    """What was taken off a climb that ended early is not put on again by an evaluation at the same place."""
+    search = with_band(adsorption("Al(001)"))
+    hop = search.hops[0]
+    hop.energy_over_rest = 0.02
+    search.warnings = [Caveat("saddle-force-left", "a force is left").under(hop.subject)]
+    found = saddle_modes(search, [-0.5, 0.2], np.eye(3)[:2].tolist()).model_copy(update={"max_force": 0.03})
+    if walked:
+        found.structure.translate_sites([len(found.structure) - 1], [0.01, 0, 0], frac_coords=False)
+    review_modes(search, {"0": found})
+    raised = found.energy - search.total_energy(hop.initial)
+    assert abs(raised - 0.2) > 1e-3
+    assert hop.barrier_forward == pytest.approx(raised if walked else 0.2)
+    assert (hop.max_force, hop.energy_over_rest) == (0.03, None if walked else 0.02)
+    assert bool(search.warnings) != walked
+
+
+@pytest.mark.slow
+def test_modes_are_handed_the_energy_of_a_climb_as_it_was_evaluated(adsorption):
+    search = with_band(adsorption("Al(001)"))
+    ends = hop_ends(search, 0)
+    path = first_path(ends.initial, ends.final, 5, ends.symmetry)
+    band = Makers(load_backend("emt")).neb().calculate(path, (search.zero, search.zero), symmetry=ends.symmetry)
+    early = band.model_copy(
+        update={"evaluated_energy": band.energy, "remaining_energy": 0.03, "energy": band.energy - 0.03}
+        | {"free_energy": band.free_energy - 0.03}
+    )
+    for each in (band, early):
+        record_band(search, 0, each)
+        rest = search.rests["0"]
+        assert (rest.energy, rest.free_energy) == (pytest.approx(band.energy), pytest.approx(band.free_energy))
+
+
+@pytest.mark.slow
 def test_pushed_path_is_computed_without_symmetry(adsorption):
     search = with_band(adsorption("Al(001)"))
     step = np.array([*search.hops[0].displacement, 0.0])

@@ -61,7 +61,10 @@ def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
         search.saddles.append(index)
     energies = np.array(band.image_energies)
     if band.climbing_image == int(energies.argmax()):
-        search.rests[str(index)] = RestRecord(energy=band.energy, free_energy=band.free_energy, forces=band.forces)
+        # As evaluated: the document of the modes is found again by others, whose climb took nothing off.
+        taken = band.remaining_energy or 0.0 if band.evaluated_energy is not None else 0.0
+        as_evaluated = {"energy": band.energy + taken, "free_energy": band.free_energy + taken}
+        search.rests[str(index)] = RestRecord(**as_evaluated, forces=band.forces)
 
 
 def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionDoc:

@@ -7,13 +7,15 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.caveats import Caveat, Subject
-from anodeflow.structures.geometry.positions import placed, unwrapped
+from anodeflow.structures.geometry.positions import largest_distance, placed, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.diffusion.document import Hop
 from anodeflow.studies.diffusion.hop_search import MOST_FOLLOWED, HopSearch, second_order
 
 DOWN = 0.25
 """How far the atom that moves most is pushed there, Å."""
+STILL = 1e-4
+"""Å: a saddle that is nearer to the end of its climb was not walked up to; more than results files round away."""
 
 
 def saddle_image(hop: Hop) -> int:
@@ -59,14 +61,20 @@ def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> Non
 
 
 def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
-    """Take energy and geometry of a saddle of first order from where it was walked up to."""
+    """Take energy and geometry of a saddle of first order from where it was walked up to.
+
+    Where no step of the walk led nearer, the climb's energy stays, and with it what was taken off or told of it.
+    """
     hop = search.hops[index]
     top = saddle_image(hop)
+    hop.max_force = found.max_force
+    if largest_distance(hop.images[top], found.structure) < STILL:
+        return
     energy = found.energy - search.total_energy(hop.initial)
     hop.profile[top].energy = energy
     hop.barrier_forward, hop.barrier_reverse = energy, energy - hop.profile[-1].energy
     hop.images[top] = unwrapped(hop.images[top], found.structure)
-    hop.max_force, hop.energy_over_rest = found.max_force, None
+    hop.energy_over_rest = None
     search.warnings = [
         each for each in search.warnings if not (each.code == "saddle-force-left" and hop.subject in each.about)
     ]

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
 from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
+from anodeflow.studies.diffusion.saddles import STILL
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -98,7 +100,12 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
                 continue
             top, first, last = max(band.image_energies), band.image_energies[0], band.image_energies[-1]
             forward: float | None = top - first
-            if isinstance(saddle, ModesDoc) and saddle.negative_modes == 1:  # it may have been walked up to
+            highest = band.images[band.image_energies.index(top)]
+            if (
+                isinstance(saddle, ModesDoc)
+                and saddle.negative_modes == 1
+                and largest_distance(highest, saddle.structure) >= STILL
+            ):
                 forward = total(saddle.energy, minus(zero), -document.minima[hop.initial].energy)
             yield from compared(f"hops.{index}.barrier_forward", hop.barrier_forward, forward)
             yield from compared(f"hops.{index}.barrier_reverse", hop.barrier_reverse, total(forward, first - last))
