@@ -120,10 +120,12 @@ def backup(
     Example: [bold]anodeflow db backup results-2026-11.zip[/bold]
     """
     from anodeflow.cli.progress import counting
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.backup import back_up
+    from anodeflow.database.read_only import place_to_read
 
     with counting("documents") as tell:
-        counts = back_up(_place(), file, tell)
+        counts = back_up(place_to_read(get_settings()), file, tell)
     typer.echo(f"{file.resolve()}: {_counted(counts)} ({file.stat().st_size / 1e6:.2f} MB)")
 
 

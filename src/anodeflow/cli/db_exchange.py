@@ -50,12 +50,12 @@ def export_documents(
         to_lines,
         uses,
     )
-    from anodeflow.database.store import open_store
+    from anodeflow.database.read_only import open_to_read
 
     if file is None and ase is None:
         raise InputError("there is nothing to write: give a FILE for JSON lines (- prints them), --ase FILE, or both.")
     summary = Exchanged()
-    with open_store() as store, counting("documents") as tell:
+    with open_to_read() as store, counting("documents") as tell:
         if file is not None:
             with _writing(file) as target:
                 for line in to_lines(exported(store, summary, campaign, tell)):

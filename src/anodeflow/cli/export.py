@@ -123,7 +123,7 @@ def _crate(
 ) -> None:
     from anodeflow.cli.progress import counting
     from anodeflow.database.exchange import Exchanged, exported
-    from anodeflow.database.store import open_store
+    from anodeflow.database.read_only import open_to_read
     from anodeflow.interchange.crate import author, write_crate
     from anodeflow.interchange.crate import licence as spdx
     from anodeflow.interchange.inputs import campaign_inputs
@@ -131,7 +131,7 @@ def _crate(
     people, terms = [author(each) for each in authors], spdx(licence) if licence else None
     inputs = campaign_inputs(name, {document.edition for document in documents}, file)
     wanted = {document.document_id for document in documents} | calculations.keys()
-    with open_store() as store, counting("documents") as tell:
+    with open_to_read() as store, counting("documents") as tell:
         everything = exported(store, Exchanged(), name, tell)
         mine = (
             each for each in everything if each["document"].get("document_id", each["document"].get("id")) in wanted
@@ -148,12 +148,12 @@ def _crate(
 
 
 def _optimade(target: Path, name: str, force: bool) -> None:
-    from anodeflow.database.store import open_store
+    from anodeflow.database.read_only import open_to_read
     from anodeflow.interchange.optimade_entries import database_entries, needs_optimade
     from anodeflow.interchange.optimade_export import write_archive
 
     needs_optimade()
-    with open_store() as store:
+    with open_to_read() as store:
         number = write_archive(target, name, database_entries(store, name), force)
     typer.echo(f"{target.resolve()}: {number} structures of {name}; optimade-maker serves them.")
 

@@ -55,7 +55,7 @@ def _states(campaign: str | None) -> "list[CampaignStatus]":
     from anodeflow.execution.state import campaign_names, earlier_editions, read_status
     from anodeflow.execution.submissions import submissions
 
-    settings = get_settings().prepare()
+    settings = get_settings().prepare_to_read()
     notes = submissions(settings, campaign)
     here = campaign_names(settings)
     # A campaign that is only in a queue was never run from here; one that is nowhere is an error of read_status.

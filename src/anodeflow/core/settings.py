@@ -81,6 +81,21 @@ class Settings(BaseSettings):
         """Folder with the state of every campaign that was run from here."""
         return self.home / "campaigns"
 
+    def prepare_to_read(self) -> "Settings":
+        """Create the home folder, unless one is there that may not be written to: it can be read as it is.
+
+        Raises
+        ------
+        InputError
+            If it cannot be created, or may not be read.
+        """
+        for folder in (self.home, self.campaigns):
+            if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+                raise InputError(
+                    f"cannot read {folder} (no permission): ask its owner, or set ANODEFLOW_HOME to another folder."
+                )
+        return self if self.home.is_dir() and not os.access(self.home, os.W_OK) else self.prepare()
+
     def prepare(self) -> "Settings":
         """Create the home folder.
 

@@ -35,7 +35,11 @@ def find_database(settings: Settings) -> Place:
     """Return which database the settings name, without opening it; the home folder is created when needed."""
     if settings.database:
         return Place("mongodb", _database_name(settings), uri=settings.database)
-    folder = settings.prepare().home.resolve() / "database"  # jobs change the working folder
+    return named_place(settings, settings.prepare().home.resolve() / "database")  # jobs change the working folder
+
+
+def named_place(settings: Settings, folder: Path) -> Place:
+    """Return which embedded database the settings name, of those that a folder may hold."""
     kind = _embedded_kind(settings.embedded, folder)
     return Place(kind, EMBEDDED_NAME, folder=folder / kind)
 

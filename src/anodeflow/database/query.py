@@ -13,9 +13,9 @@ from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.documents import age, completed, edition, stored
 from anodeflow.database.filters import Filter, conditions, matches, number, values_of
+from anodeflow.database.read_only import open_to_read
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.rows_only import rows_only
-from anodeflow.database.store import open_store
 from anodeflow.studies.rows import ResultRow
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _latest(
 @contextmanager
 def _opened(store: "JobStore | None") -> "Iterator[JobStore]":
     if store is None:
-        with open_store() as opened:
+        with open_to_read() as opened:
             yield opened
     else:
         yield store

@@ -9,7 +9,8 @@ from typing import Any
 from anodeflow.core.settings import get_settings
 from anodeflow.database.embedded import embedded_server
 from anodeflow.database.opening import DOCUMENTS
-from anodeflow.database.place import EMBEDDED_NAME, find_database
+from anodeflow.database.place import EMBEDDED_NAME
+from anodeflow.database.read_only import of_original, place_to_read
 from anodeflow.database.server_store import server_options
 
 
@@ -27,12 +28,13 @@ def rows_only() -> Iterator[Any]:
     pymongo.errors.PyMongoError
         If the server does not answer, or refuses.
     """
-    place = find_database(get_settings())
+    place = place_to_read(get_settings())
     if place.kind == "mongodb":
         with _collections(place.uri, place.name, server_options(place.uri)) as found:
             yield found
     elif place.kind == "secantusd" and (place.folder / "storage").is_dir():
         with (
+            of_original(place),
             embedded_server(place.folder) as server,
             _collections(server.address, place.name, server_options() | server.login) as found,
         ):
