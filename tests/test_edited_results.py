@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,48 @@ def test_what_was_edited_is_named(change, words, tmp_path):
         read_results(file)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [
+        (lambda c: c.update(note="mine"), ["note"]),
+        (
+            lambda c: c["studies"][0].update(seting={"a": 1}, settings={"any": {"key": 1}}),
+            ["seting of adsorption of Li(001) in test"],
+        ),
+        (
+            lambda c: c["studies"][0]["sites"][1].update(wraning="sank"),
+            ["sites.1.wraning of adsorption of Li(001) in test"],
+        ),
+        (
+            lambda c: calculation(c, "slab").update(remaning_energy=0.01),
+            ["remaning_energy (remaining_energy?) of the calculation calc-slab"],
+        ),
+        (
+            lambda c: [each.update({f"mine{n}": 1 for n in range(3)}) for each in c["calculations"]],
+            ["mine0 of the calculation", " more. A newer one wrote them"],
+        ),
+    ],
+)
+def test_what_nobody_reads_is_told_with_its_place(change, places, tmp_path):
+    document = adsorption_document()
+    file = write_results([document], adsorption_calculations(document), tmp_path / "r.json.gz")
+    content = json.loads(gzip.decompress(file.read_bytes()))
+    for entry in (*content["studies"], *content["calculations"]):
+        del entry["warnings"]
+    calculation(content, "slab").pop("remaining_energy")
+    change(content)
+    file.write_bytes(gzip.compress(json.dumps(content).encode()))
+    with pytest.warns(UserWarning, match="has entries that this anodeflow does not read, and leaves out") as told:
+        read_results(file)
+    assert all(place in str(told[0].message) for place in places)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted([*RESULTS.glob("*.json.gz"), *Path(__file__).parent.glob("data/*/*.json.gz")]))
+def test_of_published_files_everything_is_read(file):
+    """Also those of older versions, in which fields were called otherwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_results(file)[0]

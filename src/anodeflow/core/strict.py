@@ -1,8 +1,12 @@
 """Reads documents of JSON without guessing: ``"-1"`` is no number, and ``"yes"`` is neither true nor false."""
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+
+from anodeflow.core.version import Versioned
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,6 +26,38 @@ def strictly(kind: type[Model], data: dict[str, Any]) -> Model:
     if place is not None:
         raise ValueError(f"{kind.__name__}: {place}")
     return model
+
+
+def unknown_entries(data: Any, read: Any, place: str = "") -> Iterator[str]:
+    """Yield where data have entries that no field of a model was read from, each with a field that is spelt alike.
+
+    Parameters
+    ----------
+    data
+        Plain data; names that a field had in older versions are known.
+    read
+        The model that was read of them.
+    place
+        Where it stands.
+    """
+    if isinstance(data, dict) and isinstance(read, BaseModel):
+        fields = type(read).model_fields
+        if isinstance(read, Versioned):
+            data = type(read).migrated(data, data.get("schema_version", 0))
+        for key, value in data.items():
+            where = f"{place}.{key}" if place else str(key)
+            if key in fields:
+                yield from unknown_entries(value, getattr(read, key), where)
+            elif not key.startswith("@"):
+                alike = get_close_matches(key, fields.keys() - data.keys(), 1)
+                yield f"{where} ({alike[0]}?)" if alike else where
+    elif isinstance(data, dict) and isinstance(read, dict):
+        for key in sorted(data.keys() & read.keys()):
+            yield from unknown_entries(data[key], read[key], f"{place}.{key}")
+    elif isinstance(data, list) and isinstance(read, list | tuple):
+        for index, both in enumerate(zip(data, read, strict=False)):
+            if isinstance(both[0], dict | list):
+                yield from unknown_entries(*both, f"{place}.{index}")
 
 
 def _other_kind(data: Any, read: Any, place: str = "") -> str | None:

@@ -98,9 +98,14 @@ class Versioned(BaseModel):
             raise ValueError(
                 f"it was written by a newer anodeflow (schema {version}; this one knows {SCHEMA_VERSION}): install that"
             )
+        return cls.migrated(fields, version) | {"schema_version": SCHEMA_VERSION}
+
+    @classmethod
+    def migrated(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:
+        """Return the fields of a document of some version as those of today are called."""
         for older in range(version, SCHEMA_VERSION):
             fields = MIGRATIONS[older](cls.__name__, fields)
-        return fields | {"schema_version": SCHEMA_VERSION}
+        return fields
 
     @classmethod
     def large_parts(cls) -> list[list[str]]:

@@ -7,6 +7,7 @@ forces, the images that bands began with, folders, paths of cube files.
 import gzip
 import json
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.decoding import dictionaries, refuse_foreign
 from anodeflow.core.errors import InputError
 from anodeflow.core.grid import CompactGrid
-from anodeflow.core.strict import strictly
+from anodeflow.core.strict import strictly, unknown_entries
 from anodeflow.core.textfile import finite, read_bytes
 from anodeflow.core.version import check_version
 from anodeflow.core.whole import whole
@@ -37,6 +38,8 @@ _DIGITS = 6
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/]+/)+")
 """Absolute folders in a text; addresses with a scheme are none."""
 _LEAST_VOLUME = 1.0  # Å³ of a cell
+_TOLD = 5
+"""Entries that nobody reads, of which the places are told."""
 _LEFT_OUT = {"forces", "initial_images", "image_forces"}
 
 
@@ -115,7 +118,27 @@ def read_results(file: Path) -> tuple[list[StudyDoc], dict[str, CalculationDoc]]
                     "rests: write it anew with anodeflow export."
                 )
     check_agreement(file, studies, found)
+    _tell_unknown(file, content, studies, calculations)
     return studies, found
+
+
+def _tell_unknown(
+    file: Path, content: dict[str, Any], studies: list[StudyDoc], calculations: list[CalculationDoc]
+) -> None:
+    """Warn of entries that nobody reads: a number under a wrong name would be missing without a word."""
+    named = {id(each): f"{each.study} of {each.system} in {each.campaign}" for each in studies}
+    named |= {id(each): f"the calculation {each.id}" for each in calculations}
+    places = [key for key in content if key not in ("format", "version", "studies", "calculations")]
+    for entries, documents in ((content["studies"], studies), (content["calculations"], calculations)):
+        for entry, document in zip(entries, documents, strict=True):
+            places += [f"{place} of {named[id(document)]}" for place in unknown_entries(entry, document)]
+    if places:
+        more = f" and {len(places) - _TOLD} more" if len(places) > _TOLD else ""
+        warnings.warn(
+            f"{file} has entries that this anodeflow does not read, and leaves out: {'; '.join(places[:_TOLD])}{more}. "
+            "A newer one wrote them, or they were added or misspelt by hand.",
+            stacklevel=3,
+        )
 
 
 def _reason(error: Exception) -> str:
