@@ -1,11 +1,14 @@
 """What `anodeflow check` says of structures, backends and tags that are none, with the line, and of damaged models."""
 
+import pickle
 import zipfile
 
 import pytest
 from pydantic import BaseModel
 
+from anodeflow.backends.mlip import backend as mlip
 from anodeflow.backends.mlip.model_files import files_hash
+from anodeflow.backends.registry import load_backend
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
@@ -106,3 +109,48 @@ def test_a_model_file_that_is_damaged_in_the_middle_is_refused(tmp_path):
         files_hash([checkpoint(hurt, [2])], "b.yaml")
     # Written without checksums, which torch can do.
     assert files_hash([checkpoint(without, range(4))], "b.yaml") != files_hash([whole], "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty: take a whole copy."),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a pointer of Git LFS, without what it"),
+        (b"\n<!DOCTYPE html><title>404</title>", "is a web page: download the model itself."),
+        (None, "is cut short or damaged at its end: take a whole copy."),
+    ],
+)
+def test_a_file_that_is_no_model_is_said_before_it_is_loaded(tmp_path, content, words):
+    file = checkpoint(tmp_path / "m.pth")
+    file.write_bytes(file.read_bytes()[:-50] if content is None else content)
+    with pytest.raises(InputError) as refused:
+        files_hash([file], "b.yaml")
+    assert str(refused.value).startswith(f"b.yaml: the model file {file} {words}")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (pickle.UnpicklingError("invalid load key, '\\x0a'."), ""),
+        (RuntimeError("PytorchStreamReader failed reading zip archive: this is an internal miniz error"), ""),
+        (EOFError("Ran out of input"), ""),
+        (KeyError("cutoff"), " (KeyError: 'cutoff')"),
+    ],
+)
+def test_a_model_that_does_not_load_is_said_in_our_words(tmp_path, monkeypatch, error, told):
+    file = checkpoint(tmp_path / "m.pth")
+    (tmp_path / "b.yaml").write_text(
+        "code: mlip\nsettings:\n  force_field_name: SevenNet\n  calculator_kwargs: {model: m.pth}\n"
+    )
+
+    def fail(*arguments):
+        raise error
+
+    for name in ("_load", "check_checkpoint"):
+        monkeypatch.setattr(mlip, name, fail if name == "_load" else lambda *arguments: None)
+    backend = load_backend(tmp_path / "b.yaml")
+    monkeypatch.setattr(type(backend), "_check_installed", lambda self: None)
+    with pytest.raises(InputError) as refused:
+        backend.calculator()
+    expected = f"backend b: SevenNet finds no model of its own in {file}{told}: take a whole copy of one that sevenn"
+    assert str(refused.value).startswith(expected)

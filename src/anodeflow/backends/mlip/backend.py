@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import os
+import pickle
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
@@ -214,10 +215,23 @@ class MlipBackend(InProcessBackend):
         try:
             return _load(name, json.dumps(arguments, sort_keys=True), version)
         except Exception as error:  # whatever a potential's package raises
+            if files := model_files(settings.calculator_kwargs):
+                names = ", ".join(map(str, files))
+                raise InputError(
+                    f"backend {self.name}: {settings.force_field_name} finds no model of its own in {names}"
+                    f"{'' if _is_unreadable(error) else f' ({type(error).__name__}: {_line(error)})'}: take a whole "
+                    f"copy of one that {self.package.version} reads."
+                ) from error
             raise InputError(
                 f"backend {self.name}: {settings.force_field_name} with {settings.calculator_kwargs} cannot be "
                 f"loaded: {_line(error)}."
             ) from error
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Return whether a file is none of torch or pickle at all, of which their own words say nothing to a user."""
+    unread = isinstance(error, pickle.UnpicklingError | EOFError)
+    return unread or any(words in str(error) for words in ("PytorchStreamReader", "inline_container", "magic number"))
 
 
 def _line(error: Exception) -> str:

@@ -17,6 +17,8 @@ _SUFFIXES = frozenset({
     ".txt", ".xml", ".zip",
 })
 # fmt: on
+_ZIP = b"PK\x03\x04"
+"""What a ZIP archive begins with, as checkpoints of torch are."""
 
 
 def looks_like_file(value: Any) -> bool:
@@ -89,14 +91,32 @@ def files_hash(files: list[Path], where: str) -> str:
         group = [file, *sorted(file.parent.glob(f"{file.name}.*"))]
         try:
             parts += [_file_hash(str(each), each.stat().st_mtime_ns, each.stat().st_size) for each in group]
+            no_model = _no_model(file)
             damaged = [_damaged_part(str(each), each.stat().st_mtime_ns, each.stat().st_size) for each in group]
         except OSError as error:
             raise InputError(f"{where}: cannot read the model file {file} ({error.strerror}).") from error
+        if no_model:
+            raise InputError(f"{where}: the model file {file} is {no_model}.")
         if part := next(filter(None, damaged), ""):
             raise InputError(
                 f"{where}: the model file {file} is damaged ({part} is not what its checksum says): take a whole copy."
             )
     return parts[0][:16] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _no_model(file: Path) -> str:
+    """Return what a file is that cannot be a model, and what to do; empty: it may be one."""
+    with file.open("rb") as stream:
+        head = stream.read(200)
+    if not head:
+        return "empty: take a whole copy"
+    if head.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, without what it points to: get that with git lfs pull"
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page: download the model itself"
+    if head.startswith(_ZIP) and not zipfile.is_zipfile(file):
+        return "cut short or damaged at its end: take a whole copy"
+    return ""
 
 
 @lru_cache
