@@ -31,7 +31,7 @@ class WorkOfAdhesionStudy(Study[WorkOfAdhesionInput, WorkOfAdhesionDoc]):
         maker = WorkOfAdhesionMaker(
             compute=steps.relax(backend) if input.relaxed else steps.makers(backend).static(),
             input=input,
-            about=steps.about(subject),
+            about=steps.screened(subject),
         )
         return maker.make(relaxed_interface(subject, steps).output)
 
