@@ -1,5 +1,6 @@
 """Parts of a prescreen: what is handed on, geometries carried from one code to another, a saddle climbed to."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -387,3 +388,17 @@ def test_symmetry_lost_in_rounding_is_given_back(bridge_path):
     assert np.abs(exact - tangent).max() < np.abs(noise).max()
     for rotation, _, order in operations(bridge, 1e-3):
         assert abs(np.vdot(exact[order] @ rotation.T, exact)) == pytest.approx(1)
+
+
+def test_a_whole_path_does_not_end_after_its_evaluations_whatever_its_document_says(bridge_path, monkeypatch, tmp_path):
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path))
+    path, energies, whole = bridge_path
+    backend = load_backend("emt")
+    few = backend.model_copy(update={"path": backend.path.model_copy(update={"evaluations": 1})})
+    neb = replace(Makers(few).neb(), guide=backend.recipe())
+    found = neb.calculate(path, energies)
+    assert found.force_evaluations == whole.force_evaluations
+    assert neb.calculate(path, energies).finished_at == found.finished_at
+    file = tmp_path / "calculations" / found.id[:2] / found.id / "calculation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"max_force": 0.5}))
+    assert neb.calculate(path, energies).max_force == found.max_force

@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.guide_of import climbs
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import structure_content
@@ -48,7 +49,7 @@ def finished_document(folder: CalculationFolder, request: Request, kind: type[Do
         for file in (document.density_file, document.coarse_density_file):
             if file is not None and not (folder.path / file).is_file():
                 return None
-        if not (document.converged and _is_of(document, folder, request) and _is_calm(document)):
+        if not (document.converged and _is_of(document, folder, request) and _is_calm(document, climbs(request))):
             return None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None  # damaged; pydantic's error is a ValueError
@@ -84,14 +85,18 @@ def _evaluated(document: CalculationDoc) -> float | None:
     return document.evaluated_energy if agrees else None
 
 
-def _is_calm(document: CalculationDoc) -> bool:
-    """Return whether a document that says it converged did, by its own numbers and settings."""
+def _is_calm(document: CalculationDoc, climb: bool) -> bool:
+    """Return whether a document that says it converged did, by its own numbers and settings.
+
+    `climb`: whether it is that of a single image, of which alone a path may end before it is calm.
+    """
     settings: dict[str, Any] = document.settings
     part = "path" if document.task == "neb" else "relaxation"
     if document.task != "neb" and not document.task.startswith("relax"):
         return True
     asked = settings.get(part)
-    if not _ended_early(document, asked) and document.max_force >= _threshold(asked, "force_threshold"):
+    early = (climb or document.task != "neb") and _ended_early(document, asked)
+    if not early and document.max_force >= _threshold(asked, "force_threshold"):
         return False
     if document.task == "neb":
         return True
