@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 from factories import adsorption_document, codes
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
 from prescreen_factories import register
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
 from anodeflow.database.query import study_documents
-from anodeflow.screening.makers import to_the_end
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, to_the_end
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
 
 SURFACE = """\
@@ -47,6 +50,26 @@ def test_a_minimum_that_is_pushed_is_relaxed_to_the_end(tmp_path, monkeypatch):
     assert len(document.minima) == 1
     assert {hop.state for hop in document.hops} <= {"done", "split"}
     assert all("few-evaluations" in row.warning_codes for row in document.rows())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, 200])
+def test_where_the_potential_is_not_at_rest_evaluations_are_not_counted(adatom, tmp_path, monkeypatch, steps):
+    """A potential that ran out of steps hands on a place that is no minimum of it."""
+    file = register(monkeypatch, tmp_path)
+    file.write_text(file.read_text().replace("{force", "{evaluations: 1, force"))
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    emt = load_backend("emt")
+    short = Makers(emt.model_copy(update={"relaxation": emt.relaxation.model_copy(update={"max_steps": steps})}))
+    screen = Prescreen(short.relax(), short.relax(cell=True), short.static(), short.neb(), backend="emt")
+    flow = PrescreenedRelaxMaker(screen, Makers(load_backend(file)).relax()).make(adatom, "adatom")
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False, ensure_success=True)
+    found = CalculationDoc.model_validate(store.get_output(flow.output.uuid, load=True))
+    assert found.prescreen.converged == (steps > 1)
+    assert (found.force_evaluations == 1) == (steps > 1)
+    assert ("few-evaluations" in codes(found)) == (steps > 1)
+    assert found.converged
 
 
 @dataclass

@@ -176,6 +176,7 @@ def relax_from(
         raise CalculationError(f"{label}: there is no structure to relax, since an earlier step failed.")
     if found is None:
         return in_place(then.make(structure, label=label), label)
+    then = then if found.converged else to_the_end(then)
     start = transferred(structure, found.structure, near, None if record is None else record.structure)
     return in_place(then.make(start, label=label, prescreen=record_of(found)), label)
 
@@ -282,6 +283,7 @@ def go_on(
     start = start_of_dft(images, symmetry, found, done, mode, whole)
     if start.kind == "dip":
         return found.model_copy(update={"images": start.images, "potential_path": start.record, "by_potential": True})
+    neb = neb if found.converged else to_the_end(neb)
     options: dict[str, Any] = {"band": start.record}
     if start.tangent is not None:
         options["tangent"] = start.tangent
