@@ -14,7 +14,7 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
-from anodeflow.database.query import study_documents
+from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, to_the_end
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
 
@@ -50,6 +50,32 @@ def test_a_minimum_that_is_pushed_is_relaxed_to_the_end(tmp_path, monkeypatch):
     assert len(document.minima) == 1
     assert {hop.state for hop in document.hops} <= {"done", "split"}
     assert all("few-evaluations" in row.warning_codes for row in document.rows())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stretch", "too_high"), [(0.976, True), (1.02, False)])
+def test_a_minimum_has_the_energy_of_its_own_relaxation_to_the_end(tmp_path, monkeypatch, stretch, too_high):
+    """The push relaxes it in any case, and what was taken off before may be too little or too much."""
+    file = register(monkeypatch, tmp_path)
+    file.write_text(
+        file.read_text().replace("{force", "{evaluations: 2, force", 1)
+        + f"settings: {{strength: 3, stretch: {stretch}}}\n"
+    )
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    (tmp_path / "copper.yaml").write_text(SURFACE)
+    report = Campaign.from_file(tmp_path / "copper.yaml").run()
+    assert report.succeeded, report.failures
+    (document,) = [each for each in study_documents("copper") if each.study == "diffusion"]
+    found = calculation_documents(document.calculation_ids.values())
+    (pushed,) = [each for step, each in document.calculation_ids.items() if step.endswith("pushed and relaxed")]
+    (site,) = [each for each in found.values() if each.label.endswith("(fourfold hollow)")]
+    assert abs(site.energy - found[pushed].energy) > 1e-3, "else there is nothing to be put right"
+    assert (site.energy > found[pushed].energy) == too_high
+    assert "lower-without-symmetry" not in codes(document)
+    (hop,) = document.hops
+    saddle = found[document.calculation_ids[hop.name]]
+    assert saddle.evaluated_energy is None
+    assert hop.barrier_forward == pytest.approx(saddle.energy - found[pushed].energy, abs=1e-6)
 
 
 @pytest.mark.slow

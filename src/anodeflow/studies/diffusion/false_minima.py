@@ -73,16 +73,20 @@ def _judge(
     rest = describe_adatom(search.adsorption.slab, found.structure, minimum.position)
     lowered = search.total_energy(index) - found.energy
     came_back = largest_distance(minimum.structure, found.structure) < SOFT_PUSH / 2
+    end, away = rest.final_position, float(np.linalg.norm(np.subtract(rest.final_position, minimum.position)[:2]))
+    into = _minimum_at(search, index, end, found.energy)
+    same_place = into is None and away < SAME_PLACE and rest.state in ("stayed", "moved")
+    if same_place and abs(lowered) >= LOWER and _is_estimate(search, minimum):
+        fallen[index] = _new_minimum(search, found, rest, minimum.site)
+        return
     if lowered < LOWER or (came_back and lowered < SAME_ENERGY / 4):
         return  # it came back, or stands on a flat where nothing pulls it away
-    end, away = rest.final_position, float(np.linalg.norm(np.subtract(rest.final_position, minimum.position)[:2]))
     if rest.state not in ("stayed", "moved"):
         fallen[index] = None
         message = f"pushed, the adatom has {rest.state}, {lowered:.3f} eV lower"
         _reject(search, minimum, softest, message)
         return
-    into = _minimum_at(search, index, end, found.energy)
-    if into is None and away < SAME_PLACE:
+    if same_place:
         # The same place, where symmetry kept the atoms around from giving way.
         search.warnings.append(
             Caveat(
@@ -98,6 +102,15 @@ def _judge(
     target = search.minima[into]
     message = f"pushed, the adatom rolls into {_name(target)} ({target.label}), {lowered:.3f} eV lower"
     _reject(search, minimum, softest, message)
+
+
+def _is_estimate(search: HopSearch, minimum: SurfaceMinimum) -> bool:
+    """Return whether the energy of a minimum is that of a relaxation that ended after a few evaluations.
+
+    The one from the push went on to the end, and came to the same place: it is what the other one estimates.
+    """
+    told = [each for each in search.adsorption.warnings if each.code == "few-evaluations" and each.about]
+    return any(each.about[0].name == "site" and each.about[0].number == minimum.site for each in told)
 
 
 def _minimum_at(search: HopSearch, but: int, place: Sequence[float], energy: float) -> int | None:
