@@ -9,7 +9,6 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide_of import climbs
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import structure_content
@@ -49,7 +48,7 @@ def finished_document(folder: CalculationFolder, request: Request, kind: type[Do
         for file in (document.density_file, document.coarse_density_file):
             if file is not None and not (folder.path / file).is_file():
                 return None
-        if not (document.converged and _is_of(document, folder, request) and _is_calm(document, climbs(request))):
+        if not (document.converged and _is_of(document, folder, request) and _is_calm(document, request.climbs)):
             return None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None  # damaged; pydantic's error is a ValueError

@@ -17,7 +17,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.hessian import START, hessian_file
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import Beginning, learned_model, learned_start
-from anodeflow.calculations.guide_of import climbs, guide_of, is_guided, learns, learns_path, tried
+from anodeflow.calculations.guide_of import guide_of, is_guided, learns, learns_path, tried
 from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.request import Request
@@ -91,7 +91,7 @@ def prepare_guide(request: Request, folder: CalculationFolder, backend: Backend 
         guide = guide_of(request, folder)
         if guide is None:
             return
-        begins = Beginning(request.images[1] if climbs(request) else request.structure, guide.calculator)
+        begins = Beginning(request.images[1] if request.climbs else request.structure, guide.calculator)
         if backend is not None and learns(request):
             try:
                 begins = learned_start(request, guide, backend, folder, tell) or begins

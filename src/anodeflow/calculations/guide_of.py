@@ -47,17 +47,12 @@ def recipe_of(guide: dict[str, Any]) -> dict[str, Any]:
 
 def is_guided(request: Request) -> bool:
     """Whether a potential helps a calculation to begin."""
-    return bool(request.guide) and (request.task == "relax" or climbs(request) or learns_path(request))
+    return bool(request.guide) and (request.task == "relax" or request.climbs or learns_path(request))
 
 
 def learns_path(request: Request) -> bool:
     """Whether it is a whole path: a Hessian is no help there, another beginning is."""
-    return request.task == "neb" and bool(request.guide.get("learn")) and not climbs(request)
-
-
-def climbs(request: Request) -> bool:
-    """Whether it is the climb of a single image to a saddle."""
-    return request.task == "neb" and "tangent" in request.options
+    return request.task == "neb" and bool(request.guide.get("learn")) and not request.climbs
 
 
 def guide_of(request: Request, folder: CalculationFolder) -> Guide | None:

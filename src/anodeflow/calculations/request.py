@@ -42,6 +42,11 @@ class Request:
     guide: dict[str, Any] = field(default_factory=dict)
     surrogate: Any = field(default=None, compare=False, repr=False)
 
+    @property
+    def climbs(self) -> bool:
+        """Whether it is the climb of a single image to a saddle."""
+        return self.task == "neb" and "tangent" in self.options
+
     def content(self) -> dict[str, Any]:
         """Return what of the request decides its result, as plain data for the content address."""
         content: dict[str, Any] = {"structure": structure_content(self.structure), "task": self.task}

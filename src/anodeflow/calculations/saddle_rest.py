@@ -7,7 +7,6 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.drivers.saddle_rest import SaddleRest
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide_of import climbs
 from anodeflow.calculations.request import Request
 
 
@@ -23,7 +22,7 @@ def energy_over_rest(request: Request, folder: CalculationFolder, steps: Iterabl
     steps
         Its record: `positions` (Å), `forces` (eV/Å) and `free_energy` (eV) of every geometry.
     """
-    if not climbs(request):
+    if not request.climbs:
         return None
     rest = SaddleRest.beside(folder.steps_file, AseAtomsAdaptor.get_atoms(request.images[1], msonable=False))
     if rest is None:

@@ -53,7 +53,7 @@ def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:
 
     Where one image alone climbs, that is the saddle.
     """
-    climbs = "tangent" in request.options
+    climbs = request.climbs
     settings = request.options["settings"] | {"max_steps": _MOST_STEPS}
     if climbs:
         settings["force_threshold"] = _CALM

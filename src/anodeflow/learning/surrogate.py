@@ -226,7 +226,7 @@ class Surrogate:
         return bool(np.linalg.norm(seen) >= _SEEN * np.linalg.norm(force))
 
     def _path(self, steps: Sequence[dict[str, Any]]) -> list[Any] | None:
-        climbs = "tangent" in self.request.options
+        climbs = self.request.climbs
         computed = computed_images(len(self.request.images), self.request.options["symmetry"] is not None)
         latest = {step["image"]: np.asarray(step["positions"]) for step in steps}
         if any(index not in latest for index in computed):
