@@ -213,6 +213,17 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
     assert f"and {climb.max_force:.3f} eV/Å (six)" in page
 
 
+def test_exchange_on_lithium_is_that_of_the_benchmark():
+    page = " ".join((DOCS / "results.md").read_text().split())
+    found = json.loads((DOCS.parent / "benchmarks" / "results" / "exchange.json").read_text())
+    costs = found["barriers"]
+    assert f"it costs {costs['exchange, behind']:.3f} eV towards the hollow behind that atom" in page
+    assert f"and {costs['exchange, beside']:.3f} eV towards one beside it by SevenNet" in page
+    assert f"the hop {costs['hop']:.3f} eV in the same cell" in page
+    assert f"six layers, {found['width']:.1f} Å" in page
+    assert costs["hop"] < min(costs.values()) + 1e-9
+
+
 def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None:
     """Hold that what the page says of five and six layers is in the documents that were made of both."""
     studies, calculations = read_results(DOCS / "results" / "li001-layers.json.gz")
