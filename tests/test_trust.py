@@ -85,6 +85,8 @@ def test_check_loads_no_model_of_an_untrusted_file(campaign, tmp_path, anodeflow
     assert is_trusted(backend)
     model.write_bytes(b"another model in its place")
     assert not is_trusted(backend)
+    with pytest.raises(InputError, match=r"model.pth is no checkpoint of torch: take a whole copy"):
+        check_checkpoint(model, trusted=False)
 
 
 @pytest.mark.slow

@@ -31,10 +31,18 @@ def check_checkpoint(path: Path, trusted: bool) -> None:
     except FileNotFoundError:
         raise InputError(f"there is no file {path} of a potential: correct its name in the backend file.") from None
     except Exception as error:  # torch's, pickle's and zipfile's, of many kinds
+        if not _is_checkpoint(path):
+            raise InputError(f"{path} is no checkpoint of torch: take a whole copy of the model.") from error
         raise InputError(
             f"{path} holds more than numbers{_what(path)}, and loading it runs whatever its author put in: if you know "
             f"where it comes from, allow it with anodeflow trust {quote(str(path))}."
         ) from error
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a file begins as torch's do: as a ZIP archive, or as a pickle."""
+    with path.open("rb") as stream:
+        return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def _arrays() -> list[Any]:
