@@ -20,8 +20,8 @@ FIGURES = {
     "surfaces": {
         "binding-energies-Li": "binding-energies",
         "sites-Li3Mg7-001": "sites-li3mg7",
-        "difference-LiH-001": "difference-lih",
     },
+    "lih-wide": {"difference-LiH-001": "difference-lih"},
     "li001-six": {"hop-Li-001": "hop-li001"},
     "dendrite-free-anode-mlip": {
         "interdiffusion-Mg": "interdiffusion",

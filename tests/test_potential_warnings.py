@@ -172,3 +172,13 @@ def test_query_carries_the_warnings_in_every_format(anodeflow, tmp_path):
     assert json.loads(anodeflow("query", "warning=left-out-by-campaign", "--format", "json").out) == rows
     assert json.loads(anodeflow("query", "warning=not-converged", "--format", "json").out) == []
     assert json.loads(anodeflow("query", "warnings=unaudited*", "--format", "json").out) == []
+
+
+def test_what_is_said_of_sodium_is_what_both_computed():
+    studies, _ = read_results(DOCS / "results" / "na-surface.json.gz")
+    costs = {row.backend: row.value for each in studies for row in each.rows() if row.property == "surface_energy"}
+    told = potential_warning(SEVENNET, {"Na"}).text
+    assert f"Na(110) {costs['mlip']:.2f} J/m², GPAW with PBE {costs['gpaw-surfaces']:.2f}" in told
+    page = (DOCS / "backends.md").read_text()
+    assert f"Na(110) costs {costs['mlip']:.2f} J/m², by GPAW {costs['gpaw-surfaces']:.2f} J/m²" in page
+    assert costs["mlip"] / costs["gpaw-surfaces"] == pytest.approx(0.25, abs=0.05)

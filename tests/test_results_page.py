@@ -157,6 +157,8 @@ def test_the_adatom_on_lih_is_that_of_the_documents(files):
     thin, hops = of["adsorption", "LiH(001)"], of["diffusion", "LiH(001)"]
     for study, words in ((room, "adatoms {:.1f} Å apart"), (thin, "In three layers, {:.1f} Å apart")):
         assert words.format(min(study.slab.lattice.abc[:2])) in page
+    (given, given_narrow) = (ours(files(name), "LiH(001)", "charge_donated") for name in ("lih-wide", "surfaces"))
+    assert f"gives away {given:.2f} e in the wide cell, {given_narrow:.2f} e in the narrow one" in page
     energies = [{site.site: site.binding_energy for site in study.sites} for study in (room, thin)]
     assert [min(each, key=each.get) for each in energies] == [0, 0]
     above = [each[3] - each[0] for each in energies]
@@ -169,18 +171,19 @@ def test_the_adatom_on_lih_is_that_of_the_documents(files):
     assert room.prescreen.ranking_error == pytest.approx(0.2, abs=0.05)
 
 
-def test_charges_of_ordinary_surface_atoms_are_those_of_the_results_file(results):
+def test_charges_of_ordinary_surface_atoms_are_those_of_the_results_file(files):
+    studies = [study for study in files("surfaces") if "LiH" not in study.system] + files("lih-wide")
     lines = re.findall(r"^\| ([A-Z][a-z]?) \| (Li\S*\(001\)) \| (\S+) \|$", (DOCS / "results.md").read_text(), re.M)
     found = {
         (element, study.system): donated
-        for study in results[0]
+        for study in studies
         if study.study == "charge"
         for element, donated in ordinary_atoms(study.structure, study.atom_donated).items()
     }
     assert {(element, system) for element, system, _ in lines} == found.keys()
     for element, system, text in lines:
         assert found[element, system] == pytest.approx(number(text)[0], abs=number(text)[1])
-    for study in results[0]:
+    for study in studies:
         if study.study == "charge" and "Mg" in study.system:  # "as much as every Li there does"
             assert study.charge_donated == pytest.approx(found["Li", study.system], abs=0.05)
 

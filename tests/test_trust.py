@@ -192,7 +192,9 @@ def test_nothing_unpickles_a_model_before_it_is_trusted(command, malicious, tmp_
 @pytest.mark.parametrize("what", ["mine.yaml", "model.pth"])
 def test_a_trusted_model_is_loaded(what, malicious, tmp_path, anodeflow):
     assert anodeflow("trust", tmp_path / what).status == 0
-    with pytest.raises(InputError, match="finds no model of its own"):  # it is no model of SevenNet, but its turn has come
+    with pytest.raises(
+        InputError, match="finds no model of its own"
+    ):  # it is no model of SevenNet, but its turn has come
         load_backend(malicious).check_available()
     assert (tmp_path / "sprung").exists()
 
