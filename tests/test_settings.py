@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from anodeflow.core.errors import InputError
-from anodeflow.core.settings import get_settings, user_file
+from anodeflow.core.settings import Settings, get_settings, user_file
 
 
 @pytest.fixture
@@ -54,13 +54,30 @@ def test_another_file_can_be_named(files, tmp_path, monkeypatch):
         (0, "embedded = sqlite\n", r"anodeflow.toml cannot be read \(Invalid value \(at line 1"),
         (0, 'databse = "x"\n', "sets 'databse', which is no setting there: take one of database, "),
         (1, 'home = "x"\n', "config.toml sets 'home', which is no setting there"),
-        (1, "database_name = 3\n", "the setting database_name is wrong"),
+        (1, "database_name = 3\n", r"the setting database_name is wrong \(.*\): correct it in .*config.toml\.$"),
+        (0, "threads = 0\n", r"the setting threads is wrong \(.*\): correct it in .*anodeflow.toml\.$"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_file(files, which, text, words):
     files[which].write_text(text)
     with pytest.raises(InputError, match=words):
         get_settings()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1e3", "100000"])
+def test_a_variable_that_is_wrong_is_named(files, monkeypatch, value):
+    monkeypatch.setenv("ANODEFLOW_THREADS", value)
+    with pytest.raises(InputError, match=r"threads is wrong .* the environment \(ANODEFLOW_THREADS\)\.$"):
+        get_settings()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_an_empty_variable_is_none(files, monkeypatch, tmp_path, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(f"ANODEFLOW_{name.upper()}", raising=False)
+    unset = get_settings()
+    monkeypatch.setenv(f"ANODEFLOW_{name.upper()}", "")
+    assert get_settings() == unset
 
 
 def test_the_command_line_says_it_in_one_sentence(files, anodeflow):

@@ -26,7 +26,8 @@ from anodeflow.core.errors import InputError
 class Settings(BaseSettings):
     """Settings of this user on this machine: ``ANODEFLOW_*`` environment variables, then the two files."""
 
-    model_config = SettingsConfigDict(env_prefix="ANODEFLOW_", extra="ignore")
+    # A variable that is empty is one that was not set, as shells and job scripts leave them.
+    model_config = SettingsConfigDict(env_prefix="ANODEFLOW_", env_ignore_empty=True, extra="ignore")
 
     @classmethod
     def settings_customise_sources(
@@ -39,8 +40,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where values come from, the strongest first."""
         user = _from_file(user_file(), cls.model_fields)
-        home = os.environ.get("ANODEFLOW_HOME") or user.get("home") or Path.home() / ".anodeflow"
-        own = _from_file(Path(home).expanduser() / "config.toml", cls.model_fields.keys() - {"home"})
+        own = _from_file(_own_file(user), cls.model_fields.keys() - {"home"})
         return init_settings, env_settings, *(InitSettingsSource(settings_cls, values) for values in (own, user))
 
     home: Path = Field(
@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None,
         ge=1,
+        le=1024,  # beyond what any node has, torch ends the process without a word
         description="Threads in which a machine-learned potential computes; none: OMP_NUM_THREADS, else all cores.",
     )
     optimade: dict[str, str] = Field(
@@ -152,13 +153,30 @@ def _from_file(file: Path, known: Any) -> dict[str, Any]:
     return values
 
 
+def _source(name: str) -> str:
+    """Return where a setting has its value from: a variable of the environment, or a file."""
+    variable = f"ANODEFLOW_{name.upper()}"
+    if os.environ.get(variable):
+        return f"the environment ({variable})"
+    user = _from_file(user_file(), Settings.model_fields)
+    own = _own_file(user)
+    return str(own if name in _from_file(own, Settings.model_fields) else user_file())
+
+
+def _own_file(user: dict[str, Any]) -> Path:
+    """Return the settings file of the home folder, which the values of the user's file may name."""
+    home = os.environ.get("ANODEFLOW_HOME") or user.get("home") or Path.home() / ".anodeflow"
+    return Path(home).expanduser() / "config.toml"
+
+
 def get_settings() -> Settings:
     """Return the settings as the environment and the settings files have them now."""
     try:
         settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"the setting {first['loc'][0]} is wrong ({first['msg']}): see {user_file()}.") from error
+        name = str(first["loc"][0])
+        raise InputError(f"the setting {name} is wrong ({first['msg']}): correct it in {_source(name)}.") from error
     except SettingsError as error:
         raise InputError(f"a setting in the environment is no JSON ({error}): see ANODEFLOW_OPTIMADE.") from error
     try:
