@@ -12,6 +12,8 @@ from monty.json import MontyEncoder
 from anodeflow.backends.registry import load_backend
 from anodeflow.backends.work import Work
 from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.progress import Progress
+from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import append_step, processor_seconds
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import BudgetSpentError, InputError
@@ -348,8 +350,6 @@ def takes(budget, folder, hours):
 
 
 def test_budget_lets_pass_what_fits(adatom, tmp_path):
-    from anodeflow.calculations.request import Request
-
     backend = load_backend("emt")
     slow = Past("1", "", "relax", False, "", backend.work(adatom), 1.0, 10, None, 3600.0, None)
     budget = Budget(2.5, Meter("emt"), Estimator(backend, {"emt": [slow] * 8}))
@@ -358,6 +358,7 @@ def test_budget_lets_pass_what_fits(adatom, tmp_path):
     assert budget.predicted(backend, request, folder) == pytest.approx(1.0, rel=0.2)
     budget.admit(backend, request, "first", folder)
     budget.meter.admit(backend, request, "first", folder)
+    budget.meter(Progress("first", folder.path.name, "started"))
     takes(budget, folder, 2.0)
     with pytest.raises(BudgetSpentError, match="predicted to take"):
         budget.admit(backend, request, "second", folder)
@@ -367,8 +368,6 @@ def test_budget_lets_pass_what_fits(adatom, tmp_path):
 
 
 def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
-    from anodeflow.calculations.request import Request
-
     backend = load_backend("emt")
     slow = Past("1", "", "modes", False, "", backend.work(adatom), 1.0, 10, None, 3600.0, None)
     slow = [slow, slow, slow, replace(slow, task="static", force_evaluations=1)]
@@ -378,6 +377,7 @@ def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
     budget.admit(backend, modes, "modes of it", folder)
     first = CalculationFolder(tmp_path / "first")
     budget.meter.admit(backend, static, "modes of it, force 0", first)
+    budget.meter(Progress("modes of it, force 0", "first", "started"))
     takes(budget, first, 2.9)
     budget.admit(backend, static, "modes of it, force 1", folder)
     with pytest.raises(BudgetSpentError):
@@ -385,6 +385,22 @@ def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
     takes(budget, first, 0.2)
     with pytest.raises(BudgetSpentError, match="used up"):
         budget.admit(backend, static, "modes of it, force 2", folder)
+
+
+@pytest.mark.parametrize(("ends", "used"), [("reused", (0, 0)), ("resumed", (1, 1))])
+def test_what_another_process_computes_meanwhile_is_not_counted(adatom, tmp_path, ends, used):
+    folder = CalculationFolder(tmp_path)
+    meter = Meter("emt")
+    meter.admit(load_backend("emt"), Request("relax", adatom), "one", folder)
+    append_step(folder.steps_file, {"seconds": 3600.0})
+    meter(Progress("one", folder.path.name, "waiting"))
+    append_step(folder.steps_file, {"seconds": 3600.0})
+    meter(Progress("one", folder.path.name, ends))
+    if ends == "resumed":
+        append_step(folder.steps_file, {"seconds": 3600.0})
+    meter.look_at_all()
+    assert (meter.used.calculations, meter.used.force_evaluations) == used
+    assert meter.used.processor_hours == pytest.approx(used[1])
 
 
 @job

@@ -13,7 +13,8 @@ from anodeflow.execution.state import Used
 class Meter:
     """A gate that lets everything pass and counts it, and the listener that hears how far it is.
 
-    Only steps that are recorded count: what was computed before this run does not, nor does a step under way.
+    Only steps that are recorded count, from when a calculation begins here: what was computed before or by another
+    process, which is waited for, does not, nor does a step under way.
 
     Parameters
     ----------
@@ -23,6 +24,7 @@ class Meter:
 
     def __init__(self, code: str) -> None:
         self.code = code
+        self._admitted: dict[str, CalculationFolder] = {}
         self._folders: dict[str, CalculationFolder] = {}
         self._read: dict[str, int] = {}
         self._total = Used()
@@ -38,18 +40,22 @@ class Meter:
         return set(self._folders)
 
     def admit(self, backend: Backend, request: Request, label: str, folder: CalculationFolder) -> None:
-        """Count a calculation that begins. The parts of a search for modes are counted, not the search itself."""
-        if backend.code != self.code or (request.task == "modes" and not backend.cheap_forces):
-            return
-        identifier = folder.path.name
-        if identifier not in self._folders:
-            self._folders[identifier] = folder
-            self._read[identifier] = self._new_steps(identifier, 0)[1]
+        """Note a calculation that is about to begin. The parts of a search for modes count, not the search itself."""
+        if backend.code == self.code and (request.task != "modes" or backend.cheap_forces):
+            self._admitted[folder.path.name] = folder
 
     def __call__(self, message: Progress) -> None:
-        """Hear of a calculation: what its record has grown by is read."""
-        if message.calculation_id in self._folders and message.state != "reused":
-            self.look(message.calculation_id)
+        """Hear of a calculation: it counts once it begins, and what its record has grown by is read."""
+        identifier = message.calculation_id
+        if message.state in ("started", "resumed") and identifier in self._admitted:
+            self.begin(identifier)
+        elif identifier in self._folders and message.state not in ("waiting", "reused"):
+            self.look(identifier)
+
+    def begin(self, identifier: str) -> None:
+        """Count a calculation from here on; its folder is locked, so nobody else computes in it."""
+        self._folders[identifier] = self._admitted.pop(identifier)
+        self._read[identifier] = self._new_steps(identifier, 0)[1]
 
     def look(self, identifier: str) -> None:
         """Read what the record of a calculation has grown by."""
