@@ -282,3 +282,13 @@ def test_a_potential_computes_in_as_many_threads_as_it_is_told(monkeypatch):
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_potential_without_torch_needs_none_for_threads(monkeypatch):
+    from anodeflow.backends.mlip import backend
+
+    pytest.importorskip("atomate2.forcefields.utils")
+    monkeypatch.setattr("atomate2.forcefields.utils.ase_calculator", lambda name, **arguments: name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setenv("ANODEFLOW_THREADS", "2")
+    assert backend._load.__wrapped__("GAP", "{}", "1") == "GAP"

@@ -245,10 +245,10 @@ def _load(name: str, arguments: str, version: str) -> Any:
     """Load a potential; `version` is there so that a model file that has changed is loaded again."""
     from atomate2.forcefields.utils import ase_calculator
 
-    if threads := get_settings().threads:
-        import torch
-
-        torch.set_num_threads(threads)
     # Some say on the output where they run: that is for results.
     with contextlib.redirect_stdout(sys.stderr):
-        return ase_calculator(name, **json.loads(arguments))
+        calculator = ase_calculator(name, **json.loads(arguments))
+    threads, torch = get_settings().threads, sys.modules.get("torch")
+    if threads and torch:  # GAP and NEP compute without it
+        torch.set_num_threads(threads)
+    return calculator
