@@ -165,7 +165,12 @@ def test_the_adatom_on_lih_is_that_of_the_documents(files):
     assert f"hollow, {above[0]:.3f} eV above it" in page
     assert f"past the hollow, {above[1]:.3f} eV above it there" in page
     assert f"one end {above[0] - above[1]:.3f} higher in a wide cell" in page
-    assert round(abs(energies[0][0] - energies[1][0]), 3) <= 0.001
+    _, calculations = read_results(DOCS / "results" / "lih-wide.json.gz")
+    ends = ("clean slab", "Li at site 0 (onefold top)")
+    left_open = [each.remaining_energy for each in calculations.values() if each.label.split(": ")[-1] in ends]
+    # What is said is no sharper than what the relaxations leave open.
+    within = max(abs(energies[0][0] - energies[1][0]), *(energy for energy in left_open if energy))
+    assert f"the binding is the same within {within:.3f} eV" in page
     (hop,) = [each for each in hops.hops if each.state == "done"]
     assert f"its saddle lies {hop.barrier_reverse:.3f} eV above the hollow" in page
     assert room.prescreen.ranking_error == pytest.approx(0.2, abs=0.05)
@@ -216,15 +221,18 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
     assert f"and {climb.max_force:.3f} eV/Å (six)" in page
 
 
-def test_exchange_on_lithium_is_that_of_the_benchmark():
+def test_exchange_on_lithium_is_that_of_the_benchmark(files):
     page = " ".join((DOCS / "results.md").read_text().split())
     found = json.loads((DOCS.parent / "benchmarks" / "results" / "exchange.json").read_text())
     costs = found["barriers"]
     assert f"it costs {costs['exchange, behind']:.3f} eV towards the hollow behind that atom" in page
-    assert f"and {costs['exchange, beside']:.3f} eV towards one beside it by SevenNet" in page
+    assert f"and {costs['exchange, beside']:.3f} eV towards one beside it, the hop" in page
     assert f"the hop {costs['hop']:.3f} eV in the same cell" in page
     assert f"six layers, {found['width']:.1f} Å" in page
     assert costs["hop"] < min(costs.values()) + 1e-9
+    above = costs["exchange, behind"] - costs["hop"]
+    short = computed(files, "barrier_forward", "Li(001)") - costs["hop"]
+    assert f"this hop {short:.2f} eV below GPAW, so the {above:.3f} eV between them" in page
 
 
 def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None:
