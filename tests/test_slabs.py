@@ -254,3 +254,31 @@ def ideal_sites(bulk: Structure) -> np.ndarray:
             best = (apart.min(axis=1).max(), trial[apart.argmin(axis=1)])
     assert best[0] < 0.3
     return best[1]
+
+
+def test_a_slab_that_is_changed_spoils_no_later_one():
+    crystal = load_structure("Li")
+    first = build_slabs(crystal, SlabSpec())[0]
+    untouched = json.dumps(first, cls=MontyEncoder)
+    first.crystal_axes[0][0] = 99.0
+    first.structure[0].properties["selective_dynamics"][0] = True
+    first.structure.translate_sites([1], [0.1, 0, 0])
+    assert json.dumps(build_slabs(crystal, SlabSpec())[0], cls=MontyEncoder) == untouched
+
+
+def test_crystals_that_differ_have_slabs_of_their_own():
+    crystal = load_structure("Li")
+    wider, other = crystal.copy(), crystal.copy()
+    wider.scale_lattice(crystal.volume * (1 + 1e-12))
+    other.replace_species({"Li": "Na"})
+    made = [build_slab(each, SlabSpec(layers=layers)) for each in (crystal, wider, other) for layers in (3, 4)]
+    assert [slab.bulk_formula for slab in made] == ["Li"] * 4 + ["Na"] * 2
+    assert [slab.layers for slab in made] == [3, 4] * 3
+    assert made[0].area != made[2].area
+
+
+def test_disorder_is_refused_in_a_sentence():
+    crystal = load_structure("Li")
+    crystal[0] = {"Li": 0.5, "Mg": 0.5}
+    with pytest.raises(InputError, match="give an ordered model"):
+        build_slab(crystal, SlabSpec())

@@ -95,15 +95,23 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     Raises
     ------
     InputError
-        If more layers are to be fixed than there are, or `bulk` is not in the cell of `host`.
+        If more layers are to be fixed than there are, `bulk` is not in the cell of `host`, or not ordered.
     """
+    if not bulk.is_ordered:
+        raise InputError(
+            f"{bulk.formula} has partly occupied sites, or several elements on one: "
+            "give an ordered model of the crystal."
+        )
     content = bulk.lattice.matrix.tobytes(), bulk.frac_coords.tobytes(), str(bulk.species), str(bulk.site_properties)
     key = (*content, spec.model_dump_json(exclude={"termination"}), repr(host))
-    if key not in _CUT:
+    slabs = _CUT.get(key)
+    if slabs is None:
+        slabs = _cut(bulk, spec, host)
         if len(_CUT) >= _MOST_KEPT:
             _CUT.clear()
-        _CUT[key] = _cut(bulk, spec, host)
-    return [slab.model_copy(update={"structure": slab.structure.copy()}) for slab in _CUT[key]]
+        _CUT[key] = slabs
+    # Lists and site properties, too: whoever changes a slab changes one of their own.
+    return [slab.model_copy(deep=True) for slab in slabs]
 
 
 _CUT: dict[tuple[object, ...], list[SlabCell]] = {}
