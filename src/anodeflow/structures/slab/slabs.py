@@ -110,8 +110,17 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
         if len(_CUT) >= _MOST_KEPT:
             _CUT.clear()
         _CUT[key] = slabs
-    # Lists and site properties, too: whoever changes a slab changes one of their own.
-    return [slab.model_copy(deep=True) for slab in slabs]
+    return [_own(slab) for slab in slabs]
+
+
+def _own(slab: SlabCell) -> SlabCell:
+    """Return a copy that shares no list with the slab: whoever changes it changes their own (`deep` takes longer)."""
+    structure = slab.structure.copy()
+    flags = structure.site_properties["selective_dynamics"]
+    structure.add_site_property("selective_dynamics", [list(each) for each in flags])
+    return slab.model_copy(
+        update={"structure": structure, "crystal_axes": [list(each) for each in slab.crystal_axes or []] or None}
+    )
 
 
 _CUT: dict[tuple[object, ...], list[SlabCell]] = {}
