@@ -161,6 +161,9 @@ def test_a_run_that_was_cut_off_before_its_file_was_edited_is_kept_as_interrupte
     assert "goes on" not in told, "its file asks for something else now"
     (kept,) = json.loads(anodeflow("status", "edited", "--edition", "none", "--format", "json").out)
     assert (kept["state"], kept["steps"][0]["state"]) == ("interrupted", "interrupted")
-    next((home / "campaigns" / "edited.editions").glob("*.json")).write_text("{")
-    damaged = anodeflow("status", "edited")
-    assert (damaged.status, "is damaged: delete it" in damaged.err) == (2, True)
+    (kept_file,) = (home / "campaigns" / "edited.editions").glob("*.json")
+    for content in (b"{", b"\xff\xfe", b"[" * 100_000):
+        kept_file.write_bytes(content)
+        damaged = anodeflow("status", "edited")
+        assert (damaged.status, "is damaged: delete it" in damaged.err) == (0, True)
+        assert "edited on emt" in damaged.out, "the state of the latest edition is told all the same"

@@ -149,6 +149,16 @@ def test_an_earlier_edition_has_a_page_of_its_own(visitor, campaign):
     done = re.search(r'id="done-1" href="([^"]+)"', text)[1].replace("&amp;", "&")
     assert "thin slab" in visitor.get(done).text
     assert visitor.get("/campaigns/surfaces?edition=ffff").status_code == 404
+    (get_settings().campaigns / "surfaces.editions" / "other.json").write_bytes(b"\xff")
+    with pytest.warns(UserWarning, match=r"other.json.* is damaged: delete it"):
+        assert "begun 2026-01-02" in visitor.get("/campaigns/surfaces").text
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_state_that_is_damaged_is_a_sentence(visitor, campaign, content):
+    (get_settings().campaigns / "surfaces.json").write_bytes(content)
+    found = visitor.get("/campaigns/surfaces")
+    assert (found.status_code, "is damaged: delete it" in found.text) == (400, True)
 
 
 def test_without_campaigns_it_says_how_to_run_one(visitor):

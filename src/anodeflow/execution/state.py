@@ -4,13 +4,14 @@ import fcntl
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from anodeflow.calculations.folder import write_atomically
 from anodeflow.core.errors import InputError
@@ -184,9 +185,19 @@ def read_status(settings: Settings, name: str) -> CampaignStatus:
 def earlier_editions(settings: Settings, name: str) -> list[CampaignStatus]:
     """Return the states of the editions of a campaign that ran before others took their place, the latest first.
 
-    One of them may have been run again since: then it is the latest run as well (:meth:`CampaignStatus.place`).
+    One of them may have been run again since: then it is the latest run as well (:meth:`CampaignStatus.place`). Of
+    one that is damaged a warning says so: those beside it and the latest can be read.
     """
-    found = [_read(file) for file in _earlier(settings, name).glob("*.json")]
+    found = []
+    for file in _earlier(settings, name).glob("*.json"):
+        try:
+            found.append(_state(file))
+        except (ValueError, RecursionError):
+            warnings.warn(
+                f"{file}, the state of an earlier edition of campaign {name}, is damaged: delete it; its results and "
+                "calculations are kept elsewhere.",
+                stacklevel=2,
+            )
     return sorted(found, key=lambda one: one.started_at, reverse=True)
 
 
@@ -212,10 +223,14 @@ def _earlier(settings: Settings, name: str) -> Path:
     return settings.campaigns / f"{name}.editions"
 
 
+def _state(file: Path) -> CampaignStatus:
+    return CampaignStatus.model_validate(json.loads(file.read_text(encoding="utf-8")))
+
+
 def _read(file: Path) -> CampaignStatus:
     try:
-        return CampaignStatus.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, ValidationError) as error:
+        return _state(file)
+    except (ValueError, RecursionError) as error:  # no text, no JSON, no state
         raise InputError(f"{file} is damaged: delete it and run the campaign again; nothing is lost.") from error
 
 
