@@ -46,11 +46,6 @@ def python_prints(code: str, launcher: Sequence[str] = (), options: Sequence[str
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def energy(backend: str, element: str, distance: float, **settings: float) -> str:
     """Compute a bcc cell of one atom, `distance` (Å) from its neighbours, where nothing is found finished."""
     from pymatgen.core import Lattice, Structure

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from anodeflow.cli.doctor_runs import cores, energy, python_prints
+from anodeflow.cli.doctor_runs import energy, python_prints
 from anodeflow.cli.telling import Telling
+from anodeflow.core.cores import cores
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.install import install_command, pip
 

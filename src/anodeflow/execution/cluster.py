@@ -1,7 +1,6 @@
 """Writes jobflow-remote's project file for a cluster, its database being the one that anodeflow's commands use."""
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from anodeflow.calculations.placement import wall_time
+from anodeflow.core.cores import cores
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import InputModel
@@ -154,7 +154,7 @@ def _pre_run(cluster: ClusterInput, settings: Settings) -> list[str]:
 def _threads(cluster: ClusterInput) -> str:
     """Return how many threads a potential has in a job: the job's cores on its node, or its share of this machine's."""
     if cluster.kind == "local":
-        return str(max(1, len(os.sched_getaffinity(0)) // (cluster.max_jobs or 1)))
+        return str(max(1, cores() // (cluster.max_jobs or 1)))
     return "${SLURM_CPUS_ON_NODE:-1}"
 
 

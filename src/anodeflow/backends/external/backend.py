@@ -18,6 +18,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.follow import RecordFollower, band_progress
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force
+from anodeflow.core.cores import cores
 from anodeflow.core.inputs import InputModel
 
 MOST_CORES = 1_000_000
@@ -64,11 +65,14 @@ class ParallelSettings(InputModel):
 
 def available_ranks() -> int:
     """Return the tasks of the Slurm job, or else the cores that this process may use."""
-    return int(os.environ.get("SLURM_NTASKS") or len(os.sched_getaffinity(0)))
+    return int(os.environ.get("SLURM_NTASKS") or cores())
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the code: one thread a rank, and Open MPI at ease as root and on few cores."""
+    """Return the environment of the code: one thread a rank, and Open MPI at ease as root and on few cores.
+
+    A potential that the code asks on its way has one thread as well: the ranks wait on the cores.
+    """
     settings = {
         "OMP_NUM_THREADS": "1",
         # Two runs at once must not be bound to the same cores.
@@ -80,7 +84,7 @@ def environment() -> dict[str, str]:
     }
     if os.geteuid() == 0:
         settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return settings | dict(os.environ) | {"OMP_NUM_THREADS": "1"}
+    return settings | dict(os.environ) | {"OMP_NUM_THREADS": "1", "ANODEFLOW_THREADS": "1"}
 
 
 def run_program(
