@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,8 @@ from anodeflow.core.errors import DatabaseError
 from anodeflow.database import embedded
 from anodeflow.database.embedded import Server, ServerFolder, embedded_server
 from anodeflow.database.locks import file_lock, is_locked
+from anodeflow.database.server import Service
+from anodeflow.database.service import stop_service
 
 pytestmark = pytest.mark.slow
 
@@ -199,6 +202,22 @@ def test_port_that_a_connection_takes_first(folder):
             assert server.port != port
             assert documents_of(server) == set()
     assert place.log.read_text(errors="replace").count("in use") == 2, "while it had no password, and with it"
+
+
+def test_port_that_is_kept_is_waited_for(folder):
+    folder.mkdir()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))  # as a connection has it: nobody listens there
+        port = other.getsockname()[1]
+        ServerFolder(folder).record_service(Service(port=port, kept=True))
+        end = threading.Timer(3.0, other.close)
+        end.start()
+        try:
+            with embedded_server(folder) as server:
+                assert server.port == port
+        finally:
+            end.join()
+            stop_service(folder, force=True)
 
 
 def test_in_use_on_another_machine(folder):

@@ -36,7 +36,7 @@ from anodeflow.database.secret import (
 )
 
 _TICK = 0.5  # s between two looks at server and clients
-_DEATH = 5.0  # s for which the port of a server that was killed is waited for
+_DEATH = 5.0  # s for which a port is waited for that a killed server or a connection still has
 _PORTS = 4  # that are tried, one after the other
 _START = 50.0  # s that the server may take until it answers, recovery included
 
@@ -54,6 +54,16 @@ def _is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def _comes_free(port: int) -> bool:
+    """Return whether a port is free, or is so within `_DEATH` seconds."""
+    deadline = time.monotonic() + _DEATH
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
     return True
 
 
@@ -165,7 +175,8 @@ def _told_password(folder: ServerFolder, secret: Secret) -> bool:
 def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], int] | None":
     """Start the server, on another port if `port` is taken, and return it with its port; none: it does not start.
 
-    A port that the user wants kept is not left: the programs that know it would talk to a stranger. Another one is
+    A port that the user wants kept is not left: the programs that know it would talk to a stranger; a connection that
+    has it ends soon, even one of a client's with itself as it looks for the server. Another one is
     free when it is chosen; a connection of any program may have it before the server does, and be gone again before
     anybody can look, so what the server says of it counts, too.
     """
@@ -174,10 +185,11 @@ def _start(folder: ServerFolder, port: int) -> "tuple[subprocess.Popen[bytes], i
         started = _try_port(folder, port)
         if started is not None or not (_was_taken(folder.log, seen) or not _is_free(port)):
             return started
-        if folder.service().kept:
-            _print(f"port {port} is taken by another program")
-            return None
-        port = _free_port()
+        if not folder.service().kept:
+            port = _free_port()
+        elif not _comes_free(port):
+            break
+    _print(f"port {port} is taken by another program")
     return None
 
 
