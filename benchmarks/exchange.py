@@ -32,7 +32,7 @@ def barrier(backend: Any, first: Atoms, last: Atoms, images: int) -> tuple[float
     path = [first.copy() for _ in range(images + 1)] + [last.copy()]
     for image in path:
         image.calc = backend.calculator()
-    band = NEB(path, k=1.0)
+    band = NEB(path, k=1.0, method="improvedtangent")
     # Exchanging atoms must not meet on the way.
     band.interpolate("idpp", mic=True)
     FIRE(band, logfile=None).run(fmax=0.1, steps=100)
