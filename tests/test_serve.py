@@ -148,6 +148,7 @@ def test_an_earlier_edition_has_a_page_of_its_own(visitor, campaign):
     assert visitor.get(again, headers={"HX-Request": "true"}).status_code == 204
     done = re.search(r'id="done-1" href="([^"]+)"', text)[1].replace("&amp;", "&")
     assert "thin slab" in visitor.get(done).text
+    assert "thin slab" in visitor.get("/campaigns/surfaces?edition=eeeeeeee").text
     assert visitor.get("/campaigns/surfaces?edition=ffff").status_code == 404
     (get_settings().campaigns / "surfaces.editions" / "other.json").write_bytes(b"\xff")
     with pytest.warns(UserWarning, match=r"other.json.* is damaged: delete it"):

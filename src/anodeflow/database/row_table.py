@@ -222,6 +222,9 @@ class RowTable:
                     values.append(json.dumps(wanted))
             elif name not in FILTERS:
                 raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(FILTERS)}.")
+            elif name == "edition":  # the beginning of its hash, as everywhere
+                conditions.append("substr(edition, 1, ?) = ?")
+                values += [len(wanted), wanted]
             elif any(character in wanted for character in "*?["):
                 # As in a query: the very text, or a pattern of the shell.
                 conditions.append(f'("{name}" = ? OR "{name}" GLOB ?)')

@@ -47,7 +47,7 @@ class Pages:
         results, studies = rows.page({"campaign": name}, count=0).total, rows.studies(name)
         if not states and not results:
             return missing(f"There is no campaign {name} here: neither its state nor results of it.")
-        if asked and not (states := [one for one in earlier if one.edition == asked]):
+        if asked and not (states := [one for one in earlier if one.edition.startswith(asked)]):
             return missing(f"There is no earlier edition {asked} of campaign {name} here.")
         blocks = []
         for state in states:
