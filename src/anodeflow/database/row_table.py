@@ -223,8 +223,8 @@ class RowTable:
             elif name not in FILTERS:
                 raise InputError(f"results have no column {name!r} to filter by: take one of {', '.join(FILTERS)}.")
             elif name == "edition":  # the beginning of its hash, as everywhere
-                conditions.append("substr(edition, 1, ?) = ?")
-                values += [len(wanted), wanted]
+                conditions.append("edition >= ? AND edition < ?")
+                values += [wanted, f"{wanted}\U0010ffff"]
             elif any(character in wanted for character in "*?["):
                 # As in a query: the very text, or a pattern of the shell.
                 conditions.append(f'("{name}" = ? OR "{name}" GLOB ?)')
