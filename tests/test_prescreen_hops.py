@@ -208,3 +208,28 @@ def test_stops_and_hops_of_a_vacancy(codes, home):
     assert screened.prescreen.effort.force_evaluations < 40
     assert np.isfinite([hop.max_force for hop in screened.hops]).all()
     assert "path I stop 1 [emt]" in screened.calculation_ids
+
+
+@pytest.mark.slow
+def test_exchanges_by_the_potential_and_their_saddles_by_dft(codes, home):
+    """Across the rows of Cu(110), through a minimum in which the potential's path dips: DFT relaxes that whole path."""
+    backend, prescreen = codes
+    adsorption = AdsorptionMaker(
+        relax=Makers(backend).relax(),
+        relax_cell=Makers(backend).relax(cell=True),
+        static=Makers(backend).static(),
+        input=AdsorptionInput(adsorbate="Cu"),
+        slab=SlabSpec(miller=(1, 1, 0), layers=5, vacuum=8, min_width=7),
+        prescreen=prescreen,
+    )
+    document = AdsorptionDoc.model_validate(run(adsorption.make(load_structure("Cu"), load_structure("Cu"))))
+    found = diffuse(codes, document, exchange=True)
+    exchanges = [hop for hop in found.hops if hop.is_exchange]
+    assert {hop.state for hop in exchanges} <= {"done"}
+    alone = [hop for hop in exchanges if hop.via is None]
+    through = [hop for hop in exchanges if hop.via is not None]
+    assert {(hop.band.mode, len(hop.images)) for hop in alone} <= {("saddle", 3)}
+    assert {(hop.band.mode, len(hop.images)) for hop in through} == {("band", 7)}
+    for hop in through:
+        assert 0 < hop.via.energy < hop.barrier_forward
+        assert f"minimum on hop {hop.index}" in found.calculation_ids

@@ -71,6 +71,7 @@ class SurfaceNet:
             positions += orbit
             self.minimum += [index] * len(orbit)
         self.positions = np.array(positions).reshape(-1, 2)
+        self._operations: list[tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]] | None = None
 
     def multiplicity(self, minimum: int) -> int:
         """Return how many copies of a minimum one surface cell holds."""
@@ -111,7 +112,7 @@ class SurfaceNet:
         The two sets are equal if symmetry turns the hop round.
         """
         forward = set()
-        for turn, images in self._actions():
+        for turn, _, images in self.operations():
             (i, a), (j, b) = images[edge[0]], images[edge[1]]
             m, n = turn @ np.array(edge[2:]) + b - a
             forward.add((i, j, int(m), int(n)))
@@ -194,12 +195,21 @@ class SurfaceNet:
                 found.append(image - np.floor(image + 1e-6))
         return [image @ self.vectors for image in found]
 
-    def _actions(self) -> list[tuple[np.ndarray, list[tuple[int, np.ndarray]]]]:
-        """Return what each operation does: to cells (2, 2), and to each node (the node and the cell it goes to)."""
-        actions = []
-        for turn, shift in self._turns:
-            moved = (self.positions @ self._inverse) @ turn.T + shift
-            nodes = [self.node_at(point) for point in moved @ self.vectors]
-            if None not in nodes:  # an operation that holds for the slab, but only nearly for the minima
-                actions.append((turn, [(node[0], np.array(node[1:])) for node in nodes if node is not None]))
-        return actions
+    def operations(self) -> list[tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]]:
+        """Return what each operation does to places, in fractions of the cell, and to nodes.
+
+        Returns
+        -------
+        list of tuple
+            Rotation (2, 2) and translation (2,): ``rotation @ x + translation``; and for each node the node and the
+            cell that it goes to.
+        """
+        if self._operations is None:
+            self._operations = []
+            for turn, shift in self._turns:
+                moved = (self.positions @ self._inverse) @ turn.T + shift
+                nodes = [self.node_at(point) for point in moved @ self.vectors]
+                if None not in nodes:  # an operation that holds for the slab, but only nearly for the minima
+                    images = [(node[0], np.array(node[1:])) for node in nodes if node is not None]
+                    self._operations.append((turn, shift, images))
+        return self._operations

@@ -96,14 +96,17 @@ def guessed_end(slab: Structure, initial: Structure, minimum: Structure, target:
     return holding_fixed(initial, positions)
 
 
-def relaxed_end(initial: Structure, relaxed: Structure, target: Sequence[float]) -> Structure:
-    """Put a relaxed end of a hop (its atoms in the order of `initial`) into the image that the hop leads to."""
+def relaxed_end(initial: Structure, relaxed: Structure, target: Sequence[float], adatom: int = -1) -> Structure:
+    """Put a relaxed end of a hop (its atoms in the order of `initial`) into the image that the hop leads to.
+
+    `adatom`: index of the atom that is the adatom there.
+    """
     end = initial.cart_coords + images_in_plane(initial.lattice, relaxed.cart_coords - initial.cart_coords)
-    end[-1] = _image_at(initial, relaxed[-1].coords, target)
+    end[adatom] = _image_at(initial, relaxed[adatom].coords, target)
     return holding_fixed(initial, end)
 
 
-def path_symmetry(slab: Structure, initial: Structure, final: Structure) -> PathSymmetry | None:
+def path_symmetry(slab: Structure, initial: Structure, final: Structure, adatom: int = -1) -> PathSymmetry | None:
     """Find the operation of the slab that swaps the two ends of a hop.
 
     Parameters
@@ -112,12 +115,15 @@ def path_symmetry(slab: Structure, initial: Structure, final: Structure) -> Path
         Clean slab (relaxed), in its supercell.
     initial, final
         Ends of the hop, the same atoms in the same order, each in the image next to where it starts.
+    adatom
+        Index of the atom that is the adatom at the end; at the start it is the last one.
 
     Returns
     -------
     PathSymmetry or None
         The best operation that takes every atom of either end to within 0.05 Å of one of the other, and the adatom
-        to itself. A mirror across the path is preferred to a twofold axis: it lets the path bend sideways.
+        of the start to that of the end. A mirror across the path is preferred to a twofold axis: it lets the path bend
+        sideways.
     """
     found: list[tuple[bool, float, PathSymmetry]] = []
     ends = initial.cart_coords, final.cart_coords
@@ -127,12 +133,13 @@ def path_symmetry(slab: Structure, initial: Structure, final: Structure) -> Path
         if np.allclose(turn, np.eye(3), atol=1e-3) or not np.allclose(turn @ turn, np.eye(3), atol=1e-3):
             continue
         # The adatom alone decides the translation, so that the operation done twice leaves all where it was.
-        shift = sum(after[-1] - turn @ before[-1] for before, after in (ends, ends[::-1])) / 2
-        off = np.linalg.norm(ends[1][-1] - turn @ ends[0][-1] - shift)
+        first, last = ends[0][-1], ends[1][adatom]
+        shift = (last - turn @ first + first - turn @ last) / 2
+        off = np.linalg.norm(last - turn @ first - shift)
         if off > SYMMETRIC:
             continue
         moved = slab.lattice.get_fractional_coords(ends[0] @ turn.T + shift)
-        order = _pairing(final, moved)
+        order = _pairing(final, moved, adatom)
         residual = max(
             np.linalg.norm(images_in_plane(slab.lattice, before[order] @ turn.T + shift - after), axis=1).max()
             for before, after in (ends, ends[::-1])
@@ -211,17 +218,21 @@ def first_path(
     return path
 
 
-def _pairing(structure: Structure, moved: np.ndarray) -> np.ndarray:
-    """For each atom of `structure` the one of `moved` (fractional) that it is; the last ones, adatoms, are a pair.
+def _pairing(structure: Structure, moved: np.ndarray, adatom: int = -1) -> np.ndarray:
+    """For each atom of `structure` the one of `moved` (fractional) that it is.
 
-    The sum of squared distances is the smallest; atoms of different elements are not paired.
+    The adatom, the last of `moved`, is the atom of this number in `structure`, and the other way round. The sum of
+    squared distances is the smallest; atoms of different elements are not paired.
     """
     squared = structure.lattice.get_all_distances(structure.frac_coords, moved) ** 2
     numbers = [site.specie.Z for site in structure]
     squared[np.not_equal.outer(numbers, numbers)] = _FORBIDDEN
-    rows, order = linear_sum_assignment(squared[:-1, :-1])
-    assert np.array_equal(rows, np.arange(len(structure) - 1))
-    return np.append(order, len(structure) - 1)
+    known = [-1, adatom]
+    squared[known] = squared[:, known] = _FORBIDDEN
+    squared[adatom, -1] = squared[-1, adatom] = 0.0
+    rows, order = linear_sum_assignment(squared)
+    assert np.array_equal(rows, np.arange(len(structure)))
+    return np.asarray(order)
 
 
 def _image_at(structure: Structure, position: np.ndarray, target: Sequence[float]) -> np.ndarray:

@@ -15,6 +15,7 @@ from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -51,7 +52,7 @@ def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
     """Have an end pushed to which a path rises all the way; without such an end, its saddle is to be looked at."""
     hop = search.hops[index]
     hop.symmetric = band.symmetry is not None
-    hop.negative_modes, hop.curvatures = None, []
+    hop.negative_modes, hop.curvatures, hop.via = None, [], None
     rises = False
     for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
         if barrier is not None and barrier < NO_BARRIER:
@@ -96,7 +97,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
-    path = cheapest_path(network)
+    path, walked = cheapest_path(network), with_exchange_minima(network, adsorption.slab, minima, hops)
     settings = {
         "calculation": search.settings,
         "slab": adsorption.settings.get("slab"),
@@ -121,7 +122,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         audit = audit.model_copy(update={"entries": entries})
     return DiffusionDoc(
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
-        warnings=_warnings(search, minima, hops, found_path=path is not None)
+        warnings=_warnings(search, minima, hops, found_path=path is not None, exchange=study.input.exchange)
         + remarks
         + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS | ENDED_EARLY],
         prescreen=audit,
@@ -136,7 +137,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         prefactor=prefactor,
         diffusivities=[]
         if path is None
-        else [diffusivity(network, hops, temperature, prefactor) for temperature in study.input.temperatures],
+        else [diffusivity(walked, hops, temperature, prefactor) for temperature in study.input.temperatures],
     )
 
 
@@ -150,7 +151,9 @@ def _numbered(hop: Hop, place: Mapping[int, int], minima: Sequence[SurfaceMinimu
     return hop.model_copy(update=numbers | {"split_at": via.index, "message": words})
 
 
-def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool) -> list[Caveat]:
+def _warnings(
+    search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], found_path: bool, exchange: bool
+) -> list[Caveat]:
     """Return what a reader should know, hops that failed included."""
     warnings = list(search.warnings)
     for hop in hops:
@@ -206,12 +209,13 @@ def _warnings(search: HopSearch, minima: list[SurfaceMinimum], hops: list[Hop], 
         Caveat("hop-left-out", f"is left out of path and D(T): {hop.message}").of(hop.subject) for hop in rough + wrong
     ]
     failed += rough + wrong
-    if any(has_barrier(hop) for hop in hops):
+    if any(has_barrier(hop) for hop in hops) and not exchange:
         warnings.append(
             Caveat(
                 "exchange-not-searched",
                 "hops of the adatom alone were searched: where it would rather push an atom of the surface out of its "
-                "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound",
+                "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound "
+                "(`exchange: true` searches such hops, too)",
             )
         )
     if failed and found_path:

@@ -59,6 +59,17 @@ class RejectedSite(BaseModel):
     )
 
 
+class ExchangeMinimum(BaseModel):
+    """A minimum on the way of an exchange in which no atom is in the place of the one that left."""
+
+    image: int = Field(description="Image of the path that came to rest there.")
+    energy: float = Field(description="Energy over the initial minimum, eV.")
+    pair: list[list[float]] = Field(
+        description="Where the adatom and the atom that left its place are, in the plane (2, 2), Å, beside the start."
+    )
+    structure: Structure = Field(description="Relaxed structure.")
+
+
 class Hop(BaseModel):
     """One symmetry-distinct hop of an adatom between two neighbouring minima."""
 
@@ -67,6 +78,19 @@ class Hop(BaseModel):
     final: int = Field(description="Index of the minimum where it ends.")
     displacement: list[float] = Field(description="From start to end, in the plane, Cartesian (2,), Å.")
     multiplicity: int = Field(description="Equivalent hops that leave one copy of the initial minimum.")
+    exchanged_with: int | None = Field(
+        default=None,
+        description="Index of the atom of the surface whose place the adatom takes, and which moves on to the end in "
+        "its stead; none: the adatom alone hops.",
+    )
+    exchanged_at: list[float] | None = Field(
+        default=None, description="Lateral place of that atom on the clean surface, beside the start (2,), Å."
+    )
+    via: ExchangeMinimum | None = Field(
+        default=None,
+        description="Minimum on the way of an exchange: D(T) knows that the adatom may go back from it, or on to "
+        "another end.",
+    )
     state: Literal["done", "split", "failed", "not converged", "second order", "no saddle"] = Field(
         description="split: a minimum lies on the way, the hops of `split_into` take its place; second order: the "
         "highest point of the path has two or more negative modes; no saddle: it has none. Only hops that are done "
@@ -89,7 +113,9 @@ class Hop(BaseModel):
         description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
         "`images` are the ends and the saddle.",
     )
-    images: list[Structure] = Field(default_factory=list, description="Images; the adatom is the last atom.")
+    images: list[Structure] = Field(
+        default_factory=list, description="Images; what is the adatom at the start is the last atom."
+    )
     max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
     energy_over_rest: float | None = Field(
         default=None,
@@ -134,6 +160,20 @@ class Hop(BaseModel):
     def subject(self) -> Subject:
         """The hop as what warnings are about."""
         return Subject("hop", self.index)
+
+    @property
+    def is_exchange(self) -> bool:
+        """Whether the adatom changes places with an atom of the surface."""
+        return self.exchanged_with is not None
+
+    @property
+    def saddles_about_via(self) -> tuple[float, float]:
+        """Highest points before and behind the minimum on the way of an exchange, over the initial minimum, eV."""
+        assert self.via is not None
+        if self.symmetric and self.barrier_forward is not None:
+            return self.barrier_forward, self.barrier_forward
+        energies = [point.energy for point in self.profile]
+        return max(energies[: self.via.image + 1]), max(energies[self.via.image :])
 
     @property
     def name(self) -> str:
@@ -259,7 +299,7 @@ class DiffusionDoc(StudyDoc):
         """Return the rows of one hop."""
         if hop.barrier_forward is None or hop.barrier_reverse is None:
             return []
-        label = f"hop {hop.index}: minimum {hop.initial} to {hop.final}"
+        label = f"hop {hop.index}: minimum {hop.initial} to {hop.final}{', exchange' if hop.is_exchange else ''}"
         label += "" if hop.state == "done" else f", {hop.state}"
         part = ("hop", hop.index)
         steps = [f"hop {hop.index}"] + ([f"modes of hop {hop.index}"] if hop.negative_modes is not None else [])

@@ -23,7 +23,7 @@ def hops_and_checks(told: Told) -> Iterator[Expected]:
         yield Expected(softest, "modes", atoms, prescreen=by)
         after = (softest,)
     yield Expected(minima, "relax", atoms, after)
-    hops = f"{study.system}: hops between its minima"
+    hops = f"{study.system}: hops {'and exchanges ' if study.input.exchange else ''}between its minima"
     yield from screened(hops, "neb", atoms, by)
     if study.input.modes:
         saddles, after = f"{study.system}: modes of its saddles", (hops,)

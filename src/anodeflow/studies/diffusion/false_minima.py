@@ -154,7 +154,8 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
     kept = [minimum for minimum in search.minima if minimum.index not in fallen]
     minima = {minimum.index: place for place, minimum in enumerate(kept)}
     search.minima = [minimum.model_copy(update={"index": place}) for place, minimum in enumerate(kept)]
-    left = [hop for hop in search.hops if hop.initial in minima and hop.final in minima]
+    there = {None, *minima}  # an exchange that leads through a minimum has no parts of its own
+    left = [h for h in search.hops if h.initial in minima and h.final in minima and h.split_at in there]
     while True:  # a hop without its parts is looked for again
         numbers = {hop.index for hop in left}
         whole = [hop for hop in left if numbers.issuperset(hop.split_into)]

@@ -39,6 +39,8 @@ class HopEnds:
         Lateral position of the adatom at the end, Å.
     symmetry
         Operation that turns the hop round, if there is one.
+    atom
+        Index of the atom that is the adatom at the end.
     """
 
     initial: Structure
@@ -46,6 +48,7 @@ class HopEnds:
     guessed: bool
     target: tuple[float, float]
     symmetry: PathSymmetry | None
+    atom: int = -1
 
 
 def hop_ends(search: HopSearch, index: int) -> HopEnds:
@@ -102,8 +105,8 @@ def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: Calculatio
 
     if not relaxed.converged:
         raise lost("its relaxation did not converge; run it again to go on.")
-    final = relaxed_end(ends.initial, relaxed.structure, ends.target)
-    away = float(np.linalg.norm(final[-1].coords[:2] - ends.target))
+    final = relaxed_end(ends.initial, relaxed.structure, ends.target, ends.atom)
+    away = float(np.linalg.norm(final[ends.atom].coords[:2] - ends.target))
     if away > LEFT:
         raise lost(f"the adatom left {{}} and came to rest {away:.2f} Å from it: {advice}.")
     other = relaxed.energy - search.total_energy(hop.final)

@@ -12,7 +12,7 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import start_record
-from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
+from anodeflow.structures.sites.hops import Edge, SurfaceHop, SurfaceNet
 from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvature, push_directions
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
@@ -98,7 +98,7 @@ class HopSearch(WaitingHops):
     def find_hops(self) -> None:
         """Add the hops between neighbouring minima that are not known yet; they wait to be computed."""
         net = self.net()
-        known = {edge for hop in self.hops for way in net.copies(net.edge(surface_hop(hop))) for edge in way}
+        known = known_edges(net, self.hops)
         for hop in net.hops():
             if net.edge(hop) not in known:
                 self.add_hop(hop)
@@ -228,6 +228,12 @@ def start_search(
 def _subject(site: AdsorbedSite) -> Subject:
     """Return a relaxed site as what warnings are about."""
     return Subject("site", site.site, f" ({site.final_label})")
+
+
+def known_edges(net: SurfaceNet, hops: Sequence[Hop]) -> dict[Edge, int]:
+    """Return edge -> index of the hop of the adatom alone that it is a copy of."""
+    alone = [hop for hop in hops if not hop.is_exchange]
+    return {edge: hop.index for hop in alone for way in net.copies(net.edge(surface_hop(hop))) for edge in way}
 
 
 def second_order(step: str, times: int) -> str:

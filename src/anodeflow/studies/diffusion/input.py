@@ -19,6 +19,11 @@ class DiffusionInput(AdatomInput):
         description="Attempt frequency of all hops, 1/s; vineyard: each hop's own, from the vibrations of a potential.",
         json_schema_extra={"unit": "1/s"},
     )
+    exchange: bool = Field(
+        default=False,
+        description="Whether hops are searched, too, on which the adatom takes the place of an atom of its own element "
+        "in the surface, which moves on instead.",
+    )
     modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
     temperatures: list[float] = Field(
         default=[300.0],

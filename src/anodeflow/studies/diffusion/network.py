@@ -7,6 +7,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from anodeflow.calculations.vibrations import log_product
+from anodeflow.structures.sites.exchanges import ExchangeNet
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 
@@ -91,21 +92,20 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
         if hop.barrier_forward is None or not has_barrier(hop):
             continue
         saddle = minima[hop.initial].energy + hop.barrier_forward
-        own = SurfaceHop(hop.initial, hop.final, (hop.displacement[0], hop.displacement[1]), hop.multiplicity)
-        forward, backward = net.copies(net.edge(own))
+        forward, backward = _copies(slab, net, minima, hop)
         # Those along +x first: of equal ways the first is taken, and the hop's own copy is preferred alike.
-        for edge in sorted(forward | backward, key=lambda e: (-net.displacement(e).round(3)).tolist()):
-            x, y = net.displacement(edge)
+        for way in sorted(forward | backward, key=lambda w: ((-_displacement(net, w).round(3)).tolist(), w)):
+            x, y = _displacement(net, way)
             links.append(
                 Link(
-                    start=edge[0],
-                    end=edge[1],
-                    cell=(edge[2], edge[3]),
+                    start=way[0],
+                    end=way[1],
+                    cell=(way[2], way[3]),
                     displacement=(float(x), float(y)),
                     hop=hop.index,
-                    reverse=edge not in forward,
+                    reverse=way not in forward,
                     saddle=saddle,
-                    prefactor=hop.prefactor_forward if edge in forward else hop.prefactor_reverse,
+                    prefactor=hop.prefactor_forward if way in forward else hop.prefactor_reverse,
                 )
             )
     energies = np.array([minima[index].energy for index in net.minimum])
@@ -117,6 +117,25 @@ def build_network(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Seque
         links,
         None if entropies is None else np.array([entropies[index] for index in net.minimum]),
     )
+
+
+def _displacement(net: SurfaceNet, way: tuple[int, ...]) -> np.ndarray:
+    """Return the vector (2,) from start to end of an edge, or of an exchange, Å."""
+    i, j, m, n = way[:4]
+    return net.displacement((i, j, m, n))
+
+
+def _copies(
+    slab: Structure, net: SurfaceNet, minima: Sequence[SurfaceMinimum], hop: Hop
+) -> tuple[frozenset[tuple[int, ...]], frozenset[tuple[int, ...]]]:
+    """Return the copies of a hop in one cell, forward and backward; of an exchange one for each atom that moves on."""
+    own = SurfaceHop(hop.initial, hop.final, (hop.displacement[0], hop.displacement[1]), hop.multiplicity)
+    if hop.exchanged_at is None:
+        return net.copies(net.edge(own))
+    places = [minimum.position for minimum in minima]
+    exchanges = ExchangeNet(slab, net, places, minima[0].structure[-1].specie.symbol)
+    x, y = hop.exchanged_at
+    return exchanges.copies(exchanges.way(own, (x, y)))
 
 
 def vibrational_entropies(minima: Sequence[SurfaceMinimum]) -> list[float] | None:

@@ -1,5 +1,7 @@
 """Where an adatom goes on a surface: the images of a hop, and the graph of minima and hops."""
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -30,10 +32,20 @@ _RING = [(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 16, 
 
 @drawn_later
 def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
-    """Draw the adatom of every image of a hop on the surface, from above and from the side, coloured by energy."""
-    slab = without_adatom(hop.images[0])
+    """Draw the adatom of every image of a hop on the surface, from above and from the side, coloured by energy.
+
+    Of an exchange the atom that moves on is drawn, too.
+    """
+    moving = [-1] if hop.exchanged_with is None else [-1, hop.exchanged_with]
+    slab = without(hop.images[0], moving)
     view = SlabView(slab)
-    places = view.path_in_frame(path_positions(hop.images))
+    chains = [view.path_in_frame(path_positions(hop.images, atom)) for atom in moving]
+    if hop.exchanged_at is not None:  # in the image beside the adatom
+        shift = np.array(hop.exchanged_at) - hop.images[0][moving[1]].coords[:2]
+        whole = np.linalg.inv(slab.lattice.matrix[:2, :2]).T @ shift
+        cell = np.rint(whole) @ slab.lattice.matrix[:2]
+        chains[1] = view.path_in_frame(path_positions(hop.images, moving[1]) + cell)
+    places = np.concatenate(chains)
     low, high = top_limits(view, places)
     width, height = high - low
     rise = float(max(places[:, 2].max(), view.positions[:, 2].max()) - view.positions[:, 2].min()) + 3.8
@@ -46,29 +58,33 @@ def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
     colours = ScalarMappable(Normalize(min(energies.min(), 0), energies.max()), _HEAT)
     saddle = int(np.argmax(energies))
     # Small enough that the numbers of neighbouring images show.
-    spacing = float(np.median(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    spacing = float(np.median([np.linalg.norm(np.diff(chain, axis=0), axis=1) for chain in chains]))
     size = min(0.55 * radius(hop.images[0][-1].specie.symbol), max(0.62 * spacing, 0.25))
     crowded = spacing * scale < 0.16  # inches from number to number
     for axes, points, order in ((top, places[:, :2], places[:, 2]), (side, places[:, [0, 2]], -places[:, 1])):
-        axes.plot(*points.T, color=INK, lw=0.9, zorder=805)
-        for place, rank in enumerate(np.argsort(order)):
+        for chain in np.split(points, len(chains)):
+            axes.plot(*chain.T, color=INK, lw=0.9, zorder=805)
+        for place, spot in enumerate(np.argsort(order)):
+            rank = int(spot) % len(hop.images)
             axes.add_patch(
-                Circle(tuple(points[rank]), size, facecolor=colours.to_rgba(energies[rank]), zorder=810 + place,
+                Circle(tuple(points[spot]), size, facecolor=colours.to_rgba(energies[rank]), zorder=810 + place,
                        edgecolor=MARK if rank == saddle else INK, lw=2.0 if rank == saddle else 0.7, alpha=0.92)
             )  # fmt: skip
-            if crowded and rank not in (0, saddle, len(places) - 1):
+            if crowded and rank not in (0, saddle, len(hop.images) - 1):
                 continue
-            axes.text(*points[rank], str(rank), fontsize=7, ha="center", va="center", zorder=810.5 + place,
+            axes.text(*points[spot], str(rank), fontsize=7, ha="center", va="center", zorder=810.5 + place,
                       color="white" if energies[rank] > 0.6 * energies.max() else INK)  # fmt: skip
     bar = figure.colorbar(colours, ax=side, shrink=0.7, aspect=25)
     bar.set_label("energy (eV)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     figure.suptitle(
-        f"Hop {hop.index} of {document.adsorbate} on {document.system}: minimum {hop.initial} → {hop.final}",
+        f"Hop {hop.index} of {document.adsorbate} on {document.system}: minimum {hop.initial} → {hop.final}"
+        f"{', exchange' if hop.is_exchange else ''}",
         fontsize=10, color=INK,
     )  # fmt: skip
     legend(figure, view, with_adatom=False)
-    return save(figure, name, f"The adatom in the {len(hop.images)} images, numbered along the hop; the saddle has a "
+    who = "The adatom and the atom whose place it takes" if hop.is_exchange else "The adatom"
+    return save(figure, name, f"{who} in the {len(hop.images)} images, numbered along the hop; the saddle has a "
                 "red rim. The slab is that of the first image.")  # fmt: skip
 
 
@@ -100,22 +116,27 @@ def hop_graph(document: DiffusionDoc, name: str) -> Picture:
     for hop, start, end in ways:
         done = hop.barrier_forward is not None
         shade = MARK if hop.index in on_path else INK if done else GREY
-        axes.add_patch(
-            FancyArrowPatch(
-                tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=11, color=shade, zorder=860,
-                lw=2.2 if hop.index in on_path else 1.4, ls="-" if done else (0, (3, 2)), shrinkA=9, shrinkB=9,
-                connectionstyle="arc3,rad=0.12",
-            )
-        )  # fmt: skip
+        stops = [start, end]
+        if hop.exchanged_at is not None:  # to the atom, and from there on
+            away = np.append(np.array(hop.exchanged_at) - document.minima[hop.initial].position[:2], 0.0)
+            stops.insert(1, start + view.turned(away[None, :2])[0])
+        for here, there in pairwise(stops):
+            axes.add_patch(
+                FancyArrowPatch(
+                    tuple(here), tuple(there), arrowstyle="-|>", mutation_scale=11, color=shade, zorder=860,
+                    lw=2.2 if hop.index in on_path else 1.4, ls="-" if done else (0, (3, 2)), shrinkA=9,
+                    shrinkB=9 if there is end else 2, connectionstyle="arc3,rad=0.12",
+                )
+            )  # fmt: skip
+            along = there - here
+            bend = here + 0.5 * along + 0.12 * np.array([along[1], -along[0]])
+            t = np.linspace(0, 1, 40)[:, None]
+            lines.append((1 - t) ** 2 * here + 2 * t * (1 - t) * bend + t**2 * there)
         words = f"{number(hop.barrier_forward, 3)} eV" if hop.barrier_forward is not None else hop.state
-        # The middle of the arrow, on the side to which it bends.
-        along = end - start
-        x, y = 0.5 * (start + end) + 0.06 * np.array([along[1], -along[0]])
+        # The middle of the arrow, the last one, on the side to which it bends.
+        x, y = 0.5 * (stops[-2] + end) + 0.06 * np.array([along[1], -along[0]])
         label = Label(x, y, f"hop {hop.index}\n{words}", shade, size=7.5, weight="bold")
         labels.insert(0, label) if hop.index in on_path else labels.append(label)
-        bend = start + 0.5 * along + 0.12 * np.array([along[1], -along[0]])
-        t = np.linspace(0, 1, 40)[:, None]
-        lines.append((1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end)
     for index, minimum in enumerate(minima):
         axes.add_patch(Circle(tuple(minimum), 0.42, facecolor=shades[index], edgecolor="white", lw=1.2, zorder=870))
         axes.text(minimum[0], minimum[1], str(index), color="white", fontsize=8.5, ha="center", va="center", zorder=880)
@@ -128,14 +149,17 @@ def hop_graph(document: DiffusionDoc, name: str) -> Picture:
     handles.append(Line2D([], [], color=MARK, lw=2.2, label="on the cheapest path"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     write_labels(axes, labels, np.concatenate(lines))
+    exchanges = (
+        " Two arrows: an exchange with the atom where they meet." if any(h.is_exchange for h, *_ in ways) else ""
+    )
     return save(figure, name, "Distinct minima (numbers; paler: their copies by the lattice) with their energies over "
-                "the lowest, and one copy of each distinct hop with its barrier forward.")  # fmt: skip
+                f"the lowest, and one copy of each distinct hop with its barrier forward.{exchanges}")  # fmt: skip
 
 
-def without_adatom(structure: Structure) -> Structure:
-    """Return a slab without its last atom."""
+def without(structure: Structure, atoms: list[int]) -> Structure:
+    """Return a slab without some atoms."""
     slab = structure.copy()
-    slab.remove_sites([len(slab) - 1])
+    slab.remove_sites([atom % len(slab) for atom in atoms])
     return slab
 
 

@@ -142,9 +142,9 @@ def stretches(document: DiffusionDoc, path: DiffusionPath) -> list[Stretch]:
     return found
 
 
-def path_positions(images: list[Structure]) -> NDArray:
-    """Return the positions of the adatom, the last atom, along a path (images, 3), Å, without jumps between cells."""
-    positions = np.array([image.cart_coords[-1] for image in images])
+def path_positions(images: list[Structure], atom: int = -1) -> NDArray:
+    """Return the positions of an atom, the adatom unless told, along a path (images, 3), Å, without jumps."""
+    positions = np.array([image.cart_coords[atom] for image in images])
     moves = images_in_plane(images[0].lattice, np.diff(positions, axis=0))
     return positions[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(moves, axis=0)])
 

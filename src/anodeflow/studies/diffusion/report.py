@@ -26,13 +26,13 @@ from anodeflow.studies.diffusion.scenes import path_scene
 
 _EXPLANATION = (
     "A barrier is the energy of the saddle minus that of the minimum where the hop starts (forward) or ends "
-    "(reverse), by a climbing-image nudged elastic band. Hops are those of the adatom alone: that it changes places "
-    "with an atom of the surface is not searched. Of all ways of such hops from a minimum to its copy in the next "
-    "cell of the surface, the cheapest path is the one whose highest saddle is the lowest; its barrier is that saddle"
-    " over the lowest minimum of the surface, the slope of the Arrhenius plot. A saddle of first order has one "
-    "negative mode; hops over others do not count. Rates are ν exp(−barrier/kT): ν is Vineyard's prefactor where the "
-    "table of hops says so, else one attempt frequency for all hops, which may be off by a factor of ten. The "
-    "zero-point change is that of the barrier forward; it is not part of it."
+    "(reverse), by a climbing-image nudged elastic band. Hops are those of the adatom alone, unless the table names "
+    "an atom of the surface whose place it takes, and which moves on in its stead. Of all ways of such hops from a "
+    "minimum to its copy in the next cell of the surface, the cheapest path is the one whose highest saddle is the "
+    "lowest; its barrier is that saddle over the lowest minimum of the surface, the slope of the Arrhenius plot. A "
+    "saddle of first order has one negative mode; hops over others do not count. Rates are ν exp(−barrier/kT): ν is "
+    "Vineyard's prefactor where the table of hops says so, else one attempt frequency for all hops, which may be off "
+    "by a factor of ten. The zero-point change is that of the barrier forward; it is not part of it."
 )
 _UNFINISHED = ("failed", "not converged", "second order", "no saddle")
 _MINIMA = [
@@ -46,6 +46,7 @@ _HOPS = [
     Column("hop", "hop"),
     Column("initial", "from minimum"),
     Column("final", "to minimum"),
+    Column("exchanged_with", "changes places with atom", if_known=True),
     Column("barrier_forward", "barrier forward", "eV", 3),
     Column("barrier_reverse", "barrier reverse", "eV", 3),
     Column("path_length", "path length", "Å", 2),
@@ -138,7 +139,7 @@ def _answer(document: DiffusionDoc, context: Context) -> str:
         text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
         if rest and rest[0][0] < 0.99 * fast:
             text += f", {scientific(fast)} along {along} and {scientific(rest[0][0])} along {rest[0][1]}"
-        text += ", by hops of the adatom alone"
+        text += "" if any(hop.is_exchange for hop in document.hops) else ", by hops of the adatom alone"
     unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"

@@ -16,13 +16,14 @@ from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
 from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_modes, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.exchanges import exchange_ends, exchange_landed, find_exchanges
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import HopEnds, finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
 from anodeflow.studies.diffusion.splitting import landed
-from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.hop_rounds import Landing, Route, path_jobs, review_paths, split_at_minima
 from anodeflow.studies.shared.steps import followed
 
 
@@ -90,7 +91,7 @@ def split_hops(
     study: DiffusionContext,
 ) -> Response | DiffusionDoc:
     """Split the hops that have a minimum on their way, and compute the parts."""
-    return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
+    return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, _landed))
 
 
 @job
@@ -134,6 +135,8 @@ def next_round(
     search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
     if search.suspects:
         return _push_minima(makers, search, study, failed)
+    if study.input.exchange:
+        find_exchanges(search)
     if search.waiting:
         return _ends(makers, search, study, failed)
     if search.saddles and "modes" in makers:
@@ -192,7 +195,7 @@ def _ends(
     jobs: dict[str, Flow | Job] = {}
     for index in [index for index in search.waiting if str(index) not in search.downhill]:
         try:
-            ends = hop_ends(search, index)
+            ends = _ends_of(search, index)
         except InputError as error:
             search.give_up(index, error)
             failed[study.label(search.step_of(index))] = error
@@ -241,11 +244,22 @@ def _bands(
 
 def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
     """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
-    hop, ends = search.hops[index], hop_ends(search, index)
+    hop, ends = search.hops[index], _ends_of(search, index)
     final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
     if end is not None:
         final, energy = finish_end(search, index, ends, end), end.energy
         search.note(Subject("end", index), end)
     path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
     energies = (search.total_energy(hop.initial), energy)
-    return Route(path, energies, {"symmetry": symmetry} | search.path_options(index))
+    remark = f", exchange with atom {hop.exchanged_with}" if hop.is_exchange else ""
+    return Route(path, energies, {"symmetry": symmetry} | search.path_options(index), remark=remark)
+
+
+def _ends_of(search: HopSearch, index: int) -> HopEnds:
+    """Return the ends of a hop, be it of the adatom alone or an exchange."""
+    return exchange_ends(search, index) if search.hops[index].is_exchange else hop_ends(search, index)
+
+
+def _landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
+    """Return where an image of a hop came to rest."""
+    return (exchange_landed if search.hops[index].is_exchange else landed)(search, index, image, relaxed)

@@ -19,11 +19,14 @@ def path_scene(document: DiffusionDoc, hop: Hop, name: str) -> Scene:
         shift = place - np.array(one["positions"][one["adatom"]])
         one["positions"][one["adatom"]] = rounded(np.array(one["positions"][one["adatom"]]) + shift)
         frames.append(one)
+    if hop.exchanged_with is not None:
+        ghosts = np.concatenate([ghosts, path_positions(hop.images, hop.exchanged_with)])
+    other = " and the atom whose place it takes" if hop.is_exchange else ""
     saddle = int(np.argmax([point.energy for point in hop.profile]))
     data = scene_data(frames, "slider", shown=saddle) | {"ghosts": rounded(ghosts)}
     return Scene(
         name,
         f"Hop {hop.index} of {document.adsorbate} on {document.system}",
-        "The slider goes through the images; ghosts show the adatom in all of them. It opens at the saddle.",
+        f"The slider goes through the images; ghosts show the adatom{other} in all of them. It opens at the saddle.",
         data,
     )

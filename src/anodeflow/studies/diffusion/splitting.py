@@ -11,7 +11,7 @@ from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, push_directions
 from anodeflow.studies.diffusion.document import SurfaceMinimum
-from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
+from anodeflow.studies.diffusion.hop_search import HopSearch, known_edges, surface_hop
 from anodeflow.studies.shared.hop_rounds import Landing
 from anodeflow.studies.shared.hops import MOST_SPLITS, add_message, close
 
@@ -88,9 +88,7 @@ def _split(search: HopSearch, index: int, place: Node) -> None:
     hop, net = search.hops[index], search.net()
     start, end, m, n = net.edge(surface_hop(hop))
     middle, i, j = place
-    known = {
-        edge: other.index for other in search.hops for way in net.copies(net.edge(surface_hop(other))) for edge in way
-    }
+    known = known_edges(net, search.hops)
     parts = []
     for edge in ((start, middle, i, j), (middle, end, m - i, n - j)):
         if edge not in known:

@@ -1,0 +1,93 @@
+"""The network of an adatom that also stays in minima on the way of exchanges, from which several ways lead on."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from pymatgen.core import Structure
+
+from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.exchanges import exchange_net, way_of
+from anodeflow.studies.diffusion.network import Link, Network, has_barrier
+
+SAME_PAIR = 0.5
+"""How far the two atoms of a minimum on an exchange may be from those of another one that is the same, Å."""
+Half = tuple[int, int, tuple[int, int]]
+"""From a node to a node of a cell."""
+
+
+def with_exchange_minima(
+    network: Network, slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]
+) -> Network:
+    """Return the network with a node for each minimum that lies on the way of exchanges.
+
+    Exchanges that share one share the way into it: as links of their own they would count that several times, and an
+    adatom that goes back from there as one that got through. The way into it is half an exchange, and leads over the
+    highest point before that minimum.
+
+    Parameters
+    ----------
+    network
+        Nodes and links of one cell, exchanges as one link each.
+    slab
+        Relaxed clean slab.
+    minima, hops
+        Of the document.
+    """
+    through = {hop.index: hop for hop in hops if hop.via is not None and has_barrier(hop)}
+    if not through:
+        return network
+    exchanges = exchange_net(slab, list(minima))
+    inverse = np.linalg.inv(network.vectors)
+    nodes: list[np.ndarray] = []  # places (2, 2) of the two atoms, Å
+    energies: list[float] = []
+    halves: dict[Half, Link] = {}
+
+    def node_of(pair: np.ndarray, energy: float) -> tuple[int, np.ndarray]:
+        """Return the node of a minimum with its atoms in these places, and its cell."""
+        for index, known in enumerate(nodes):
+            for other in (known, known[::-1]):
+                cell = np.rint((pair - other).mean(axis=0) @ inverse)
+                if np.linalg.norm(pair - other - cell @ network.vectors, axis=1).max() < SAME_PAIR:
+                    energies[index] = min(energies[index], energy)
+                    return len(network.energies) + index, cell
+        nodes.append(pair)
+        energies.append(energy)
+        return len(network.energies) + len(nodes) - 1, np.zeros(2)
+
+    def join(link: Link) -> None:
+        """Add half of an exchange, unless a lower one leads the same way."""
+        key = (link.start, link.end, link.cell)
+        if key not in halves or link.saddle < halves[key].saddle:
+            halves[key] = link
+
+    for hop in through.values():
+        assert hop.via is not None
+        base = minima[hop.initial].energy
+        before, behind = hop.saddles_about_via
+        for way, pair in exchanges.images(way_of(exchanges, hop), hop.via.pair):
+            node, cell = node_of(pair, base + hop.via.energy)
+            middle = nodes[node - len(network.energies)].mean(axis=0) + cell @ network.vectors
+            ends = (
+                (way[0], np.zeros(2), before, hop.prefactor_forward),
+                (way[1], np.array(way[2:4]), behind, hop.prefactor_reverse),
+            )
+            for end, there, saddle, prefactor in ends:
+                into = middle - exchanges.net.positions[end] - there @ network.vectors
+                cell_from_end = (cell - there).astype(int)
+                back = prefactor
+                if prefactor is not None and network.entropies is not None:
+                    # In equilibrium as many come back as go; the minimum's own entropy counts as none.
+                    back = prefactor * float(np.exp(network.entropies[end]))
+                for start, last, sign, attempts in ((end, node, 1, prefactor), (node, end, -1, back)):
+                    m, n = sign * cell_from_end
+                    x, y = sign * into
+                    lead = (float(x), float(y))
+                    join(Link(start, last, (int(m), int(n)), lead, hop.index, sign < 0, base + saddle, attempts))
+    return replace(
+        network,
+        energies=np.append(network.energies, energies),
+        minimum=[*network.minimum, *[-1] * len(nodes)],
+        links=[link for link in network.links if link.hop not in through] + list(halves.values()),
+        entropies=None if network.entropies is None else np.append(network.entropies, np.zeros(len(nodes))),
+    )

@@ -1,0 +1,231 @@
+"""Exchanges of an adatom with atoms of the surface: which there are, their ends and barriers, minima on their way."""
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from ase.mep import NEB
+from ase.optimize import FIRE
+from ase.units import kB
+from asking import told
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.errors import InputError
+from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.geometry.positions import fixed_coordinates, steps_between
+from anodeflow.structures.sites.adatom import same_minimum
+from anodeflow.structures.sites.exchanges import ExchangeNet, atom_at, exchanged
+from anodeflow.structures.sites.hops import SurfaceNet
+from anodeflow.structures.sites.path import carried_end
+from anodeflow.structures.sites.sites import add_adsorbate, find_sites
+from anodeflow.structures.slab.slabs import build_slab
+from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.adsorption.flow import AdsorptionMaker
+from anodeflow.studies.adsorption.input import AdsorptionInput
+from anodeflow.studies.diffusion.context import DiffusionContext
+from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
+from anodeflow.studies.diffusion.exchanges import lone_adatom
+from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.diffusion.input import DiffusionInput
+from anodeflow.studies.diffusion.kinetics import diffusion_tensor
+from anodeflow.studies.diffusion.network import build_network
+
+ATTEMPTS = 1e13
+
+
+def run(flow: Flow) -> dict:
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=store, log=False)
+    return store.get_output(flow.output.uuid, load=True)
+
+
+def diffuse(spec: SlabSpec, **options) -> DiffusionDoc:
+    """Compute Al on Al with EMT, the lowest site alone."""
+    makers = Makers(load_backend("emt"))
+    adsorption = AdsorptionMaker(
+        relax=makers.relax(),
+        relax_cell=makers.relax(cell=True),
+        static=makers.static(),
+        input=AdsorptionInput(adsorbate="Al"),
+        slab=spec,
+    ).make(load_structure("Al"), load_structure("Al"))
+    document = AdsorptionDoc.model_validate(run(adsorption))
+    maker = DiffusionMaker(
+        relax=makers.relax(),
+        static=makers.static(),
+        neb=makers.neb(),
+        modes=makers.modes(),
+        **told(DiffusionInput, adsorbate="Al", exchange=True, **options),
+    )
+    return DiffusionDoc.model_validate(run(maker.make(document)))
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> DiffusionDoc:
+    """Al on Al(110), where the adatom crosses the rows by changing places with an atom of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("rows")))
+        return diffuse(SlabSpec(miller=(1, 1, 0), layers=6, vacuum=8, min_width=8))
+
+
+def surface(structure: str, element: str, miller: tuple[int, int, int], width: float = 8.0):
+    """Return a slab, with an adatom in each of its hollows, and the exchanges between those."""
+    spec = SlabSpec(miller=miller, layers=5, fixed_layers=2, vacuum=8, min_width=width)
+    slab = build_slab(load_structure(structure), spec, host_lattice(structure)).structure
+    hollows = [site for site in find_sites(slab, element) if "hollow" in site.label]
+    minima = [add_adsorbate(slab, site, element) for site in hollows]
+    places = [minimum[-1].coords.tolist() for minimum in minima]
+    return slab, minima, ExchangeNet(slab, SurfaceNet(slab, places), places, element)
+
+
+@pytest.mark.parametrize(
+    ("structure", "miller", "known"),
+    [
+        # A hollow of a square face: four atoms around it, each with the hollow behind it and one on either side.
+        ("Al", (0, 0, 1), {"sideways": 8, "behind": 4}),
+        ("Li", (0, 0, 1), {"sideways": 8, "behind": 4}),
+        # Of (110) of fcc: four atoms of the rows, each with three other hollows.
+        ("Al", (1, 1, 0), {"along the row": 4, "straight across": 4, "askew": 4}),
+    ],
+)
+def test_which_exchanges_there_are(structure, miller, known):
+    found = surface(structure, structure, miller)[2].exchanges()
+    assert sorted(each.hop.multiplicity for each in found) == sorted(known.values())
+    lengths = [np.linalg.norm(each.hop.displacement) for each in found]
+    assert lengths == sorted(lengths)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(
+        [
+            ("Al", "Al", (0, 0, 1)),
+            ("Al", "Al", (1, 1, 1)),
+            ("Cu", "Cu", (1, 1, 0)),
+            ("Mg", "Mg", (0, 0, 1)),
+            ("Li", "Li", (1, 1, 0)),
+            ("Li3Mg-Cmcm", "Li", (0, 0, 1)),
+            ("Li3Mg7", "Li", (0, 0, 1)),
+        ]
+    ),
+    st.sampled_from([8.0, 10.0]),
+)
+def test_an_exchange_leaves_the_surface_as_it_was(which, width):
+    """Its end is that of a hop, atom for atom another one in two places; no fixed atom takes part, and none of another
+    element; each atom lies between the ends.
+    """
+    slab, minima, net = surface(*which, width)
+    for each in net.exchanges():
+        atom = atom_at(slab, each.atom, which[1])
+        assert slab[atom].specie.symbol == which[1]
+        assert not fixed_coordinates(slab)[atom].any()
+        initial, final = minima[each.hop.initial], minima[each.hop.final]
+        target = net.net.positions[net.net.minimum.index(each.hop.initial)] + each.hop.displacement
+        carried = carried_end(slab, initial, final, target)
+        if carried is None:
+            continue
+        end = exchanged(initial, carried, atom)
+        assert end.species == initial.species
+        assert same_minimum(end, final, 0.0, 0.0, slab)
+        moved = np.linalg.norm(steps_between(initial, end), axis=1)
+        assert set(np.flatnonzero(moved > 0.5)) == {atom, len(slab)}
+        assert moved[-1] < 0.75 * np.linalg.norm([*each.hop.displacement, 4.0])
+        assert lone_adatom(slab, end) == pytest.approx(end[atom].coords)
+        forward, backward = net.copies(net.way(each.hop, each.atom))
+        assert len(forward) == len(backward)
+        assert net.way(each.hop, each.atom) in forward | backward
+
+
+def test_an_atom_that_is_not_there_is_refused():
+    slab, _, net = surface("Al", "Al", (0, 0, 1))
+    hop = net.exchanges()[0].hop
+    with pytest.raises(InputError, match="touches no atom at"):
+        net.way(hop, (0.7, 0.3))
+    with pytest.raises(InputError, match="has no Al at"):
+        atom_at(slab, (0.9, 0.9), "Al")
+
+
+def test_barriers_on_a_square_face_are_those_of_plain_ase(home):
+    """Plain climbing bands of ASE between ends that are made by hand."""
+    found = diffuse(SlabSpec(layers=4, vacuum=8, min_width=8))
+    exchanges = [hop for hop in found.hops if hop.is_exchange]
+    assert [(hop.state, hop.negative_modes, hop.multiplicity) for hop in exchanges] == [("done", 1, 8), ("done", 1, 4)]
+    assert "exchange-not-searched" not in [warning.code for warning in found.warnings]
+    for hop in exchanges:
+        ends = [AseAtomsAdaptor.get_atoms(hop.images[image], msonable=False) for image in (0, -1)]
+        path = [ends[0].copy() for _ in range(6)] + [ends[1]]
+        for image in path:
+            image.calc = EMT()
+        band = NEB(path, k=1.0, method="improvedtangent")
+        band.interpolate("idpp", mic=True)
+        FIRE(band, logfile=None).run(fmax=0.3, steps=200)
+        band.climb = True
+        FIRE(band, logfile=None).run(fmax=0.03, steps=400)
+        energies = [image.get_potential_energy() for image in path]
+        assert hop.barrier_forward == pytest.approx(max(energies) - energies[0], abs=0.02)
+        assert hop.barrier_forward < max(energies) - energies[0] + 0.002
+    labels = [row.label for row in found.rows() if row.property == "negative_modes"]
+    assert sum("exchange" in label for label in labels) == 2
+
+
+def test_rows_of_fcc_110_are_crossed_by_exchanges(rows):
+    """Through a dumbbell over a row, from which four ways lead on: two of them across."""
+    across = [hop for hop in rows.hops if hop.via is not None]
+    alone = max(hop.barrier_forward for hop in rows.hops if not hop.is_exchange)
+    assert len(across) == 2
+    for hop in across:
+        assert hop.state == "done"
+        assert hop.negative_modes == 1
+        assert 0.5 * hop.barrier_forward < hop.via.energy < hop.barrier_forward < 0.5 * alone
+    barrier = min(hop.barrier_forward for hop in across)
+    network = with_exchange_minima(build_network(rows.slab, rows.minima, rows.hops), rows.slab, rows.minima, rows.hops)
+    assert len(network.energies) == 2
+    # Into a dumbbell over each of four atoms, and in half of the cases on to the other side, one spacing of the rows.
+    spacing = max(np.linalg.norm(rows.surface_cell, axis=1))
+    rate = ATTEMPTS * np.exp(-barrier / (kB * 300.0))
+    values = np.linalg.eigvalsh(diffusion_tensor(network, 300.0, ATTEMPTS))
+    assert values[0] == pytest.approx(rate * spacing**2 * 1e-16, rel=0.01)
+    assert rows.diffusivities[0].principal[1][0] == pytest.approx(values[0])
+
+
+def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
+    """Were each exchange through a dumbbell a way of its own, the rows would be crossed about four times as fast."""
+    direct = build_network(rows.slab, rows.minima, rows.hops)
+    slow = np.linalg.eigvalsh(diffusion_tensor(direct, 300.0, ATTEMPTS))[0]
+    exact = rows.diffusivities[0].principal[1][0]
+    assert 3 < slow / exact < 5
+
+
+def test_prefactors_of_their_own_keep_the_balance(rows):
+    """As many go into the minimum on the way as come back, whatever the vibrations at the ends."""
+    minima = [minimum.model_copy(update={"frequencies": [2.0, 3.0]}) for minimum in rows.minima]
+    own = {"prefactor_forward": 4e12, "prefactor_reverse": 4e12}
+    hops = [hop.model_copy(update=own) for hop in rows.hops]
+    network = with_exchange_minima(build_network(rows.slab, minima, hops), rows.slab, minima, hops)
+    found = diffusion_tensor(network, 300.0, ATTEMPTS)
+    plain = with_exchange_minima(build_network(rows.slab, rows.minima, rows.hops), rows.slab, rows.minima, rows.hops)
+    assert found == pytest.approx(0.4 * diffusion_tensor(plain, 300.0, ATTEMPTS), rel=1e-6)
+    weights = np.exp(network.entropies - network.energies / (kB * 300.0))
+    net = np.zeros(len(weights))
+    for link in network.links:
+        flux = link.prefactor * np.exp(network.entropies[link.start] - link.saddle / (kB * 300.0))
+        net[link.start] -= flux
+        net[link.end] += flux
+    assert net == pytest.approx(0.0, abs=1e-9 * ATTEMPTS)
+
+
+def test_options_of_before_are_written_as_before():
+    """Jobs keep their uuids, and documents their settings, where exchanges are not asked for."""
+    before = DiffusionContext(input=DiffusionInput(adsorbate="Li"))
+    assert "exchange" not in before.as_dict()
+    assert "exchange" not in before.asked
+    asked = DiffusionContext(input=DiffusionInput(adsorbate="Li", exchange=True))
+    assert asked.asked["exchange"] is True
+    assert DiffusionContext.from_dict(asked.as_dict()).input.exchange
