@@ -49,6 +49,14 @@ def test_stagnation_is_seen_after_25_cycles():
     assert cycles_until_given_up(slow_but_steady) is None
 
 
+def test_an_scf_that_leaves_where_it_had_all_but_converged_is_given_up():
+    """The largest errors of Li(001), seven layers, in which PPCG lost a state in cycle 24."""
+    falling = [10.0 ** -(0.2 * n) for n in range(20)]
+    assert cycles_until_given_up([*falling, 1.05e-4, 20e-4, 229e-4, *[10e-4] * 30]) == 23
+    assert cycles_until_given_up([*falling, 1.05e-4, 20e-4, 40e-4, *[0.9e-4] * 30]) is None, "a swing comes back"
+    assert cycles_until_given_up([1e-1, 1e-2, 9e-1, 1e-1, 1e-2, 1e-3, 0.9e-4]) is None, "it was not near"
+
+
 def test_what_has_converged_is_left_alone():
     """The energy may need more cycles yet."""
     assert cycles_until_given_up([1e-2, 1e-3, *[0.9e-4] * 60]) is None

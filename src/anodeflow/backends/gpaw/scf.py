@@ -10,6 +10,8 @@ from gpaw.mpi import broadcast_float
 
 _LOOK_BACK = 25  # cycles
 _PROGRESS = 0.5  # of the largest error, over its criterion, within so many cycles
+_NEAR = 10.0  # times its criterion: an error that was below has all but converged
+_LEFT = 50.0  # times its least: an SCF that had all but converged has gone to other states
 
 
 class TotalEnergy(Energy):
@@ -44,9 +46,11 @@ def with_criteria(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 class ScfWatch:
-    """Counts SCF cycles, and ends an SCF that stagnates: a remedy helps it sooner than 150 cycles of patience.
+    """Counts SCF cycles, and ends an SCF that gets nowhere: a remedy helps it sooner than 150 cycles of patience.
 
-    Each error is taken relative to its criterion; the largest of them must halve within 25 cycles.
+    Each error is taken relative to its criterion; the largest of them must halve within 25 cycles. Nor may it grow
+    fiftyfold once it was within ten times the criterion: an eigensolver that loses an occupied state so late (seen with
+    PPCG on Li(001), seven layers: the energy rose by 6 meV) does not find back to it.
 
     Parameters
     ----------
@@ -65,7 +69,7 @@ class ScfWatch:
         Raises
         ------
         gpaw.ConvergenceError
-            If the SCF stagnates.
+            If the SCF stagnates, or has left where it had all but converged.
         """
         self.cycles += 1
         if context.niter == 1:
@@ -76,6 +80,8 @@ class ScfWatch:
             context.wfs.eigensolver.error * Ha**2 / electrons / self.criteria.get("eigenstates", 4e-8),
         )
         error = broadcast_float(float(error), context.wfs.world)  # all ranks decide alike
+        if self._best and self._best[-1] < _NEAR and error > _LEFT * max(self._best[-1], 1.0):
+            raise ConvergenceError("the SCF had all but converged, and left for other states")
         self._best.append(min(error, self._best[-1] if self._best else math.inf))
         stagnates = len(self._best) > _LOOK_BACK and self._best[-1] > max(1.0, _PROGRESS * self._best[-1 - _LOOK_BACK])
         if stagnates:
