@@ -23,6 +23,7 @@ FIGURES = {
     },
     "lih-wide": {"difference-LiH-001": "difference-lih"},
     "li001-six": {"hop-Li-001": "hop-li001"},
+    "al110-exchange": {"graph-Al-110": "exchange-al110"},
     "dendrite-free-anode-mlip": {
         "interdiffusion-Mg": "interdiffusion",
         "interface-Li3Mg7-Li": "interface-li3mg7",

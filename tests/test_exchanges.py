@@ -1,5 +1,8 @@
 """Exchanges of an adatom with atoms of the surface: which there are, their ends and barriers, minima on their way."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
@@ -13,6 +16,7 @@ from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from anodeflow import load_results
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.core.errors import InputError
@@ -28,8 +32,9 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
+from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.document import DiffusionDoc, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
 from anodeflow.studies.diffusion.exchanges import lone_adatom
 from anodeflow.studies.diffusion.flow import DiffusionMaker
@@ -152,6 +157,36 @@ def test_an_atom_that_is_not_there_is_refused():
         atom_at(slab, (0.9, 0.9), "Al")
 
 
+def test_atoms_of_other_elements_are_told():
+    assert surface("Li3Mg-Cmcm", "Li", (0, 0, 1))[2].others == {"Mg"}
+    assert surface("Al", "Al", (0, 0, 1))[2].others == set()
+    net = surface("Li3Mg-Cmcm", "Mg", (0, 0, 1))[2]
+    assert net.others == {"Li"}
+
+
+@pytest.mark.parametrize(
+    ("structure", "element", "fixed", "words"),
+    [
+        ("Li3Mg-Cmcm", "Li", False, "another element (Mg), which change the surface"),
+        ("Al", "Al", True, "the adatom touches no free Al beside it"),
+    ],
+)
+def test_what_was_not_searched_is_told(structure, element, fixed, words):
+    slab, structures, _ = surface(structure, element, (0, 0, 1))
+    if fixed:
+        slab.add_site_property("selective_dynamics", [[False] * 3] * len(slab))
+    minima = [
+        SurfaceMinimum(index=n, site=n, label="", position=each[-1].coords.tolist(), energy=0.0, multiplicity=1,
+                       structure=each) for n, each in enumerate(structures)
+    ]  # fmt: skip
+    search = SimpleNamespace(adsorption=SimpleNamespace(slab=slab, adsorbate=element), minima=minima)
+    (told_of,) = _not_searched(search, [], exchange=True)
+    assert told_of.code == "exchange-not-searched"
+    assert words in told_of.text
+    (alone,) = _not_searched(search, [], exchange=False)
+    assert "hops of the adatom alone were searched" in alone.text
+
+
 def test_barriers_on_a_square_face_are_those_of_plain_ase(home):
     """Plain climbing bands of ASE between ends that are made by hand."""
     found = diffuse(SlabSpec(layers=4, vacuum=8, min_width=8))
@@ -219,6 +254,16 @@ def test_prefactors_of_their_own_keep_the_balance(rows):
         net[link.start] -= flux
         net[link.end] += flux
     assert net == pytest.approx(0.0, abs=1e-9 * ATTEMPTS)
+
+
+def test_what_the_manual_says_of_al_110():
+    """docs/campaigns.md, from docs/results/al110-exchange.json.gz."""
+    docs = Path(__file__).parents[1] / "docs"
+    (found,) = [each for each in load_results(docs / "results/al110-exchange.json.gz") if each.study == "diffusion"]
+    words = (docs / "campaigns.md").read_text(encoding="utf-8")
+    across = min(hop.barrier_forward for hop in found.hops if hop.via is not None)
+    over = max(hop.barrier_forward for hop in found.hops if not hop.is_exchange)
+    assert f"costs {across:.3f} eV by EMT, the hop over a row {over:.3f} eV" in words
 
 
 def test_options_of_before_are_written_as_before():

@@ -48,11 +48,17 @@ class ExchangeNet:
         Position of the adatom in each minimum, Cartesian (n, 3), Å, as the net was made of.
     element
         The adatom.
+
+    Attributes
+    ----------
+    others
+        Elements of the other free atoms that an adatom touches: an exchange with them would change the surface.
     """
 
     def __init__(self, slab: Structure, net: SurfaceNet, places: list[list[float]], element: str) -> None:
         self.net = net
         self._inverse = np.linalg.inv(net.vectors)
+        self.others: set[str] = set()
         self._atoms: list[np.ndarray] = []
         self._touched: dict[int, set[tuple[int, int, int]]] = {node: set() for node in range(len(net.minimum))}
         surface = ContactSurface(slab, element)
@@ -60,10 +66,12 @@ class ExchangeNet:
             own = net.minimum.index(minimum)
             for atom, image in surface.neighbours(place):
                 at = (slab[atom].coords + np.array([*image, 0]) @ slab.lattice.matrix)[:2]
-                if slab[atom].specie.symbol != element or not is_free(slab, atom):
+                if not is_free(slab, atom) or np.linalg.norm(at - net.positions[own]) < SAME_PLACE:
                     continue
-                if np.linalg.norm(at - net.positions[own]) > SAME_PLACE:
+                if slab[atom].specie.symbol == element:
                     self._touch(own, at)
+                else:
+                    self.others.add(slab[atom].specie.symbol)
 
     def _touch(self, own: int, at: np.ndarray) -> None:
         """Note an atom that a minimum at its own place touches, for that place and all copies of both."""

@@ -16,6 +16,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
+from anodeflow.studies.diffusion.exchanges import exchange_net
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -209,15 +210,8 @@ def _warnings(
         Caveat("hop-left-out", f"is left out of path and D(T): {hop.message}").of(hop.subject) for hop in rough + wrong
     ]
     failed += rough + wrong
-    if any(has_barrier(hop) for hop in hops) and not exchange:
-        warnings.append(
-            Caveat(
-                "exchange-not-searched",
-                "hops of the adatom alone were searched: where it would rather push an atom of the surface out of its "
-                "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound "
-                "(`exchange: true` searches such hops, too)",
-            )
-        )
+    if any(has_barrier(hop) for hop in hops):
+        warnings += _not_searched(search, hops, exchange)
     if failed and found_path:
         warnings.append(
             Caveat("lower-bound", "the path is the cheapest of the hops that were computed, and D(T) a lower bound")
@@ -227,6 +221,29 @@ def _warnings(
             Caveat("no-path", "the hops that were computed lead to no other cell: there is no path and no D(T)")
         )
     return warnings
+
+
+def _not_searched(search: HopSearch, hops: list[Hop], exchange: bool) -> list[Caveat]:
+    """Return what was not searched of hops on which the adatom changes places with an atom of the surface."""
+    code = "exchange-not-searched"
+    if not exchange:
+        return [
+            Caveat(
+                code,
+                "hops of the adatom alone were searched: where it would rather push an atom of the surface out of its "
+                "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound "
+                "(`exchange: true` searches such hops, too)",
+            )
+        ]
+    others = exchange_net(search.adsorption.slab, search.minima).others
+    if others:
+        names = " and ".join(sorted(others))
+        text = f"exchanges with atoms of another element ({names}), which change the surface, were not searched"
+        return [Caveat(code, text)]
+    if not any(hop.is_exchange for hop in hops):
+        text = f"there are no exchanges: in its minima the adatom touches no free {search.adsorption.adsorbate}"
+        return [Caveat(code, f"{text} beside it that leads to another minimum")]
+    return []
 
 
 def _layers(adsorption: AdsorptionDoc) -> tuple[int | None, int | None]:
