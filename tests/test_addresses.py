@@ -1,9 +1,11 @@
 """Content addresses that anodeflow 0.1 gave: whatever was computed by then is found again."""
 
+import json
 from pathlib import Path
 
 import pytest
 from jobflow import Flow, OutputReference, job
+from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
 from test_study_conformance import CAMPAIGN as EVERY_STUDY
 
@@ -14,6 +16,7 @@ from anodeflow.backends.espresso.backend import EspressoBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.identity import with_stable_uuids
 from anodeflow.calculations.request import Request
+from anodeflow.campaign.flow import campaign_parts
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.address import content_hash
 from anodeflow.studies.charge.document import ChargeDoc
@@ -126,3 +129,21 @@ def test_jobs_that_refer_to_a_document_keep_their_uuid_whatever_its_class_is_cal
     reference = OutputReference("0", output_schema=document)
     jobs = with_stable_uuids(Flow([make(reference, 1)]), "seed").jobs
     assert [each.uuid for each in jobs] == [uuid]
+
+
+def test_a_flow_made_again_is_the_same_but_for_its_uuids(tmp_path):
+    """Whatever a job is told, metadata and configuration included; the flow that it was made of stays as it was."""
+    file = tmp_path / "campaign.yaml"
+    file.write_text(EVERY_STUDY)
+    world = Campaign.from_file(file)._world()
+    flow = Flow(list(campaign_parts(world, {"campaign": "c", "reference": None}).values()), name="c")
+    flow.update_metadata({"edition": "e"})
+    flow.append_name(" as it was")
+    flow.update_config({"manager_config": {"worker": "w"}}, name_filter="bulk", attributes=["manager_config"])
+    before = json.dumps(flow, cls=MontyEncoder)
+    again = with_stable_uuids(flow, "seed")
+    assert json.dumps(flow, cls=MontyEncoder) == before
+    assert again.all_uuids != flow.all_uuids
+    for old, new in zip((flow.uuid, *flow.all_uuids), (again.uuid, *again.all_uuids), strict=True):
+        before = before.replace(old, new)
+    assert json.loads(before) == json.loads(json.dumps(again, cls=MontyEncoder))

@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -10,8 +12,8 @@ from jobflow import Flow, Job
 from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.rehearsal import unsearched
 from anodeflow.core.address import content_hash
+from anodeflow.core.jobs import told
 
 _CIRCUMSTANCES = {
     *("finished_at", "wall_time", "restarts", "directory"),
@@ -97,13 +99,13 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
     """
     of_job = f"{edition}/" if edition else ""
     mapping: dict[str, str] = {}
+    written: dict[str, str] = {}
     seen: Counter[str] = Counter()
 
     def visit(node: Flow | Job) -> None:
         if isinstance(node, Job):
-            content = json.dumps(
-                [node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder, sort_keys=True
-            )
+            content = json.dumps([node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder)
+            written[node.uuid] = content
             key = content_hash(_UUID.sub("", _plain(content)))
             # A calculation that refers to no other job (bulk, atom) is the same in all editions.
             within = "" if node.output_schema is CalculationDoc and not _UUID.search(content) else of_job
@@ -115,7 +117,31 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
             for child in node.jobs:
                 visit(child)
 
+    def renamed(text: str) -> str:
+        return _UUID.sub(lambda match: mapping.get(match[0], match[0]), text)
+
     visit(flow)
-    text = _UUID.sub(lambda match: mapping.get(match[0], match[0]), json.dumps(flow, cls=MontyEncoder))
-    with unsearched():  # as they were when they were made
-        return json.loads(text, cls=MontyDecoder)
+    return _made_again(flow, written, renamed)
+
+
+def _made_again(node: Flow | Job, written: Mapping[str, str], renamed: Callable[[str], str]) -> Any:
+    """Return a copy of a flow or a job with the uuids `renamed`; job by job, as the text of a whole flow is large.
+
+    `written` has, by its uuid, what a job is told: name, arguments, keywords and Maker.
+    """
+    if isinstance(node, Job):
+        name, arguments, keywords, maker = _decoded(renamed(written[node.uuid]))
+        function = node.function if maker is None else getattr(maker, node.function.__name__)
+        own = deepcopy({each: getattr(node, each) for each in _OF_JOBS} | node._kwargs)
+        hosts = [renamed(uuid) for uuid in node.hosts]
+        return told(Job(function, uuid=renamed(node.uuid), name=name, hosts=hosts, **own), arguments, keywords)
+    own = {each: getattr(node, each) for each in ("uuid", "name", "output", "hosts", "metadata", "metadata_updates")}
+    jobs = [_made_again(each, written, renamed) for each in node.jobs]
+    return Flow(jobs, order=node.order, **_decoded(renamed(json.dumps(own, cls=MontyEncoder))))
+
+
+_OF_JOBS = ("output_schema", "index", "config", "metadata", "metadata_updates", "config_updates", "name_updates")
+
+
+def _decoded(text: str) -> Any:
+    return MontyDecoder().process_decoded(json.loads(text))
