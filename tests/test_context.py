@@ -171,7 +171,7 @@ def test_jobs_that_put_others_in_their_place_have_no_schema():
             if original is None or original.__module__ != module.name:
                 continue
             seen += 1
-            schema = inspect.getclosurevars(each).nonlocals["job_kwargs"].get("output_schema")
+            schema = inspect.getclosurevars(each.__wrapped__).nonlocals["job_kwargs"].get("output_schema")
             assert schema is None or issubclass(schema, StudyDoc), (module.name, original.__name__)
             assert schema is None or inspect.signature(original).return_annotation is schema, original.__name__
     assert seen > 30

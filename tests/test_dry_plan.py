@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
-from jobflow import Flow, Job, job
+from jobflow import Flow, job
 from test_study_conformance import CAMPAIGN as EVERY_STUDY
 
-from anodeflow.calculations.rehearsal import rehearsal
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import get_settings
@@ -55,23 +53,6 @@ def test_sites_and_references_are_found_by_geometry(campaign):
         assert {run.plan.calculations[label].atoms for label in last} == {run.plan.calculations[clean].atoms + 1}
     shared = [label for label, each in run.plan.calculations.items() if each.group == SHARED]
     assert sorted(shared) == ["Al atom", "Al bulk", "Cu3Au bulk"]
-
-
-def test_jobs_are_searched_for_jobs_after_a_rehearsal_and_not_in_it():
-    """jobflow warns of jobs among the arguments of a job: it takes long, and nobody runs those of a rehearsal."""
-
-    def warned() -> bool:
-        with warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always")
-            Job(function=print, function_args=([Job(function=print)],))
-        return any("as an input" in str(each.message) for each in found)
-
-    with rehearsal():
-        assert not warned()
-    assert warned()
-    with pytest.raises(KeyError), rehearsal():
-        raise KeyError
-    assert warned()
 
 
 def test_rehearsal_computes_nothing_and_keeps_nothing(campaign):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from jobflow import Flow, Maker, job
+from jobflow import Flow, Maker
 from monty.json import MontyEncoder
 from pymatgen.core import Molecule, Structure
 
@@ -22,6 +22,7 @@ from anodeflow.calculations.steps import largest_force
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.core.jobs import job
 from anodeflow.structures.geometry.positions import largest_distance, placed
 
 _HELD = 1e-3  # Å, by which a fixed atom or a lattice vector may differ in the last digits of a file

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from jobflow import CURRENT_JOB, Job, OutputReference, Response, job
+from jobflow import CURRENT_JOB, Job, OutputReference, Response
 from pydantic import Field, field_validator, model_validator
 
 from anodeflow.calculations.rehearsal import rehearsing
 from anodeflow.core.errors import BudgetSpentError
 from anodeflow.core.inputs import InputModel
+from anodeflow.core.jobs import job
 
 _TIME = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d):([0-5]\d)")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])B?", re.IGNORECASE)
@@ -89,7 +90,7 @@ class Resources(InputModel):
 
 
 def placed_job(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Job]]:
-    """As jobflow's ``@job``, for a method of a Maker with a `backend` recipe that may say where its jobs run.
+    """As our ``@job``, for a method of a Maker with a `backend` recipe that may say where its jobs run.
 
     Jobs that are made on a cluster, by other jobs, so go to the worker and ask for the resources that were set
     when the campaign was submitted (``placement`` of the recipe: jobflow-remote's `worker` and `resources`).
@@ -110,7 +111,7 @@ def placed_job(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., J
         @wraps(make)
         def placed(self: Any, *args: Any, **kwargs: Any) -> Job:
             if rehearsing() and not any(isinstance(each, OutputReference) for each in (*args, *kwargs.values())):
-                # Without arguments, which jobflow copies, and writes to look for jobs in them.
+                # Without the Maker, which jobflow copies.
                 return Job(function=lambda: method(self, *args, **kwargs), name=self.name)
             made = make(self, *args, **kwargs)
             made.config.manager_config = dict(self.backend.get("placement") or {})

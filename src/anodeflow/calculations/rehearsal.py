@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from jobflow.utils import find
+from typing import Protocol
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.request import Request
@@ -64,27 +62,9 @@ def rehearsal() -> Iterator[list[Rehearsed]]:
     notes: list[Rehearsed] = []
     token = _NOTES.set(notes)
     try:
-        with unsearched():
-            yield notes
+        yield notes
     finally:
         _NOTES.reset(token)
-
-
-@contextmanager
-def unsearched() -> Iterator[None]:
-    """Let jobs be made without the search of jobflow for other jobs among their arguments.
-
-    It writes all structures out for that, a third of the time that a plan takes, to warn. The flow that runs is warned.
-    """
-    search, find.contains_flow_or_job = find.contains_flow_or_job, _nothing_found
-    try:
-        yield
-    finally:
-        find.contains_flow_or_job = search
-
-
-def _nothing_found(obj: Any) -> bool:
-    return False
 
 
 def rehearse(backend: Named, request: Request, label: str) -> CalculationDoc | None:

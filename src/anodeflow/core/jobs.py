@@ -1,15 +1,57 @@
-"""Jobs: their arguments and names."""
+"""Jobs: how functions become some, and their names."""
 
-from collections.abc import Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any, overload
 
-from jobflow import Job
+import jobflow
+from jobflow import Flow, Job
+
+
+@overload
+def job(function: Callable[..., Any]) -> Callable[..., Job]: ...
+@overload
+def job(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Job]]: ...
+def job(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """As jobflow's ``@job``, but arguments are not written out for every job that is made.
+
+    jobflow writes all of them, structures too, to warn of a job that stands where its output is meant: much of the time
+    that a campaign of thousands of jobs took to build. So a job is made without arguments and is given them then. Where
+    a job does stand among them, jobflow makes it, and warns.
+
+    Parameters
+    ----------
+    function
+        Function, or method of a Maker (with `self`).
+    options
+        As of jobflow's: `output_schema`, and names of additional stores.
+    """
+    if function is None:
+        return partial(job, **options)
+    make: Callable[..., Job] = jobflow.job(function, **options)
+    hosts = int(next(iter(inspect.signature(function).parameters), "") == "self")
+
+    @wraps(make)
+    def made(*arguments: Any, **keywords: Any) -> Job:
+        if _holds_job((arguments, keywords)):
+            return make(*arguments, **keywords)
+        return told(make(*arguments[:hosts]), arguments[hosts:], keywords)
+
+    return made
 
 
 def told(one: Job, arguments: Sequence[Any], keywords: dict[str, Any]) -> Job:
-    """Return a job that was made without arguments, which jobflow would write out, and has them now."""
+    """Return a job that was made without arguments, and has them now."""
     one.function_args, one.function_kwargs = tuple(arguments), keywords
     return one
+
+
+def _holds_job(value: Any) -> bool:
+    """Whether a value is a job or a flow, or a list or a mapping that holds one."""
+    if isinstance(value, dict):
+        return any(map(_holds_job, value.values()))
+    return any(map(_holds_job, value)) if isinstance(value, list | tuple) else isinstance(value, Flow | Job)
 
 
 def named(made: Any, name: str) -> Job:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response, job
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing, OutputReference, Response
 from monty.json import MSONable
 from pymatgen.core import Structure
 
@@ -12,7 +12,7 @@ from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.screening.path import potential_ends, start_of_dft
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import record_of

@@ -16,7 +16,7 @@ from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal, unsearched
+from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
 from anodeflow.core.errors import InputError
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.expected import Expected, declared
@@ -65,8 +65,7 @@ class DryRun:
         key = (study.name, subject and subject.name, study.key(input, subject, self.world), self.plan.in_variant)
         if key not in self._studied:
             self._remark(study, input, subject)
-            with unsearched():
-                flow = self.steps.study(study, input, subject)
+            flow = self.steps.study(study, input, subject)
             self.system = SHARED if subject is None else subject.name
             self._subject = subject
             try:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker, Response, job
+from jobflow import Flow, Job, Maker, Response
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import Candidate
 from anodeflow.core.errors import CalculationError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, guided
 from anodeflow.screening.shortlist import record_of
 from anodeflow.structures.bulk.host import HostLattice

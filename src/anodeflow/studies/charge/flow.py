@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response, job
+from jobflow import CURRENT_JOB, Flow, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.identity import with_stable_uuids
+from anodeflow.core.jobs import job
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.charge.analysis import charge_document, charge_parts
 from anodeflow.studies.charge.bader_programs import choose_program

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from jobflow import Job, JobConfig, Maker, OnMissing, OutputReference, job
+from jobflow import Job, JobConfig, Maker, OnMissing, OutputReference
 
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.jobs import job
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
 from anodeflow.studies.convergence.document import ConvergenceDoc
 from anodeflow.studies.document import StudyDoc

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jobflow import Flow, Job, JobConfig, Maker, OnMissing, Response, job
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing, Response
 from pymatgen.core import Structure
 
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.modes_document import ModesDoc
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided, to_the_end
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.structures.sites.minima import soft_push

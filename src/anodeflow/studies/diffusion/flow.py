@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
-from jobflow import Flow, Maker, OutputReference, Response, job
+from jobflow import Flow, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.makers import Prescreen, guided
 from anodeflow.screening.shortlist import start_audit

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from jobflow import Flow, Job, Maker, Response, job
+from jobflow import Flow, Job, Maker, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, InputError
+from anodeflow.core.jobs import job
 from anodeflow.screening.effort import effort_of, effort_of_checks
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobflow import Flow, JobConfig, Maker, OnMissing, OutputReference, job
+from jobflow import Flow, JobConfig, Maker, OnMissing, OutputReference
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.jobs import job
 from anodeflow.studies.context import StudyContext, in_context
 from anodeflow.studies.electrochemistry.analysis import electrochemistry_document
 from anodeflow.studies.electrochemistry.context import ElectrochemistryContext

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.structures.bulk.dilute import equivalent_sites, substituted, wide_cell
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit, dilute_limit
 from anodeflow.studies.shared.steps import replaced

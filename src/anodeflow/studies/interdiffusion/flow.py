@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
+from anodeflow.core.jobs import job
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import start_record
 from anodeflow.studies.context import SubjectContext, in_context

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.errors import CalculationError, InputError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.screening.makers import Prescreen
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.geometry.rattle import rattled

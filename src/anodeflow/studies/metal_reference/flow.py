@@ -1,7 +1,8 @@
 """The job that puts the binding on a surface beside that on the adatom's own metal."""
 
-from jobflow import Job, OutputReference, job
+from jobflow import Job, OutputReference
 
+from anodeflow.core.jobs import job
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.metal_reference.analysis import metal_reference_document
 from anodeflow.studies.metal_reference.document import MetalReferenceDoc

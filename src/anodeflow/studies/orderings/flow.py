@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from jobflow import Flow, Job, Maker, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, InputError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.structures.bulk.host_check import symmetrised
 from anodeflow.structures.ordering.orderings import (
     Ordering,

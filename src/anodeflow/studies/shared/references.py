@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from jobflow import Flow, Job, Maker, OutputReference, job
+from jobflow import Flow, Job, Maker, OutputReference
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
+from anodeflow.core.jobs import job
 from anodeflow.structures.bulk.atom import BOX, isolated_atom
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.magnetism import slab_with_moments

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobflow import Flow, Job, JobConfig, OnMissing, Response, job
+from jobflow import Flow, Job, JobConfig, OnMissing, Response
 
 from anodeflow.calculations.in_place import settled
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 
 
 def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from jobflow import Flow, Maker, OutputReference, Response, job
+from jobflow import Flow, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import ENDED_EARLY
 from anodeflow.core.errors import CalculationError
+from anodeflow.core.jobs import job
 from anodeflow.screening.makers import Prescreen, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped

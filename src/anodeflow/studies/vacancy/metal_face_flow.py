@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jobflow import Flow, Maker, OutputReference, Response, job
+from jobflow import Flow, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.in_place import in_place
 from anodeflow.core.errors import CalculationError
-from anodeflow.core.jobs import named
+from anodeflow.core.jobs import job, named
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from jobflow import Job, Maker, OutputReference, Response, job
+from jobflow import Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError
+from anodeflow.core.jobs import job
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Maker, job
+from jobflow import Flow, Maker
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.jobs import job
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.context import SlabContext, SubjectContext, in_context
