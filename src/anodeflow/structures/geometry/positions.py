@@ -23,7 +23,7 @@ def placed(structure: Structure, positions: npt.ArrayLike, cell: npt.ArrayLike |
     lattice = structure.lattice if cell is None else Lattice(np.asarray(cell), pbc=structure.lattice.pbc)
     return Structure(
         lattice,
-        structure.species,
+        structure.species_and_occu,
         np.asarray(positions, dtype=float),
         coords_are_cartesian=True,
         site_properties=structure.site_properties,

@@ -123,12 +123,12 @@ class ContactSurface:
             kept = np.concatenate([kept, self._merged(candidates)])
         return kept
 
-    def _free(self, points: np.ndarray, overlap: float = _OVERLAP) -> np.ndarray:
+    def _free(self, points: np.ndarray) -> np.ndarray:
         """Whether points lie outside the contact spheres of all atoms, less an overlap."""
         free = np.ones(len(points), dtype=bool)
         if len(points):
             near = cKDTree(points).sparse_distance_matrix(self._tree, self.reach, output_type="ndarray")
-            free[near["i"][near["v"] < self.distances[near["j"]] - overlap]] = False
+            free[near["i"][near["v"] < self.distances[near["j"]] - _OVERLAP]] = False
         return free
 
     def _exposed(self) -> np.ndarray:
@@ -136,10 +136,18 @@ class ContactSurface:
         k = np.arange(400)  # a Fibonacci spiral on the upper half of a unit sphere
         z, angle = (k + 0.5) / len(k), k * np.pi * (3 - np.sqrt(5))
         sphere = np.stack([np.cos(angle) * np.sqrt(1 - z**2), np.sin(angle) * np.sqrt(1 - z**2), z], axis=1)
-        home = np.flatnonzero(np.all(self.image == 0, axis=1))
-        # Generous: an atom may touch the ball in a hollow's deepest point only, between the directions tried.
-        seen = {self.index[i] for i in home if self._free(self.atoms[i] + self.distances[i] * sphere, 0.25).any()}
-        return np.flatnonzero(np.isin(self.index, list(seen)))
+        seen = []
+        for i in np.flatnonzero(np.all(self.image == 0, axis=1)):
+            away, own = self.atoms - self.atoms[i], self.distances[i]
+            square = np.sum(away**2, axis=1)
+            meets = (square > 1e-6) & (square < (self.distances + own) ** 2)
+            # Generous: an atom may touch the ball in a hollow's deepest point only, between the directions tried.
+            nearest = self.distances[meets] - 0.25
+            # The law of cosines: how far along its direction another atom may lie before it is nearer than that.
+            farthest = (own**2 + square[meets] - nearest**2) / (2 * own)
+            if np.any(np.all(sphere @ away[meets].T <= farthest, axis=1)):
+                seen.append(self.index[i])
+        return np.flatnonzero(np.isin(self.index, seen))
 
     def _tops(self, exposed: np.ndarray) -> np.ndarray:
         home = exposed[np.all(self.image[exposed] == 0, axis=1)]

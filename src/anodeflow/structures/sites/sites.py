@@ -123,7 +123,7 @@ def add_adsorbate(slab: Structure, site: AdsorptionSite, adsorbate: str, magmom:
         properties["magmom"] = [*(moments or [0.0] * len(slab)), magmom or 0.0]
     return Structure(
         slab.lattice,
-        [*slab.species, adsorbate],
+        [*slab.species_and_occu, adsorbate],  # shared: taking elements makes a Composition of each again
         np.vstack([slab.cart_coords, site.position]),
         coords_are_cartesian=True,
         site_properties=properties,
