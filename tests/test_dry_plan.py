@@ -1,8 +1,10 @@
 """The plan of a study is its own flow, rehearsed."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,20 @@ def test_rehearsal_computes_nothing_and_keeps_nothing(campaign):
     run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
     folder: Path = get_settings().calculations
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_rehearsal_is_let_go_when_it_is_over(campaign):
+    """A reference that came back to itself kept all jobs and structures of a plan until the collector came by."""
+    run = DryRun(campaign._world())
+    (surface,) = run.world.surfaces.of(["Al(001)"])
+    gc.disable()
+    try:
+        run.study(ADSORPTION, AdsorptionInput(adsorbate="Al"), surface)
+        last = weakref.ref(run)
+        del run
+        assert last() is None
+    finally:
+        gc.enable()
 
 
 @job

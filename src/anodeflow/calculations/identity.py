@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -50,32 +50,33 @@ def _plain(content: str) -> str:
     in a sentence alone, the same after a class has moved to another module or has got another name, and the same after
     a calculation that it is handed was made again, because its file had been damaged.
     """
+    return json.dumps(_counted(json.loads(content)), sort_keys=True)
 
-    def visit(node: Any) -> Any:
-        if isinstance(node, dict):
-            left_out = {"placement", "@module", "@version", "split_at", *_NAMED_LATER} | (
-                _CIRCUMSTANCES if "finished_at" in node else set()
-            )
-            if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
-                left_out |= {"learn"}
-            if node.get("by_uncertainty") is False:  # as before there was one
-                left_out |= {"by_uncertainty"}
-            flat = _FLAT.get((str(node.get("@module")), str(node.get("@class"))))
-            if flat is not None:
-                left_out |= {"@class"} | flat
-            kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
-            for key in {"@class", "@callable"} & kept.keys():
-                kept[key] = _FIRST_NAMES.get(str(kept[key]), kept[key])
-            if {"code", "text"} <= kept.keys() <= {"code", "text", "about"}:  # a warning, which was a sentence
-                return kept["text"]
-            if "schema_version" in kept:
-                kept["schema_version"] = 1
-            if "potential_path" in kept:  # as it was called at first
-                kept["band"] = kept.pop("potential_path")
-            return {key: visit(value) for key, value in kept.items()}
-        return [visit(item) for item in node] if isinstance(node, list) else node
 
-    return json.dumps(visit(json.loads(content)), sort_keys=True)
+def _counted(node: Any) -> Any:
+    """Return what counts of plain data."""
+    if isinstance(node, dict):
+        left_out = {"placement", "@module", "@version", "split_at", *_NAMED_LATER} | (
+            _CIRCUMSTANCES if "finished_at" in node else set()
+        )
+        if node.get("@class") == "Prescreen" or {"code", "settings", "learn"} <= node.keys():  # or as a guide
+            left_out |= {"learn"}
+        if node.get("by_uncertainty") is False:  # as before there was one
+            left_out |= {"by_uncertainty"}
+        flat = _FLAT.get((str(node.get("@module")), str(node.get("@class"))))
+        if flat is not None:
+            left_out |= {"@class"} | flat
+        kept = {key: value for key, value in node.items() if key not in left_out and (key, value) != ("guide", {})}
+        for key in {"@class", "@callable"} & kept.keys():
+            kept[key] = _FIRST_NAMES.get(str(kept[key]), kept[key])
+        if {"code", "text"} <= kept.keys() <= {"code", "text", "about"}:  # a warning, which was a sentence
+            return kept["text"]
+        if "schema_version" in kept:
+            kept["schema_version"] = 1
+        if "potential_path" in kept:  # as it was called at first
+            kept["band"] = kept.pop("potential_path")
+        return {key: _counted(value) for key, value in kept.items()}
+    return [_counted(item) for item in node] if isinstance(node, list) else node
 
 
 def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
@@ -102,7 +103,7 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
     written: dict[str, str] = {}
     seen: Counter[str] = Counter()
 
-    def visit(node: Flow | Job) -> None:
+    for node in _nodes(flow):
         if isinstance(node, Job):
             content = json.dumps([node.name, node.function_args, node.function_kwargs, node.maker], cls=MontyEncoder)
             written[node.uuid] = content
@@ -113,15 +114,19 @@ def with_stable_uuids(flow: Flow, seed: str, edition: str = "") -> Flow:
             key, within = f"flow {node.name}", ""
         seen[key] += 1
         mapping[node.uuid] = str(uuid5(NAMESPACE_URL, f"anodeflow/{seed}/{within}{key}/{seen[key]}"))
-        if isinstance(node, Flow):
-            for child in node.jobs:
-                visit(child)
 
     def renamed(text: str) -> str:
         return _UUID.sub(lambda match: mapping.get(match[0], match[0]), text)
 
-    visit(flow)
     return _made_again(flow, written, renamed)
+
+
+def _nodes(node: Flow | Job) -> Iterator[Flow | Job]:
+    """Yield a flow and all flows and jobs in it, each before what is in it."""
+    yield node
+    if isinstance(node, Flow):
+        for child in node.jobs:
+            yield from _nodes(child)
 
 
 def _made_again(node: Flow | Job, written: Mapping[str, str], renamed: Callable[[str], str]) -> Any:

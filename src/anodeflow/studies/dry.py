@@ -65,7 +65,8 @@ class DryRun:
         key = (study.name, subject and subject.name, study.key(input, subject, self.world), self.plan.in_variant)
         if key not in self._studied:
             self._remark(study, input, subject)
-            flow = self.steps.study(study, input, subject)
+            with rehearsal():  # its calculations are to be noted, too
+                flow = self.steps.study(study, input, subject)
             self.system = SHARED if subject is None else subject.name
             self._subject = subject
             try:
@@ -110,18 +111,18 @@ class DryRun:
     def _run(self, nodes: Sequence[Flow | Job], before: frozenset[str]) -> None:
         """Run jobs and flows, and what their jobs put in their place; all of it waits for the labels `before`."""
         left = {job.uuid: job for job in _jobs(nodes) if job.uuid not in self.labels}
-
-        def run(job: Job) -> None:
-            del left[job.uuid]
-            # In their order: what comes first in a plan must not hang on random numbers.
-            needed = dict.fromkeys(each.uuid for each in _references([job.function_args, job.function_kwargs]))
-            for uuid in needed:
-                if uuid in left:
-                    run(left[uuid])
-            self._job(job, needed.keys(), before)
-
         while left:
-            run(next(iter(left.values())))
+            self._run_one(next(iter(left.values())), left, before)
+
+    def _run_one(self, job: Job, left: dict[str, Job], before: frozenset[str]) -> None:
+        """Run a job out of those that are `left`, after those of them that it needs."""
+        del left[job.uuid]
+        # In their order: what comes first in a plan must not hang on random numbers.
+        needed = dict.fromkeys(each.uuid for each in _references([job.function_args, job.function_kwargs]))
+        for uuid in needed:
+            if uuid in left:
+                self._run_one(left[uuid], left, before)
+        self._job(job, needed.keys(), before)
 
     def _job(self, job: Job, needed: Set[str], before: frozenset[str]) -> None:
         # What a replaced job had in hand stands in the arguments of those in its place.
