@@ -5,10 +5,10 @@ options stand beside the names, as they did when a context was a mapping.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import wraps
-from typing import Any, ClassVar, Self, TypeVar, get_type_hints
+from functools import cache, wraps
+from typing import Any, ClassVar, Self, TypeVar, cast, get_type_hints
 
 from monty.json import MontyDecoder, MSONable
 
@@ -98,8 +98,13 @@ class StudyContext(MSONable):
     @classmethod
     def read(cls, options: dict[str, Any]) -> StudyInput:
         """Return the options that a job keeps."""
-        model: type[StudyInput] = get_type_hints(cls)["input"]
-        return model.model_validate(options)
+        return _input_of(cast(Hashable, cls)).model_validate(options)
+
+
+@cache
+def _input_of(context: Any) -> type[StudyInput]:
+    model: type[StudyInput] = get_type_hints(context)["input"]
+    return model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 from pymatgen.core import Structure
 
 from anodeflow.backends.base import Backend
-from anodeflow.core.address import content_hash
 from anodeflow.screening.campaign import CampaignPrescreen
 from anodeflow.structures.bulk.atom import BOX
 from anodeflow.structures.bulk.catalogue import elemental_bulk, host_lattice, load_crystal
@@ -231,4 +230,4 @@ class Surfaces:
 
 def backend_key(backend: Backend) -> str:
     """Return what is equal for backends that compute the same."""
-    return content_hash(backend.recipe())
+    return backend.model_dump_json()
