@@ -69,7 +69,7 @@ def find_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
 
 _FOUND: dict[tuple[object, ...], list[AdsorptionSite]] = {}
 """Sites of the slabs that were looked at: the variants of a convergence test ask for the same ones again and again."""
-_MOST_KEPT = 256
+_MOST_KEPT = 4096
 
 
 def _found(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:

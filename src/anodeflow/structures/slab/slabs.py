@@ -125,7 +125,7 @@ def _own(slab: SlabCell) -> SlabCell:
 
 _CUT: dict[tuple[object, ...], list[SlabCell]] = {}
 """Slabs that were cut: the check of a campaign and the rehearsal of each of its studies ask for the same ones."""
-_MOST_KEPT = 1024
+_MOST_KEPT = 4096
 
 
 def _cut(bulk: Structure, spec: SlabSpec, host: HostLattice | None) -> list[SlabCell]:
