@@ -1,5 +1,7 @@
 """The isolated atom that binding energies refer to."""
 
+from functools import cache
+
 from ase.data import atomic_numbers, ground_state_magnetic_moments
 from pymatgen.core import Lattice, Structure
 
@@ -34,8 +36,13 @@ def isolated_atom(element: str, box: tuple[float, float, float] = BOX) -> Struct
         raise InputError(f"{element!r} is no chemical element: give a symbol such as Li.")
     moment = float(ground_state_magnetic_moments[atomic_numbers[element]])
     return Structure(
-        Lattice.orthorhombic(*box, pbc=(False, False, False)),
+        _cell(*box),
         [element],
         [[0.5, 0.5, 0.5]],
         site_properties={"magmom": [moment]},
     )
+
+
+@cache
+def _cell(a: float, b: float, c: float) -> Lattice:
+    return Lattice.orthorhombic(a, b, c, pbc=(False, False, False))
