@@ -108,6 +108,21 @@ def test_chosen_sites_are_found_on_another_slab_of_the_same_surface():
     assert same_sites(choice, cell.structure, found[:2]) == [], "a slab without hollows"
 
 
+def test_hollows_are_chosen_by_their_stacking_and_by_their_older_name():
+    cell = build_slab(load_structure("Cu"), SlabSpec(miller=(1, 1, 1), layers=3, vacuum=10, min_width=5))
+    found = find_sites(cell.structure, "Al")
+    for wish, numbers in {"fcc": [2], "Hcp hollow": [3], "hollow": [2, 3], "threefold hollow": [2, 3]}.items():
+        assert choose_sites(cell, found, [wish], "Cu(111)").numbers == numbers
+    # Relaxed too far to be told: as before there was anything to tell.
+    choice = choose_sites(cell, found, ["hcp"], "Cu(111)")
+    untold = [site.model_copy(update={"label": site.label.replace("hcp", "threefold")}) for site in found]
+    assert same_sites(choice, cell.structure, untold) == [untold[3]]
+    # The other way round: what stands where the number says is another site.
+    turned = [*found[:2], found[3].model_copy(update={"index": 2}), found[2].model_copy(update={"index": 3})]
+    (again,) = same_sites(choice, cell.structure, turned)
+    assert (again.index, again.label) == (3, "hcp hollow")
+
+
 def test_chosen_sites_are_found_in_a_cell_with_other_vectors():
     """Li3Mg relaxed with another code: b is then longer than a, and the slab comes out mirrored."""
     crystal, host = load_structure("Li3Mg-Cmcm"), host_lattice("Li3Mg-Cmcm")

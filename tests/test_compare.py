@@ -56,6 +56,23 @@ def test_latest_document_of_a_backend_counts_and_gaps_stay_blank():
     assert first["values"]["gpaw-x"] == pytest.approx(-1.44)
 
 
+def test_hollows_that_one_backend_does_not_tell_apart_stand_beside_those_of_the_other():
+    """A document of an older version, or a face that relaxed too far, has threefold hollows."""
+
+    def on_111(backend, labels):
+        sites = [adsorbed_site(number, label=label, final_label=label) for number, label in enumerate(labels)]
+        return adsorption_document(document_id=f"by-{backend}", campaign="both", backend=backend, sites=sites)
+
+    old, new = ["threefold hollow", "threefold hollow"], ["fcc hollow", "hcp hollow"]
+    for first, second in ((old, new), (new, old)):
+        table = side_by_side([on_111("gpaw-x", first), on_111("cp2k-x", second)], ["gpaw-x", "cp2k-x"])
+        rows = [entry for entry in table if entry["property"] == "binding_energy"]
+        assert [entry["label"] for entry in rows] == ["site 0, fcc hollow", "site 1, hcp hollow"]
+        assert all(None not in entry["values"].values() for entry in rows)
+    table = side_by_side([on_111("gpaw-x", new), on_111("cp2k-x", new[::-1])], ["gpaw-x", "cp2k-x"])
+    assert all(None in entry["values"].values() for entry in table), "an fcc and an hcp hollow are not compared"
+
+
 def test_command_prints_all_formats(campaign, anodeflow):
     table = anodeflow("compare", "both")
     assert table.status == 0

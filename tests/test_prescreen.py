@@ -140,7 +140,7 @@ def test_the_document_names_what_was_left_out_and_compares_both(done):
     document = done(surface()).documents["adsorption"]
     assert isinstance(document, AdsorptionDoc)
     audit = document.prescreen
-    assert [site.label for site in document.sites] == ["bridge", "threefold hollow", "threefold hollow"]
+    assert [site.label for site in document.sites] == ["bridge", "fcc hollow", "hcp hollow"]
     (left,) = [each for each in audit.candidates if not each.handed_on]
     assert (left.step, left.label, left.reason) == ("site 0", "onefold top", "outside the window")
     assert left.energy > 0.15

@@ -51,7 +51,7 @@ def codes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def adsorption(codes) -> AdsorptionDoc:
-    """Cu on Cu(111), with the lowest of its sites alone: the fcc or the hcp hollow."""
+    """Cu on Cu(111), with the lowest of its sites alone: by EMT the hcp hollow."""
     backend, prescreen = codes
     maker = AdsorptionMaker(
         relax=Makers(backend).relax(),
@@ -82,7 +82,7 @@ def test_a_minimum_on_the_potentials_path_splits_the_hop(codes, adsorption, home
     document = diffuse(codes, adsorption)
     whole, part = document.hops
     assert (whole.state, whole.split_into, whole.barrier_forward) == ("split", [1], None)
-    assert "minimum 1 (threefold hollow) lies on the way" in whole.message
+    assert "minimum 1 (fcc hollow) lies on the way" in whole.message
     assert whole.profile == [], "its energies are the potential's"
     assert whole.band is not None
     assert (part.state, len(part.images), part.band.mode) == ("done", 3, "saddle")

@@ -13,10 +13,12 @@ from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.geometry.symmetry import face_operations, orbits, surface_cell
 from anodeflow.structures.sites.contact import ContactSurface, free_radius, touching_distances
 from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find_sites
+from anodeflow.structures.sites.stacking import general_name, same_label
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
 TOP, BRIDGE, HOLLOW3, HOLLOW4 = "onefold top", "bridge", "threefold hollow", "fourfold hollow"
+FCC, HCP = "fcc hollow", "hcp hollow"
 
 
 def slab_of(name: str, miller=(0, 0, 1), **spec) -> Structure:
@@ -38,10 +40,10 @@ def found(slab: Structure, adsorbate: str) -> Counter:
     [
         ("Li", (0, 0, 1), "Li", [TOP, BRIDGE, HOLLOW4]),
         ("Al", (0, 0, 1), "Al", [TOP, BRIDGE, HOLLOW4]),
-        ("Al", (1, 1, 1), "Al", [TOP, BRIDGE, HOLLOW3, HOLLOW3]),
-        ("Cu", (1, 1, 1), "Al", [TOP, BRIDGE, HOLLOW3, HOLLOW3]),
-        ("Cu", (1, 1, 1), "O", [TOP, BRIDGE, HOLLOW3, HOLLOW3]),
-        ("Mg", (0, 0, 1), "Li", [TOP, BRIDGE, HOLLOW3, HOLLOW3]),
+        ("Al", (1, 1, 1), "Al", [TOP, BRIDGE, FCC, HCP]),
+        ("Cu", (1, 1, 1), "Al", [TOP, BRIDGE, FCC, HCP]),
+        ("Cu", (1, 1, 1), "O", [TOP, BRIDGE, FCC, HCP]),
+        ("Mg", (0, 0, 1), "Li", [TOP, BRIDGE, FCC, HCP]),
         ("Li", (1, 1, 0), "Li", [TOP, BRIDGE, BRIDGE, HOLLOW3]),  # short and long bridge
         ("LiH", (0, 0, 1), "Li", [TOP, TOP, BRIDGE, HOLLOW4]),
     ],
@@ -53,8 +55,73 @@ def test_known_surfaces(name, miller, adsorbate, expected):
 
 
 def test_hcp_and_fcc_hollows_differ_in_what_lies_below():
-    hollows = [site for site in find_sites(slab_of("Al", (1, 1, 1)), "Al") if site.label == HOLLOW3]
-    assert {site.below for site in hollows} == {None, "Al"}
+    for slab in (slab_of("Al", (1, 1, 1)), slab_of("Mg")):
+        below = {site.label: site.below for site in find_sites(slab, "Li") if "hollow" in site.label}
+        assert below == {FCC: None, HCP: slab[0].specie.symbol}
+
+
+@pytest.mark.parametrize(
+    "strain",
+    [
+        np.diag([1.04, 0.98, 0.95]),  # a film on another metal
+        np.diag([0.96, 1.0, 1.13]),  # planes as far apart as those of zinc
+        np.array([[1, 0.05, 0], [0, 1, 0], [0, 0, 1]]),  # sheared
+    ],
+)
+@pytest.mark.parametrize(("name", "miller"), [("Al", (1, 1, 1)), ("Mg", (0, 0, 1)), ("Li3Mg7", (0, 0, 1))])
+def test_hollows_of_strained_and_relaxed_faces_keep_their_names(name, miller, strain):
+    ideal = slab_of(name, miller, layers=4)
+    for seed in range(3):
+        slab = Structure(
+            Lattice(ideal.lattice.matrix @ strain, pbc=(True, True, False)), ideal.species, ideal.frac_coords
+        )
+        slab.perturb(0.08, seed=seed)
+        labels = Counter()
+        for site in find_sites(slab, "Li"):
+            labels[site.label] += site.multiplicity
+            assert site.label != HCP or site.below, "an atom is straight below"
+            assert site.label != FCC or not site.below
+        assert labels[FCC] == labels[HCP] == labels[TOP] == len(slab) / 4
+        assert HOLLOW3 not in labels
+
+
+@pytest.mark.parametrize(
+    ("name", "miller", "layers"),
+    [
+        ("Li", (1, 1, 0), 5),  # bcc: an atom below, but not in the middle
+        ("LiH", (1, 1, 1), 6),  # planes of Li and H by turns
+        ("Li3Mg", (1, 1, 0), 4),
+        ("Al", (1, 1, 1), 1),  # no second plane
+        ("Al", (1, 1, 0), 5),  # flanks of rows
+        ("Li", (1, 1, 1), 8),
+    ],
+)
+def test_hollows_of_other_faces_are_named_by_their_coordination(name, miller, layers):
+    labels = {site.label for site in find_sites(slab_of(name, miller, layers=layers), "Li")}
+    assert not labels & {FCC, HCP}
+
+
+def test_beside_a_vacancy_below_a_hollow_is_neither():
+    """An atom of the second plane is gone: its hcp hollow has become open, and three fcc hollows have lost a corner."""
+    slab = slab_of("Al", (1, 1, 1), layers=4, min_width=10)
+    heights = slab.cart_coords[:, 2]
+    planes = np.unique(heights.round(1))
+    slab.remove_sites([int(np.flatnonzero(abs(heights - planes[-2]) < 0.2)[0])])
+    labels = Counter()
+    for site in find_sites(slab, "Al"):
+        labels[site.label] += site.multiplicity
+    on_top = int(np.count_nonzero(abs(heights - planes[-1]) < 0.2))
+    assert (labels[HCP], labels[FCC]) == (on_top - 1, on_top - 3)
+    assert HOLLOW3 in labels
+
+
+def test_labels_that_may_mean_the_same():
+    assert general_name("site 2, hcp hollow") == "site 2, threefold hollow"
+    assert same_label(FCC, FCC)
+    assert same_label(FCC, HOLLOW3)
+    assert same_label(HOLLOW3, HCP)
+    assert not same_label(FCC, HCP)
+    assert not same_label(HOLLOW4, HOLLOW3)
 
 
 def test_sites_of_an_alloy_name_their_neighbours():

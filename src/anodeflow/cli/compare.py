@@ -127,26 +127,35 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
         `differences`: each other backend -> its value less that of the first (none if either is missing);
         `document_ids`: backend -> id of its study document; `warnings`: backend -> those of that document.
     """
-    entries: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    from anodeflow.structures.sites.stacking import general_name, same_label
+
+    entries: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     latest = {(document.backend, document.system, document.study): document for document in documents}
     for document in latest.values():
         if document.backend not in backends:
             continue
         for row in document.compared_rows():
-            key = (row.system, row.study, row.property, row.label)
-            names = dict(zip(("system", "study", "property", "label"), key, strict=True))
-            empty = {**names, "unit": row.unit, "values": dict.fromkeys(backends), "document_ids": {}, "warnings": {}}
-            entry = entries.setdefault(key, empty)
+            # Older documents, and faces that relaxed too far, do not tell fcc hollows from hcp hollows.
+            alike = entries.setdefault((row.system, row.study, row.property, general_name(row.label)), [])
+            entry = next((each for each in alike if same_label(each["label"], row.label)), None)
+            if entry is None:
+                names = {"system": row.system, "study": row.study, "property": row.property, "label": row.label}
+                unknown = dict.fromkeys(backends)
+                entry = {**names, "unit": row.unit, "values": unknown, "document_ids": {}, "warnings": {}}
+                alike.append(entry)
+            elif entry["label"] == general_name(row.label):
+                entry["label"] = row.label
             entry["values"][document.backend] = row.value
             entry["document_ids"][document.backend] = row.document_id
             entry["warnings"][document.backend] = list(row.warnings)
-    for entry in entries.values():
+    table = [entry for alike in entries.values() for entry in alike]
+    for entry in table:
         first, *others = (entry["values"][name] for name in backends)
         entry["differences"] = {
             name: None if first is None or value is None else value - first
             for name, value in zip(backends[1:], others, strict=True)
         }
-    return list(entries.values())
+    return table
 
 
 def _print_table(table: list[dict[str, Any]], backends: list[str]) -> None:

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.structures.geometry.positions import images_in_plane, placed
 from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.contact import ContactSurface
-from anodeflow.structures.sites.sites import site_label
+from anodeflow.structures.sites.sites import FREE, site_label
 
 AdatomState = Literal["stayed", "moved", "sunk", "exchanged", "desorbed"]
 """Where the relaxation left the adatom.
@@ -33,7 +33,7 @@ class AdatomDescription(BaseModel):
     final_position: tuple[float, float, float] = Field(
         description="Where it came to rest, Cartesian, the image nearest to its start, Å."
     )
-    final_label: str = Field(description="Site where it came to rest, by coordination.")
+    final_label: str = Field(description="Name of the site where it came to rest, as of `AdsorptionSite`.")
     coordination: int = Field(description="Number of its neighbours.")
     neighbours: dict[str, int] = Field(description="Element -> number of neighbours.")
     height: float = Field(description="Height over the mean plane of the outermost surface atoms, Å.")
@@ -87,7 +87,7 @@ def describe_adatom(slab: Structure, relaxed: Structure, initial_position) -> Ad
         state = "moved"
     return AdatomDescription(
         final_position=(float(final[0]), float(final[1]), float(final[2])),
-        final_label=site_label(0 if free else surface.corners(final)),
+        final_label=FREE if free else site_label(surface, final),
         coordination=len(touched),
         neighbours={element: elements.count(element) for element in sorted(set(elements))},
         height=height,

@@ -91,11 +91,15 @@ class ContactSurface:
         In a deep hollow the atom straight below comes as near as the atoms around: it is a neighbour, but the
         hollow on bcc (001) is fourfold all the same.
         """
+        around = len(self.around(position))
+        return around if around > 2 else len(self.neighbours(position))
+
+    def around(self, position: np.ndarray) -> np.ndarray:
+        """Return the numbers in `atoms` of the neighbours of a position, less what is straight below or above it."""
         ratio = np.linalg.norm(self.atoms - position, axis=1) / self.distances
         close = ratio <= NEIGHBOUR_TOLERANCE * ratio.min()
         aside = np.linalg.norm(self.atoms[:, :2] - position[:2], axis=1) > 0.2 * self.reach
-        around = int(np.count_nonzero(close & aside))
-        return around if around > 2 else int(np.count_nonzero(close))
+        return np.flatnonzero(close & aside)
 
     def nearest_ratio(self, position: np.ndarray) -> float:
         """Return the distance to the nearest atom in units of the touching distance."""

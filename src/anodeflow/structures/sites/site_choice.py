@@ -9,6 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.core.errors import InputError
 from anodeflow.structures.sites.environment import environment, similarity
 from anodeflow.structures.sites.sites import AdsorptionSite
+from anodeflow.structures.sites.stacking import general_name, same_label
 from anodeflow.structures.slab.slabs import SlabCell
 
 ALIKE = 0.97
@@ -24,7 +25,7 @@ class ChosenSite(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int = Field(description="Number of the site on the ideal slab.")
-    label: str = Field(description="Name by coordination.")
+    label: str = Field(description="Name, as of `AdsorptionSite`.")
     neighbours: dict[str, int] = Field(description="Element -> number of the atoms touched.")
     surroundings: dict[str, list[float]] = Field(description="Element -> distances of the atoms around it, Å.")
 
@@ -55,7 +56,7 @@ def choose_sites(
     sites
         All its sites.
     wanted
-        Numbers (4) and parts of labels ("hollow"), as a user gives them.
+        Numbers (4) and parts of labels ("hollow"), as a user gives them. fcc and hcp hollows are threefold ones, too.
     surface
         Name of the surface, for messages.
 
@@ -94,9 +95,9 @@ def choose_sites(
 def same_sites(choice: SiteChoice, slab: Structure, sites: Sequence[AdsorptionSite]) -> list[AdsorptionSite]:
     """Return the chosen sites among those of a relaxed slab, under the numbers that they were chosen by.
 
-    Sites are the same by their number where both slabs have as many and those of the choice touch the same atoms;
-    else a chosen site is the one with the most similar surroundings. (Positions would not do: the cell of a bulk that
-    relaxed a little differently may have other vectors.)
+    Sites are the same by their number where both slabs have as many and those of the choice touch the same atoms (and
+    no fcc hollow has become an hcp one, nor the other way round); else a chosen site is the one with the most similar
+    surroundings. (Positions would not do: the cell of a bulk that relaxed a little differently may have other vectors.)
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def same_sites(choice: SiteChoice, slab: Structure, sites: Sequence[AdsorptionSi
         Shorter than the choice where the relaxed slab has no such site any more.
     """
     if len(sites) == len(choice.chosen) + len(choice.left_out) and all(
-        (sites[wish.number].label, sites[wish.number].neighbours) == (wish.label, wish.neighbours)
+        same_label(sites[wish.number].label, wish.label) and sites[wish.number].neighbours == wish.neighbours
         for wish in choice.chosen
     ):
         return [sites[number] for number in choice.numbers]
@@ -132,4 +133,6 @@ def same_sites(choice: SiteChoice, slab: Structure, sites: Sequence[AdsorptionSi
 
 
 def _meets(site: AdsorptionSite, wish: int | str) -> bool:
-    return site.index == wish if isinstance(wish, int) else wish.lower() in site.label.lower()
+    if isinstance(wish, int):
+        return site.index == wish
+    return any(wish.lower() in name.lower() for name in (site.label, general_name(site.label)))

@@ -7,6 +7,7 @@ from pymatgen.core import Structure
 from anodeflow.structures.geometry.positions import fixed_coordinates
 from anodeflow.structures.geometry.symmetry import orbits
 from anodeflow.structures.sites.contact import ContactSurface
+from anodeflow.structures.sites.stacking import hollow_stacking, stacked_name
 
 _NAMES = {
     1: "onefold top",
@@ -16,6 +17,8 @@ _NAMES = {
     5: "fivefold hollow",
     6: "sixfold hollow",
 }
+FREE = "free"
+"""Name of the place of an atom that touches nothing."""
 
 
 class AdsorptionSite(BaseModel):
@@ -24,19 +27,34 @@ class AdsorptionSite(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     index: int = Field(description="Number of the site among those of the slab, from 0.")
-    label: str = Field(description="Name by coordination: onefold top, bridge, threefold hollow ...")
+    label: str = Field(
+        description="Name by coordination: onefold top, bridge, fourfold hollow ...; of hollows of close-packed faces "
+        "by their stacking: fcc hollow, hcp hollow."
+    )
     coordination: int = Field(description="Number of atoms that the adsorbate touches.")
     neighbours: dict[str, int] = Field(description="Element -> number of the atoms touched.")
     below: str | None = Field(
-        description="Element of the atom straight below a hollow; none: it is open (fcc hollow of a (111) face)."
+        description="Element of the atom straight below a hollow; none: it is open (an fcc hollow)."
     )
     position: tuple[float, float, float] = Field(description="Cartesian position of the adsorbate, Å.")
     multiplicity: int = Field(description="Number of equivalent sites in the slab's cell.")
 
 
-def site_label(coordination: int) -> str:
-    """Return the name of a site where an atom has so many neighbours."""
-    return _NAMES.get(coordination, f"{coordination}-fold hollow" if coordination else "free")
+def site_label(surface: ContactSurface, position: np.ndarray) -> str:
+    """Return the name of a site: by its coordination, and hollows of close-packed faces by their stacking.
+
+    Parameters
+    ----------
+    surface
+        Face, without the adatom.
+    position
+        Of the adatom, Cartesian (3,), Å.
+    """
+    coordination = surface.corners(position)
+    stacking = hollow_stacking(surface, position) if coordination == 3 else None
+    if stacking:
+        return stacked_name(stacking)
+    return _NAMES.get(coordination, f"{coordination}-fold hollow" if coordination else FREE)
 
 
 def find_sites(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
@@ -86,7 +104,7 @@ def _found(slab: Structure, adsorbate: str) -> list[AdsorptionSite]:
         found.append(
             AdsorptionSite(
                 index=0,
-                label=site_label(surface.corners(position)),
+                label=site_label(surface, position),
                 coordination=len(touched),
                 neighbours={element: touched.count(element) for element in sorted(set(touched))},
                 below=surface.below(position) if len(touched) > 2 else None,

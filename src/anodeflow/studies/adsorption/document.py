@@ -14,11 +14,11 @@ class AdsorbedSite(BaseModel):
     """One adsorption site before and after its relaxation."""
 
     site: int = Field(description="Number of the site among those of the slab.")
-    label: str = Field(description="Site where the adatom was put, by coordination: fourfold hollow ...")
+    label: str = Field(description="Site where the adatom was put: fourfold hollow, fcc hollow ...")
     multiplicity: int = Field(description="Symmetry-equivalent sites in the cell.")
     initial_position: list[float] = Field(description="Where the adatom was put, Cartesian, Å.")
     final_position: list[float] = Field(description="Where it came to rest, Cartesian, Å.")
-    final_label: str = Field(description="Site where it came to rest, by coordination.")
+    final_label: str = Field(description="Site where it came to rest: fourfold hollow, fcc hollow ...")
     coordination: int = Field(description="Neighbours of the adatom at rest.")
     neighbours: dict[str, int] = Field(description="Element -> number of neighbours of the adatom at rest.")
     height: float = Field(description="Height of the adatom over the outermost surface atoms' mean plane, Å.")

@@ -80,7 +80,7 @@ class ChargeDoc(StudyDoc):
 
     adsorbate: str = Field(description="Element of the adatom.")
     site: int = Field(description="Number of the adsorption site, that of the adsorption study.")
-    site_label: str = Field(description="Site where the adatom rests, by coordination.")
+    site_label: str = Field(description="Site where the adatom rests: fourfold hollow, fcc hollow ...")
     structure: Structure = Field(description="Relaxed slab with the adatom (its last atom).")
     charge_donated: float = Field(
         description="Electrons that the adatom gives away, e: electrons of the free atom minus those in the adatom's "

@@ -21,7 +21,7 @@ class SurfaceMinimum(BaseModel):
 
     index: int = Field(description="Number of the minimum in this document.")
     site: int | None = Field(description="Number of the adsorption site it comes from; none: found on a path.")
-    label: str = Field(description="Site where the adatom rests, by coordination.")
+    label: str = Field(description="Site where the adatom rests: fourfold hollow, fcc hollow ...")
     position: list[float] = Field(description="Position of the adatom, Cartesian, Å.")
     energy: float = Field(description="Energy over the lowest minimum, eV.")
     multiplicity: int = Field(description="Copies in one cell of the surface (not of the slab's supercell).")
@@ -45,7 +45,7 @@ class RejectedSite(BaseModel):
     """A relaxed adsorption site that is no minimum of its own on the surface."""
 
     site: int = Field(description="Number of the adsorption site.")
-    label: str = Field(description="Site, by coordination.")
+    label: str = Field(description="Site: fourfold hollow, fcc hollow ...")
     energy: float = Field(description="Energy over the lowest minimum, eV.")
     reason: Literal["saddle", "merged", "sunk", "exchanged", "desorbed", "not converged"] = Field(
         description="saddle: symmetry held the adatom there, a push lets it roll away; merged: another site is the "

@@ -14,7 +14,7 @@ class ComparedSurface(BaseModel):
     system: str = Field(description="Name of the system in the campaign.")
     document_id: str = Field(description="Id of its adsorption study.")
     site: int = Field(description="Number of its most stable site.")
-    label: str = Field(description="Where the adatom came to rest there, by coordination.")
+    label: str = Field(description="Where the adatom came to rest there.")
     adsorption_energy: float = Field(description="E(slab+A) - E(slab), eV: the binding without its reference.")
     layers: int | None = Field(description="Atomic layers of the slab; none where the study does not say it.")
     width: float = Field(description="Distance between the adatom and its nearest image in the plane, Å.")
