@@ -16,12 +16,17 @@ from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.report.build import write_report
+from anodeflow.report.context import Context
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.context import SlabContext
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.electrochemistry.phases import hull_points
 from anodeflow.studies.surface_energy.analysis import surface_energy_document
 from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
+from anodeflow.studies.surface_energy.report import surface_energy_section
+from anodeflow.studies.surface_energy.stability import Phase, hull_words, place
 
 CAMPAIGN = """\
 name: faces
@@ -168,6 +173,94 @@ def test_what_the_document_warns_of():
     unlike = cell.model_copy(update={"structure": cell.structure.copy().replace(0, "Cu")})
     with pytest.raises(CalculationError, match="lost the symmetry"):
         surface_energy_document(unlike, *steps[1:], study)
+
+
+def faces_of(energy: float, other: float | None, layers: int = 5) -> SurfaceEnergyDoc:
+    """Document of Cu3Au(001) at the potential of Cu: energies of both bulks, eV/atom; that of copper is -3."""
+    crystal_ = crystal("Pm-3m", 3.75, ["Au", "Cu"], [[0, 0, 0], [0.5, 0.5, 0]])
+    cell = build_slab(crystal_, SlabSpec(layers=layers, fixed_layers=0, min_width=0))
+    bulks = [
+        None if per_atom is None else calculation_document(structure=each, energy=per_atom * len(each), backend="emt")
+        for each, per_atom in (
+            (crystal_, energy),
+            (crystal("Fm-3m", 3.6, ["Cu"], [[0, 0, 0]]), -3.0),
+            (crystal("Fm-3m", 4.1, ["Au"], [[0, 0, 0]]), other),
+        )
+    ]
+    slab = calculation_document(structure=cell.structure, energy=-2.9 * len(cell.structure))
+    study = SlabContext(campaign="c", system="Cu3Au(001)", slab_spec={})
+    return surface_energy_document(cell, slab, None, *bulks[:2], study, bulks[2])
+
+
+def test_a_compound_that_is_not_stable_against_its_elements_is_told():
+    unknown, stable, unstable = faces_of(-3.0, None), faces_of(-3.05, -3.0), faces_of(-2.98, -3.0)
+    assert (unknown.formation_energy, "other element" in unknown.calculation_ids) == (None, False)
+    assert stable.formation_energy == pytest.approx(-0.05)
+    assert unstable.formation_energy == pytest.approx(0.02)
+    assert unstable.surface_energy > 0, "so it is not told by a negative energy"
+    assert [each.code for each in unknown.warnings + stable.warnings] == []
+    (told,) = unstable.warnings
+    assert told.code == "unstable-compound"
+    assert "Cu3Au is not stable against Cu and Au (formation energy +0.020 eV/atom)" in told.text
+    assert "Au is 0.080 eV above its bulk" in told.text
+    assert all("other element" not in row.calculation_ids for row in unstable.rows())
+
+
+def test_place_of_a_compound_among_phases():
+    """Checked by hand: A3B at x = 0.75 of the metal A, on the hull and 0.02 above it."""
+    ends = [Phase("A", 1.0, 0.0), Phase("B", 0.0, 0.0)]
+    alone = place(Phase("A3B", 0.75, -0.06), ends)
+    assert (alone.above_hull, [each.formula for each in alone.parts], alone.potential) == (
+        0.0,
+        ["B", "A"],
+        pytest.approx(0),
+    )
+    # AB at -0.20: the line from it to A has -0.10 at 0.75.
+    above = place(Phase("A3B", 0.75, -0.08), [*ends, Phase("AB", 0.5, -0.2)])
+    assert (above.above_hull, above.potential) == (pytest.approx(0.02), None)
+    assert [each.formula for each in above.parts] == ["AB", "A"]
+    # AB itself is not in equilibrium with A where A3B at -0.15 lies between: the line has 2 · -0.15 + 0.2 = -0.1 at 1.
+    between = place(Phase("AB", 0.5, -0.2), [*ends, Phase("A3B", 0.75, -0.15), Phase("AB", 0.5, -0.1)])
+    assert [each.formula for each in between.parts] == ["B", "A3B"]
+    assert (between.above_hull, between.potential) == (0.0, pytest.approx(-0.1))
+    # A face with an excess of A costs more where there is less of it.
+    words = hull_words("AB", "A", between, 0.5, 2.0)
+    assert "A3B lies between them on the hull" in words
+    assert "is 0.100 eV lower; there the face costs 0.700 J/m²." in words
+    assert hull_words("A3B", "A", alone, 0.5, 2.0) == ""
+    assert "20.0 meV/atom above the hull, on which it decomposes into AB and A" in hull_words("A3B", "A", above, 1, 0)
+
+
+def test_the_report_says_what_the_hull_of_the_campaign_says():
+    face = faces_of(-3.05, -3.0)
+    fields = {"campaign": "c", "system": "Au-Cu", "backend": "emt", "code": "x", "settings": {}, "settings_hash": "s"}
+    points = hull_points(
+        [("Au", "bulk", "bulk Au", 0.0), ("Cu", "bulk", "bulk Cu", 0.0), ("CuAu", "fcc", "CuAu fcc", -0.2)], "Au"
+    )
+    ids = {f"bulk {name}": face.calculation_ids[step] for name, step in (("Cu", "metal"), ("Au", "other element"))}
+    hull = ElectrochemistryDoc(
+        **fields, document_id="hull", calculation_ids=ids, ion="Au", partner="Cu", charge=3, points=points, steps=[],
+        capacities=[],
+    )  # fmt: skip
+    (answer,) = surface_energy_section([face], Context.of([face, hull], [], print)).answer
+    assert "Cu3Au lies 50.0 meV/atom above the hull, on which it decomposes into CuAu and Cu" in answer.replace(
+        "AuCu", "CuAu"
+    )
+    elsewhere = hull.model_copy(update={"calculation_ids": ids | {"bulk Au": "another"}})
+    (answer,) = surface_energy_section([face], Context.of([face, elsewhere], [], print)).answer
+    assert "hull" not in answer, "of other calculations"
+
+
+def test_the_bulk_of_the_other_element_is_asked_for_where_the_campaign_has_it(campaign_file):
+    change = ("  - surface_energy: {metal: Cu}", "  - surface_energy: {metal: Cu, systems: [Cu3Au(001)]}")
+    alone = {each.label for each in Campaign.from_file(campaign_file(change)).check()}
+    assert "Au bulk" not in alone, "nothing more is computed for a caveat"
+    more = (change[0], change[1] + "\n  - adsorption: {adsorbate: Au, systems: [Al(001)]}")
+    flow = Campaign.from_file(campaign_file(more)).flow()
+    names = [job.name for job, _ in flow.iterflow()]
+    assert names.count("Au bulk") == 1
+    assert names.count("Cu3Au(001):0: bulk of the other element") == 1
+    assert {each.label for each in Campaign.from_file(campaign_file(more)).check()} >= alone | {"Au bulk"}
 
 
 @pytest.mark.mlip

@@ -80,6 +80,10 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
         """Return what is equal for the same search."""
         return input.model_dump_json()
 
+    def metals(self, input: OrderingsInput) -> list[str]:
+        """Return the elements of the alloy."""
+        return _elements(input)
+
     def written(self, document: OrderingsDoc, folder: Path, command: str, force: bool) -> list[Path]:
         """Write the orderings that the document kept, as the catalogue keeps crystals."""
         from anodeflow.studies.orderings.files import write_orderings

@@ -7,8 +7,9 @@ from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.context import SlabContext
 from anodeflow.studies.shared.references import crystal_caveats
-from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
+from anodeflow.studies.surface_energy.document import OTHER, SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.faces import faces_alike
+from anodeflow.studies.surface_energy.stability import unstable_caveat
 
 INSIDE_MOVED = 0.1
 """How far the lowest free plane may move for the inside of a slab to count as that of the bulk, Å."""
@@ -33,6 +34,13 @@ def chemical_potentials(bulk: CalculationDoc, metal: CalculationDoc | None) -> d
     (other,) = set(amounts) - {element}
     potential = metal.energy_per_atom
     return {element: potential, other: (bulk.energy - amounts[element] * potential) / amounts[other]}
+
+
+def formation_energy(bulk: CalculationDoc, *elements: CalculationDoc) -> float:
+    """Return the formation energy of a compound from the bulks of its elements, eV/atom."""
+    potentials = {each.structure[0].specie.symbol: each.energy_per_atom for each in elements}
+    amounts = bulk.structure.composition.get_el_amt_dict()
+    return bulk.energy_per_atom - sum(n * potentials[each] for each, n in amounts.items()) / len(bulk.structure)
 
 
 def face_energy(relaxed: float, ideal: float | None, bulk: float, area: float) -> tuple[float, float | None]:
@@ -63,6 +71,7 @@ def surface_energy_document(
     bulk: CalculationDoc,
     metal: CalculationDoc | None,
     study: SlabContext,
+    other: CalculationDoc | None = None,
 ) -> SurfaceEnergyDoc:
     """Return the document of one surface.
 
@@ -78,6 +87,8 @@ def surface_energy_document(
         Relaxed bulks of the slab's crystal, and of the metal that a compound is in equilibrium with.
     study
         What was asked for.
+    other
+        Relaxed bulk of a compound's other element; none: it is not known.
 
     Raises
     ------
@@ -95,7 +106,7 @@ def surface_energy_document(
     at_rest = sum(number * potentials[element] for element, number in atoms.items())
     energy, unrelaxed = face_energy(slab.energy, None if ideal is None else ideal.energy, at_rest, cell.area)
     element = None if metal is None else metal.structure[0].specie.symbol
-    steps = {"slab": slab, "ideal slab": ideal, "bulk": bulk, "metal": metal}
+    steps = {"slab": slab, "ideal slab": ideal, "bulk": bulk, "metal": metal, OTHER: other}
     found = {step: each for step, each in steps.items() if each is not None}
     settings = {"calculation": slab.settings, "slab": study.slab_spec, "metal": element}
     return SurfaceEnergyDoc(
@@ -106,8 +117,9 @@ def surface_energy_document(
             settings,
             {step: each.id for step, each in found.items()},
         ),
-        warnings=_warnings(cell, found, energy),
+        warnings=_warnings(cell, found, energy) + _of_stability(bulk, metal, other),
         formula=slab.formula,
+        crystal=bulk.structure.composition.reduced_formula,
         miller=cell.miller,
         termination=cell.termination,
         layers=cell.layers,
@@ -115,6 +127,7 @@ def surface_energy_document(
         area=cell.area,
         metal=element,
         chemical_potentials=potentials,
+        formation_energy=None if other is None or metal is None else formation_energy(bulk, metal, other),
         excess=_excess(atoms, bulk.structure.composition.get_el_amt_dict(), element, cell.area),
         slab_energy=slab.energy,
         ideal_energy=None if ideal is None else ideal.energy,
@@ -135,7 +148,7 @@ def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -
     told = [
         each.under(step)
         for step, found in steps.items()
-        for each in (crystal_caveats(found) if step in ("bulk", "metal") else found.warnings)
+        for each in (crystal_caveats(found) if step in ("bulk", "metal", OTHER) else found.warnings)
     ]
     told += [
         Caveat("not-converged", "the relaxation did not converge").under(step)
@@ -168,6 +181,16 @@ def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -
             )
         )
     return told
+
+
+def _of_stability(bulk: CalculationDoc, metal: CalculationDoc | None, other: CalculationDoc | None) -> list[Caveat]:
+    if metal is None or other is None:
+        return []
+    one, two = (each.structure[0].specie.symbol for each in (metal, other))
+    above = chemical_potentials(bulk, metal)[two] - other.energy_per_atom
+    formula = bulk.structure.composition.reduced_formula
+    told = unstable_caveat(formula, formation_energy(bulk, metal, other), one, two, above)
+    return [told] if told else []
 
 
 def _lowest_free_plane_moved(cell: SlabCell, slab: CalculationDoc) -> float:

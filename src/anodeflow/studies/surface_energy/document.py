@@ -9,6 +9,9 @@ from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
+OTHER = "other element"
+"""Step of the bulk of the element whose chemical potential is what is left of the compound's energy."""
+
 
 class SurfaceEnergyDoc(StudyDoc):
     """Energy of one termination per area, in equilibrium with the bulk and, for a compound, with a bulk metal."""
@@ -16,6 +19,9 @@ class SurfaceEnergyDoc(StudyDoc):
     energies_of: ClassVar[EnergiesOf] = "face"
     study: Literal["surface_energy"] = "surface_energy"
     formula: str = Field(description="Formula of the slab.")
+    crystal: str = Field(
+        default="", description="Reduced formula of the crystal; empty in documents made before it was kept."
+    )
     miller: tuple[int, int, int] = Field(description="Miller indices as they were asked for.")
     termination: str = Field(description="Composition of the outermost plane.")
     layers: int = Field(description="Atomic planes of the slab; both faces are alike.")
@@ -23,6 +29,11 @@ class SurfaceEnergyDoc(StudyDoc):
     area: float = Field(description="Area of one face of the cell, Å².")
     metal: str | None = Field(description="Element whose bulk sets its chemical potential; none: a pure metal.")
     chemical_potentials: dict[str, float] = Field(description="Element -> chemical potential, eV/atom.")
+    formation_energy: float | None = Field(
+        default=None,
+        description="Formation energy of the compound from the bulks of its elements, eV/atom; none: a pure metal, or "
+        "the campaign has no bulk of the other element.",
+    )
     excess: float = Field(
         description="Atoms of `metal` per area of one face beyond the composition of the bulk, Å⁻²: the surface energy "
         "falls by so much per eV by which its chemical potential rises. 0 for a pure metal."
@@ -37,7 +48,7 @@ class SurfaceEnergyDoc(StudyDoc):
 
     def rows(self) -> list[ResultRow]:
         """Return the surface energy in both units, and that of the face as cut."""
-        steps = list(self.calculation_ids)
+        steps = [step for step in self.calculation_ids if step != OTHER]  # of which the caveats alone are
         joule = self.surface_energy / JOULE_PER_SQUARE_METRE
         rows = [
             self._row("surface_energy", joule, "J/m²", steps, self.termination),

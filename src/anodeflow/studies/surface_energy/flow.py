@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job, JobConfig, Maker, OnMissing
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.jobs import job
@@ -39,7 +39,9 @@ class SurfaceEnergyMaker(Maker):
     held: bool = True
     about: SubjectContext = field(default_factory=SubjectContext)
 
-    def make(self, slab: Flow, bulk: Flow | Job, metal: Flow | Job | None = None) -> Flow:
+    def make(
+        self, slab: Flow, bulk: Flow | Job, metal: Flow | Job | None = None, other: Flow | Job | None = None
+    ) -> Flow:
         """Build the flow.
 
         Parameters
@@ -50,6 +52,9 @@ class SurfaceEnergyMaker(Maker):
             Relaxation of its bulk.
         metal
             Relaxation of the metal that a compound is in equilibrium with; none: it is a pure metal.
+        other
+            Relaxation of the bulk of a compound's other element, which says whether the compound is stable; none: not
+            known. The surface energy does not need it, and is told although it failed.
 
         Returns
         -------
@@ -64,7 +69,14 @@ class SurfaceEnergyMaker(Maker):
             jobs.append(named(self.static.make(slab.output["cell"].structure, label=label), label))
             ideal = jobs[0].output
         references = bulk.output, None if metal is None else metal.output
-        last = collect_surface_energy(slab.output["cell"], slab.output["calculation"], ideal, *references, study)
+        known = {}
+        if other is not None:
+            found = named(computed(other.output), f"{study.system}: bulk of the other element")
+            found.config = JobConfig(on_missing_references=OnMissing.NONE)
+            jobs.append(found)
+            known["other"] = found.output["calculation"]
+        cell, relaxed = slab.output["cell"], slab.output["calculation"]
+        last = collect_surface_energy(cell, relaxed, ideal, *references, study, **known)
         last.name = f"{study.system}: {self.name} document"
         return Flow([*jobs, last], output=last.output, name=f"{study.system}: {self.name}")
 
@@ -78,6 +90,13 @@ def collect_surface_energy(
     bulk: CalculationDoc,
     metal: CalculationDoc | None,
     study: SlabContext,
+    other: CalculationDoc | None = None,
 ) -> SurfaceEnergyDoc:
     """Put the document together (see :func:`surface_energy_document`)."""
-    return surface_energy_document(cell, slab, ideal, bulk, metal, study)
+    return surface_energy_document(cell, slab, ideal, bulk, metal, study, other)
+
+
+@job
+def computed(calculation: CalculationDoc | None) -> dict[str, CalculationDoc | None]:
+    """Return a calculation, or none where it failed."""
+    return {"calculation": calculation}

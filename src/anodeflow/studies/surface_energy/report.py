@@ -1,5 +1,7 @@
 """The section of a report on surface energies."""
 
+from pymatgen.core import Composition
+
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.figures import new_figure, save
@@ -7,7 +9,9 @@ from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Column, Link, Part, Picture, Section, Table, number
 from anodeflow.report.palette import INK, OURS
 from anodeflow.report.verdicts import alike, span
-from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
+from anodeflow.studies.electrochemistry.document import ElectrochemistryDoc
+from anodeflow.studies.surface_energy.document import OTHER, SurfaceEnergyDoc
+from anodeflow.studies.surface_energy.stability import SURE, Phase, hull_words, place
 
 _EXPLANATION = (
     "γ = (E(slab) − Σ n μ) / 2A for a slab whose two faces are alike. Of a compound, μ of the metal is the energy of "
@@ -23,6 +27,7 @@ _COLUMNS = [
     Column("surface_energy_ev", "surface energy", "eV/Å²", 4),
     Column("unrelaxed", "as cut", "J/m²", 3),
     Column("metal", "at μ of bulk"),
+    Column("formation_energy", "formation energy", "eV/atom", 3, signed=True),
     Column("excess", "excess of the metal", "Å⁻²", 4, signed=True),
     Column("layers", "planes"),
     Column("fixed_layers", "held"),
@@ -79,10 +84,36 @@ def _part(document: SurfaceEnergyDoc) -> Part:
 def _answer(document: SurfaceEnergyDoc, context: Context) -> str:
     joule = document.surface_energy / JOULE_PER_SQUARE_METRE
     at = "" if document.metal is None else f" in equilibrium with bulk {document.metal}"
-    return (
+    text = (
         f"The face {document.termination} of {document.system} costs {context.text(document, 'surface_energy', joule)} "
         f"J/m²{at} [{document.backend}]."
     )
+    told = [each.text for each in document.warnings if each.code == "unstable-compound"]
+    return " ".join(
+        [text, *(f"{each[0].upper()}{each[1:]}." for each in told), _hull_words(document, context)]
+    ).rstrip()
+
+
+def _hull_words(document: SurfaceEnergyDoc, context: Context) -> str:
+    """Return what the campaign's hull by the same calculations says of the crystal; empty where there is none."""
+    metal, formed = document.metal, document.formation_energy
+    if metal is None or formed is None or formed > SURE:
+        return ""
+    of = document.calculation_ids
+    for hull in context.documents.values():
+        if not isinstance(hull, ElectrochemistryDoc) or hull.calculation_ids.get(f"bulk {metal}") != of["metal"]:
+            continue
+        (other,) = set(document.chemical_potentials) - {metal}
+        if hull.calculation_ids.get(f"bulk {other}") == of[OTHER]:
+            phases = [
+                Phase(point.formula, Composition(point.formula).get_atomic_fraction(metal), point.formation_energy)
+                for point in hull.points
+            ]
+            formula = document.crystal
+            crystal = Phase(formula, Composition(formula).get_atomic_fraction(metal), formed)
+            excess, energy = (each / JOULE_PER_SQUARE_METRE for each in (document.excess, document.surface_energy))
+            return hull_words(formula, metal, place(crystal, phases), energy, excess)
+    return ""
 
 
 @drawn_later
@@ -93,8 +124,8 @@ def _bars(ranked: list[SurfaceEnergyDoc]) -> Picture:
     values = [each.surface_energy / JOULE_PER_SQUARE_METRE for each in ranked]
     places = list(range(len(ranked), 0, -1))
     axes.barh(places, values, height=0.6, color=OURS)
-    for place, value in zip(places, values, strict=True):
-        axes.annotate(number(value, 3), (max(value, 0), place), (4, 0), textcoords="offset points", va="center",
+    for row, value in zip(places, values, strict=True):
+        axes.annotate(number(value, 3), (max(value, 0), row), (4, 0), textcoords="offset points", va="center",
                       fontsize=8, color=INK)  # fmt: skip
     axes.set_yticks(places, [f"{each.system} {each.termination} [{each.backend}]" for each in ranked], fontsize=8)
     axes.set_xlabel("surface energy (J/m²)")

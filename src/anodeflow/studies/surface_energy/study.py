@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.errors import InputError
 from anodeflow.studies.base import Problem, Study, attempted
-from anodeflow.studies.compared import Compared, compared, energy_of
-from anodeflow.studies.subjects.surfaces import Surface
-from anodeflow.studies.surface_energy.document import SurfaceEnergyDoc
+from anodeflow.studies.compared import Compared, compared, energy_of, energy_per_atom, of_crystal
+from anodeflow.studies.subjects.surfaces import Surface, backend_key
+from anodeflow.studies.surface_energy.document import OTHER, SurfaceEnergyDoc
 from anodeflow.studies.surface_energy.input import SurfaceEnergyInput
-from anodeflow.studies.world import World
+from anodeflow.studies.world import Entry, World
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -34,17 +35,21 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
 
         surfaces = steps.surfaces
         alike = with_faces_alike(subject, surfaces)
-        metal = None
-        if len(surfaces.structure(subject.structure).composition) > 1:
+        metal = other = None
+        elements = {site.symbol for site in surfaces.structure(subject.structure).composition}
+        if len(elements) > 1:
             assert input.metal is not None
             metal = steps.bulk(surfaces.metal(input.metal), subject.references)
+            (element,) = elements - {input.metal}
+            if _computed(element, subject, steps.world):
+                other = steps.bulk(surfaces.metal(element), subject.references)
         maker = SurfaceEnergyMaker(
             static=steps.makers(subject.backend).static(),
             slab=alike.system.slab_spec(),
             held=surfaces.slab(alike).fixed_layers > 0,
             about=steps.screened(subject),
         )
-        return maker.make(steps.slab(alike), steps.bulk(subject.structure, subject.backend), metal)
+        return maker.make(steps.slab(alike), steps.bulk(subject.structure, subject.backend), metal, other)
 
     def problems(self, input: SurfaceEnergyInput, subject: Surface, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the metal, and that no slab has the face on both sides."""
@@ -87,6 +92,11 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
         atoms = slab.structure.composition.get_el_amt_dict()
         at_rest = sum(number * potentials[element] for element, number in atoms.items())
         faces = face_energy(slab.energy, energy_of(ideal), at_rest, document.area)
+        if metal is not None:
+            elements = {
+                each.structure[0].specie.symbol: energy_per_atom(each) for each in (metal, of.get(OTHER)) if each
+            }
+            yield from of_crystal("formation_energy", document.formation_energy, bulk, elements)
         for name, found in zip(("surface_energy", "unrelaxed"), faces, strict=True):
             yield from compared(name, getattr(document, name), found)
 
@@ -95,3 +105,24 @@ class SurfaceEnergyStudy(Study[SurfaceEnergyInput, SurfaceEnergyDoc]):
         from anodeflow.studies.surface_energy.report import surface_energy_section
 
         return surface_energy_section(documents, context)
+
+
+def _computed(element: str, surface: Surface, world: World) -> bool:
+    """Whether the campaign relaxes the bulk of an element anyway, with the settings of a surface's references."""
+    try:
+        crystal = world.surfaces.metal(element)
+    except InputError:
+        return False
+    key = backend_key(surface.references)
+
+    def needs(entry: Entry) -> bool:
+        study = world.studies[entry.name]
+        takes = element in study.metals(entry.input)
+        if study.subject != "surface":
+            return takes and key == backend_key(world.backend)
+        on = world.surfaces.of(entry.input.wanted)
+        return any(takes and backend_key(each.references) == key for each in on) or any(
+            each.structure == crystal and backend_key(each.backend) == key for each in on
+        )
+
+    return any(map(needs, world.entries))
