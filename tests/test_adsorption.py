@@ -28,6 +28,7 @@ from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
+from anodeflow.studies.shared.references import of_lattice
 
 CAMPAIGN = """\
 name: aluminium
@@ -176,9 +177,26 @@ def test_the_crystal_is_named_and_told_where_it_is_not_at_rest(tmp_path, monkeyp
     crystal = document.calculation_ids["crystal"]
     assert crystal not in {value for key, value in document.calculation_ids.items() if key != "crystal"}
     told = [each.text for each in document.warnings if each.code == "not-converged"]
-    assert told == (
-        [] if converged else ["the relaxation of the crystal did not converge, and the slab has its lattice"]
-    )
+    assert [each.text for each in of_lattice(document)] == told, "what rests on the slab says it, too"
+    assert told == ([] if converged else ["crystal: the relaxation did not converge: the slab has its lattice"])
+
+
+@pytest.mark.slow
+def test_the_metals_own_crystal_is_told_where_it_is_not_at_rest(campaign, monkeypatch):
+    """The bulk that the adatom is compared with gave the slab its lattice, too: neither was told."""
+    computed = makers.compute
+
+    def unfinished(backend, request, label, *rest):
+        found = computed(backend, request, label, *rest)
+        return found.model_copy(update={"converged": False}) if label == "Al bulk" else found
+
+    monkeypatch.setattr(makers, "compute", unfinished)
+    assert campaign.run().succeeded
+    (document,) = study_documents("aluminium")
+    assert [each.text for each in document.warnings] == ["bulk: the relaxation did not converge"]
+    assert of_lattice(document) == document.warnings
+    other = document.model_copy(update={"adsorbate": "Cu"})
+    assert of_lattice(other) == [], "of the adatom's metal alone"
 
 
 def test_the_metals_own_crystal_is_named_once(campaign):

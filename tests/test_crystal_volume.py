@@ -1,11 +1,13 @@
-"""Crystals that a code does not hold: numbers on them are not given without a word."""
+"""Crystals that a code does not hold, or that are not at rest: numbers on them are not given without a word."""
 
 import pytest
 from factories import calculation_document
 from pymatgen.core import Lattice, Structure
 
 from anodeflow import query
+from anodeflow.calculations import makers
 from anodeflow.campaign.model import Campaign
+from anodeflow.database.query import study_documents
 from anodeflow.studies.shared.references import crystal_caveats, volume_change
 
 CAMPAIGN = """
@@ -52,3 +54,46 @@ def test_whatever_rests_on_such_a_crystal_says_so(tmp_path, monkeypatch):
     sound = rows[rows.system == "Al(001)"]
     assert len(sound) > 0
     assert not any("other-volume" in told for told in sound.warning_codes)
+
+
+UNFINISHED = """
+name: unfinished
+backend: emt
+systems:
+  - {name: Ag(111), structure: Ag, miller: [1, 1, 1], layers: 3, fixed_layers: 1, vacuum: 8, min_width: 0}
+interfaces:
+  - {name: Ag/Al, alloy: Ag, metal: Al, alloy_layers: 3, metal_layers: 4, vacuum: 8, min_width: 0, fixed_layers: 1}
+studies:
+  - adsorption: {adsorbate: Al}
+  - diffusion: {adsorbate: Al, modes: false}
+  - interdiffusion: {element: Ag, depth: 1, samples: 1, dilute_width: null}
+  - vacancy: {element: Ag, paths: [I], steps: 0, samples: 1, barriers: false}
+"""
+
+
+@pytest.mark.slow
+def test_whatever_rests_on_a_crystal_that_is_not_at_rest_says_so(tmp_path, monkeypatch):
+    """Slabs said so, interfaces and what is studied on either did not."""
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    computed = makers.compute
+
+    def unfinished(backend, request, label, *rest):
+        found = computed(backend, request, label, *rest)
+        return found.model_copy(update={"converged": False}) if label == "Ag bulk" else found
+
+    monkeypatch.setattr(makers, "compute", unfinished)
+    file = tmp_path / "unfinished.yaml"
+    file.write_text(UNFINISHED)
+    report = Campaign.from_file(file).run()
+    assert report.succeeded, report.failures
+    documents = study_documents("unfinished")
+    told = {each.study: [w.text for w in each.warnings if w.code == "not-converged"] for each in documents}
+    of_slab = ["crystal: the relaxation did not converge: the slab has its lattice"]
+    of_interface = ["interface: alloy bulk: the relaxation did not converge"]
+    assert told == {
+        "adsorption": of_slab,
+        "diffusion": of_slab,
+        "interface": ["alloy bulk: the relaxation did not converge"],
+        "interdiffusion": of_interface,
+        "vacancy": [*of_interface, "bulk: the relaxation did not converge"],
+    }

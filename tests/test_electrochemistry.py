@@ -192,6 +192,18 @@ def test_phase_above_the_hull_is_told_with_what_it_decomposes_into():
     assert [each.formula for each in document.searched] == ["Li3Mg7", "LiMg2", "LiMg", "Li2Mg", "Li3Mg"]
 
 
+def test_crystals_that_are_not_at_rest_are_told():
+    metals = bulks()
+    metals["Mg"] = metals["Mg"].model_copy(update={"converged": False})
+    found = orderings("Li3Mg", -0.04)
+    found.orderings[0].message = "its relaxation did not converge"
+    document = electrochemistry_document([found], metals, STUDY)
+    assert [each.text for each in document.warnings if each.code == "not-converged"] == [
+        "bulk Mg: the relaxation did not converge",
+        "Li3Mg hcp P0 4 atoms: its relaxation did not converge",
+    ]
+
+
 def test_study_that_failed_is_missing_and_told():
     document = electrochemistry_document([orderings("LiMg", -0.001), None], bulks(), STUDY)
     assert "composition-missing" in codes(document)

@@ -18,6 +18,7 @@ from anodeflow.studies.charge.bader_programs import METHODS, choose_program
 from anodeflow.studies.charge.context import ChargeContext
 from anodeflow.studies.charge.difference import charge_difference
 from anodeflow.studies.charge.document import ChargeDoc, ordinary_atoms
+from anodeflow.studies.shared.references import of_lattice
 
 GRID_TOLERANCE = 0.05
 """Change of the adatom's charge on a grid half as fine that calls for a finer one, e."""
@@ -78,7 +79,9 @@ def charge_document(
         partition = bader_partition(density, program)
     except CalculationError as error:
         raise CalculationError(f"{study.system}: {error}") from error
-    warnings = _warnings(site, {"density": combined, "slab density": slab, "atom density": adatom})
+    warnings = of_lattice(adsorption) + _warnings(
+        site, {"density": combined, "slab density": slab, "atom density": adatom}
+    )
     donated = density.numbers - partition.atom_electrons
     shoulder = partition.shoulders.get(len(donated) - 1, 0.0)
     if shoulder:

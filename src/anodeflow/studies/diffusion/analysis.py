@@ -23,6 +23,7 @@ from anodeflow.studies.diffusion.network import build_network, has_barrier
 from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import vibrations_of, with_prefactors
 from anodeflow.studies.potentials import OF_POTENTIALS
+from anodeflow.studies.shared.references import of_lattice
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -125,6 +126,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         **study_fields(study, adsorption.backend, adsorption.code, settings, identifiers),
         warnings=_warnings(search, minima, hops, found_path=path is not None, exchange=study.input.exchange)
         + remarks
+        + of_lattice(adsorption)
         + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS | ENDED_EARLY],
         prescreen=audit,
         slab=adsorption.slab,

@@ -20,6 +20,7 @@ from anodeflow.studies.electrochemistry.phases import (
 )
 from anodeflow.studies.orderings.document import OrderingsDoc
 from anodeflow.studies.orderings.search import check_references
+from anodeflow.studies.shared.references import crystal_caveats
 
 _SMALL_VOLTAGE = 0.003
 """V: about what 1 meV/atom, the least error of a formation energy, makes."""
@@ -80,7 +81,13 @@ def electrochemistry_document(
         identifiers,
     )
     fields["document_id"] = content_hash([fields["document_id"], sorted(document.document_id for document in done)])
-    warnings = []
+    warnings = [each.under(f"bulk {element}") for element, bulk in metals.items() for each in crystal_caveats(bulk)]
+    warnings += [
+        Caveat("not-converged", entry.message).under(f"{Composition(document.formula).reduced_formula} {entry.name}")
+        for document in done
+        for entry in document.kept
+        if entry.message
+    ]
     if len(done) < len(orderings):
         warnings.append(
             Caveat(

@@ -20,6 +20,7 @@ NEIGHBOURS_WITHIN = 1.25
 """Atoms are neighbours up to this times the crystal's shortest distance: both shells of bcc, the first of others."""
 OTHER_CRYSTAL = frozenset({"not-like-bulk", "left-planes", "other-volume"})
 """Codes of interfaces that are no longer those of their two crystals."""
+_BULKS = ("alloy bulk", "metal bulk")
 _SAME_COORDINATION = 1.0
 _SAME_DISTANCE = 0.05
 
@@ -232,7 +233,16 @@ def left_planes(structure: Structure, layer: Sequence[int]) -> list[Caveat]:
     return [Caveat("left-planes", text)] if left else []
 
 
+def of_bulks(interface: InterfaceDoc) -> list[Caveat]:
+    """Return the warnings of an interface that are about the relaxations of its two crystals, which set its lattice."""
+    return [each for each in interface.warnings if each.about and each.about[0].name in _BULKS]
+
+
 def inherited(interface: InterfaceDoc) -> list[Caveat]:
     """Return the warnings of an interface that hold for every number that rests on it, too."""
-    changed = [each.under("interface") for each in interface.warnings if each.code in OTHER_CRYSTAL]
+    changed = [
+        each.under("interface")
+        for each in interface.warnings
+        if each.code in OTHER_CRYSTAL or (each.code == "not-converged" and each in of_bulks(interface))
+    ]
     return changed + [each for each in interface.warnings if each.code in ENDED_EARLY]

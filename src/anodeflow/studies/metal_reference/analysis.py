@@ -11,6 +11,7 @@ from anodeflow.studies.context import AdatomContext
 from anodeflow.studies.inputs import AdatomInput
 from anodeflow.studies.metal_reference.document import ComparedSurface, MetalReferenceDoc
 from anodeflow.studies.potentials import OF_POTENTIALS
+from anodeflow.studies.shared.references import of_lattice
 
 _OF_THE_SLAB = ("layers", "thickness", "vacuum", "min_width", "fixed_layers")
 
@@ -88,6 +89,7 @@ def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[Caveat]:
         )
     for document in (surface, metal):
         told += [each.under(document.system) for each in document.warnings if each.code in OF_POTENTIALS | ENDED_EARLY]
+        told += [each.under(document.system) for each in of_lattice(document)]
         best = document.sites[document.most_stable]
         if best.state not in ("stayed", "moved"):
             text = f"the adatom has {best.state}, so this is no adsorption"

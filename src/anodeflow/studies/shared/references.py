@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from jobflow import Flow, Job, Maker, OutputReference
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
@@ -13,7 +13,11 @@ from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.bulk.magnetism import slab_with_moments
 from anodeflow.structures.slab.slabs import CrystalOrigin, SlabCell, build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.studies.document import StudyDoc
 
+CRYSTAL = "crystal"
+"""Step of the relaxation that gave a slab its lattice, where the study has no other use for it."""
+_OF_LATTICE = ("not-converged", "other-volume")
 OTHER_VOLUME = 0.15
 """A relaxed crystal whose volume changed by more is not the one that was meant: functionals differ by a few percent."""
 
@@ -55,9 +59,27 @@ def crystal_of(cell: SlabCell, known: Iterable[str]) -> tuple[dict[str, str], li
     origin = cell.crystal_calculation
     if origin is None or origin.id in known:
         return {}, []
-    text = "the relaxation of the crystal did not converge, and the slab has its lattice"
-    told = [] if origin.converged else [Caveat("not-converged", text)]
-    return {"crystal": origin.id}, told + _of_volume(origin.volume_change)
+    told = (
+        []
+        if origin.converged
+        else [Caveat("not-converged", "the relaxation did not converge: the slab has its lattice")]
+    )
+    told += _of_volume(origin.volume_change)
+    return {CRYSTAL: origin.id}, [each.under(CRYSTAL) for each in told]
+
+
+def of_lattice(document: StudyDoc) -> list[Caveat]:
+    """Return the warnings of a study of an adatom that are about the crystal whose lattice its slab has.
+
+    They hold for all that is computed on that slab, whatever it is.
+    """
+    step = CRYSTAL if CRYSTAL in document.calculation_ids else "bulk"
+    adsorbate, formula = getattr(document, "adsorbate", None), getattr(document, "formula", "")
+    if step == "bulk" and [element.symbol for element in Composition(formula)] != [adsorbate]:
+        return []  # made before the crystal was named; this bulk is that of the adatom alone
+    return [
+        each for each in document.warnings if each.code in _OF_LATTICE and each.about and each.about[0].name == step
+    ]
 
 
 def volume_change(crystal: CalculationDoc) -> float:
@@ -66,8 +88,14 @@ def volume_change(crystal: CalculationDoc) -> float:
 
 
 def crystal_caveats(crystal: CalculationDoc) -> list[Caveat]:
-    """Return the warnings of a relaxed crystal, and one if it has become another than the one that was handed in."""
-    return [*crystal.warnings, *_of_volume(volume_change(crystal))]
+    """Return the warnings of a relaxed crystal, if it did not come to rest, and if it has become another one.
+
+    Another than the one that was handed in, that is.
+    """
+    told = [*crystal.warnings, *_of_volume(volume_change(crystal))]
+    if not crystal.converged and not any(each.code == "not-converged" for each in told):
+        told.append(Caveat("not-converged", "the relaxation did not converge"))
+    return told
 
 
 def _of_volume(change: float) -> list[Caveat]:

@@ -145,15 +145,18 @@ def _excess(slab: dict[str, float], bulk: dict[str, float], metal: str | None, a
 
 
 def _warnings(cell: SlabCell, steps: dict[str, CalculationDoc], energy: float) -> list[Caveat]:
+    crystals = ("bulk", "metal", OTHER)
     told = [
         each.under(step)
         for step, found in steps.items()
-        for each in (crystal_caveats(found) if step in ("bulk", "metal", OTHER) else found.warnings)
+        for each in (crystal_caveats(found) if step in crystals else found.warnings)
     ]
     told += [
         Caveat("not-converged", "the relaxation did not converge").under(step)
         for step, found in steps.items()
-        if not found.converged and not any(each.code == "not-converged" for each in found.warnings)
+        if step not in crystals
+        and not found.converged
+        and not any(each.code == "not-converged" for each in found.warnings)
     ]
     if 0 < cell.fixed_layers < cell.layers // 2:
         told.append(

@@ -14,7 +14,7 @@ from anodeflow.screening.shortlist import not_screened, potential_ids, start_rec
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects, screened
-from anodeflow.studies.interface.analysis import left_planes
+from anodeflow.studies.interface.analysis import left_planes, of_bulks
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -160,8 +160,10 @@ def start_free(
             "energy": relaxed.energy,
             "converged": relaxed.converged,
             "calculation_ids": interface.calculation_ids | {"interface": relaxed.id},
-            # Those of the relaxation before are not those of this one; which crystal it still is holds for both.
+            # Those of the relaxation before are not those of this one; which crystal it still is holds for both, and
+            # so do those of the crystals themselves.
             "warnings": [
+                *of_bulks(interface),
                 *(each for each in interface.warnings if each.code == "not-like-bulk"),
                 *left_planes(relaxed.structure, interface.layer),
                 *(each.under("interface") for each in relaxed.warnings if each.code in ENDED_EARLY),

@@ -26,9 +26,10 @@ from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import InputError
 from anodeflow.screening.shortlist import is_same
-from anodeflow.studies.interface.analysis import inherited
+from anodeflow.studies.interface.analysis import inherited, of_bulks
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
+from anodeflow.studies.shared.references import crystal_caveats
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     PathName,
@@ -219,7 +220,7 @@ def start_search(
         calculation_ids={"interface": interface.calculation_ids["interface"]}
         | ({} if bulk is None else {"bulk": bulk.id})
         | ({} if face is None else face.calculation_ids),
-        warnings=[*inherited(interface), *([] if face is None else face.warnings)],
+        warnings=[*inherited(interface), *_of_bulk(interface, bulk), *([] if face is None else face.warnings)],
     )
     if layer != layers[0]:
         search.warnings.append(
@@ -228,6 +229,14 @@ def start_search(
     for atom in _starts(search, element, helper)[: study.input.samples]:
         search.trials.append(VacancyTrial(path=None, step=0, atom=atom, element=element, layer=layer, distance=None))
     return search
+
+
+def _of_bulk(interface: InterfaceDoc, bulk: CalculationDoc | None) -> list[Caveat]:
+    """Return the warnings of the bulk that atoms are taken out to; none where the interface tells them as its own."""
+    told = any(each.about[0].name == "metal bulk" for each in of_bulks(interface))
+    if bulk is None or (told and bulk.id == interface.calculation_ids.get("metal bulk")):
+        return []
+    return [each.under("bulk") for each in crystal_caveats(bulk)]
 
 
 def propose(search: VacancySearch, study: VacancyContext) -> None:
