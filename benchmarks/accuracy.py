@@ -9,9 +9,12 @@ again, it finds what is done.
 
 import sys
 
+from surroundings import in_sentences
+
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.errors import InputError
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.structures.bulk.atom import isolated_atom
 from anodeflow.studies.adsorption.document import AdsorptionDoc
@@ -44,11 +47,14 @@ def variants() -> dict[str, GpawBackend]:
 
 def main() -> None:
     """Print binding energies (eV) at the geometry of the demo."""
-    document = next(
+    found = [
         document
         for document in study_documents("quickstart")
         if isinstance(document, AdsorptionDoc) and document.backend == "gpaw-demo"
-    )
+    ]
+    if not found:
+        raise InputError("there is no result of gpaw-demo for quickstart: run it first (make demo).")
+    document = found[0]
     best = document.sites[document.most_stable].structure
     bulk = calculation_documents([document.calculation_ids["bulk"]])[document.calculation_ids["bulk"]].structure
     print(f"{'settings':34s} {'binding_energy':>15s} {'binding_energy_bulk':>20s}   k-points of slab, bulk")
@@ -63,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from surroundings import in_sentences
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.catalogue import load_structure
 
 
@@ -48,8 +50,13 @@ def main() -> None:
         changed.replace(atom, element)
         return relax.calculate(changed).energy - static.calculate(crystal).energy
 
-    alloy = relax_cell.calculate(load_structure(given.alloy)).structure
-    metal = supercell(relax_cell.calculate(load_structure(given.metal)).structure, given.width)
+    crystals = load_structure(given.alloy), load_structure(given.metal)
+    if given.element not in {site.specie.symbol for site in crystals[0]}:
+        raise InputError(f"{given.alloy} has no {given.element} that could leave it.")
+    if len(crystals[1].composition) > 1:
+        raise InputError(f"{given.metal} is a compound: name the metal that the atoms go to.")
+    alloy = relax_cell.calculate(crystals[0]).structure
+    metal = supercell(relax_cell.calculate(crystals[1]).structure, given.width)
     solution = with_another(metal, 0, given.element)
     large = supercell(alloy, given.width)
     copies = len(large) // len(alloy)
@@ -75,4 +82,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from pymatgen.io.ase import AseAtomsAdaptor
-from surroundings import surroundings
+from surroundings import in_sentences, surroundings
 
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.backends.gpaw.driver import make_calculator
@@ -75,4 +75,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

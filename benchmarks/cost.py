@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from plain import PlainWay
-from surroundings import stopwatch, surroundings
+from surroundings import in_sentences, stopwatch, surroundings
 
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.campaign.model import Campaign
@@ -125,4 +125,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

@@ -18,9 +18,11 @@ from ase import Atom, Atoms
 from ase.mep import NEB
 from ase.optimize import FIRE
 from pymatgen.io.ase import AseAtomsAdaptor
+from surroundings import in_sentences
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
@@ -54,7 +56,10 @@ def main() -> None:
     given = parser.parse_args()
 
     backend = load_backend(given.backend)
-    bulk = Makers(backend).relax(cell=True).calculate(load_structure(given.metal)).structure
+    crystal = load_structure(given.metal)
+    if len(crystal.composition) > 1:
+        raise InputError(f"{given.metal} is a compound: name a metal, whose adatom is one of its own.")
+    bulk = Makers(backend).relax(cell=True).calculate(crystal).structure
     spec = SlabSpec(layers=given.layers, vacuum=12, min_width=given.width)
     cell = build_slab(bulk, spec, host_lattice(given.metal))
     relax = Makers(backend).relax()
@@ -96,4 +101,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from surroundings import stopwatch, surroundings
+from surroundings import in_sentences, stopwatch, surroundings
 
 from anodeflow.backends.mlip.backend import MlipBackend
 from anodeflow.backends.registry import codes
@@ -177,4 +177,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

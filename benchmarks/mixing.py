@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pymatgen.io.ase import AseAtomsAdaptor
-from surroundings import surroundings
+from surroundings import in_sentences, surroundings
 
 from anodeflow.backends.gpaw.backend import GpawBackend
 from anodeflow.backends.gpaw.driver import make_calculator
@@ -78,4 +78,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

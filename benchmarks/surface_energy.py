@@ -13,9 +13,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from surroundings import in_sentences
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.core.errors import InputError
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.slab.slabs import build_slabs
@@ -33,10 +35,15 @@ def main() -> None:
     given = parser.parse_args()
     backend = load_backend(given.backend)
     relax_cell, relax = Makers(backend).relax(cell=True), Makers(backend).relax()
-    alloy = relax_cell.calculate(load_structure(given.alloy))
-    metal = relax_cell.calculate(load_structure(given.metal))
-    (element,) = {site.specie.symbol for site in metal.structure}
-    (other,) = {site.specie.symbol for site in alloy.structure} - {element}
+    crystals = load_structure(given.alloy), load_structure(given.metal)
+    both, one = ({site.specie.symbol for site in crystal} for crystal in crystals)
+    if len(one) != 1 or len(both) != 2 or not one < both:
+        raise InputError(
+            f"{given.alloy} has {', '.join(sorted(both))} and {given.metal} {', '.join(sorted(one))}: name a compound "
+            "of two elements, and the metal of one of them."
+        )
+    (element,), (other,) = one, both - one
+    alloy, metal = map(relax_cell.calculate, crystals)
     amounts = alloy.structure.composition.get_el_amt_dict()
     potential = {element: metal.energy_per_atom}
     potential[other] = (alloy.energy - amounts[element] * potential[element]) / amounts[other]
@@ -79,4 +86,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with in_sentences():
+        main()

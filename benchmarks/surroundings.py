@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
+
+from anodeflow.core.errors import AnodeflowError
+from anodeflow.core.masking import masked
 
 
 def surroundings(*packages: str) -> dict[str, Any]:
@@ -29,6 +35,21 @@ def _processor() -> list[str]:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
         return []
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """End the script with a sentence, as the commands do, where it was asked for what is not there or not possible."""
+    name = Path(sys.argv[0]).name
+    try:
+        yield
+    except AnodeflowError as error:
+        print(f"{name}: {masked(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}.", file=sys.stderr)
+        sys.exit(2)
 
 
 @contextmanager

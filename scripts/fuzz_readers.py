@@ -11,14 +11,19 @@ this, with hypothesis, each time the tests run.
 
 import gzip
 import json
+import os
 import re
+import signal
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    sys.exit("fuzz_readers.py needs atheris, which is not installed here: pip install atheris.")
 
 with atheris.instrument_imports(include=["anodeflow"]):
     from anodeflow.backends.registry import load_backend
@@ -28,7 +33,7 @@ with atheris.instrument_imports(include=["anodeflow"]):
     from anodeflow.structures.bulk.files import read_crystal
 
 ROOT = Path(__file__).parents[1]
-PLACE = Path(tempfile.mkdtemp())
+_PLACE: list[Path] = []
 
 
 def _structures(*patterns: str) -> list[bytes]:
@@ -52,7 +57,7 @@ def _read_results(content: bytes) -> object:
 
 
 def _written(name: str, content: bytes) -> Path:
-    file = PLACE / name
+    file = _PLACE[0] / name
     file.write_bytes(content)
     return file
 
@@ -97,8 +102,16 @@ def main() -> None:
         if not all(re.search(r"[.?]$", line) for line in said.splitlines() or [""]):
             raise AssertionError(f"no sentence: {said!r}")
 
-    atheris.Setup([sys.argv[0], str(corpus), "-timeout=20", "-rss_limit_mb=3000", *sys.argv[3:]], once)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as place:
+        _PLACE.append(Path(place))
+        child = os.fork()  # libFuzzer ends its process at once, and nothing would be left to clean up
+        if not child:
+            atheris.Setup([sys.argv[0], str(corpus), "-timeout=20", "-rss_limit_mb=3000", *sys.argv[3:]], once)
+            atheris.Fuzz()
+            os._exit(0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for libFuzzer, which tells how far it came
+        _, status = os.waitpid(child, 0)
+    sys.exit(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":
