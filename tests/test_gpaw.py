@@ -60,6 +60,10 @@ def test_parameters_follow_dimensionality():
     assert "fixmagmom" not in backend().parameters(LITHIUM)["occupations"]
     magnetic = slab.copy(site_properties={"magmom": [*[0.0] * (len(slab) - 1), 1.0]})
     assert "fixmagmom" not in backend().parameters(magnetic)["occupations"]
+    assert "nbands" not in backend().parameters(LITHIUM), "GPAW's own number"
+    many = LITHIUM * (3, 3, 2)
+    assert backend().parameters(many)["nbands"] == "160%"
+    assert backend(extra={"nbands": "200%"}).parameters(many)["nbands"] == "200%"
     assert backend(fixed_moment=True).parameters(magnetic)["occupations"]["fixmagmom"]
     assert "fixmagmom" not in backend(fixed_moment=True).parameters(slab)["occupations"]
 

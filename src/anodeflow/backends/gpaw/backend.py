@@ -45,6 +45,8 @@ _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the
 
 _RANKS_ON_CARDS = 4  # each holds its share of the card's memory; more do not make it faster
 _FEW_ATOMS_FOR_A_CARD = 50
+_MANY_ATOMS = 20  # whose least number of electrons makes the share of bands below more than GPAW's own number
+_BANDS = "160%"  # of the occupied ones: with GPAW's own number an SCF may miss states near the Fermi level
 """With more, wave functions begin as random numbers on a card: GPAW begins from atomic orbitals in serial host code."""
 
 
@@ -166,6 +168,8 @@ class GpawBackend(Backend):
                 "tolerance": _SYMMETRY_TOLERANCE,
             },
         }
+        if len(structure) >= _MANY_ATOMS:
+            parameters["nbands"] = _BANDS
         if settings.setups:
             parameters["setups"] = settings.setups
         if settings.dipole_correction and is_slab(structure):

@@ -7,7 +7,7 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
         "mixing: Pulay, 5 %, 8 old densities, long waves damped",
         {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 8, "weight": 100.0}},
     ),
-    ("bands: 60 % more than occupied", {"nbands": "160%"}),
+    ("bands: twice as many as occupied", {"nbands": "200%"}),
     ("smearing: first converged with four times the width, then with the one asked for", {"hot_start": 4.0}),
     (
         "cold restart: random wave functions, Davidson with 3 steps, mixing 2 %",
