@@ -21,7 +21,7 @@ def parent_of(pid: int) -> int:
     return psutil.Process(pid).ppid()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20.0, every: float = 0.05) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0, every: float = 0.05) -> bool:
     """Wait until the condition holds; return whether it does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
