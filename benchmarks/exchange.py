@@ -2,7 +2,7 @@
 
     python benchmarks/exchange.py Li [--backend mlip] [--layers 6] [--width 10] [--out FILE]
 
-Diffusion studies search hops alone (warning `exchange-not-searched`). Here three climbing bands of ASE lead from a
+Beside what diffusion studies find with `exchange: true`: three climbing bands of ASE lead from a
 hollow: over the bridge to the next hollow; through an atom beside the adatom, which the adatom takes the place of, to
 the hollow behind it; and through the same atom to the hollow beside it. Prints one JSON line: barriers, eV, largest
 forces that are left on the bands, eV/Å.
