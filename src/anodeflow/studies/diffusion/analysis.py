@@ -227,11 +227,10 @@ def _warnings(
 
 def _not_searched(search: HopSearch, hops: list[Hop], exchange: bool) -> list[Caveat]:
     """Return what was not searched of hops on which the adatom changes places with an atom of the surface."""
-    code = "exchange-not-searched"
     if not exchange:
         return [
             Caveat(
-                code,
+                "exchange-not-searched",
                 "hops of the adatom alone were searched: where it would rather push an atom of the surface out of its "
                 "place and take that, as across the rows of fcc (110), barriers are too high and D(T) is a lower bound "
                 "(`exchange: true` searches such hops, too)",
@@ -241,10 +240,10 @@ def _not_searched(search: HopSearch, hops: list[Hop], exchange: bool) -> list[Ca
     if others:
         names = " and ".join(sorted(others))
         text = f"exchanges with atoms of another element ({names}), which change the surface, were not searched"
-        return [Caveat(code, text)]
+        return [Caveat("exchange-not-searched", text)]
     if not any(hop.is_exchange for hop in hops):
         text = f"there are no exchanges: in its minima the adatom touches no free {search.adsorption.adsorbate}"
-        return [Caveat(code, f"{text} beside it that leads to another minimum")]
+        return [Caveat("exchange-not-searched", f"{text} beside it that leads to another minimum")]
     return []
 
 
