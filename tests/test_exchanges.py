@@ -36,7 +36,7 @@ from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import lone_adatom
+from anodeflow.studies.diffusion.exchanges import lone_adatom, same_saddles
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor
@@ -264,6 +264,16 @@ def test_what_the_manual_says_of_al_110():
     across = min(hop.barrier_forward for hop in found.hops if hop.via is not None)
     over = max(hop.barrier_forward for hop in found.hops if not hop.is_exchange)
     assert f"costs {across:.3f} eV by EMT, the hop over a row {over:.3f} eV" in words
+
+
+def test_exchanges_over_one_saddle_are_told(rows):
+    """A hop over the same saddle as another one; those through a minimum on the way are counted once as it is."""
+    assert same_saddles(rows.slab, rows.minima, rows.hops) == []
+    alone = next(hop for hop in rows.hops if hop.is_exchange and hop.via is None)
+    twice = [*rows.hops, alone.model_copy(update={"index": 17})]
+    (told_of,) = same_saddles(rows.slab, rows.minima, twice)
+    assert (told_of.code, told_of.about[0].number) == ("same-saddle", 17)
+    assert f"over the saddle of hop {alone.index}" in told_of.text
 
 
 def test_options_of_before_are_written_as_before():

@@ -16,7 +16,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import exchange_net
+from anodeflow.studies.diffusion.exchanges import exchange_net, same_saddles
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -214,6 +214,7 @@ def _warnings(
     failed += rough + wrong
     if any(has_barrier(hop) for hop in hops):
         warnings += _not_searched(search, hops, exchange)
+        warnings += same_saddles(search.adsorption.slab, minima, hops)
     if failed and found_path:
         warnings.append(
             Caveat("lower-bound", "the path is the cheapest of the hops that were computed, and D(T) a lower bound")
