@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from jobflow import Flow, OutputReference, job
+from jobflow import Flow, Job, OutputReference, job
 from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
 from test_study_conformance import CAMPAIGN as EVERY_STUDY
@@ -14,7 +14,7 @@ from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.espresso import backend as espresso
 from anodeflow.backends.espresso.backend import EspressoBackend
 from anodeflow.backends.registry import load_backend
-from anodeflow.calculations.identity import with_stable_uuids
+from anodeflow.calculations.identity import _OF_JOBS, with_stable_uuids
 from anodeflow.calculations.request import Request
 from anodeflow.campaign.flow import campaign_parts
 from anodeflow.campaign.model import Campaign
@@ -147,3 +147,11 @@ def test_a_flow_made_again_is_the_same_but_for_its_uuids(tmp_path):
     for old, new in zip((flow.uuid, *flow.all_uuids), (again.uuid, *again.all_uuids), strict=True):
         before = before.replace(old, new)
     assert json.loads(before) == json.loads(json.dumps(again, cls=MontyEncoder))
+
+
+def test_copies_know_all_that_jobflow_keeps_of_jobs_and_flows():
+    """What a later jobflow keeps besides would be lost without a word where a flow gets its uuids."""
+    told = {"function", "function_args", "function_kwargs", "uuid", "name", "hosts", "_kwargs", "output"}
+    assert set(vars(Job(lambda: 1))) == told | set(_OF_JOBS)
+    flows = {"_jobs", "_output", "name", "order", "uuid", "hosts", "metadata", "metadata_updates"}
+    assert set(vars(Flow([]))) == flows
