@@ -61,7 +61,8 @@ def test_parameters_follow_dimensionality():
     magnetic = slab.copy(site_properties={"magmom": [*[0.0] * (len(slab) - 1), 1.0]})
     assert "fixmagmom" not in backend().parameters(magnetic)["occupations"]
     assert "nbands" not in backend().parameters(LITHIUM), "GPAW's own number"
-    many = LITHIUM * (3, 3, 2)
+    many = LITHIUM * (5, 2, 1)
+    assert "nbands" not in backend().parameters(LITHIUM * (3, 3, 1)), "18 atoms"
     assert backend().parameters(many)["nbands"] == "160%"
     assert backend(extra={"nbands": "200%"}).parameters(many)["nbands"] == "200%"
     assert backend(fixed_moment=True).parameters(magnetic)["occupations"]["fixmagmom"]
@@ -101,6 +102,18 @@ def test_ladder_gives_more_cycles_and_keeps_the_physics():
         for key in ("mode", "xc", "kpts", "occupations"):
             assert parameters[key] == asked[key]
     assert parameters_at(0, asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [("160%", "240%"), ("300%", "450%"), (5, 8), (-3, -5), (0, -4), ("nao", "nao"), (None, -30)],
+)
+def test_the_rung_of_bands_never_takes_any_away(asked, more):
+    (rung,) = [number for number, (name, _) in enumerate(LADDER, 1) if name.startswith("bands")]
+    given = {"maxiter": 10} | ({} if asked is None else {"nbands": asked})
+    assert parameters_at(rung, given)["nbands"] == more
+    assert parameters_at(len(LADDER), given)["nbands"] == more
+    assert parameters_at(rung - 1, given).get("nbands") == asked
 
 
 def test_ranks_are_capped_by_kpoints_where_there_is_no_scalapack(monkeypatch, tmp_path):

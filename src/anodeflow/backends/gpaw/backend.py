@@ -44,9 +44,9 @@ _ITERATION = re.compile(r"\W*iter: *(\d+)")
 _SYMMETRY_TOLERANCE = 1e-4  # of positions, GPAW's units; its own 1e-7 calls the rounding of a CIF file an asymmetry
 
 _RANKS_ON_CARDS = 4  # each holds its share of the card's memory; more do not make it faster
-_FEW_ATOMS_FOR_A_CARD = 50
-_MANY_ATOMS = 20  # whose least number of electrons makes the share of bands below more than GPAW's own number
+_MANY_ATOMS = 20  # with an electron each, the share of bands below is no less than GPAW's own number
 _BANDS = "160%"  # of the occupied ones: with GPAW's own number an SCF may miss states near the Fermi level
+_FEW_ATOMS_FOR_A_CARD = 50
 """With more, wave functions begin as random numbers on a card: GPAW begins from atomic orbitals in serial host code."""
 
 
