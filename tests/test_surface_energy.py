@@ -220,6 +220,11 @@ def test_place_of_a_compound_among_phases():
     assert (above.above_hull, above.potential) == (pytest.approx(0.02), None)
     assert [each.formula for each in above.parts] == ["AB", "A"]
     # AB itself is not in equilibrium with A where A3B at -0.15 lies between: the line has 2 · -0.15 + 0.2 = -0.1 at 1.
+    twin = Phase("A3B", 0.75, -0.09)
+    other = place(Phase("A3B", 0.75, -0.06), [*ends, twin])
+    assert (other.above_hull, other.parts, other.potential) == (pytest.approx(0.03), (twin, twin), None)
+    assert "another structure of A3B lies 30.0 meV/atom lower" in hull_words("A3B", "A", other, 1.0, 0.0)
+    assert place(twin, [*ends, Phase("A3B", 0.75, -0.06)]).potential is not None
     between = place(Phase("AB", 0.5, -0.2), [*ends, Phase("A3B", 0.75, -0.15), Phase("AB", 0.5, -0.1)])
     assert [each.formula for each in between.parts] == ["B", "A3B"]
     assert (between.above_hull, between.potential) == (0.0, pytest.approx(-0.1))

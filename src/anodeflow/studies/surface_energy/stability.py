@@ -37,7 +37,8 @@ class Place:
     above_hull
         How far it lies above the hull of the others and itself, eV/atom; 0: on it.
     parts
-        The two phases on the hull that it decomposes into; its neighbours, where it is on the hull.
+        The two phases on the hull that it decomposes into, the same one twice where a structure of its own composition
+        is lower; its neighbours, where it is on the hull.
     potential
         Highest chemical potential of the metal at which the compound is stable, less that of the bulk metal, eV: that
         of the equilibrium with the neighbour that is richer in the metal. 0: the neighbour is the bulk metal itself.
@@ -61,6 +62,10 @@ def place(compound: Phase, others: Sequence[Phase]) -> Place:
 
     parts = min(((first, second) for first in poorer for second in richer), key=between)
     above = compound.formation_energy - between(parts)
+    same = [each for each in others if abs(each.fraction - compound.fraction) <= 1e-6]
+    lower = min(same, key=lambda each: each.formation_energy, default=compound)
+    if compound.formation_energy - lower.formation_energy > max(SURE, above):
+        return Place(compound.formation_energy - lower.formation_energy, (lower, lower), None)
     if above > SURE:
         return Place(above, parts, None)
 
@@ -113,6 +118,11 @@ def hull_words(formula: str, metal: str, found: Place, energy: float, excess: fl
         By how much it falls by each eV by which the metal's chemical potential rises, J/m² per eV.
     """
     first, second = (phase.formula for phase in found.parts)
+    if found.potential is None and found.parts[0] == found.parts[1]:
+        return (
+            f"another structure of {formula} lies {1000 * found.above_hull:.1f} meV/atom lower: its surface energies "
+            "are those of a crystal that is not stable."
+        )
     if found.potential is None:
         return (
             f"{formula} lies {1000 * found.above_hull:.1f} meV/atom above the hull, on which it decomposes into "
