@@ -18,7 +18,7 @@ def job(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
     jobflow writes all of them, structures too, to warn of a job that stands where its output is meant: much of the time
     that a campaign of thousands of jobs took to build. So a job is made without arguments and is given them then. Where
-    a job does stand among them, jobflow makes it, and warns.
+    a job does stand among them, itself or in lists and mappings, jobflow makes it, and warns.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def job(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
     if function is None:
         return partial(job, **options)
+    if isinstance(function, classmethod | staticmethod):
+        raise TypeError("@job stands below @classmethod and @staticmethod, not above them")
     make: Callable[..., Job] = jobflow.job(function, **options)
     hosts = int(next(iter(inspect.signature(function).parameters), "") == "self")
 
