@@ -7,12 +7,12 @@ from pymatgen.core import Structure
 from anodeflow.structures.geometry.positions import fixed_coordinates
 from anodeflow.structures.geometry.symmetry import orbits
 from anodeflow.structures.sites.contact import ContactSurface
-from anodeflow.structures.sites.stacking import hollow_stacking, stacked_name
+from anodeflow.structures.sites.stacking import GENERAL, hollow_stacking, stacked_name
 
 _NAMES = {
     1: "onefold top",
     2: "bridge",
-    3: "threefold hollow",
+    3: GENERAL,
     4: "fourfold hollow",
     5: "fivefold hollow",
     6: "sixfold hollow",

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 Stacking = Literal["fcc", "hcp"]
 
-_GENERAL = "threefold hollow"
+GENERAL = "threefold hollow"
+"""Name of a hollow between three atoms, whatever is below."""
 _NAMES: dict[Stacking, str] = {"fcc": "fcc hollow", "hcp": "hcp hollow"}
 
 # Relaxed faces of Li3Mg7 (hcp) have up to 1.06, 0.10 and 0.08 of these, also under an adatom, and atoms no nearer than
@@ -83,7 +84,7 @@ def general_name(label: str) -> str:
     enough: by these names labels of different documents and slabs are compared, and sites chosen.
     """
     for name in _NAMES.values():
-        label = label.replace(name, _GENERAL)
+        label = label.replace(name, GENERAL)
     return label
 
 
