@@ -25,7 +25,7 @@ from anodeflow.structures.geometry.positions import fixed_coordinates, steps_bet
 from anodeflow.structures.sites.adatom import same_minimum
 from anodeflow.structures.sites.exchanges import ExchangeNet, atom_at, exchanged
 from anodeflow.structures.sites.hops import SurfaceNet
-from anodeflow.structures.sites.path import carried_end
+from anodeflow.structures.sites.path import carried_end, path_symmetry, relaxed_end
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
@@ -34,9 +34,9 @@ from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import DiffusionDoc, SurfaceMinimum
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import lone_adatom, same_saddles
+from anodeflow.studies.diffusion.exchanges import exchange_ends, lone_adatom, same_saddles
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor
@@ -136,7 +136,7 @@ def test_an_exchange_leaves_the_surface_as_it_was(which, width):
         carried = carried_end(slab, initial, final, target)
         if carried is None:
             continue
-        end = exchanged(initial, carried, atom)
+        end, _ = exchanged(initial, carried, atom, each.atom)
         assert end.species == initial.species
         assert same_minimum(end, final, 0.0, 0.0, slab)
         moved = np.linalg.norm(steps_between(initial, end), axis=1)
@@ -146,6 +146,50 @@ def test_an_exchange_leaves_the_surface_as_it_was(which, width):
         forward, backward = net.copies(net.way(each.hop, each.atom))
         assert len(forward) == len(backward)
         assert net.way(each.hop, each.atom) in forward | backward
+
+
+@pytest.mark.parametrize(
+    ("element", "miller", "width"), [("Al", (1, 1, 0), 4.0), ("Li", (0, 0, 1), 4.0), ("Al", (2, 1, 1), 6.0)]
+)
+def test_both_atoms_go_to_the_images_that_are_meant(element, miller, width):
+    """In cells so narrow that another image of the end is as near, or of so little symmetry that ends are guessed."""
+    slab, structures, net = surface(element, element, miller, width)
+    minima = [
+        SurfaceMinimum(index=n, site=n, label="", position=each[-1].coords.tolist(), energy=0.0, multiplicity=1,
+                       structure=each) for n, each in enumerate(structures)
+    ]  # fmt: skip
+    hops = [
+        Hop(index=n, initial=each.hop.initial, final=each.hop.final, displacement=each.hop.displacement, state="failed",
+            multiplicity=1, exchanged_at=each.atom, exchanged_with=atom_at(slab, each.atom, element))
+        for n, each in enumerate(net.exchanges())
+    ]  # fmt: skip
+    search = SimpleNamespace(adsorption=SimpleNamespace(slab=slab, adsorbate=element), minima=minima, hops=hops)
+    for hop in hops:
+        try:
+            ends = exchange_ends(search, hop.index)
+        except InputError:
+            assert width == 4.0
+            continue
+        start = net.net.positions[net.net.minimum.index(hop.initial)]
+        found = relaxed_end(ends.initial, ends.final, ends.final, ends.target, ends.atom)
+        for end in (ends.final, found):
+            into, on = (end.cart_coords - ends.initial.cart_coords)[[-1, ends.atom], :2]
+            assert into == pytest.approx(hop.exchanged_at - start, abs=0.3)
+            assert into + on == pytest.approx(hop.displacement, abs=0.3)
+
+
+def test_symmetry_that_turns_an_exchange_round_is_found_in_a_narrow_cell():
+    """The atom whose place is taken lies in another image than the adatom beside it."""
+    slab, minima, net = surface("Al", "Al", (2, 1, 1), 5.0)
+    turned = 0
+    for each in net.exchanges():
+        if each.hop.initial == each.hop.final:
+            atom = atom_at(slab, each.atom, "Al")
+            target = net.net.positions[net.net.minimum.index(each.hop.initial)] + each.hop.displacement
+            carried = carried_end(slab, minima[each.hop.initial], minima[each.hop.final], target)
+            end, beside = exchanged(minima[each.hop.initial], carried, atom, each.atom)
+            turned += path_symmetry(slab, minima[each.hop.initial], end, atom, beside) is not None
+    assert turned == 8
 
 
 def test_an_atom_that_is_not_there_is_refused():

@@ -10,6 +10,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.structures.geometry.positions import images_in_plane, is_free, placed
 from anodeflow.structures.sites.contact import ContactSurface
 from anodeflow.structures.sites.hops import SAME_PLACE, SurfaceHop, SurfaceNet
+from anodeflow.structures.sites.path import image_at
 
 Way = tuple[int, int, int, int, int, int, int]
 """An edge ``(i, j, m, n)`` of the net, and the atom that moves on: number k in its cell (u, v)."""
@@ -190,25 +191,32 @@ def atom_at(slab: Structure, place: tuple[float, float], element: str) -> int:
     return max(there, key=lambda index: slab[index].coords[2])
 
 
-def exchanged(initial: Structure, final: Structure, atom: int) -> Structure:
+def exchanged(
+    initial: Structure, final: Structure, atom: int, place: tuple[float, float]
+) -> tuple[Structure, np.ndarray]:
     """Return the end of an exchange from that of a hop between the same minima.
 
     Parameters
     ----------
     initial, final
-        Ends of the hop of the adatom alone (the last atom), the same atoms in the same order.
+        Ends of the hop of the adatom alone (the last atom), the same atoms in the same order; the adatom at the end in
+        the image that the hop leads to.
     atom
         Index of the atom whose place the adatom takes.
+    place
+        Lateral place of its copy that the adatom takes, (2,), Å.
 
     Returns
     -------
     Structure
-        As `final`, with that atom where the adatom was and the adatom in its place, each in the image next to where it
-        starts.
+        As `final`, with that atom where the adatom was and the adatom in its place. Both go to the images that the
+        exchange leads to; in a narrow cell other ones may be nearer.
+    numpy.ndarray
+        Vector (3,) from the atom to that copy of it, a translation of the slab, Å: so much farther than the atom is
+        the adatom's place at the end.
     """
+    beside = image_at(initial, initial[atom].coords, place) - initial[atom].coords
     positions = np.array(final.cart_coords)
-    positions[[atom, -1]] = positions[[-1, atom]]
-    for index in (atom, -1):
-        start = initial[index].coords
-        positions[index] = start + images_in_plane(initial.lattice, positions[index] - start)
-    return placed(initial, positions)
+    positions[-1] = image_at(initial, final[atom].coords, place)
+    positions[atom] = final[-1].coords - beside
+    return placed(initial, positions), beside

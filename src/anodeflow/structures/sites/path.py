@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from ase import Atoms
 from ase.mep import NEB
 from ase.mep.neb import idpp_interpolate
@@ -81,7 +82,7 @@ def carried_end(slab: Structure, initial: Structure, minimum: Structure, target:
         cost = float(np.sum(steps[:-1] ** 2))
         if best is None or cost < best[0] - 1e-3:
             end = initial.cart_coords + steps
-            end[-1] = _image_at(slab, adatom, target)
+            end[-1] = image_at(slab, adatom, target)
             best = cost, holding_fixed(initial, end)
     return best[1] if best else None
 
@@ -96,17 +97,36 @@ def guessed_end(slab: Structure, initial: Structure, minimum: Structure, target:
     return holding_fixed(initial, positions)
 
 
-def relaxed_end(initial: Structure, relaxed: Structure, target: Sequence[float], adatom: int = -1) -> Structure:
-    """Put a relaxed end of a hop (its atoms in the order of `initial`) into the image that the hop leads to.
+def relaxed_end(
+    initial: Structure, guess: Structure, relaxed: Structure, target: Sequence[float], adatom: int = -1
+) -> Structure:
+    """Put a relaxed end of a hop into the image that the hop leads to.
 
-    `adatom`: index of the atom that is the adatom there.
+    Parameters
+    ----------
+    initial, guess, relaxed
+        Start of the hop, its end as it was guessed and as that was relaxed, the same atoms in the same order.
+    target
+        Lateral position of the adatom at the end, (2,), Å.
+    adatom
+        Index of the atom that is the adatom there.
+
+    Returns
+    -------
+    Structure
+        The end, each atom in the image next to where it starts; the adatom beside `target`, and an atom that was the
+        adatom next to where it was guessed.
     """
-    end = initial.cart_coords + images_in_plane(initial.lattice, relaxed.cart_coords - initial.cart_coords)
-    end[adatom] = _image_at(initial, relaxed[adatom].coords, target)
+    near = np.array(initial.cart_coords)
+    near[-1] = guess[-1].coords
+    end = near + images_in_plane(initial.lattice, relaxed.cart_coords - near)
+    end[adatom] = image_at(initial, relaxed[adatom].coords, target)
     return holding_fixed(initial, end)
 
 
-def path_symmetry(slab: Structure, initial: Structure, final: Structure, adatom: int = -1) -> PathSymmetry | None:
+def path_symmetry(
+    slab: Structure, initial: Structure, final: Structure, adatom: int = -1, beside: npt.ArrayLike = (0.0, 0.0, 0.0)
+) -> PathSymmetry | None:
     """Find the operation of the slab that swaps the two ends of a hop.
 
     Parameters
@@ -117,6 +137,8 @@ def path_symmetry(slab: Structure, initial: Structure, final: Structure, adatom:
         Ends of the hop, the same atoms in the same order, each in the image next to where it starts.
     adatom
         Index of the atom that is the adatom at the end; at the start it is the last one.
+    beside
+        From that atom to its copy to which the hop leads, a translation of the slab (3,), Å.
 
     Returns
     -------
@@ -133,7 +155,7 @@ def path_symmetry(slab: Structure, initial: Structure, final: Structure, adatom:
         if np.allclose(turn, np.eye(3), atol=1e-3) or not np.allclose(turn @ turn, np.eye(3), atol=1e-3):
             continue
         # The adatom alone decides the translation, so that the operation done twice leaves all where it was.
-        first, last = ends[0][-1], ends[1][adatom]
+        first, last = ends[0][-1], ends[1][adatom] + np.asarray(beside)
         shift = (last - turn @ first + first - turn @ last) / 2
         off = np.linalg.norm(last - turn @ first - shift)
         if off > SYMMETRIC:
@@ -235,7 +257,7 @@ def _pairing(structure: Structure, moved: np.ndarray, adatom: int = -1) -> np.nd
     return np.asarray(order)
 
 
-def _image_at(structure: Structure, position: np.ndarray, target: Sequence[float]) -> np.ndarray:
+def image_at(structure: Structure, position: np.ndarray, target: Sequence[float]) -> np.ndarray:
     """Return the image of a position next to a lateral target (2,), Å."""
     goal = np.array([*target[:2], position[2]])
     return goal + images_in_plane(structure.lattice, position - goal)

@@ -74,10 +74,12 @@ def exchange_ends(search: HopSearch, index: int) -> HopEnds:
         x, y = net.net.positions[way[0]] + copy.hop.displacement
         target = (float(x), float(y))
         carried = carried_end(slab, initial, minimum, target)
-        final = exchanged(initial, carried or guessed_end(slab, initial, minimum, target), atom)
+        end = carried or guessed_end(slab, initial, minimum, target)
+        final, beside = exchanged(initial, end, atom, copy.atom)
         turned = carried is not None and hop.initial == hop.final
-        symmetry = path_symmetry(slab, initial, final, atom) if turned else None
-        ends = HopEnds(initial, final, carried is None, target, symmetry, atom)
+        symmetry = path_symmetry(slab, initial, final, atom, beside) if turned else None
+        own = (target[0] - float(beside[0]), target[1] - float(beside[1]))
+        ends = HopEnds(initial, final, carried is None, own, symmetry, atom)
         found.append(((carried is None, symmetry is None), copy, ends))
     if not found:
         raise refused or InputError("the exchange leads to no copy of the minimum at its end.")

@@ -36,7 +36,7 @@ class HopEnds:
     guessed
         Whether `final` is a guess that must be relaxed.
     target
-        Lateral position of the adatom at the end, Å.
+        Lateral position at the end of the atom that is the adatom there, in the image that it leads to, Å.
     symmetry
         Operation that turns the hop round, if there is one.
     atom
@@ -105,7 +105,7 @@ def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: Calculatio
 
     if not relaxed.converged:
         raise lost("its relaxation did not converge; run it again to go on.")
-    final = relaxed_end(ends.initial, relaxed.structure, ends.target, ends.atom)
+    final = relaxed_end(ends.initial, ends.final, relaxed.structure, ends.target, ends.atom)
     away = float(np.linalg.norm(final[ends.atom].coords[:2] - ends.target))
     if away > LEFT:
         raise lost(f"the adatom left {{}} and came to rest {away:.2f} Å from it: {advice}.")
