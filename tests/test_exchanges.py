@@ -282,6 +282,24 @@ def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
     assert 3 < slow / exact < 5
 
 
+def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
+    """On the far side of a minimum the highest image lies below the saddle, which would make the adatom too fast."""
+    one = next(hop for hop in rows.hops if hop.via is not None)
+    low = [
+        point.model_copy(update={"energy": min(point.energy, one.via.energy + 0.01)})
+        if image > one.via.image and image < len(one.profile) - 1
+        else point
+        for image, point in enumerate(one.profile)
+    ]
+    half = one.model_copy(update={"symmetric": False, "profile": low})
+    assert half.saddles_about_via == ((one.barrier_forward, True), (pytest.approx(one.via.energy + 0.01), False))
+    hops = [half if hop.index == one.index else hop for hop in rows.hops]
+    network = with_exchange_minima(build_network(rows.slab, rows.minima, hops), rows.slab, rows.minima, hops)
+    found = diffusion_tensor(network, 300.0, ATTEMPTS)
+    exact = with_exchange_minima(build_network(rows.slab, rows.minima, rows.hops), rows.slab, rows.minima, rows.hops)
+    assert found == pytest.approx(diffusion_tensor(exact, 300.0, ATTEMPTS), rel=0.1)
+
+
 def test_prefactors_of_their_own_keep_the_balance(rows):
     """As many go into the minimum on the way as come back, whatever the vibrations at the ends."""
     minima = [minimum.model_copy(update={"frequencies": [2.0, 3.0]}) for minimum in rows.minima]

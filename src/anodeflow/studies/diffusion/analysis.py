@@ -212,6 +212,15 @@ def _warnings(
         Caveat("hop-left-out", f"is left out of path and D(T): {hop.message}").of(hop.subject) for hop in rough + wrong
     ]
     failed += rough + wrong
+    warnings += [
+        Caveat(
+            "minimum-on-exchange",
+            "leads through a minimum on its way: its barrier is that of the highest image; on the other side of that "
+            "minimum none climbed",
+        ).under(hop.subject)
+        for hop in hops
+        if hop.via is not None and has_barrier(hop) and not hop.symmetric
+    ]
     if any(has_barrier(hop) for hop in hops):
         warnings += _not_searched(search, hops, exchange)
         warnings += same_saddles(search.adsorption.slab, minima, hops)

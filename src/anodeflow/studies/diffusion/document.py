@@ -167,13 +167,21 @@ class Hop(BaseModel):
         return self.exchanged_with is not None
 
     @property
-    def saddles_about_via(self) -> tuple[float, float]:
-        """Highest points before and behind the minimum on the way of an exchange, over the initial minimum, eV."""
+    def saddles_about_via(self) -> tuple[tuple[float, bool], tuple[float, bool]]:
+        """Highest points before and behind the minimum on the way of an exchange, over the initial minimum, eV.
+
+        With each whether an image climbed there: on one side of the path alone, unless symmetry turns it round.
+        """
         assert self.via is not None
-        if self.symmetric and self.barrier_forward is not None:
-            return self.barrier_forward, self.barrier_forward
+        assert self.barrier_forward is not None
+        top = (self.barrier_forward, True)
+        if self.symmetric:
+            return top, top
         energies = [point.energy for point in self.profile]
-        return max(energies[: self.via.image + 1]), max(energies[self.via.image :])
+        before, behind = energies[: self.via.image + 1], energies[self.via.image :]
+        if max(before) > max(behind):
+            return top, (min(max(behind), top[0]), False)
+        return (min(max(before), top[0]), False), top
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ def with_exchange_minima(
 
     Exchanges that share one share the way into it: as links of their own they would count that several times, and an
     adatom that goes back from there as one that got through. The way into it is half an exchange, and leads over the
-    highest point before that minimum.
+    highest point before that minimum: where an image climbed to it on one exchange, by that one.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def with_exchange_minima(
     inverse = np.linalg.inv(network.vectors)
     nodes: list[np.ndarray] = []  # places (2, 2) of the two atoms, Å
     energies: list[float] = []
-    halves: dict[Half, Link] = {}
+    halves: dict[Half, tuple[bool, Link]] = {}  # with whether an image climbed to its saddle
 
     def node_of(pair: np.ndarray, energy: float) -> tuple[int, np.ndarray]:
         """Return the node of a minimum with its atoms in these places, and its cell."""
@@ -55,11 +55,15 @@ def with_exchange_minima(
         energies.append(energy)
         return len(network.energies) + len(nodes) - 1, np.zeros(2)
 
-    def join(link: Link) -> None:
-        """Add half of an exchange, unless a lower one leads the same way."""
+    def join(link: Link, climbed: bool) -> None:
+        """Add half of an exchange, unless one is known that leads the same way: the lower one of those that climbed.
+
+        Where no image climbed, the highest lies below the saddle.
+        """
         key = (link.start, link.end, link.cell)
-        if key not in halves or link.saddle < halves[key].saddle:
-            halves[key] = link
+        other = halves.get(key)
+        if other is None or (not climbed, link.saddle) < (not other[0], other[1].saddle):
+            halves[key] = climbed, link
 
     for hop in through.values():
         assert hop.via is not None
@@ -72,7 +76,7 @@ def with_exchange_minima(
                 (way[0], np.zeros(2), before, hop.prefactor_forward),
                 (way[1], np.array(way[2:4]), behind, hop.prefactor_reverse),
             )
-            for end, there, saddle, prefactor in ends:
+            for end, there, (saddle, climbed), prefactor in ends:
                 into = middle - exchanges.net.positions[end] - there @ network.vectors
                 cell_from_end = (cell - there).astype(int)
                 back = prefactor
@@ -83,11 +87,12 @@ def with_exchange_minima(
                     m, n = sign * cell_from_end
                     x, y = sign * into
                     lead = (float(x), float(y))
-                    join(Link(start, last, (int(m), int(n)), lead, hop.index, sign < 0, base + saddle, attempts))
+                    half = Link(start, last, (int(m), int(n)), lead, hop.index, sign < 0, base + saddle, attempts)
+                    join(half, climbed)
     return replace(
         network,
         energies=np.append(network.energies, energies),
         minimum=[*network.minimum, *[-1] * len(nodes)],
-        links=[link for link in network.links if link.hop not in through] + list(halves.values()),
+        links=[link for link in network.links if link.hop not in through] + [link for _, link in halves.values()],
         entropies=None if network.entropies is None else np.append(network.entropies, np.zeros(len(nodes))),
     )

@@ -156,13 +156,6 @@ def _take_minimum(search: HopSearch, index: int, dip: Dip, relaxed: CalculationD
         f"leads through a minimum {energy:.3f} eV above its start in which no atom is in the place of the one that left"
     )
     add_message(hop, words)
-    if not hop.symmetric:
-        search.warnings.append(
-            Caveat(
-                "minimum-on-exchange",
-                f"{words}: its barrier is that of the highest image; on the other side of that minimum none climbed",
-            ).under(hop.subject)
-        )
 
 
 def same_saddles(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> list[Caveat]:
