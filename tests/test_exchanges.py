@@ -282,6 +282,23 @@ def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
     assert 3 < slow / exact < 5
 
 
+def test_a_saddle_that_was_walked_up_to_stays_the_saddle(rows):
+    """Others may lie higher then: on the other half of a path that symmetry turns round, the same saddle as it was."""
+    one = next(hop for hop in rows.hops if hop.via is not None and hop.symmetric)
+    top, last = one.saddle_image, len(one.profile) - 1
+    assert one.profile[top].energy == one.barrier_forward
+    assert one.profile[last - top].energy == one.barrier_forward == max(point.energy for point in one.profile)
+    for image in (top, last - top):
+        atoms = AseAtomsAdaptor.get_atoms(one.images[image], msonable=False)
+        atoms.calc = EMT()
+        assert np.abs(atoms.get_forces()).max() < 0.02
+    high = [point.model_copy(update={"energy": point.energy + 0.01 * (n == last - top)})
+            for n, point in enumerate(one.profile)]  # fmt: skip
+    half = one.model_copy(update={"symmetric": False, "profile": high})
+    assert half.saddle_image == top
+    assert half.saddles_about_via == ((one.barrier_forward, True), (one.barrier_forward, False))
+
+
 def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
     """On the far side of a minimum the highest image lies below the saddle, which would make the adatom too fast."""
     one = next(hop for hop in rows.hops if hop.via is not None)

@@ -13,7 +13,6 @@ from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
-from anodeflow.studies.diffusion.saddles import saddle_image
 from anodeflow.studies.shared.hop_rounds import Route
 
 
@@ -68,7 +67,7 @@ def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: DiffusionCo
     for index in search.saddles:
         label = f"{study.of_system} hop {index}, modes of its saddle"
         hop = search.hops[index]
-        top = saddle_image(hop)
+        top = hop.saddle_image
         options = {
             "refine": True,
             "rest": search.rests.get(str(index)),
@@ -82,7 +81,7 @@ def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionCont
     """Return the jobs that find all vibrations at minima and saddles (`minimum N`, `hop N` -> job)."""
     jobs: dict[str, Job] = {}
     places = {minimum.name: minimum.structure for minimum in search.minima}
-    places |= {hop.name: hop.images[saddle_image(hop)] for hop in search.hops if hop.negative_modes == 1}
+    places |= {hop.name: hop.images[hop.saddle_image] for hop in search.hops if hop.negative_modes == 1}
     for place, structure in places.items():
         label = f"{study.of_system} {place}, vibrations"
         label += f" [{study.prescreen.backend}]" if study.prescreen is not None else ""

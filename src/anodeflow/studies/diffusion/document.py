@@ -167,6 +167,14 @@ class Hop(BaseModel):
         return self.exchanged_with is not None
 
     @property
+    def saddle_image(self) -> int:
+        """Index of the image that is the saddle: by its energy, for once it was walked up to others may lie higher."""
+        energies = np.array([point.energy for point in self.profile])
+        if self.barrier_forward is None:
+            return int(energies.argmax())
+        return int(np.abs(energies - self.barrier_forward).argmin())
+
+    @property
     def saddles_about_via(self) -> tuple[tuple[float, bool], tuple[float, bool]]:
         """Highest points before and behind the minimum on the way of an exchange, over the initial minimum, eV.
 
@@ -179,7 +187,7 @@ class Hop(BaseModel):
             return top, top
         energies = [point.energy for point in self.profile]
         before, behind = energies[: self.via.image + 1], energies[self.via.image :]
-        if max(before) > max(behind):
+        if self.saddle_image < self.via.image:
             return top, (min(max(behind), top[0]), False)
         return (min(max(before), top[0]), False), top
 

@@ -16,7 +16,7 @@ from anodeflow.structures.sites.exchanges import ExchangeNet, SurfaceExchange, W
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.path import carried_end, check_hop, guessed_end, path_symmetry
 from anodeflow.studies.diffusion.document import ExchangeMinimum, Hop, SurfaceMinimum
-from anodeflow.studies.diffusion.hop_ends import HopEnds
+from anodeflow.studies.diffusion.hop_ends import HopEnds, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.shared.hop_rounds import Landing
@@ -86,6 +86,11 @@ def exchange_ends(search: HopSearch, index: int) -> HopEnds:
     _, chosen, ends = min(found, key=lambda each: each[0])
     _take_copy(hop, slab, chosen, search.adsorption.adsorbate)
     return ends
+
+
+def ends_of(search: HopSearch, index: int) -> HopEnds:
+    """Return the ends of a hop, be it of the adatom alone or an exchange."""
+    return exchange_ends(search, index) if search.hops[index].is_exchange else hop_ends(search, index)
 
 
 def _take_copy(hop: Hop, slab: Structure, copy: SurfaceExchange, adsorbate: str) -> None:
@@ -165,7 +170,7 @@ def same_saddles(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequen
     (:mod:`anodeflow.studies.diffusion.exchange_network`).
     """
     counted = [hop for hop in hops if has_barrier(hop) and hop.via is None and hop.images]
-    tops = {hop.index: int(np.argmax([point.energy for point in hop.profile])) for hop in counted}
+    tops = {hop.index: hop.saddle_image for hop in counted}
 
     def same(one: Hop, other: Hop) -> bool:
         first, second = [minima[hop.initial].energy + hop.profile[tops[hop.index]].energy for hop in (one, other)]

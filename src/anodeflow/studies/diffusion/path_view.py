@@ -56,7 +56,7 @@ def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
     draw_side(side, view, None, faint=0.3, points=places)
     energies = np.array([point.energy for point in hop.profile])
     colours = ScalarMappable(Normalize(min(energies.min(), 0), energies.max()), _HEAT)
-    saddle = int(np.argmax(energies))
+    saddle = hop.saddle_image
     # Small enough that the numbers of neighbouring images show.
     spacing = float(np.median([np.linalg.norm(np.diff(chain, axis=0), axis=1) for chain in chains]))
     size = min(0.55 * radius(hop.images[0][-1].specie.symbol), max(0.62 * spacing, 0.25))

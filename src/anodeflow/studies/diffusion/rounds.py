@@ -17,9 +17,9 @@ from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
 from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_modes, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
-from anodeflow.studies.diffusion.exchanges import exchange_ends, exchange_landed, find_exchanges
+from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_ends import HopEnds, finish_end, hop_ends
+from anodeflow.studies.diffusion.hop_ends import finish_end
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.saddles import review_modes
@@ -196,7 +196,7 @@ def _ends(
     jobs: dict[str, Flow | Job] = {}
     for index in [index for index in search.waiting if str(index) not in search.downhill]:
         try:
-            ends = _ends_of(search, index)
+            ends = ends_of(search, index)
         except InputError as error:
             search.give_up(index, error)
             failed[study.label(search.step_of(index))] = error
@@ -245,7 +245,7 @@ def _bands(
 
 def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
     """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
-    hop, ends = search.hops[index], _ends_of(search, index)
+    hop, ends = search.hops[index], ends_of(search, index)
     final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
     if end is not None:
         final, energy = finish_end(search, index, ends, end), end.energy
@@ -254,11 +254,6 @@ def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | Non
     energies = (search.total_energy(hop.initial), energy)
     remark = f", exchange with atom {hop.exchanged_with}" if hop.is_exchange else ""
     return Route(path, energies, {"symmetry": symmetry} | search.path_options(index), remark=remark)
-
-
-def _ends_of(search: HopSearch, index: int) -> HopEnds:
-    """Return the ends of a hop, be it of the adatom alone or an exchange."""
-    return exchange_ends(search, index) if search.hops[index].is_exchange else hop_ends(search, index)
 
 
 def _landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:

@@ -9,18 +9,15 @@ from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.structures.geometry.positions import largest_distance, placed, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
+from anodeflow.structures.sites.path import turned_round
 from anodeflow.studies.diffusion.document import Hop
+from anodeflow.studies.diffusion.exchanges import ends_of
 from anodeflow.studies.diffusion.hop_search import MOST_FOLLOWED, HopSearch, second_order
 
 DOWN = 0.25
 """How far the atom that moves most is pushed there, Å."""
 STILL = 1e-4
 """Å: a saddle that is nearer to the end of its climb was not walked up to; more than results files round away."""
-
-
-def saddle_image(hop: Hop) -> int:
-    """Return the index of the highest image of a hop's path."""
-    return int(np.argmax([point.energy for point in hop.profile]))
 
 
 def review_modes(search: HopSearch, modes: Mapping[str, ModesDoc | None]) -> None:
@@ -66,7 +63,7 @@ def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
     Where no step of the walk led nearer, the climb's energy stays, and with it what was taken off or told of it.
     """
     hop = search.hops[index]
-    top = saddle_image(hop)
+    top = hop.saddle_image
     hop.max_force = found.max_force
     if largest_distance(hop.images[top], found.structure) < STILL:
         return
@@ -74,10 +71,22 @@ def _take_saddle(search: HopSearch, index: int, found: ModesDoc) -> None:
     hop.profile[top].energy = energy
     hop.barrier_forward, hop.barrier_reverse = energy, energy - hop.profile[-1].energy
     hop.images[top] = unwrapped(hop.images[top], found.structure)
+    _take_counterpart(search, hop, top)
     hop.energy_over_rest = None
     search.warnings = [
         each for each in search.warnings if not (each.code == "saddle-force-left" and hop.subject in each.about)
     ]
+
+
+def _take_counterpart(search: HopSearch, hop: Hop, top: int) -> None:
+    """Let the path that symmetry turns round have the same saddle on its other half."""
+    other = len(hop.images) - 1 - top
+    if other == top or not hop.symmetric:
+        return
+    hop.profile[other].energy = hop.profile[top].energy
+    symmetry = ends_of(search, hop.index).symmetry
+    if symmetry is not None:
+        hop.images[other] = turned_round(symmetry, hop.images[top], hop.images[other])
 
 
 def _follow(search: HopSearch, index: int, found: ModesDoc) -> None:
@@ -112,7 +121,7 @@ def downhill_path(hop: Hop, negative: np.ndarray) -> list[Structure]:
     list of Structure
         The images, the ends unchanged; the nearer to the saddle, the farther they are pushed, up to 0.25 Å.
     """
-    top = saddle_image(hop)
+    top = hop.saddle_image
     along = path_direction(hop.images[top - 1], hop.images[top + 1])
     across = negative[int(np.argmin([abs(np.vdot(mode, along)) for mode in negative]))]
     across = across - np.vdot(across, along) * along

@@ -22,7 +22,7 @@ def path_scene(document: DiffusionDoc, hop: Hop, name: str) -> Scene:
     if hop.exchanged_with is not None:
         ghosts = np.concatenate([ghosts, path_positions(hop.images, hop.exchanged_with)])
     other = " and the atom whose place it takes" if hop.is_exchange else ""
-    saddle = int(np.argmax([point.energy for point in hop.profile]))
+    saddle = hop.saddle_image
     data = scene_data(frames, "slider", shown=saddle) | {"ghosts": rounded(ghosts)}
     return Scene(
         name,
