@@ -41,6 +41,7 @@ from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor
 from anodeflow.studies.diffusion.network import build_network
+from anodeflow.studies.diffusion.report import _answer
 
 ATTEMPTS = 1e13
 
@@ -353,6 +354,14 @@ def test_exchanges_over_one_saddle_are_told(rows):
     (told_of,) = same_saddles(rows.slab, rows.minima, twice)
     assert (told_of.code, told_of.about[0].number) == ("same-saddle", 17)
     assert f"over the saddle of hop {alone.index}" in told_of.text
+
+
+def test_exchanges_that_failed_are_not_said_to_count(rows):
+    context = SimpleNamespace(text=lambda _, __, value: f"{value:.3f}", published=lambda *_: None)
+    assert "by hops of the adatom alone" not in _answer(rows, context)
+    hops = [hop.model_copy(update={"state": "failed", "barrier_forward": None}) if hop.is_exchange else hop
+            for hop in rows.hops]  # fmt: skip
+    assert "by hops of the adatom alone" in _answer(rows.model_copy(update={"hops": hops}), context)
 
 
 def test_options_of_before_are_written_as_before():

@@ -14,6 +14,7 @@ from anodeflow.report.page import (
 from anodeflow.report.verdicts import alike, listed, span
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
+from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.path_view import hop_graph, hop_images
 from anodeflow.studies.diffusion.paths import path_words
 from anodeflow.studies.diffusion.profiles import (
@@ -139,7 +140,11 @@ def _answer(document: DiffusionDoc, context: Context) -> str:
         text += f". D({point.temperature:g} K) = {scientific(point.diffusivity)} cm²/s"
         if rest and rest[0][0] < 0.99 * fast:
             text += f", {scientific(fast)} along {along} and {scientific(rest[0][0])} along {rest[0][1]}"
-        text += "" if any(hop.is_exchange for hop in document.hops) else ", by hops of the adatom alone"
+        text += (
+            ""
+            if any(hop.is_exchange and has_barrier(hop) for hop in document.hops)
+            else ", by hops of the adatom alone"
+        )
     unfinished = sum(hop.state in _UNFINISHED for hop in document.hops)
     if unfinished:
         text += f". {unfinished} of {len(document.hops)} hops did not finish, so a cheaper way may exist"
