@@ -300,6 +300,15 @@ def test_a_saddle_that_was_walked_up_to_stays_the_saddle(rows):
     assert half.saddles_about_via == ((one.barrier_forward, True), (one.barrier_forward, False))
 
 
+def test_a_dip_too_shallow_to_tell_is_the_minimum_of_another_exchange(rows):
+    """One of the two ways through the dumbbell does not say so; its path leads there all the same."""
+    one = next(hop for hop in rows.hops if hop.via is not None and hop.symmetric)
+    hops = [hop.model_copy(update={"via": None}) if hop.index == one.index else hop for hop in rows.hops]
+    network = with_exchange_minima(build_network(rows.slab, rows.minima, hops), rows.slab, rows.minima, hops)
+    found = diffusion_tensor(network, 300.0, ATTEMPTS)
+    assert found == pytest.approx(np.array(rows.diffusivities[0].tensor), rel=0.02)
+
+
 def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
     """On the far side of a minimum the highest image lies below the saddle, which would make the adatom too fast."""
     one = next(hop for hop in rows.hops if hop.via is not None)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.structures.sites.exchanges import ExchangeNet
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchanges import exchange_net, way_of
 from anodeflow.studies.diffusion.network import Link, Network, has_barrier
@@ -38,6 +39,7 @@ def with_exchange_minima(
     if not through:
         return network
     exchanges = exchange_net(slab, list(minima))
+    through |= _over_known_minima(exchanges, minima, hops, list(through.values()))
     inverse = np.linalg.inv(network.vectors)
     nodes: list[np.ndarray] = []  # places (2, 2) of the two atoms, Å
     energies: list[float] = []
@@ -96,3 +98,33 @@ def with_exchange_minima(
         links=[link for link in network.links if link.hop not in through] + [link for _, link in halves.values()],
         entropies=None if network.entropies is None else np.append(network.entropies, np.zeros(len(nodes))),
     )
+
+
+def _over_known_minima(
+    exchanges: ExchangeNet, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop], through: Sequence[Hop]
+) -> dict[int, Hop]:
+    """Return, by index, the other exchanges whose paths lead over one of those minima, in a dip too shallow to tell."""
+    inverse = np.linalg.inv(exchanges.net.vectors)
+    known = [
+        (pair, minima[hop.initial].energy + hop.via.energy, hop.via)
+        for hop in through
+        if hop.via is not None
+        for _, pair in exchanges.images(way_of(exchanges, hop), hop.via.pair)
+    ]
+    found: dict[int, Hop] = {}
+    for hop in hops:
+        if hop.exchanged_with is None or hop.exchanged_at is None or hop.via is not None or not has_barrier(hop):
+            continue
+        start, nearest = np.array([minima[hop.initial].position[:2], hop.exchanged_at]), SAME_PAIR
+        for image in range(1, len(hop.images) - 1):
+            moved = hop.images[image].cart_coords - hop.images[0].cart_coords
+            pair = start + moved[[-1, hop.exchanged_with], :2]
+            for place, energy, via in known:
+                for other in (place, place[::-1]):
+                    cell = np.rint((pair - other).mean(axis=0) @ inverse) @ exchanges.net.vectors
+                    apart = float(np.linalg.norm(pair - other - cell, axis=1).max())
+                    if apart < nearest:
+                        nearest, over = apart, energy - minima[hop.initial].energy
+                        own = via.model_copy(update={"image": image, "energy": over, "pair": pair.tolist()})
+                        found[hop.index] = hop.model_copy(update={"via": own})
+    return found
