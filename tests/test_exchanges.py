@@ -35,8 +35,8 @@ from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
-from anodeflow.studies.diffusion.exchange_network import with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import exchange_ends, lone_adatom, same_saddles
+from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
+from anodeflow.studies.diffusion.exchanges import exchange_ends, lone_adatom
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor

@@ -228,7 +228,8 @@ class Diffusivity(BaseModel):
 
     temperature: float = Field(description="Temperature, K.")
     hop_rates: list[float] = Field(
-        description="Rate of one copy of each hop, forward, 1/s; 0 for hops without a barrier value."
+        description="Rate of one copy of each hop, forward, 1/s; 0 for hops without a barrier value. Of an exchange "
+        "through a minimum on its way: of coming to its saddle; from that minimum the adatom may go back."
     )
     tensor: list[list[float]] = Field(description="Diffusion tensor in the plane (2, 2), cm²/s.")
     diffusivity: float = Field(description="Half of its trace: the mean over the plane's directions, cm²/s.")

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 from pymatgen.core import Structure
 
+from anodeflow.core.caveats import Caveat
+from anodeflow.structures.sites.adatom import same_minimum
 from anodeflow.structures.sites.exchanges import ExchangeNet
 from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchanges import exchange_net, way_of
@@ -35,11 +37,10 @@ def with_exchange_minima(
     minima, hops
         Of the document.
     """
-    through = {hop.index: hop for hop in hops if hop.via is not None and has_barrier(hop)}
+    through = _through_minima(slab, minima, hops)
     if not through:
         return network
     exchanges = exchange_net(slab, list(minima))
-    through |= _over_known_minima(exchanges, minima, hops, list(through.values()))
     inverse = np.linalg.inv(network.vectors)
     nodes: list[np.ndarray] = []  # places (2, 2) of the two atoms, Å
     energies: list[float] = []
@@ -100,6 +101,14 @@ def with_exchange_minima(
     )
 
 
+def _through_minima(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> dict[int, Hop]:
+    """Return, by index, the exchanges that lead through a minimum on the way, which all of them have as their `via`."""
+    found = {hop.index: hop for hop in hops if hop.via is not None and has_barrier(hop)}
+    if not found:
+        return {}
+    return found | _over_known_minima(exchange_net(slab, list(minima)), minima, hops, list(found.values()))
+
+
 def _over_known_minima(
     exchanges: ExchangeNet, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop], through: Sequence[Hop]
 ) -> dict[int, Hop]:
@@ -127,4 +136,32 @@ def _over_known_minima(
                         nearest, over = apart, energy - minima[hop.initial].energy
                         own = via.model_copy(update={"image": image, "energy": over, "pair": pair.tolist()})
                         found[hop.index] = hop.model_copy(update={"via": own})
+    return found
+
+
+def same_saddles(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> list[Caveat]:
+    """Return which exchanges lead over the saddle of another hop, so that D(T) counts it more than once.
+
+    Their paths fork behind it. Those that lead through a minimum on the way are counted once, there.
+    """
+    through = _through_minima(slab, minima, hops)
+    counted = [hop for hop in hops if has_barrier(hop) and hop.index not in through and hop.images]
+    tops = {hop.index: hop.saddle_image for hop in counted}
+
+    def same(one: Hop, other: Hop) -> bool:
+        first, second = [minima[hop.initial].energy + hop.profile[tops[hop.index]].energy for hop in (one, other)]
+        return same_minimum(one.images[tops[one.index]], other.images[tops[other.index]], first, second, slab)
+
+    found = []
+    for place, hop in enumerate(counted):
+        others = [other for other in counted[:place] if hop.is_exchange or other.is_exchange]
+        shared = next((other for other in others if same(hop, other)), None)
+        if shared is not None:
+            found.append(
+                Caveat(
+                    "same-saddle",
+                    f"leads over the saddle of {shared.name}: their paths fork behind it, and D(T), which counts that "
+                    "saddle for each of them, may be too large",
+                ).of(hop.subject)
+            )
     return found

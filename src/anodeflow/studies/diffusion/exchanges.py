@@ -1,6 +1,5 @@
 """Hops on which the adatom takes the place of an atom of the surface, which moves on instead."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -8,17 +7,14 @@ from pymatgen.core import Structure
 from scipy.optimize import linear_sum_assignment
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.structures.geometry.positions import images_in_plane, largest_distance
-from anodeflow.structures.sites.adatom import same_minimum
 from anodeflow.structures.sites.exchanges import ExchangeNet, SurfaceExchange, Way, atom_at, exchanged
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.path import carried_end, check_hop, guessed_end, path_symmetry
 from anodeflow.studies.diffusion.document import ExchangeMinimum, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_ends import HopEnds, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
-from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.shared.hop_rounds import Landing
 from anodeflow.studies.shared.hops import Dip, add_message, close
 
@@ -161,31 +157,3 @@ def _take_minimum(search: HopSearch, index: int, dip: Dip, relaxed: CalculationD
         f"leads through a minimum {energy:.3f} eV above its start in which no atom is in the place of the one that left"
     )
     add_message(hop, words)
-
-
-def same_saddles(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> list[Caveat]:
-    """Return which exchanges lead over the saddle of another hop, so that D(T) counts it more than once.
-
-    Their paths fork behind it. Those that lead through a minimum on the way are counted once there
-    (:mod:`anodeflow.studies.diffusion.exchange_network`).
-    """
-    counted = [hop for hop in hops if has_barrier(hop) and hop.via is None and hop.images]
-    tops = {hop.index: hop.saddle_image for hop in counted}
-
-    def same(one: Hop, other: Hop) -> bool:
-        first, second = [minima[hop.initial].energy + hop.profile[tops[hop.index]].energy for hop in (one, other)]
-        return same_minimum(one.images[tops[one.index]], other.images[tops[other.index]], first, second, slab)
-
-    found = []
-    for place, hop in enumerate(counted):
-        others = [other for other in counted[:place] if hop.is_exchange or other.is_exchange]
-        shared = next((other for other in others if same(hop, other)), None)
-        if shared is not None:
-            found.append(
-                Caveat(
-                    "same-saddle",
-                    f"leads over the saddle of {shared.name}: their paths fork behind it, and D(T), which counts that "
-                    "saddle for each of them, may be too large",
-                ).of(hop.subject)
-            )
-    return found
