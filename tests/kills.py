@@ -56,6 +56,8 @@ def _last_trace(log: Path) -> str:
 
 def run(file: Path, home: Path, kind: str) -> None:
     """Run the campaign in this process, noting each evaluated geometry beside the home."""
+    from ase.calculators.calculator import all_changes
+
     from anodeflow.backends.emt import EmtBackend
     from anodeflow.campaign.model import Campaign
     from anodeflow.execution.local import run_campaign
@@ -67,11 +69,12 @@ def run(file: Path, home: Path, kind: str) -> None:
         inner = make(self)
         calculate = inner.calculate
 
-        def noted(atoms: Any, *arguments: Any) -> Any:
+        def noted(atoms: Any, *_arguments: Any) -> Any:
             with home.with_suffix(".evaluations").open("a") as record:
                 geometry = [*atoms.numbers, *atoms.positions.round(9).ravel(), *atoms.cell.array.round(9).ravel()]
                 record.write(sha256(repr([float(x) for x in geometry]).encode()).hexdigest() + "\n")
-            return calculate(atoms, *arguments)
+            # A list of neighbours from an earlier geometry has them in another order, and sums round otherwise.
+            return calculate(atoms, ["energy", "forces", "stress"], all_changes)
 
         inner.calculate = noted
         return inner

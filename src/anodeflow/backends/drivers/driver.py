@@ -100,6 +100,8 @@ def run_task(
             return True
         left, earlier = left - (len(steps) - len(earlier)), _from_the_best(steps)
         _put(atoms, earlier[-1])
+    if with_stress and earlier:  # the coordinates of a cell that moves are those of the first one
+        _put(atoms, earlier[0])
     target: Any = FrechetCellFilter(atoms, exp_cell_factor=_cell_factor(atoms)) if with_stress else atoms
     optimizer = BFGS(
         target,
@@ -112,9 +114,7 @@ def run_task(
         optimizer.H0 = hessian
     if earlier:
         # The last geometry is known already: take the step out of it, instead of computing it again.
-        atoms.calc = _known(atoms, earlier[-1])
-        if not with_stress:  # the filter's coordinates start anew with the cell it was given
-            _replay(optimizer, earlier, relaxation)
+        _replay(optimizer, atoms, earlier, relaxation)
         optimizer.step()
     atoms.calc = calculator
     optimizer.attach(record)
@@ -204,14 +204,16 @@ def _known(atoms: Atoms, step: dict[str, Any]) -> SinglePointCalculator:
     return SinglePointCalculator(atoms, **results)
 
 
-def _replay(optimizer: BFGS, steps: list[dict[str, Any]], relaxation: dict[str, Any]) -> None:
-    """Build the optimiser's Hessian from the recorded steps, the last one left to its next step."""
+def _replay(optimizer: BFGS, atoms: Atoms, steps: list[dict[str, Any]], relaxation: dict[str, Any]) -> None:
+    """Build the optimiser's Hessian from the recorded steps; the last one, where the atoms end, is left to its step."""
     before: tuple[Any, Any] = (None, None)
     for index, step in enumerate(steps):
+        _put(atoms, step)
+        atoms.calc = _known(atoms, step)
         if index and _stuck(steps[index - 1]["positions"], step["positions"], step["free_forces"], relaxation):
             optimizer.initialize()
         if index < len(steps) - 1:
-            now = (np.ravel(step["positions"]), np.ravel(step["free_forces"]))
+            now = (optimizer.optimizable.get_x().ravel(), -optimizer.optimizable.get_gradient().ravel())
             optimizer.update(*now, *before)
             before = now
     optimizer.pos0, optimizer.forces0 = before
