@@ -204,7 +204,7 @@ def test_variants_need_the_same_sites_alone(campaign_file):
     }
 
 
-@pytest.mark.parametrize(("prescreen", "most"), [("emt", 17), ("none", 31)])
+@pytest.mark.parametrize(("prescreen", "most"), [("emt", 25), ("none", 53)])
 def test_what_checks_of_minima_and_saddles_cost_is_told_before_anything_runs(campaign_file, prescreen, most):
     prefactor = "vineyard" if prescreen == "emt" else 1e13
     file = campaign_file(f"diffusion: {{adsorbate: Al, systems: [Al(001)], prefactor: {prefactor}}}")

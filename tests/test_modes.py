@@ -60,7 +60,7 @@ def test_lowest_modes_are_those_of_the_whole_matrix(seed, lowest):
     assert sum(found.curvatures < 0) == sum(np.array(lowest) < 0)
     assert found.curvatures == pytest.approx(exact[: len(found.curvatures)], abs=0.03)
     assert found.vectors @ found.vectors.T == pytest.approx(np.eye(len(found.vectors)), abs=1e-8)
-    assert count < 20
+    assert count < 33
 
 
 def probe(hessian: np.ndarray, approximate: np.ndarray, trust: Trust, most: int = 12, starts=()):
@@ -181,7 +181,7 @@ def test_few_products_give_the_modes_of_all_second_derivatives(home, saddle):
     assert overlap > 0.95
     free = sum(any(flags) for flags in saddle.site_properties["selective_dynamics"])
     assert full.force_evaluations == 6 * free + 1
-    assert few.force_evaluations < 0.6 * full.force_evaluations
+    assert few.force_evaluations < 0.7 * full.force_evaluations
     assert len(full.frequencies) == 3 * free
     assert sum(frequency < 0 for frequency in full.frequencies) == 1
     assert max(full.frequencies) < 15, "THz, of aluminium"

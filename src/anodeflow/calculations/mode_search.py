@@ -5,6 +5,7 @@ only the signs are wanted, and few forces must do: differences to one side, whic
 as good as central ones, for then the other side is the mirror image.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from anodeflow.structures.geometry.symmetrise import operations, with_symmetry_o
 
 SHIFT = 0.05
 """How far the atom that moves most is displaced for a product with the Hessian, Å."""
+SMALL_SHIFT = 0.02
+"""The same for a cheap code, whose forces are exact enough: farther away the fourth derivatives tell. Along a soft mode
+of Al on Al(001) by EMT a difference over 0.05 Å gives 0.06 eV/Å², one over 0.02 Å -0.02, as the second derivatives."""
 MOST_PRODUCTS = 60
 """Of the Hessian of a cheap code with vectors, two forces each."""
 MOST_DIRECTIONS = {"guided": 6, "alone": 20}
@@ -27,17 +31,29 @@ MOST_STEPS = 8
 SECOND_LOOKS = 2
 """Most directions that are displaced to the other side, too."""
 _LONGEST_STEP, _TOO_FAR = 0.1, 0.5  # of the walk; Å
+NEGATIVE = -0.05
+"""Curvature below which a mode counts as negative, eV/Å². What is nearer to zero is flat: 0.3 Å along it change the
+energy by 2 meV, and differences over 0.02 and 0.05 Å differ by 0.01 to 0.03 eV/Å²."""
+_BENDS = 3.0
+"""By how much curvatures change along the walk up to a saddle, eV/Å³: 0.04 Å took one from 0.07 to -0.02 eV/Å² (Al on
+Al(001)), 0.1 Å one from -0.02 to -0.10 (a Cu vacancy in a film of Cu3Au/Cu; both by EMT)."""
+_DRIFT = 10.0  # eV/Å², for the shift of all atoms together, which costs nothing: no mode to be found
 _SOFT = 0.1  # eV/Å²: a curvature this small may be nothing but the third derivative of a difference to one side
 _EXACT, _ALIKE = 1e-3, 0.99  # Å, overlap: of a symmetry and of a vector that it turns round
 
 
 def most_forces(guided: bool) -> int:
     """Return how many forces the modes of a saddle, and the walk to it, take of a code that is not cheap at most."""
-    return 1 + MOST_DIRECTIONS["guided" if guided else "alone"] + SECOND_LOOKS + MOST_STEPS
+    of_modes = MOST_DIRECTIONS["guided" if guided else "alone"] + SECOND_LOOKS
+    return 1 + 2 * of_modes + MOST_STEPS
 
 
-def modes_in_full(forces: DisplacedForces, approximate: np.ndarray, free: np.ndarray) -> Modes:
+def modes_in_full(
+    forces: DisplacedForces, approximate: np.ndarray, free: np.ndarray, first: Sequence[np.ndarray] = ()
+) -> Modes:
     """Return the lowest modes of a cheap code, each known well.
+
+    Where no atom is held, shifts of all of them together are left out.
 
     Parameters
     ----------
@@ -47,13 +63,29 @@ def modes_in_full(forces: DisplacedForces, approximate: np.ndarray, free: np.nda
         Hessian of the free coordinates (n, n) that is roughly right.
     free
         Which of all coordinates (3 N,) those are.
+    first
+        Vectors of the free coordinates that are measured first: the direction of a path, modes of a geometry nearby.
     """
+    drifts = shifts(free)
 
     def product(vector: np.ndarray) -> np.ndarray:
-        displacement, step = _displacement(vector, free)
-        return (forces(-displacement) - forces(displacement))[free] / (2 * step)
+        displacement, step = _displacement(vector, free, SMALL_SHIFT)
+        return (forces(-displacement) - forces(displacement))[free] / (2 * step) + drifts @ vector
 
-    return lowest_modes(product, motions(approximate, free), approximate, MOST_PRODUCTS)
+    return lowest_modes(product, first, approximate + drifts, MOST_PRODUCTS)
+
+
+def shifts(free: np.ndarray) -> np.ndarray:
+    """Return what is added to a Hessian (n, n) to stiffen shifts of all atoms together, along axes where all are free.
+
+    Their curvature is zero: as the softest modes of a cell without held atoms they would hide those that are wanted.
+    """
+    places, added = np.flatnonzero(free), np.zeros((int(free.sum()),) * 2)
+    for axis in range(3):
+        if free[axis::3].all():
+            along = (places % 3 == axis) / np.sqrt(len(free) / 3)
+            added += _DRIFT * np.outer(along, along)
+    return added
 
 
 def signs_of_modes(
@@ -62,7 +94,7 @@ def signs_of_modes(
     approximate: np.ndarray,
     free: np.ndarray,
     guided: bool,
-    along: np.ndarray | None = None,
+    first: Sequence[np.ndarray] = (),
 ) -> Modes:
     """Return the lowest modes of a code that is not cheap, as well as it takes to know how many are negative.
 
@@ -74,10 +106,10 @@ def signs_of_modes(
         Forces at rest (3 N,), eV/Å.
     guided
         Whether `approximate` is the Hessian of a potential.
-    along
-        Direction of a path there (3 N,); without a potential's Hessian it is measured first.
+    first
+        Vectors of the free coordinates that are measured first where there is no potential's Hessian.
     """
-    looks = SECOND_LOOKS
+    looks, drifts = SECOND_LOOKS, shifts(free)
 
     def product(vector: np.ndarray) -> np.ndarray:
         nonlocal looks
@@ -88,13 +120,12 @@ def signs_of_modes(
             looks -= 1
             change = (change + (forces(-displacement) - rest) / step) / 2
         table = change.reshape(-1, 3)
-        return np.mean([sign * table[order] @ rotation.T for sign, rotation, order in turned], axis=0).ravel()[free]
+        of_all = np.mean([sign * table[order] @ rotation.T for sign, rotation, order in turned], axis=0).ravel()
+        return of_all[free] + drifts @ vector
 
-    starts: list[np.ndarray] = []
-    if not guided:
-        starts = [*([] if along is None else [along[free]]), *motions(approximate, free)]
+    starts = [] if guided else [*first, *motions(approximate, free)]
     limit = MOST_DIRECTIONS["guided" if guided else "alone"]
-    return mode_signs(product, starts, approximate, POTENTIAL if guided else SPRINGS, limit)
+    return mode_signs(product, starts, approximate + drifts, POTENTIAL if guided else SPRINGS, limit)
 
 
 def turns(structure: Structure, displacement: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
@@ -162,14 +193,20 @@ def walk_up(
     return best
 
 
+def may_have_turned(found: Modes, moved: float) -> bool:
+    """Return whether a second mode may be negative at a saddle that lies `moved` (Å) from where one mode was."""
+    lowest = found.curvatures[1:] - found.uncertainties[1:] - _BENDS * moved
+    return bool(np.any(lowest < NEGATIVE))
+
+
 def largest(forces: np.ndarray, free: np.ndarray) -> float:
     """Return the largest force on an atom, eV/Å, of (3 N,) forces, those along fixed coordinates left out."""
     return largest_force(np.where(free, forces, 0.0).reshape(-1, 3))
 
 
-def _displacement(vector: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:
+def _displacement(vector: np.ndarray, free: np.ndarray, shift: float = SHIFT) -> tuple[np.ndarray, float]:
     """Return the displacement (3 N,), Å, along a vector of the free coordinates, and its length."""
     direction = np.zeros(len(free))
     direction[free] = vector
-    step = SHIFT / float(np.linalg.norm(direction.reshape(-1, 3), axis=1).max())
+    step = shift / float(np.linalg.norm(direction.reshape(-1, 3), axis=1).max())
     return step * direction, step

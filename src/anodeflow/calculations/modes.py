@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.eigenmodes import Modes
+from anodeflow.backends.drivers.eigenmodes import Modes, updated_hessian
 from anodeflow.backends.drivers.hessian import (
     finite_difference_hessian,
     free_coordinates,
@@ -31,7 +31,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import corrected_hessian
 from anodeflow.calculations.guide_of import recipe_of
 from anodeflow.calculations.makers import compute
-from anodeflow.calculations.mode_search import modes_in_full, signs_of_modes, walk_up
+from anodeflow.calculations.mode_search import NEGATIVE, may_have_turned, modes_in_full, signs_of_modes, walk_up
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import now_and_then
@@ -41,11 +41,9 @@ from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
-from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
-NEGATIVE = -0.01
-"""Curvature below which a mode counts as negative, eV/Å²: forces are not good enough to tell less from zero."""
 _KEPT = 4  # modes in the document of all vibrations
 
 
@@ -187,14 +185,24 @@ def _execute(
         known, outcome["guide"] = _guiding_hessian(request, folder, backend, tell, label)
         approximate = spring_hessian(atoms, backend.relaxation.curvature) if known is None else known
         inner = approximate[np.ix_(free, free)]
+        first = [] if along is None else [np.array(along).ravel()[free]]
         if cheap:
-            found = modes_in_full(forces, inner, free)
+            found = modes_in_full(forces, inner, free, first)
         else:
-            direction = None if along is None else np.array(along).ravel()
-            found = signs_of_modes(forces, rest, inner, free, known is not None, direction)
+            found = signs_of_modes(forces, rest, inner, free, known is not None, first)
         if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
             threshold = request.options["force_threshold"]
             outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold)
+            saddle = placed(structure, outcome["rest"]["positions"])
+            if may_have_turned(found, largest_distance(structure, saddle)):
+                forces = DisplacedForces(backend, saddle, folder, tell, label)
+                rest = np.array(outcome["rest"]["forces"]).ravel()
+                inner, first = updated_hessian(inner, found.basis, found.images), list(found.vectors)
+                if cheap:
+                    found = modes_in_full(forces, inner, free, first)
+                else:
+                    found = signs_of_modes(forces, rest, inner, free, known is not None, first)
+                outcome["modes_of"] = "structure"
     modes = np.zeros((len(found.curvatures), len(free)))
     modes[:, free] = found.vectors
     outcome |= {
@@ -274,6 +282,7 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
         curvatures=outcome["curvatures"],
         uncertainties=outcome["uncertainties"],
         modes=outcome["modes"],
+        modes_of=outcome.get("modes_of", "initial_structure"),
         negative_modes=negative,
         certain=outcome["certain"],
         frequencies=outcome.get("frequencies", []),

@@ -1,5 +1,7 @@
 """The document of the lowest modes of one geometry, or of all of its vibrations."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field, FiniteFloat
 
 from anodeflow.calculations.document import CalculationDoc
@@ -17,7 +19,7 @@ class ModesDoc(CalculationDoc):
     """Directions in which the energy of a minimum or a saddle bends least, all free atoms moving.
 
     `structure`, `energy` and `forces` are those of `initial_structure`, or of the saddle that was walked up to from it;
-    the modes are those of `initial_structure`.
+    the modes are those of `initial_structure`, or of that saddle if another mode may have become negative on the way.
     """
 
     curvatures: list[float] = Field(description="Curvatures of the lowest modes, the lowest first, eV/Å².")
@@ -28,8 +30,12 @@ class ModesDoc(CalculationDoc):
     modes: list[list[list[float]]] = Field(
         description="The modes (modes, atoms, 3), of unit length; zero where atoms are fixed."
     )
+    modes_of: Literal["initial_structure", "structure"] = Field(
+        default="initial_structure", description="Geometry that the modes are those of."
+    )
     negative_modes: int = Field(
-        description="Modes of negative curvature (below -0.01 eV/Å²): 0 at a minimum, 1 at a saddle of first order."
+        description="Modes of negative curvature: 0 at a minimum, 1 at a saddle of first order. Below -0.05 eV/Å²: "
+        "what is nearer to zero is flat (documents of before: -0.01)."
     )
     certain: bool | None = Field(
         default=None,

@@ -56,7 +56,9 @@ MOVED = {
 }
 """Module of anodeflow up to 0.1 -> module that holds its classes and functions now."""
 _DIVIDED = {
+    "anodeflow.schemas.diffusion": ["anodeflow.calculations.profile"],
     "anodeflow.workflows.diffusion": ["anodeflow.studies.diffusion.rounds"],
+    "anodeflow.workflows.diffusion_checks": ["anodeflow.studies.shared.saddles"],
     "anodeflow.workflows.vacancy": ["anodeflow.studies.vacancy.rounds"],
 }
 """Module of anodeflow up to 0.1 -> modules that hold the rest of it."""

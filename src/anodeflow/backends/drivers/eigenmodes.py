@@ -4,6 +4,11 @@ A product costs two force evaluations, so each one is kept: a Davidson search in
 (E. R. Davidson, J. Comput. Phys. 17, 87 (1975)). ASE's dimer finds one mode, scipy's eigensolvers forget (LOBPCG) or
 want tens of products before they answer (ARPACK), Sella's solver comes with jax.
 
+Such a search follows what it has found, and may end without a mode that symmetry keeps apart from that. So it begins
+with a few rounds of a preconditioned block Lanczos search from vectors that have a part in every mode. Of 168 adatoms
+and vacancies on surfaces of EMT, most of them symmetric, the search alone lost a negative mode of three and said that
+it was certain; with these rounds of none, for 29 products instead of 22.
+
 This file imports numpy alone.
 """
 
@@ -14,6 +19,8 @@ import numpy as np
 
 _INDEPENDENT = 1e-3
 """Part of a vector that must be new for it to be worth a product."""
+_BLOCK, _ROUNDS = 2, 11  # vectors, and rounds, of the search that begins
+_STIFF = 2.0  # eV/Å²: there, what is softer in the approximate Hessian counts as stiff as this
 _SOFT = 0.1  # eV/Å²: what is softer than this in the approximate Hessian is not divided by
 CERTAIN = 0.5
 """Uncertainty of a curvature, as a part of it, up to which its sign is certain."""
@@ -63,7 +70,7 @@ def lowest_modes(
     product
         Returns H v for a vector v (n,) of unit length.
     starts
-        Vectors (n,) that the search begins in; together they must break every symmetry, for a product keeps it.
+        Vectors (n,) to begin with beside those that have a part in every mode, none or some.
     approximate
         Hessian (n, n) that is roughly right, for the preconditioner.
     most_products
@@ -78,8 +85,12 @@ def lowest_modes(
     stiffness, axes = np.linalg.eigh(approximate)
     size = len(stiffness)
     basis, images = np.zeros((0, size)), np.zeros((0, size))
-    new = list(starts)
+    weak = 1 / np.maximum(np.abs(stiffness), _STIFF)
+    random = np.random.default_rng(0)
+    new = [*starts, *(axes @ (np.sqrt(weak) * random.normal(size=size)) for _ in range(min(_BLOCK, size)))]
+    rounds = 0
     while True:
+        known, rounds = len(basis), rounds + 1
         for vector in new:
             vector = vector / np.linalg.norm(vector)
             for _ in range(2):  # once leaves rounding behind
@@ -89,6 +100,9 @@ def lowest_modes(
                 continue
             basis = np.vstack([basis, vector / length])
             images = np.vstack([images, product(basis[-1])])
+        if rounds <= _ROUNDS and len(basis) > known:
+            new = [axes @ (weak * (axes.T @ image)) for image in images[known:][-_BLOCK:]]
+            continue
         projected = basis @ images.T
         values, weights = np.linalg.eigh((projected + projected.T) / 2)
         count = min(max(wanted, int(np.searchsorted(values, 0.0)) + 1), len(values))

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
 from anodeflow.core.caveats import ENDED_EARLY, Caveat, Subject
 from anodeflow.screening.shortlist import barrier_entries, left_out
+from anodeflow.structures.sites.path import turned_round
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
@@ -16,7 +14,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import exchange_net
+from anodeflow.studies.diffusion.exchanges import ends_of, exchange_net
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -24,6 +22,7 @@ from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import vibrations_of, with_prefactors
 from anodeflow.studies.potentials import OF_POTENTIALS
 from anodeflow.studies.shared.references import of_lattice
+from anodeflow.studies.shared.saddles import note_saddle
 
 
 def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
@@ -46,28 +45,23 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     """
     dip = search.take_band(index, band)
     if not band.by_potential:
-        _suspect_ends(search, index, band)
+        hop = search.hops[index]
+        hop.symmetric, hop.via = band.symmetry is not None, None
+        for end in note_saddle(search, index, band):
+            search.suspect(end)
     return None if dip is None else dip.image
 
 
-def _suspect_ends(search: HopSearch, index: int, band: NebDoc) -> None:
-    """Have an end pushed to which a path rises all the way; without such an end, its saddle is to be looked at."""
+def take_counterpart(search: HopSearch, index: int, top: int) -> None:
+    """Let a path that symmetry turns round have the saddle, its image `top`, on its other half, too."""
     hop = search.hops[index]
-    hop.symmetric = band.symmetry is not None
-    hop.negative_modes, hop.curvatures, hop.via = None, [], None
-    rises = False
-    for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
-        if barrier is not None and barrier < NO_BARRIER:
-            rises = True
-            search.suspect(end)
-    if hop.state == "done" and not rises:
-        search.saddles.append(index)
-    energies = np.array(band.image_energies)
-    if band.climbing_image == int(energies.argmax()):
-        # As evaluated: the document of the modes is found again by others, whose climb took nothing off.
-        taken = band.remaining_energy or 0.0 if band.evaluated_energy is not None else 0.0
-        as_evaluated = {"energy": band.energy + taken, "free_energy": band.free_energy + taken}
-        search.rests[str(index)] = RestRecord(**as_evaluated, forces=band.forces)
+    other = len(hop.images) - 1 - top
+    if other == top or not hop.symmetric:
+        return
+    hop.profile[other].energy = hop.profile[top].energy
+    symmetry = ends_of(search, index).symmetry
+    if symmetry is not None:
+        hop.images[other] = turned_round(symmetry, hop.images[top], hop.images[other])
 
 
 def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionDoc:

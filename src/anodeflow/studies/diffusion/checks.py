@@ -1,4 +1,4 @@
-"""Jobs that check what a diffusion study found: pushed minima, modes of saddles, paths off saddles, vibrations."""
+"""Jobs that check what a diffusion study found: pushed minima, vibrations."""
 
 from typing import Any
 
@@ -8,12 +8,11 @@ from pymatgen.core import Structure
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.jobs import job, named
-from anodeflow.screening.makers import PrescreenedNebMaker, PrescreenedRelaxMaker, guided, to_the_end
-from anodeflow.structures.geometry.transfer import path_direction
+from anodeflow.screening.makers import PrescreenedRelaxMaker, guided, to_the_end
 from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch
-from anodeflow.studies.shared.hop_rounds import Route
+from anodeflow.studies.shared.saddles import modes_job
 
 
 @job
@@ -50,7 +49,7 @@ def pushed_minima(
         label = f"{study.of_system} at {place} ({minimum.label}), softest mode"
         if "cheap modes" in makers:
             name = f"{label} [{study.prescreen.backend}]" if study.prescreen is not None else label
-            made = named(_modes(makers["cheap modes"], minimum.structure, name), name)
+            made = named(modes_job(makers["cheap modes"], minimum.structure, name), name)
             jobs.append(made)
             softest = modes[key] = made.output
         label = f"{study.of_system} at {place} ({minimum.label}), pushed and relaxed"
@@ -61,22 +60,6 @@ def pushed_minima(
     return jobs, relaxed, modes
 
 
-def saddle_modes(makers: dict[str, Maker], search: HopSearch, study: DiffusionContext) -> dict[str, Job]:
-    """Return the jobs that find the lowest modes of the saddles that are new (index of a hop -> job)."""
-    jobs: dict[str, Job] = {}
-    for index in search.saddles:
-        label = f"{study.of_system} hop {index}, modes of its saddle"
-        hop = search.hops[index]
-        top = hop.saddle_image
-        options = {
-            "refine": True,
-            "rest": search.rests.get(str(index)),
-            "along": path_direction(hop.images[top - 1], hop.images[top + 1]).tolist(),
-        }
-        jobs[str(index)] = named(_modes(makers["modes"], hop.images[top], label, **options), label)
-    return jobs
-
-
 def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionContext) -> dict[str, Job]:
     """Return the jobs that find all vibrations at minima and saddles (`minimum N`, `hop N` -> job)."""
     jobs: dict[str, Job] = {}
@@ -85,28 +68,5 @@ def vibrations(makers: dict[str, Maker], search: HopSearch, study: DiffusionCont
     for place, structure in places.items():
         label = f"{study.of_system} {place}, vibrations"
         label += f" [{study.prescreen.backend}]" if study.prescreen is not None else ""
-        jobs[place] = named(_modes(makers["cheap modes"], structure, label, full=True), label)
+        jobs[place] = named(modes_job(makers["cheap modes"], structure, label, full=True), label)
     return jobs
-
-
-def downhill(maker: Any, search: HopSearch, index: int) -> Route:
-    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order.
-
-    `maker`: that of all paths.
-    """
-    hop, path = search.hops[index], search.downhill.pop(str(index))
-    first = search.total_energy(hop.initial)
-    options: dict[str, Any] = {}
-    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
-        maker = guided(to_the_end(maker.then), maker.prescreen)
-        if hop.band is not None:
-            options["band"] = hop.band
-        if len(path) == 3:
-            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
-    energies = (first, first + hop.profile[-1].energy)
-    return Route(path, energies, options, maker, ", off its saddle of second order")
-
-
-def _modes(maker: Any, structure: Structure, label: str, **options: Any) -> Job:
-    """Return the job that finds the lowest modes of a structure at rest; `options` as of the backends' `ModesMaker`."""
-    return named(maker.make(structure, label=label, **options), label)

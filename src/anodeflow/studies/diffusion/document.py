@@ -6,12 +6,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
-from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
 from anodeflow.structures.geometry.directions import crystal_direction
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
+from anodeflow.studies.shared.saddle import HopSaddle
 
 _ALIKE = 1e-3  # of the larger principal value
 
@@ -70,7 +70,7 @@ class ExchangeMinimum(BaseModel):
     structure: Structure = Field(description="Relaxed structure.")
 
 
-class Hop(BaseModel):
+class Hop(HopSaddle):
     """One symmetry-distinct hop of an adatom between two neighbouring minima."""
 
     index: int = Field(description="Number of the hop in this document.")
@@ -104,10 +104,6 @@ class Hop(BaseModel):
     symmetric: bool = Field(
         default=False, description="Whether symmetry turns the path round: half of it was computed."
     )
-    barrier_forward: float | None = Field(default=None, description="Saddle minus initial minimum, eV.")
-    barrier_reverse: float | None = Field(default=None, description="Saddle minus final minimum, eV.")
-    path_length: float | None = Field(default=None, description="Length of the whole path, Å.")
-    profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
     band: BandRecord | None = Field(
         default=None,
         description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
@@ -115,25 +111,6 @@ class Hop(BaseModel):
     )
     images: list[Structure] = Field(
         default_factory=list, description="Images; what is the adatom at the start is the last atom."
-    )
-    max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
-    energy_over_rest: float | None = Field(
-        default=None,
-        description="Energy of the saddle less what it would have at rest, by a potential's second derivatives, eV; "
-        "none: not known, or it was walked up to.",
-    )
-    negative_modes: int | None = Field(
-        default=None,
-        description="Modes of negative curvature at the saddle, all free atoms moving; none: not computed. A saddle of "
-        "first order has one.",
-    )
-    modes_certain: bool | None = Field(
-        default=None,
-        description="Whether that number is certain: a limit of forces or a flat mode may leave it open, and a warning "
-        "says so; none: not computed, or a document of before.",
-    )
-    curvatures: list[float] = Field(
-        default_factory=list, description="Curvatures of the lowest modes of the saddle, lowest first, eV/Å²."
     )
     prefactor_forward: float | None = Field(
         default=None, description="Attempt frequency from the initial minimum that D(T) uses, 1/s; none: no rate."
@@ -165,14 +142,6 @@ class Hop(BaseModel):
     def is_exchange(self) -> bool:
         """Whether the adatom changes places with an atom of the surface."""
         return self.exchanged_with is not None
-
-    @property
-    def saddle_image(self) -> int:
-        """Index of the image that is the saddle: by its energy, for once it was walked up to others may lie higher."""
-        energies = np.array([point.energy for point in self.profile])
-        if self.barrier_forward is None:
-            return int(energies.argmax())
-        return int(np.abs(energies - self.barrier_forward).argmin())
 
     @property
     def saddles_about_via(self) -> tuple[tuple[float, bool], tuple[float, bool]]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from anodeflow.calculations.mode_search import most_forces
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.expected import Expected, Told, screened
+from anodeflow.studies.shared.saddles import modes_of_saddles
 
 
 def hops_and_checks(told: Told) -> Iterator[Expected]:
@@ -26,13 +26,7 @@ def hops_and_checks(told: Told) -> Iterator[Expected]:
     hops = f"{study.system}: hops {'and exchanges ' if study.input.exchange else ''}between its minima"
     yield from screened(hops, "neb", atoms, by)
     if study.input.modes:
-        saddles, after = f"{study.system}: modes of its saddles", (hops,)
-        if by:
-            yield Expected(f"{saddles} [{by}]", "hessian", atoms, after, prescreen=by)
-            after = (f"{saddles} [{by}]",)
-        cheap = getattr(makers["modes"], "cheap", False)
-        label = saddles if cheap else f"{saddles}, at most {most_forces(bool(by))} forces each"
-        yield Expected(label, "modes", atoms, after)
+        yield from modes_of_saddles(makers["modes"], f"{study.system}: modes of its saddles", atoms, by, hops)
     if study.input.prefactor == "vineyard":
         vibrations = f"{study.system}: vibrations at minima and saddles"
         yield Expected(f"{vibrations} [{by}]" if by else vibrations, "hessian", atoms, (hops,), prescreen=by)

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.modes_document import RestRecord
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError
@@ -17,12 +16,11 @@ from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvat
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
-from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
+from anodeflow.studies.shared.hops import NOT_COMPUTED
+from anodeflow.studies.shared.saddles import MOST_FOLLOWED, SaddleSearch, second_order
 
 OF_HOPS = ("hop", "end", "minimum on hop", "modes of hop")
 """What steps and warnings that bear the number of a hop are called."""
-MOST_FOLLOWED = 2
-"""How often the path of a hop is pushed off a saddle of second order."""
 
 
 class SaddleTest(BaseModel):
@@ -32,7 +30,7 @@ class SaddleTest(BaseModel):
     direction: list[float] = Field(description="Direction of the push in the plane (2,); zero: at rest.")
 
 
-class HopSearch(WaitingHops):
+class HopSearch(SaddleSearch):
     """What is known of minima and hops so far. Energies of minima are relative to `zero`; hops wait until done."""
 
     adsorption: AdsorptionDoc = Field(description="Study that it starts from.")
@@ -45,18 +43,6 @@ class HopSearch(WaitingHops):
     )
     suspects: list[int] = Field(
         default_factory=list, description="Indices of the minima that are to be pushed along their softest mode."
-    )
-    saddles: list[int] = Field(
-        default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."
-    )
-    rests: dict[str, RestRecord] = Field(
-        default_factory=dict, description="Index of a hop -> energies and forces of its highest image."
-    )
-    downhill: dict[str, list[Structure]] = Field(
-        default_factory=dict, description="Index of a hop -> its path, pushed off a saddle of second order."
-    )
-    followed: dict[str, int] = Field(
-        default_factory=dict, description="Index of a hop -> how often it was followed down from such a saddle."
     )
 
     @property
@@ -234,11 +220,6 @@ def known_edges(net: SurfaceNet, hops: Sequence[Hop]) -> dict[Edge, int]:
     """Return edge -> index of the hop of the adatom alone that it is a copy of."""
     alone = [hop for hop in hops if not hop.is_exchange]
     return {edge: hop.index for hop in alone for way in net.copies(net.edge(surface_hop(hop))) for edge in way}
-
-
-def second_order(step: str, times: int) -> str:
-    """Return what a step of a hop is called once the hop is followed down from a saddle of second order."""
-    return f"{step}, second order {times}"
 
 
 def surface_hop(hop: Hop) -> SurfaceHop:

@@ -1,6 +1,7 @@
 """The rounds of a diffusion study: suspect minima, ends and paths of hops, their saddles, and at last the document."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from jobflow import Flow, Job, Maker, Response
 
@@ -13,8 +14,8 @@ from anodeflow.core.jobs import job
 from anodeflow.screening.effort import effort_of, effort_of_checks
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
-from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
-from anodeflow.studies.diffusion.checks import downhill, pushed_minima, saddle_modes, vibrations
+from anodeflow.studies.diffusion.analysis import diffusion_document, record_band, take_counterpart
+from anodeflow.studies.diffusion.checks import pushed_minima, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges
@@ -22,9 +23,9 @@ from anodeflow.studies.diffusion.false_minima import settle_suspects
 from anodeflow.studies.diffusion.hop_ends import finish_end
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
-from anodeflow.studies.diffusion.saddles import review_modes
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import Landing, Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.saddles import downhill, review_modes, saddle_modes
 from anodeflow.studies.shared.steps import followed
 
 
@@ -107,7 +108,7 @@ def review_saddles(
     """Take the lowest modes of saddles into account, and follow those of second order down."""
     if search.audit is not None:
         search.audit.effort += effort_of_checks(modes.values())
-    review_modes(search, modes)
+    review_modes(search, modes, partial(take_counterpart, search))
     return next_round(makers, search, study)
 
 
@@ -133,14 +134,13 @@ def next_round(
 ) -> Response | DiffusionDoc:
     """Go on with the search: suspect minima first, then hops, then their saddles; at last the document."""
     failed = dict(failures or {})
-    search.saddles = [index for index in dict.fromkeys(search.saddles) if search.hops[index].state == "done"]
     if search.suspects:
         return _push_minima(makers, search, study, failed)
     if study.input.exchange:
         find_exchanges(search)
     if search.waiting:
         return _ends(makers, search, study, failed)
-    if search.saddles and "modes" in makers:
+    if search.new_saddles() and "modes" in makers:
         return _saddle_modes(makers, search, study, failed)
     return _finish(makers, search, study, failed)
 
@@ -162,7 +162,7 @@ def _saddle_modes(
     makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
 ) -> Response:
     """Find the lowest modes of the saddles that are new."""
-    jobs = saddle_modes(makers, search, study)
+    jobs = saddle_modes(makers["modes"], search, study)
     modes = {key: made.output for key, made in jobs.items()}
     return followed(
         list(jobs.values()),

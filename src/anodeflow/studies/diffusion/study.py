@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
 from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.input import DiffusionInput
-from anodeflow.studies.diffusion.saddles import STILL
+from anodeflow.studies.shared.saddle import highest_energy
 from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.world import World
 
@@ -98,15 +96,10 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
             band, saddle = of.get(hop.name), of.get(f"modes of {hop.name}")
             if not isinstance(band, NebDoc) or hop.barrier_forward is None:
                 continue
-            top, first, last = max(band.image_energies), band.image_energies[0], band.image_energies[-1]
+            top, first, last = highest_energy(band, saddle), band.image_energies[0], band.image_energies[-1]
             forward: float | None = top - first
-            highest = band.images[band.image_energies.index(top)]
-            if (
-                isinstance(saddle, ModesDoc)
-                and saddle.negative_modes == 1
-                and largest_distance(highest, saddle.structure) >= STILL
-            ):
-                forward = total(saddle.energy, minus(zero), -document.minima[hop.initial].energy)
+            if top != max(band.image_energies):  # walked up to: counted as the minima are
+                forward = total(top, minus(zero), -document.minima[hop.initial].energy)
             yield from compared(f"hops.{index}.barrier_forward", hop.barrier_forward, forward)
             yield from compared(f"hops.{index}.barrier_reverse", hop.barrier_reverse, total(forward, first - last))
 

@@ -16,6 +16,7 @@ from anodeflow.studies.vacancy.document import (
     PathName,
     VacancyDoc,
     VacancyPath,
+    counts,
     stop_step,
 )
 from anodeflow.studies.vacancy.geometry import narrow_for_hops, nearest_distance
@@ -65,7 +66,7 @@ def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc
             settings,
             search.calculation_ids,
         ),
-        warnings=_warnings(search, paths, width),
+        warnings=_warnings(search, paths, width, modes=study.modes_maker is not None),
         prescreen=audit,
         element=study.input.element,
         helper=study.input.helper,
@@ -146,7 +147,7 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
     for hop in hops:
         start, barrier = search.stops[search.hops[hop].initial].energy, search.hops[hop].barrier_forward
         lowest = min(lowest, start)
-        if barrier is not None:
+        if barrier is not None and counts(search.hops[hop]):
             saddles.append(start + barrier)
             climbs[hop] = float(start + barrier - lowest)
     limiting = max(climbs, key=lambda hop: climbs[hop]) if hops and len(climbs) == len(hops) else None
@@ -162,7 +163,7 @@ def _finished_path(search: VacancySearch, path: VacancyPath) -> VacancyPath:
     )
 
 
-def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> list[Caveat]:
+def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float, modes: bool) -> list[Caveat]:
     """Return what a reader should know, trials and hops without a result included."""
     warnings = list(search.warnings)
     if search.audit is not None:
@@ -204,9 +205,14 @@ def _warnings(search: VacancySearch, paths: list[VacancyPath], width: float) -> 
         if trial.state not in ("taken", "higher")
     ]
     warnings += [Caveat("path-ends", path.end) for path in paths if path.end]
+    if any(hop.state == "done" for hop in search.hops) and not modes:
+        text = "the lowest modes of the saddles were not computed: whether they are saddles of first order is not known"
+        warnings.append(Caveat("modes-not-computed", text))
     for hop in search.hops:
         if hop.state in ("failed", "refused", "not converged"):
             warnings.append(Caveat("hop-failed", f"{hop.state}: {hop.message}").of(hop.subject))
+        elif hop.barrier_forward is not None and not counts(hop):
+            warnings.append(Caveat("hop-left-out", f"is left out of the path's climb: {hop.message}").of(hop.subject))
         elif hop.state == "done":
             for end, barrier in ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse)):
                 if barrier is not None and barrier < NO_BARRIER:

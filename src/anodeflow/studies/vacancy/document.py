@@ -5,12 +5,12 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
-from anodeflow.calculations.profile import ProfilePoint
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
+from anodeflow.studies.shared.saddle import HopSaddle
 
 PathName = Literal["I", "II"]
 """I: atoms of the metal's element alone hop into the vacancy; II: an atom of the helper hops first."""
@@ -75,7 +75,7 @@ class VacancyStop(BaseModel):
     )
 
 
-class VacancyHop(BaseModel):
+class VacancyHop(HopSaddle):
     """One atom that hops into the vacancy."""
 
     index: int = Field(description="Number of the hop in this document.")
@@ -85,31 +85,24 @@ class VacancyHop(BaseModel):
     final: int = Field(description="Index of the stop where it ends.")
     atom: int = Field(description="Index of the atom that hops.")
     element: str = Field(description="Its element.")
-    state: Literal["done", "split", "merged", "refused", "failed", "not converged", "left out"] = Field(
+    state: Literal[
+        "done", "split", "merged", "refused", "failed", "not converged", "second order", "no saddle", "left out"
+    ] = Field(
         description="split: the hops of `split_into` take its place; merged: it is part of a longer hop, since one of "
-        "its ends is no minimum; refused: its ends are no two neighbouring minima; left out: barriers were not asked "
-        "for."
+        "its ends is no minimum; refused: its ends are no two neighbouring minima; second order: the highest point of "
+        "its path has two or more negative modes; no saddle: it has none (neither counts in the climb of a path); left "
+        "out: barriers were not asked for."
     )
     message: str = Field(default="", description="Why it failed, was split or refused.")
     split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
     merged_from: list[int] = Field(default_factory=list, description="Indices of the hops that it was made of.")
     others: list[int] = Field(default_factory=list, description="Indices of other atoms that change places in it.")
-    barrier_forward: float | None = Field(default=None, description="Saddle minus initial stop, eV.")
-    barrier_reverse: float | None = Field(default=None, description="Saddle minus final stop, eV.")
-    path_length: float | None = Field(default=None, description="Length of the whole path of all atoms, Å.")
-    profile: list[ProfilePoint] = Field(default_factory=list, description="One point an image.")
     band: BandRecord | None = Field(
         default=None,
         description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
         "`images` are the stops and the saddle.",
     )
     images: list[Structure] = Field(default_factory=list, description="Images, the two stops first and last.")
-    max_force: float | None = Field(default=None, description="Largest force on the band at the end, eV/Å.")
-    energy_over_rest: float | None = Field(
-        default=None,
-        description="Energy of the saddle less what it would have at rest, by a potential's second derivatives, eV; "
-        "none: not known, or it was walked up to.",
-    )
 
     @property
     def label(self) -> str:
@@ -223,9 +216,12 @@ class VacancyDoc(StudyDoc):
         for hop in self.hops:
             if hop.barrier_forward is None or hop.barrier_reverse is None or hop.state == "merged":
                 continue
-            label = hop.label + (", not converged" if hop.state == "not converged" else "")
+            label, part = hop.label + ("" if hop.state == "done" else f", {hop.state}"), ("hop", hop.index)
+            modes = [each for each in map(modes_step, self.hop_steps(hop)) if each in self.calculation_ids]
             for name, barrier in (("barrier_forward", hop.barrier_forward), ("barrier_reverse", hop.barrier_reverse)):
-                rows.append(self._row(name, barrier, "eV", self.hop_steps(hop), label, part=("hop", hop.index)))
+                rows.append(self._row(name, barrier, "eV", self.hop_steps(hop) + modes, label, part=part))
+            if hop.negative_modes is not None:
+                rows.append(self._row("negative_modes", hop.negative_modes, "", modes, label, part=part))
         if self.formation_energy is not None:
             steps = ["stop 0", "interface", "bulk"]
             label = self.stop_label(self.stops[0])
@@ -234,6 +230,16 @@ class VacancyDoc(StudyDoc):
             label = f"{each.surface}, {self.element} {each.atom}" if each.side == "alloy" else each.surface
             rows.append(self._row("extraction_energy", each.energy, "eV", each.steps, label))
         return rows
+
+
+def counts(hop: VacancyHop) -> bool:
+    """Whether the barrier of a hop counts in the climb of a path: not that of one whose highest point is no saddle."""
+    return hop.barrier_forward is not None and hop.state not in ("second order", "no saddle")
+
+
+def modes_step(step: str) -> str:
+    """Return the step of the study that finds the lowest modes of a hop's saddle; `step`: that of its path."""
+    return f"modes of {step}"
 
 
 def stop_step(stop: VacancyStop) -> str:

@@ -9,13 +9,14 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import ENDED_EARLY
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job
-from anodeflow.screening.makers import Prescreen, relaxation
+from anodeflow.screening.makers import Prescreen, guided, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects, screened
 from anodeflow.studies.interface.analysis import left_planes, of_bulks
 from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.shared.saddles import modes_of_saddles
 from anodeflow.studies.shared.steps import replaced
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.geometry import released
@@ -38,6 +39,8 @@ class VacancyMaker(Maker):
         Maker that relaxes positions (stops, minima found on the way of hops), with the interface's settings.
     neb
         Maker that relaxes a path; see the backends' `NebMaker`.
+    modes
+        Maker that finds the lowest modes of saddles; none: the order of the saddles is not known.
     name
         Name of the flow.
     input
@@ -51,6 +54,7 @@ class VacancyMaker(Maker):
 
     relax: Maker
     neb: Maker
+    modes: Maker | None = None
     name: str = "vacancy"
     input: VacancyInput = field(default_factory=VacancyInput)
     prescreen: Prescreen | None = None
@@ -80,7 +84,10 @@ class VacancyMaker(Maker):
             Output: VacancyDoc.
         """
         prescreen = None if self.prescreen is None else self.prescreen.settings()
-        study = VacancyContext.told(self.about, input=self.input, prescreen=prescreen)
+        modes = self.modes if self.input.modes and self.input.barriers else None
+        if modes is not None and self.prescreen is not None:
+            modes = guided(modes, self.prescreen)
+        study = VacancyContext.told(self.about, input=self.input, prescreen=prescreen, modes_maker=modes)
         makers: dict[str, Maker] = {"relax": self.relax, "neb": self.neb}
         if self.prescreen is not None:
             makers = self.prescreen.makers(makers)
@@ -101,7 +108,12 @@ def stops_and_hops(told: Told) -> Iterator[Expected]:
     stops = f"{study.of_system}, its stops"
     yield from screened(stops, "relax", atoms - 1, by, first)
     if study.input.barriers and study.input.steps:
-        yield from screened(f"{study.of_system}, its hops", "neb", atoms - 1, by, (stops,))
+        hops = f"{study.of_system}, its hops"
+        yield from screened(hops, "neb", atoms - 1, by, (stops,))
+        if study.modes_maker is not None:
+            yield from modes_of_saddles(
+                study.modes_maker, f"{study.of_system}, modes of its saddles", atoms - 1, by, hops
+            )
 
 
 @job

@@ -9,6 +9,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.structures.geometry.positions import largest_distance, unwrapped
 from anodeflow.studies.shared.hop_rounds import Landing
 from anodeflow.studies.shared.hops import MOST_SPLITS, add_message, close
+from anodeflow.studies.shared.saddles import note_saddle
 from anodeflow.studies.vacancy.document import VacancyStop, stop_step
 from anodeflow.studies.vacancy.prescreen import rename_step
 from anodeflow.studies.vacancy.search import VacancySearch
@@ -37,6 +38,8 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
         hop was split as often as allowed.
     """
     hop, dip = search.hops[index], search.take_band(index, band)
+    if not band.by_potential:
+        note_saddle(search, index, band)
     if dip is None or band.by_potential or search.splits[index] < MOST_SPLITS:
         return None if dip is None else dip.image
     if dip.below:

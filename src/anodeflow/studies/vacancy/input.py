@@ -30,6 +30,7 @@ class VacancyInput(InterfaceInput):
     images: int = Field(default=5, ge=1, le=100, description="Images of a hop's path between its two ends.")
     paths: list[Literal["I", "II"]] = Field(default=["I", "II"], min_length=1, description="Paths: I, II.")
     barriers: bool = Field(default=True, description="Whether the barriers of the hops are computed.")
+    modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
 
     _element = field_validator("element", "helper")(known_element)
     _once = field_validator("paths")(each_once)

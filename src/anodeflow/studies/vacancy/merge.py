@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import numpy as np
+
 from anodeflow.calculations.profile import NO_BARRIER, ProfilePoint
 from anodeflow.studies.vacancy.document import VacancyHop, stop_step
 from anodeflow.studies.vacancy.search import VacancySearch
@@ -63,6 +65,7 @@ def _merge(search: VacancySearch, first: int, second: int) -> int:
     parts = search.hops[first], search.hops[second]
     before, between, after = (search.stops[n] for n in (parts[0].initial, parts[0].final, parts[1].final))
     saddles = [search.stops[hop.initial].energy + (hop.barrier_forward or 0.0) for hop in parts]
+    higher = parts[int(np.argmax(saddles))]
     name = f"{parts[0].name}+{parts[1].name}"
     between.minimum = False
     for hop in parts:
@@ -88,6 +91,9 @@ def _merge(search: VacancySearch, first: int, second: int) -> int:
             profile=_joined(*parts),
             images=[*parts[0].images, *parts[1].images[1:]],
             max_force=max((hop.max_force for hop in parts if hop.max_force is not None), default=None),
+            negative_modes=higher.negative_modes,
+            modes_certain=higher.modes_certain,
+            curvatures=higher.curvatures,
         )
     )
     search.splits.append(max(search.splits[first], search.splits[second]))

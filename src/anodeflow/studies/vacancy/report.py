@@ -23,13 +23,15 @@ _EXPLANATION = (
     "minus that of the stop where the hop starts (forward) or ends (reverse), by a climbing-image nudged elastic band. "
     "The climb of a path is its highest saddle over the lowest stop before it: what the vacancy has to overcome on its "
     "way down. The path with the smaller climb is the favourable one, if they differ by more than 0.02 eV, which a "
-    "band can be off by; whether a saddle is one of first order is not looked at. Where an image lies below both ends "
+    "band can be off by. A saddle of first order has one negative mode, all free atoms moving; hops over others do not "
+    "count in the climb. Where an image lies below both ends "
     "of a hop, or in a dip of its path, it is relaxed: the hop is split there, or refused. A stop to which a hop rises "
     "all the way is no minimum: the hops before and after it are one. A place that relaxes to below the stop where it "
     "began is the next stop if that leads down the path, whatever number of atoms moved, and else kept among the "
     "places. Taking an atom out of a surface costs the energy of the surface without it, plus that of an atom of its "
     "bulk, minus that of the surface."
 )
+_UNFINISHED = ("failed", "refused", "not converged", "second order", "no saddle")
 _SAME = 0.01
 """Costs that differ by less are the same, eV."""
 _EXTRACTIONS = [
@@ -55,6 +57,8 @@ _HOPS = [
     Column("path_length", "path length", "Å", 2),
     Column("max_force", "largest force left", "eV/Å", 3),
     Column("energy_over_rest", "which is worth", "eV", 3, signed=True, if_known=True),
+    Column("negative_modes", "negative modes", if_known=True),
+    Column("curvatures", "lowest curvatures", "eV/Å²", if_known=True),
     Column("state", "state"),
     Column("message", "message", below=True),
 ]
@@ -103,7 +107,7 @@ def _answer(document: VacancyDoc, context: Context) -> str:
     lower = [trial for trial in document.trials if trial.state == "lower"]
     if lower:
         text += f" On the way it fell below where it began, off its path: {'; '.join(t.label for t in lower)}."
-    unfinished = [hop.label for hop in document.hops if hop.state in ("failed", "refused", "not converged")]
+    unfinished = [hop.label for hop in document.hops if hop.state in _UNFINISHED]
     if unfinished:
         text += f" Without a firm barrier: {', '.join(unfinished)}."
     return text
@@ -198,8 +202,9 @@ def _hop_rows(document: VacancyDoc) -> list[dict[str, Any]]:
     rows = []
     for hop in [*(document.hops[i] for i in on_paths), *(h for h in document.hops if h.index not in order)]:
         row: dict[str, Any] = {c.key: getattr(hop, c.key, None) for c in _HOPS}
-        row |= {"hop": hop.name, "_marked": hop.index in limiting}
+        row |= {"hop": hop.name, "_marked": hop.index in limiting, "curvatures": hop.curvatures or None}
         row |= {"initial": document.stops[hop.initial].name, "final": document.stops[hop.final].name}
+        row["_text"] = {"curvatures": ", ".join(number(x, 2) for x in hop.curvatures)} if hop.curvatures else {}
         identity = document.calculation_ids.get(document.hop_steps(hop)[0])
         if identity:
             for key in ("barrier_forward", "barrier_reverse"):

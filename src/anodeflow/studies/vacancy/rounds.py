@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from functools import partial
 
-from jobflow import Job, Maker, OutputReference, Response
+from jobflow import Maker, Response
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.jobs import job
+from anodeflow.screening.effort import effort_of_checks
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
 from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.saddles import downhill, review_modes, saddle_modes
 from anodeflow.studies.shared.steps import followed
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -30,7 +33,7 @@ def next_stops(
     results: dict[str, CalculationDoc | None],
     study: VacancyContext,
     failed: Sequence[None] = (),
-) -> Response:
+) -> Response | VacancyDoc:
     """Take the lowest place of each path as its next stop and try the next ones, or go on to the bands.
 
     `failed` here and below: outputs of jobs that only say what could not be done; the document comes after them.
@@ -44,7 +47,7 @@ def next_stops(
     propose(search, study)
     if search.waiting_trials():
         return relax_trials(makers, search, study, failures)
-    return _bands(makers, search, study, failures)
+    return _next_round(makers, search, study, failures)
 
 
 @job
@@ -56,7 +59,7 @@ def review_hops(
     study: VacancyContext,
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
-    """Take the paths into account; relax images that may be minima on the way, or end with the document."""
+    """Take the paths into account; relax images that may be minima on the way, or go on with the saddles."""
     return review_paths(
         makers["relax"],
         search,
@@ -64,7 +67,7 @@ def review_hops(
         study,
         record_band,
         split=lambda images, relaxed: split_hops(makers, search, images, relaxed, study),
-    ) or vacancy_document(search, study)
+    ) or _next_round(makers, search, study)
 
 
 @job
@@ -75,9 +78,25 @@ def split_hops(
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
     study: VacancyContext,
-) -> Response:
+) -> Response | VacancyDoc:
     """Split the hops that have a minimum on their way, and compute the parts."""
-    return _bands(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
+    return _next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
+
+
+@job
+@in_context
+def review_saddles(
+    makers: dict[str, Maker],
+    search: VacancySearch,
+    modes: dict[str, ModesDoc | None],
+    study: VacancyContext,
+    failed: Sequence[None] = (),
+) -> Response | VacancyDoc:
+    """Take the lowest modes of saddles into account, and follow those of second order down."""
+    if search.audit is not None:
+        search.audit.effort += effort_of_checks(modes.values())
+    review_modes(search, modes)
+    return _next_round(makers, search, study)
 
 
 @job(output_schema=VacancyDoc)
@@ -110,23 +129,60 @@ def relax_trials(
     )
 
 
-def _bands(
+def _next_round(
     makers: dict[str, Maker],
+    search: VacancySearch,
+    study: VacancyContext,
+    failures: dict[str, AnodeflowError] | None = None,
+) -> Response | VacancyDoc:
+    """Go on with the hops: their paths first, then their saddles; at last the document."""
+    told = dict(failures or {})
+    if search.waiting:
+        return _bands(makers, search, study, told)
+    if search.new_saddles() and study.modes_maker is not None:
+        return _saddle_modes(makers, study.modes_maker, search, study, told)
+    if not told:
+        return vacancy_document(search, study)
+    last = partial(collect_vacancy, search, study)
+    return followed([], told, last, f"{study.of_system}: results")
+
+
+def _bands(
+    makers: dict[str, Maker], search: VacancySearch, study: VacancyContext, failures: dict[str, AnodeflowError]
+) -> Response:
+    """Compute the paths of the hops that wait."""
+
+    def route(index: int) -> Route:
+        if str(index) in search.downhill:
+            return downhill(makers["neb"], search, index)
+        return _route(search, study.input.images, index)
+
+    jobs = path_jobs(makers["neb"], search, study, route, failures)
+    bands = {key: band.output for key, band in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failures,
+        lambda failed: review_hops(makers, search, bands, study, failed),
+        f"{study.of_system}: paths of hops",
+    )
+
+
+def _saddle_modes(
+    makers: dict[str, Maker],
+    maker: Maker,
     search: VacancySearch,
     study: VacancyContext,
     failures: dict[str, AnodeflowError],
 ) -> Response:
-    """Compute the paths of the hops that wait."""
-    told = dict(failures)
-    jobs = path_jobs(makers["neb"], search, study, partial(_route, search, study.input.images), told)
-    bands = {key: band.output for key, band in jobs.items()}
-
-    def last(failed: list[OutputReference]) -> Job:
-        if not jobs:
-            return collect_vacancy(search, study, failed)
-        return review_hops(makers, search, bands, study, failed)
-
-    return followed(list(jobs.values()), told, last, f"{study.of_system}: paths of hops")
+    """Find the lowest modes of the saddles that are new."""
+    jobs = saddle_modes(maker, search, study)
+    modes = {key: made.output for key, made in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failures,
+        lambda failed: review_saddles(makers, search, modes, study, failed),
+        f"{study.of_system}: saddles",
+    )
 
 
 def _route(search: VacancySearch, images: int, index: int) -> Route:

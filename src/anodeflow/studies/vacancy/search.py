@@ -28,8 +28,9 @@ from anodeflow.core.errors import InputError
 from anodeflow.screening.shortlist import is_same
 from anodeflow.studies.interface.analysis import inherited, of_bulks
 from anodeflow.studies.interface.document import InterfaceDoc
-from anodeflow.studies.shared.hops import NOT_COMPUTED, WaitingHops
+from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.references import crystal_caveats
+from anodeflow.studies.shared.saddles import SaddleSearch
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     PathName,
@@ -49,7 +50,7 @@ from anodeflow.studies.vacancy.geometry import (
 from anodeflow.studies.vacancy.metal_face import MetalFace
 
 
-class VacancySearch(WaitingHops):
+class VacancySearch(SaddleSearch):
     """What is known of stops and hops so far. Hops wait until their paths are computed."""
 
     refused: ClassVar[str] = "refused"
@@ -86,6 +87,10 @@ class VacancySearch(WaitingHops):
         super().note(step, relaxed, by_potential)
         if self.audit is not None and relaxed.prescreen is not None and is_same(relaxed):
             self.records[str(step)] = relaxed.prescreen
+
+    def total_energy(self, end: int) -> float:
+        """Return the total energy of a stop, eV."""
+        return self.zero + self.stops[end].energy
 
     @property
     def alloy_layers(self) -> int:

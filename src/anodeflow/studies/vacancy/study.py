@@ -10,9 +10,10 @@ from anodeflow.studies.base import Problem, Study
 from anodeflow.studies.compared import Compared, compared, geometry, minus, total
 from anodeflow.studies.interface.study import relaxed_interface
 from anodeflow.studies.shared.elements import missing_elements
+from anodeflow.studies.shared.saddle import highest_energy
 from anodeflow.studies.subjects.interfaces import Interface
 from anodeflow.studies.subjects.surfaces import Surfaces
-from anodeflow.studies.vacancy.document import VacancyDoc, stop_step
+from anodeflow.studies.vacancy.document import VacancyDoc, modes_step, stop_step
 from anodeflow.studies.vacancy.input import VacancyInput
 from anodeflow.studies.vacancy.metal_face import CLEAN
 from anodeflow.studies.world import World
@@ -51,6 +52,7 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
         maker = VacancyMaker(
             relax=steps.makers(backend).relax(),
             neb=steps.makers(backend).neb(),
+            modes=steps.makers(backend).modes() if input.modes else None,
             input=input,
             prescreen=steps.prescreen,
             about=steps.about(subject),
@@ -90,8 +92,9 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
             band = of.get(hop.label)
             if not isinstance(band, NebDoc) or hop.merged_from:
                 continue
+            top = highest_energy(band, of.get(modes_step(hop.label)))
             for name, end in (("barrier_forward", 0), ("barrier_reverse", -1)):
-                barrier = max(band.image_energies) - band.image_energies[end]
+                barrier = total(top, -band.image_energies[end])
                 yield from compared(f"hops.{index}.{name}", getattr(hop, name), barrier)
         for index, each in enumerate(document.extractions):
             whole = CLEAN if CLEAN in each.steps else "interface"

@@ -1,0 +1,165 @@
+"""The lowest modes of the saddles of a vacancy: against ASE's finite differences, followed down, and told."""
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from factories import codes
+from pymatgen.io.ase import AseAtomsAdaptor
+from test_vacancy import ALLOY, METAL, STUDY, answer, band, run, search_of, told
+from vacancy_factories import interface_document, layered
+
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.structures.geometry.positions import placed
+from anodeflow.studies.interface.document import InterfaceDoc
+from anodeflow.studies.shared.saddles import downhill, review_modes
+from anodeflow.studies.vacancy.analysis import vacancy_document
+from anodeflow.studies.vacancy.context import VacancyContext
+from anodeflow.studies.vacancy.document import VacancyDoc
+from anodeflow.studies.vacancy.flow import VacancyMaker
+from anodeflow.studies.vacancy.hops import record_band
+from anodeflow.studies.vacancy.input import VacancyInput
+from anodeflow.studies.vacancy.search import VacancySearch
+from anodeflow.studies.vacancy.stops import settle
+
+
+@pytest.fixture(scope="module")
+def interface(tmp_path_factory) -> InterfaceDoc:
+    """Cu3Au(001)/Cu(001), relaxed by EMT, nothing held."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("interface")))
+        return interface_document(layered(ALLOY, METAL), 3, relax=True)
+
+
+@pytest.fixture(scope="module")
+def computed(interface, tmp_path_factory) -> VacancyDoc:
+    """Two hops a path and the lowest modes of their saddles."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("vacancy")))
+        makers = Makers(load_backend("emt"))
+        fields = told(VacancyInput, element="Cu", helper="Au", images=3, steps=2)
+        return run(VacancyMaker(makers.relax(), makers.neb(), makers.modes(), **fields).make(interface))
+
+
+def negative_curvatures(structure) -> list[float]:
+    """Negative eigenvalues of the Hessian of all free atoms by ASE's forces alone, eV/Å²."""
+    atoms = AseAtomsAdaptor.get_atoms(structure)
+    atoms.calc = EMT()
+    free = [atom for atom in range(len(atoms)) if not any(atom in each.get_indices() for each in atoms.constraints)]
+    rows = []
+    for atom in free:
+        for axis in range(3):
+            forces = []
+            for sign in (1, -1):
+                atoms.positions[atom, axis] += sign * 0.01
+                forces.append(atoms.get_forces(apply_constraint=False)[free].ravel())
+                atoms.positions[atom, axis] -= sign * 0.01
+            rows.append((forces[1] - forces[0]) / 0.02)
+    hessian = np.array(rows)
+    values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
+    return [value for value in values if value < -0.05]
+
+
+def test_saddles_are_of_the_order_that_ases_forces_give(computed):
+    looked_at = [hop for hop in computed.hops if hop.negative_modes is not None and not hop.merged_from]
+    assert [hop.label for hop in looked_at] == ["path II hop 1", "path I hop 2"]
+    for hop in looked_at:
+        found = negative_curvatures(hop.images[hop.saddle_image])
+        assert hop.negative_modes == len(found) == 1
+        assert hop.curvatures[0] == pytest.approx(found[0], abs=0.1), "of a geometry nearby"
+    rows = {row.label: row for row in computed.rows() if row.property == "negative_modes"}
+    assert {row.value for row in rows.values()} == {1}
+    assert set(rows) == {"path II hop 1", "path I hop 1+2"}, "a hop made of two has the modes of its higher saddle"
+    assert all(path.climb is not None for path in computed.paths)
+    assert "modes-not-computed" not in codes(computed)
+
+
+def test_symmetric_saddles_of_second_order_were_followed_down(computed):
+    """Along a mode that symmetry kept apart: the first paths are symmetric, and their saddles have two such modes."""
+    assert "path II hop 1, second order 1" in computed.calculation_ids
+    assert "path I hop 2, second order 1" in computed.calculation_ids
+
+
+def test_barrier_rows_name_the_modes_among_their_calculations(computed):
+    hop = next(hop for hop in computed.hops if hop.negative_modes is not None and hop.state == "done")
+    assert f"modes of {hop.label}" in computed.calculation_ids
+    row = next(row for row in computed.rows() if row.label == hop.label and row.property == "barrier_forward")
+    assert computed.calculation_ids[f"modes of {hop.label}"] in row.calculation_ids
+
+
+def with_path() -> tuple[VacancySearch, VacancyContext]:
+    """A search whose first hop of path I has a path over the point halfway, 0.3 eV high."""
+    search, context = search_of(interface_document(layered(ALLOY, METAL), 3), steps=1, paths=["I"])
+    settle(search, {str(i): answer(search.trial_structure(i), 1.2) for i in search.waiting_trials()}, context)
+    start, end = (search.stops[search.hops[0].initial].structure, search.stops[search.hops[0].final].structure)
+    middle = placed(start, (start.cart_coords + end.cart_coords) / 2)
+    search.waiting = [0]
+    record_band(search, 0, band([start, middle, end], [1.0, 1.3, 1.2]))
+    return search, context
+
+
+def modes_of(search: VacancySearch, *curvatures: float) -> ModesDoc:
+    """Modes in which the atom that hops alone moves, along the hop and across it."""
+    hop = search.hops[0]
+    saddle, step = hop.images[1], (hop.images[2].cart_coords - hop.images[0].cart_coords)[hop.atom]
+    along = step / np.linalg.norm(step)
+    across = np.cross(along, [0.3, 0.5, 0.8])
+    shapes = np.zeros((len(curvatures), len(saddle), 3))
+    for shape, direction in zip(shapes, (along, across / np.linalg.norm(across)), strict=False):
+        shape[hop.atom] = direction
+    fields = answer(saddle, 1.3).model_dump(exclude={"id", "task"}) | {"structure": saddle, "initial_structure": saddle}
+    return ModesDoc(
+        **fields, id="modes", task="modes", curvatures=curvatures, uncertainties=[0.0] * len(curvatures),
+        modes=shapes.tolist(), negative_modes=sum(value < 0 for value in curvatures),
+    )  # fmt: skip
+
+
+def test_a_saddle_of_second_order_is_followed_down_and_its_barrier_counts_nowhere():
+    search, context = with_path()
+    hop = search.hops[0]
+    for times in (1, 2):
+        assert search.saddles == [0]
+        review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+        assert (hop.state, search.waiting) == ("second order", [0])
+        assert f"path I hop 1, second order {times}" in search.calculation_ids
+        route = downhill(Makers(load_backend("emt")).neb(), search, 0)
+        assert route.energies == pytest.approx((1.0, 1.2))
+        pushed = route.images[1].cart_coords - hop.images[1].cart_coords
+        assert np.abs(pushed).max() == pytest.approx(0.25, rel=0.5)
+        record_band(search, 0, band(route.images, [1.0, 1.28, 1.2]))
+    review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+    assert (hop.state, search.waiting) == ("second order", [])
+    document = vacancy_document(search, context)
+    assert (document.paths[0].climb, document.paths[0].limiting_hop) == (None, None)
+    assert "hop-left-out" in codes(document)
+    labels = {row.label for row in document.rows() if row.property == "barrier_forward"}
+    assert labels == {"path I hop 1, second order"}
+
+
+def test_a_highest_point_without_a_negative_mode_is_no_saddle():
+    search, context = with_path()
+    review_modes(search, {"0": modes_of(search, 0.2, 0.4)})
+    assert (search.hops[0].state, search.hops[0].negative_modes) == ("no saddle", 0)
+    assert vacancy_document(search, context).paths[0].climb is None
+
+
+def test_modes_that_could_not_be_computed_are_told_and_the_barrier_stays():
+    search, context = with_path()
+    review_modes(search, {"0": None})
+    document = vacancy_document(search, context)
+    assert document.paths[0].climb == pytest.approx(0.3)
+    assert {"modes-missing", "modes-not-computed"} <= set(codes(document))
+
+
+def test_jobs_are_those_of_before_whether_saddles_are_looked_at_or_not():
+    fields = {"input": VacancyInput(element="Cu", helper="Au")}
+    maker = Makers(load_backend("emt"))
+    plain, looking = VacancyContext(**fields), VacancyContext(**fields, modes_maker=maker.modes())
+    assert "modes" not in plain.as_dict()
+    assert {k: v for k, v in looking.as_dict().items() if k != "modes_maker"} == plain.as_dict()
+    assert VacancyContext.from_dict(looking.as_dict()) == looking
+    without = VacancyContext(input=VacancyInput(element="Cu", helper="Au", modes=False))
+    assert without.as_dict()["modes"] is False
+    assert VacancyContext.from_dict(without.as_dict()).input.modes is False
+    assert "modes" not in STUDY.asked
