@@ -26,11 +26,11 @@ MOST_PRODUCTS = 60
 """Of the Hessian of a cheap code with vectors, two forces each."""
 MOST_DIRECTIONS = {"guided": 6, "alone": 20}
 """Most displaced geometries for the signs of another code's modes, with and without a potential's Hessian."""
-MOST_STEPS = 8
-"""Most forces on the walk up to a saddle."""
+MOST_STEPS = {True: 40, False: 8}
+"""Most forces on the walk up to a saddle, of a cheap code and of another one."""
 SECOND_LOOKS = 2
 """Most directions that are displaced to the other side, too."""
-_LONGEST_STEP, _TOO_FAR = 0.1, 0.5  # of the walk; Å
+_LONGEST_STEP, _SHORTEST_STEP, _TOO_FAR = 0.1, 1e-4, 0.5  # of the walk; Å
 NEGATIVE = -0.05
 """Curvature below which a mode counts as negative, eV/Å². What is nearer to zero is flat: 0.3 Å along it change the
 energy by 2 meV, and differences over 0.02 and 0.05 Å differ by 0.01 to 0.03 eV/Å²."""
@@ -45,7 +45,7 @@ _EXACT, _ALIKE = 1e-3, 0.99  # Å, overlap: of a symmetry and of a vector that i
 def most_forces(guided: bool) -> int:
     """Return how many forces the modes of a saddle, and the walk to it, take of a code that is not cheap at most."""
     of_modes = MOST_DIRECTIONS["guided" if guided else "alone"] + SECOND_LOOKS
-    return 1 + 2 * of_modes + MOST_STEPS
+    return 1 + 2 * of_modes + MOST_STEPS[False]
 
 
 def modes_in_full(
@@ -161,6 +161,7 @@ def walk_up(
     approximate: np.ndarray,
     free: np.ndarray,
     threshold: float,
+    cheap: bool = False,
 ) -> dict[str, Any]:
     """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
 
@@ -170,26 +171,29 @@ def walk_up(
     symmetry of the start: to a code that uses it a geometry without any costs several times as much.
     """
     hessian = updated_hessian(approximate, found.basis, found.images)
-    best, least = start_record, largest(at_start, free)
-    place, there = np.zeros(len(free)), at_start
-    for _ in range(MOST_STEPS):
-        if least < threshold:
+    best, least, longest = start_record, largest(at_start, free), _LONGEST_STEP
+    place, there = np.zeros(len(free)), at_start  # of the least force
+    for _ in range(MOST_STEPS[cheap]):
+        if least < threshold or longest < _SHORTEST_STEP:
             break
         step = np.zeros(len(free))
         step[free] = newton_step(hessian, there[free])
-        step *= min(1.0, _LONGEST_STEP / np.linalg.norm(step.reshape(-1, 3), axis=1).max())
+        step *= min(1.0, longest / np.linalg.norm(step.reshape(-1, 3), axis=1).max())
         start = forces.structure
         moved = with_symmetry_of(start, start.cart_coords + (place + step).reshape(-1, 3)) - start.cart_coords
         moved = np.where(free, moved.ravel(), 0.0)
-        step, place = moved - place, moved
-        if np.linalg.norm(place.reshape(-1, 3), axis=1).max() > _TOO_FAR:
+        step = moved - place
+        if np.linalg.norm(moved.reshape(-1, 3), axis=1).max() > _TOO_FAR:
             break
-        before, there = there, forces(place)
-        direction = step[free] / np.linalg.norm(step[free])
-        change = (before - there)[free] / np.linalg.norm(step[free])
-        hessian = updated_hessian(hessian, direction[None], change[None])
-        if largest(there, free) < least:
-            best, least = forces.last, largest(there, free)
+        found_there = forces(moved)
+        length = np.linalg.norm(step[free])
+        change = (there - found_there)[free] / length
+        hessian = updated_hessian(hessian, step[free][None] / length, change[None])
+        if largest(found_there, free) < least:
+            best, least = forces.last, largest(found_there, free)
+            place, there, longest = moved, found_there, min(2 * longest, _LONGEST_STEP)
+        else:  # it led too far for this Hessian: again from where the force is least, with what was learnt
+            longest = np.linalg.norm(step.reshape(-1, 3), axis=1).max() / 4
     return best
 
 

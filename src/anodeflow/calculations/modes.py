@@ -192,7 +192,7 @@ def _execute(
             found = signs_of_modes(forces, rest, inner, free, known is not None, first)
         if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
             threshold = request.options["force_threshold"]
-            outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold)
+            outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold, cheap)
             saddle = placed(structure, outcome["rest"]["positions"])
             if may_have_turned(found, largest_distance(structure, saddle)):
                 forces = DisplacedForces(backend, saddle, folder, tell, label)

@@ -142,9 +142,13 @@ def updated_hessian(approximate: np.ndarray, basis: np.ndarray, images: np.ndarr
 
 
 def newton_step(hessian: np.ndarray, forces: np.ndarray) -> np.ndarray:
-    """Return the step (n,) to where the forces vanish, be that a minimum or a saddle; soft modes are held back."""
+    """Return the step (n,) up to a saddle of first order: along the lowest mode uphill, along all others downhill.
+
+    An approximate Hessian may have more negative curvatures than the true one; soft modes are held back.
+    """
     values, axes = np.linalg.eigh(hessian)
-    values = np.where(np.abs(values) < _SOFT / 2, np.copysign(_SOFT / 2, values), values)
+    values = np.maximum(np.abs(values), _SOFT / 2)
+    values[0] *= -1
     return axes @ ((axes.T @ forces) / values)
 
 
