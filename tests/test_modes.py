@@ -63,6 +63,18 @@ def test_lowest_modes_are_those_of_the_whole_matrix(seed, lowest):
     assert count < 33
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_negative_mode_that_symmetry_keeps_apart_is_found(seed):
+    """The search begins in the modes of one symmetry, which are exact; the other one has a negative mode, too."""
+    even, odd = hessian_of(seed, 30, [-0.5, 0.3]), hessian_of(seed + 10, 30, [-0.2, 0.4])
+    hessian = np.block([[even, np.zeros((30, 30))], [np.zeros((30, 30)), odd]])
+    starts = [np.r_[mode, np.zeros(30)] for mode in np.linalg.eigh(even)[1].T[:2]]
+    approximate = np.block([[even, np.zeros((30, 30))], [np.zeros((30, 30)), odd + 0.5 * np.eye(30)]])
+    found = lowest_modes(lambda vector: hessian @ vector, starts, approximate, 60)
+    assert found.converged
+    assert sum(found.curvatures < 0) == 2
+
+
 def probe(hessian: np.ndarray, approximate: np.ndarray, trust: Trust, most: int = 12, starts=()):
     """Return what is found, and the number of products."""
     count = 0

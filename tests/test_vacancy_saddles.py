@@ -75,11 +75,6 @@ def test_saddles_are_of_the_order_that_ases_forces_give(computed):
     assert "modes-not-computed" not in codes(computed)
 
 
-def test_a_symmetric_saddle_of_second_order_was_followed_down(computed):
-    """Along a mode that symmetry kept apart: the first path is symmetric, and its saddle has two negative modes."""
-    assert "path I hop 2, second order 1" in computed.calculation_ids
-
-
 def test_barrier_rows_name_the_modes_among_their_calculations(computed):
     hop = next(hop for hop in computed.hops if hop.negative_modes is not None and hop.state == "done")
     assert f"modes of {hop.label}" in computed.calculation_ids
