@@ -34,13 +34,15 @@ from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, HopStep, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
 from anodeflow.studies.diffusion.exchanges import exchange_ends, lone_adatom
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor
 from anodeflow.studies.diffusion.network import build_network
+from anodeflow.studies.diffusion.paths import exchange_positions, path_positions, path_words
+from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.report import _answer
 
 ATTEMPTS = 1e13
@@ -281,6 +283,38 @@ def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
     slow = np.linalg.eigvalsh(diffusion_tensor(direct, 300.0, ATTEMPTS))[0]
     exact = rows.diffusivities[0].principal[1][0]
     assert 3 < slow / exact < 5
+
+
+def test_a_dumbbell_below_all_minima_is_what_barriers_count_from(rows):
+    """As the slope of an Arrhenius plot has it: most adatoms are there."""
+    deep = [
+        hop if hop.via is None else hop.model_copy(update={"via": hop.via.model_copy(update={"energy": -0.2})})
+        for hop in rows.hops
+    ]
+    network = build_network(rows.slab, rows.minima, deep)
+    walked = with_exchange_minima(network, rows.slab, rows.minima, deep)
+    path = cheapest_path(network, lowest=float(walked.energies.min()))
+    over_minima = cheapest_path(network)
+    assert path.barrier == pytest.approx(over_minima.barrier + 0.2)
+    largest = [np.linalg.eigvalsh(diffusion_tensor(walked, t, ATTEMPTS))[1] for t in (300.0, 303.0)]
+    slope = -np.log(largest[1] / largest[0]) * kB / (1 / 303.0 - 1 / 300.0)
+    assert slope == pytest.approx(path.barrier, abs=0.01)
+
+
+def test_words_of_a_path_say_what_is_an_exchange(rows):
+    hop = next(hop for hop in rows.hops if hop.is_exchange)
+    step = HopStep(hop=hop.index, reverse=False, displacement=hop.displacement)
+    path = rows.path.model_copy(update={"start": hop.initial, "steps": [step]})
+    assert path_words(rows, path).endswith(", by exchange")
+    assert "exchange" not in path_words(rows, rows.path)
+
+
+def test_the_atom_that_moves_on_is_drawn_beside_the_adatom(rows):
+    """Its copy that the adatom replaces, in whatever cell the file has it."""
+    for hop in (hop for hop in rows.hops if hop.is_exchange):
+        places = exchange_positions(hop)
+        assert places[0, :2] == pytest.approx(hop.exchanged_at, abs=0.6)
+        assert np.linalg.norm(path_positions(hop.images)[-1] - places[0], axis=-1) < 1.0, "the adatom takes its place"
 
 
 def test_a_saddle_that_was_walked_up_to_stays_the_saddle(rows):

@@ -93,7 +93,9 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
     rejected = [site.model_copy(update={"energy": site.energy - lowest}) for site in search.rejected]
     adsorption = search.adsorption
     network = build_network(adsorption.slab, minima, hops)
-    path, walked = cheapest_path(network), with_exchange_minima(network, adsorption.slab, minima, hops)
+    walked = with_exchange_minima(network, adsorption.slab, minima, hops)
+    bottom = float(walked.energies.min())
+    path = cheapest_path(network, lowest=bottom)
     settings = {
         "calculation": search.settings,
         "slab": adsorption.settings.get("slab"),
@@ -130,7 +132,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         rejected=rejected,
         hops=hops,
         path=path,
-        path_across=None if path is None else cheapest_path(network, across=path),
+        path_across=None if path is None else cheapest_path(network, across=path, lowest=bottom),
         prefactor=prefactor,
         diffusivities=[]
         if path is None

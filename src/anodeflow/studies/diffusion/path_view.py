@@ -24,7 +24,7 @@ from anodeflow.report.view3d.atoms import (
     top_limits,
 )
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
-from anodeflow.studies.diffusion.paths import path_positions
+from anodeflow.studies.diffusion.paths import exchange_positions, path_positions
 
 _HEAT = "YlOrRd"
 _RING = [(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
@@ -39,12 +39,9 @@ def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
     moving = [-1] if hop.exchanged_with is None else [-1, hop.exchanged_with]
     slab = without(hop.images[0], moving)
     view = SlabView(slab)
-    chains = [view.path_in_frame(path_positions(hop.images, atom)) for atom in moving]
-    if hop.exchanged_at is not None:  # in the image beside the adatom
-        shift = np.array(hop.exchanged_at) - hop.images[0][moving[1]].coords[:2]
-        whole = np.linalg.inv(slab.lattice.matrix[:2, :2]).T @ shift
-        cell = np.rint(whole) @ slab.lattice.matrix[:2]
-        chains[1] = view.path_in_frame(path_positions(hop.images, moving[1]) + cell)
+    chains = [view.path_in_frame(path_positions(hop.images))]
+    if hop.exchanged_with is not None:
+        chains.append(view.path_in_frame(exchange_positions(hop)))
     places = np.concatenate(chains)
     low, high = top_limits(view, places)
     width, height = high - low

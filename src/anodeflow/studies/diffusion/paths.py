@@ -149,14 +149,28 @@ def path_positions(images: list[Structure], atom: int = -1) -> NDArray:
     return positions[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(moves, axis=0)])
 
 
+def exchange_positions(hop: Hop) -> NDArray:
+    """Return where the atom is whose place the adatom takes, along an exchange (images, 3), Å: its copy beside it."""
+    assert hop.exchanged_with is not None
+    positions = path_positions(hop.images, hop.exchanged_with)
+    if hop.exchanged_at is None:
+        return positions
+    vectors = hop.images[0].lattice.matrix[:2]
+    cells = np.linalg.inv(vectors[:, :2]).T @ (np.array(hop.exchanged_at) - positions[0, :2])
+    return positions + np.rint(cells) @ vectors
+
+
 def path_words(document: DiffusionDoc, path: DiffusionPath) -> str:
-    """Return the minima of a path in words: fourfold hollow → bridge → fourfold hollow."""
+    """Return the minima of a path in words: fourfold hollow → bridge → fourfold hollow, by exchange."""
     by_index = {hop.index: hop for hop in document.hops}
-    reached = [path.start]
+    several = len({minimum.label for minimum in document.minima}) < len(document.minima)
+
+    def named(index: int) -> str:
+        label = document.minima[index].label
+        return f"{label} {index}" if several else label
+
+    words = named(path.start)
     for step in path.steps:
         hop = by_index[step.hop]
-        reached.append(hop.initial if step.reverse else hop.final)
-    several = len({minimum.label for minimum in document.minima}) < len(document.minima)
-    return " → ".join(
-        f"{document.minima[index].label} {index}" if several else document.minima[index].label for index in reached
-    )
+        words += f" → {named(hop.initial if step.reverse else hop.final)}{', by exchange' if hop.is_exchange else ''}"
+    return words

@@ -13,7 +13,9 @@ _SAME_LEVEL = 1e-4  # eV: saddles that differ by less are equally high
 Cell = tuple[int, int]
 
 
-def cheapest_path(network: Network, across: DiffusionPath | None = None) -> DiffusionPath | None:
+def cheapest_path(
+    network: Network, across: DiffusionPath | None = None, lowest: float | None = None
+) -> DiffusionPath | None:
     """Return the cheapest way from a minimum to its copy in another cell.
 
     Among all such ways it is one whose highest saddle is the lowest; among those, one of the fewest hops; among
@@ -26,6 +28,9 @@ def cheapest_path(network: Network, across: DiffusionPath | None = None) -> Diff
         Nodes and links of one cell.
     across
         A way found before: the new one leads in another direction.
+    lowest
+        Energy of the lowest minimum of the surface, eV, from which the barrier counts; none: that of the nodes. A
+        minimum on the way of an exchange is none of them, and may lie lower.
 
     Returns
     -------
@@ -42,7 +47,8 @@ def cheapest_path(network: Network, across: DiffusionPath | None = None) -> Diff
         walks = [_shortest_walk(network, links, start, leads_on) for start in range(len(network.energies))]
         found = [walk for walk in walks if walk is not None]
         if found:
-            return _document(network, min(found, key=lambda each: each[0])[1])
+            zero = float(network.energies.min()) if lowest is None else lowest
+            return _document(network, min(found, key=lambda each: each[0])[1], zero)
     return None
 
 
@@ -75,7 +81,7 @@ def _shortest_walk(
     return None
 
 
-def _document(network: Network, walk: Sequence[Link]) -> DiffusionPath:
+def _document(network: Network, walk: Sequence[Link], zero: float) -> DiffusionPath:
     """Return the walk, begun at its lowest minimum; its barrier counts from the lowest minimum of the surface.
 
     In equilibrium the adatom is where the energy is lowest, on the way or beside it, and has to come from there: so
@@ -89,7 +95,7 @@ def _document(network: Network, walk: Sequence[Link]) -> DiffusionPath:
         start=network.minimum[walk[0].start],
         steps=[HopStep(hop=link.hop, reverse=link.reverse, displacement=list(link.displacement)) for link in walk],
         displacement=displacement.tolist(),
-        barrier=float(highest.saddle - network.energies.min()),
+        barrier=float(highest.saddle - zero),
         limiting_hop=highest.hop,
     )
 

@@ -6,7 +6,7 @@ from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene, number
 from anodeflow.report.scenes import frame, rounded, scene_data
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
-from anodeflow.studies.diffusion.paths import path_positions
+from anodeflow.studies.diffusion.paths import exchange_positions, path_positions
 
 
 @drawn_later
@@ -20,7 +20,7 @@ def path_scene(document: DiffusionDoc, hop: Hop, name: str) -> Scene:
         one["positions"][one["adatom"]] = rounded(np.array(one["positions"][one["adatom"]]) + shift)
         frames.append(one)
     if hop.exchanged_with is not None:
-        ghosts = np.concatenate([ghosts, path_positions(hop.images, hop.exchanged_with)])
+        ghosts = np.concatenate([ghosts, exchange_positions(hop)])
     other = " and the atom whose place it takes" if hop.is_exchange else ""
     saddle = hop.saddle_image
     data = scene_data(frames, "slider", shown=saddle) | {"ghosts": rounded(ghosts)}
