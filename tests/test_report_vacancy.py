@@ -55,6 +55,18 @@ def test_answer_names_both_paths_and_what_is_missing(page):
     assert "favourable" not in answer, "one of the paths has no climb"
 
 
+def test_saddles_of_which_nothing_is_known_are_told(page, tmp_path):
+    said = words(page.body).partition("Whether the saddles of ")[2]
+    assert said.partition(".")[0].endswith("and 2 more are of first order is not known")
+    known = [hop.model_copy(update={"negative_modes": 1, "curvatures": [-0.51, 0.2]}) for hop in DOCUMENT.hops]
+    document = vacancy_document(hops=known)
+    calculations = {i: calculation_document(id=i, label=i) for i in document.calculation_ids.values()}
+    other = html.fromstring(write_report("vacancy", [document], calculations, tmp_path).read_text(encoding="utf-8"))
+    assert "are of first order is not known" not in words(other.body)
+    hops = rows(tmp_path, "hops")
+    assert (hops[0]["negative_modes"], hops[0]["curvatures (eV/Å²)"]) == ("1", "-0.51 0.2")
+
+
 def test_favourable_path_is_told(tmp_path):
     paths = [
         path.model_copy(update={"climb": climb, "limiting_hop": path.hops[0]})

@@ -11,6 +11,7 @@ from anodeflow.report.page import (
     Table,
     number,
 )
+from anodeflow.report.verdicts import listed
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
 from anodeflow.studies.vacancy.document import VacancyDoc, VacancyPath, stop_step
 from anodeflow.studies.vacancy.figures import energy_diagram
@@ -146,6 +147,9 @@ def _part(document: VacancyDoc, context: Context) -> Part:
         f"{len(document.stops[0].structure)} atoms with the vacancy; it is {document.width:.2f} Å from its image; "
         f"layers held fixed: {held}; places relaxed: {len(document.trials)}; {document.code}."
     )
+    unknown = [hop.label for hop in document.hops if hop.state == "done" and hop.negative_modes is None]
+    if unknown:
+        facts += f" Whether the saddles of {listed(unknown)} are of first order is not known."
     ends = [path.end for path in document.paths if path.end]
     return Part(
         anchor=f"study-{document.document_id}",
