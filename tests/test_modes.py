@@ -21,7 +21,7 @@ from anodeflow.backends.emt import EmtBackend
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import displaced, mode_search, modes
 from anodeflow.calculations.backend_makers import Makers
-from anodeflow.calculations.mode_search import most_forces, motions, turns
+from anodeflow.calculations.mode_search import count_negative, most_forces, motions, turns
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import load_structure
@@ -73,6 +73,14 @@ def test_a_negative_mode_that_symmetry_keeps_apart_is_found(seed):
     found = lowest_modes(lambda vector: hessian @ vector, starts, approximate, 60)
     assert found.converged
     assert sum(found.curvatures < 0) == 2
+
+
+@pytest.mark.parametrize(
+    ("curvatures", "number"),
+    [([0.2], 0), ([-0.005, 0.3], 0), ([-0.03, 0.004], 1), ([-0.5, -0.03, 0.2], 1), ([-0.5, -0.06, 0.2], 2)],
+)
+def test_a_second_mode_must_be_steeper_than_that_of_a_path_to_count(curvatures, number):
+    assert count_negative(curvatures) == number
 
 
 def probe(hessian: np.ndarray, approximate: np.ndarray, trust: Trust, most: int = 12, starts=()):

@@ -31,7 +31,14 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import corrected_hessian
 from anodeflow.calculations.guide_of import recipe_of
 from anodeflow.calculations.makers import compute
-from anodeflow.calculations.mode_search import NEGATIVE, may_have_turned, modes_in_full, signs_of_modes, walk_up
+from anodeflow.calculations.mode_search import (
+    NEGATIVE,
+    count_negative,
+    may_have_turned,
+    modes_in_full,
+    signs_of_modes,
+    walk_up,
+)
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import now_and_then
@@ -190,7 +197,7 @@ def _execute(
             found = modes_in_full(forces, inner, free, first)
         else:
             found = signs_of_modes(forces, rest, inner, free, known is not None, first)
-        if "force_threshold" in request.options and sum(found.curvatures < NEGATIVE) == 1:
+        if "force_threshold" in request.options and count_negative(found.curvatures) == 1:
             threshold = request.options["force_threshold"]
             outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold, cheap)
             saddle = placed(structure, outcome["rest"]["positions"])
@@ -248,7 +255,7 @@ def _document(backend: Backend, request: Request, folder: CalculationFolder, add
     rest, structure = outcome["rest"], request.structure
     free = free_coordinates(AseAtomsAdaptor.get_atoms(structure, msonable=False)).reshape(-1, 3)
     left = largest_force(np.where(free, rest["forces"], 0.0))
-    negative = sum(curvature < NEGATIVE for curvature in outcome["curvatures"])
+    negative = count_negative(outcome["curvatures"])
     warnings: list[Caveat] = []
     if not outcome["certain"]:
         values = zip(outcome["curvatures"], outcome["uncertainties"], strict=True)

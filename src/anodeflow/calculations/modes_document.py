@@ -34,8 +34,8 @@ class ModesDoc(CalculationDoc):
         default="initial_structure", description="Geometry that the modes are those of."
     )
     negative_modes: int = Field(
-        description="Modes of negative curvature: 0 at a minimum, 1 at a saddle of first order. Below -0.05 eV/Å²: "
-        "what is nearer to zero is flat (documents of before: -0.01)."
+        description="Modes of negative curvature: 0 at a minimum, 1 at a saddle of first order. The lowest one counts "
+        "below -0.01 eV/Å², others below -0.05 (documents of before: -0.01): what is nearer to zero is flat."
     )
     certain: bool | None = Field(
         default=None,
