@@ -39,10 +39,14 @@ def test_import_costs_nothing():
 def test_makers_have_one_address():
     from anodeflow import studies
 
-    for name in studies.__all__:
+    names = [name for name in dir(studies) if name.endswith("Maker")]
+    assert {"AdsorptionMaker", "SurfaceEnergyMaker", "VacancyMaker"} < {*names}
+    for name in names:
         assert getattr(studies, name).__name__ == name
     with pytest.raises(ImportError):
         from anodeflow.studies import NoMaker  # noqa: F401
+    with pytest.raises(ImportError):
+        from anodeflow.studies import MetalReferenceMaker  # noqa: F401  # a study of one job
 
 
 @pytest.mark.parametrize("first", ["import anodeflow.report.build", "from anodeflow import report"])

@@ -1,39 +1,28 @@
 """Studies: a folder each, with input, flow, analysis, document and report.
 
-The Makers of their flows can be imported from here: ``from anodeflow.studies import AdsorptionMaker``.
+The Makers of their flows can be imported from here: ``from anodeflow.studies import AdsorptionMaker``. Which there are
+follows from the folders: no study is entered here.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from anodeflow.studies.adsorption.flow import AdsorptionMaker
-    from anodeflow.studies.charge.flow import ChargeMaker
-    from anodeflow.studies.diffusion.flow import DiffusionMaker
-    from anodeflow.studies.electrochemistry.flow import ElectrochemistryMaker
-    from anodeflow.studies.interdiffusion.flow import InterdiffusionMaker
-    from anodeflow.studies.interface.flow import InterfaceMaker
-    from anodeflow.studies.orderings.flow import OrderingsMaker
-    from anodeflow.studies.surface_energy.flow import SurfaceEnergyMaker
-    from anodeflow.studies.vacancy.flow import VacancyMaker
-    from anodeflow.studies.work_function.flow import WorkFunctionMaker
 
-__all__ = [
-    "AdsorptionMaker",
-    "ChargeMaker",
-    "DiffusionMaker",
-    "ElectrochemistryMaker",
-    "InterdiffusionMaker",
-    "InterfaceMaker",
-    "OrderingsMaker",
-    "SurfaceEnergyMaker",
-    "VacancyMaker",
-    "WorkFunctionMaker",
-]
+def _flows() -> dict[str, Path]:
+    """Return what the Maker of each study is called, if it has one -> where: AdsorptionMaker, adsorption/flow.py."""
+    files = sorted(Path(__file__).parent.glob("*/flow.py"))
+    return {"".join(word.capitalize() for word in file.parent.name.split("_")) + "Maker": file for file in files}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        folder = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name[:-5]).lstrip("_")
-        return getattr(import_module(f"{__name__}.{folder}.flow"), name)
+    if (file := _flows().get(name) if name.endswith("Maker") else None) is not None:
+        found = getattr(import_module(f"{__name__}.{file.parent.name}.flow"), name, None)
+        if found is not None:
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    makers = [name for name, file in _flows().items() if f"class {name}(" in file.read_text(encoding="utf-8")]
+    return sorted({*globals(), *makers})
