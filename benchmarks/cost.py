@@ -25,8 +25,8 @@ from typing import Any
 from plain import PlainWay
 from surroundings import in_sentences, stopwatch, surroundings
 
+from anodeflow import Campaign
 from anodeflow.backends.gpaw.backend import GpawBackend
-from anodeflow.campaign.model import Campaign
 
 HERE = Path(__file__).parent
 _KINDS = ("ontop", "bridge", "hollow")

@@ -24,9 +24,9 @@ from typing import Any, ClassVar, Literal
 import yaml
 from surroundings import in_sentences, stopwatch, surroundings
 
+from anodeflow import Campaign
 from anodeflow.backends.mlip.backend import MlipBackend
 from anodeflow.backends.registry import codes
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.settings import get_settings
 from anodeflow.database.query import study_documents
 from anodeflow.execution.state import read_status

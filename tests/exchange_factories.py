@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from anodeflow.campaign.model import Campaign
+from anodeflow import Campaign
 
 POSCAR = "Al\n4.05\n1 0 0\n0 1 0\n0 0 1\nAl\n4\nDirect\n0 0 0\n0 0.5 0.5\n0.5 0 0.5\n0.5 0.5 0\n"
 CAMPAIGN = """

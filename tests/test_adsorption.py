@@ -13,12 +13,11 @@ from factories import codes
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
-from anodeflow import query
+from anodeflow import Campaign, query
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations import makers
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.progress import listen
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import CalculationError
 from anodeflow.database.query import study_documents

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from anodeflow.campaign.model import Campaign
+from anodeflow import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import query, study_documents
 from anodeflow.structures.bulk.catalogue import load_structure

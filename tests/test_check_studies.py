@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from anodeflow import Campaign
 from anodeflow.campaign.flow import campaign_parts
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure

@@ -5,10 +5,9 @@ import json
 import pytest
 from factories import CALCULATIONS, adsorption_document
 
-from anodeflow import query
+from anodeflow import Campaign, query
 from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.report.errors import error_text

@@ -9,13 +9,13 @@ import pytest
 from jobflow import Flow, job
 from monty.json import MontyEncoder
 
+from anodeflow import Campaign
 from anodeflow.backends.registry import load_backend
 from anodeflow.backends.work import Work
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.progress import Progress
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import append_step, processor_seconds
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import BudgetSpentError, InputError
 from anodeflow.core.settings import get_settings
 from anodeflow.database.query import result_rows

@@ -4,9 +4,8 @@ import pytest
 from factories import calculation_document
 from pymatgen.core import Lattice, Structure
 
-from anodeflow import query
+from anodeflow import Campaign, query
 from anodeflow.calculations import makers
-from anodeflow.campaign.model import Campaign
 from anodeflow.database.query import study_documents
 from anodeflow.studies.shared.references import crystal_caveats, volume_change
 

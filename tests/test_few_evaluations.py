@@ -9,10 +9,10 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from prescreen_factories import register
 
+from anodeflow import Campaign
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, to_the_end

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import anodeflow
 from anodeflow.studies.registry import studies
 
 SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
@@ -61,10 +62,18 @@ def _modules() -> dict[str, Path]:
 MODULES = _modules()
 
 
+def _behind_the_door(name: str) -> set[str]:
+    return {anodeflow._PUBLIC[name]} if name in anodeflow._PUBLIC else set()
+
+
 def imports(module: str) -> set[str]:
-    """Modules that a module imports, anywhere in it."""
+    """Modules that a module imports, anywhere in it; behind a name of the public interface stands its module."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "anodeflow":
+            found |= _behind_the_door(node.attr)
+        elif isinstance(node, ast.ImportFrom) and node.module == "anodeflow":
+            found |= {each for alias in node.names for each in _behind_the_door(alias.name)}
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from prescreen_factories import register
 
+from anodeflow import Campaign
 from anodeflow.calculations.guide_ranks import LearnedRanking, learned_ranking
 from anodeflow.calculations.progress import listen
 from anodeflow.calculations.screening_document import PrescreenAudit
-from anodeflow.campaign.model import Campaign
 from anodeflow.database.query import study_documents
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
 from anodeflow.screening.settings import PrescreenSettings

@@ -14,6 +14,7 @@ from prescreen_factories import Stretched, register
 from pymatgen.io.ase import AseAtomsAdaptor
 from typer.testing import CliRunner
 
+from anodeflow import Campaign
 from anodeflow.backends.features import RadialFeatures
 from anodeflow.backends.learned import potential_hash
 from anodeflow.backends.registry import load_backend
@@ -21,7 +22,6 @@ from anodeflow.calculations import guide, guide_learns
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_files import started
 from anodeflow.calculations.request import Request
-from anodeflow.campaign.model import Campaign
 from anodeflow.cli import app
 from anodeflow.cli import commands as _commands  # noqa: F401  (registers them)
 from anodeflow.core.address import content_hash

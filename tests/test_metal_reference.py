@@ -5,7 +5,7 @@ import json
 import pytest
 from factories import adsorption_document
 
-from anodeflow.campaign.model import Campaign
+from anodeflow import Campaign
 from anodeflow.core.errors import InputError
 from anodeflow.database.query import study_documents
 from anodeflow.report.reference import shipped_references

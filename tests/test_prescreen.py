@@ -11,9 +11,9 @@ from factories import codes
 from prescreen_factories import CostlyBackend, register
 from relaxations import limited
 
+from anodeflow import Campaign
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.calculations.folder import read_steps
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.studies.adsorption.document import AdsorptionDoc

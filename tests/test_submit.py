@@ -97,7 +97,7 @@ def test_a_worker_is_asked_in_the_words_of_its_scheduler():
 
 def test_calculations_carry_their_place_however_deep(tmp_path):
     """Those that are made on the way too: the Makers that make them stand among the arguments of other jobs."""
-    from anodeflow.campaign.model import Campaign
+    from anodeflow import Campaign
 
     file = tmp_path / "copper.yaml"
     file.write_text(CAMPAIGN)

@@ -11,8 +11,7 @@ from ase.optimize import BFGS
 from factories import calculation_document
 from pymatgen.core import Lattice, Structure
 
-from anodeflow import query
-from anodeflow.campaign.model import Campaign
+from anodeflow import Campaign, query
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.report.build import write_report

@@ -5,10 +5,10 @@ import pytest
 from factories import calculation_document, codes
 from pymatgen.core import Lattice, Structure
 
+from anodeflow import Campaign
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import PlanarPotential
-from anodeflow.campaign.model import Campaign
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import study_documents
 from anodeflow.report.build import write_report

@@ -18,11 +18,11 @@ __version__ = "0.1.0"
 moved.install()
 
 if TYPE_CHECKING:
+    from anodeflow.api.campaign import Campaign
     from anodeflow.api.results import Results, load_results, results
     from anodeflow.api.slabs import build_slab
     from anodeflow.api.viewing import view
     from anodeflow.backends.registry import load_backend
-    from anodeflow.campaign.model import Campaign
     from anodeflow.core.errors import AnodeflowError
     from anodeflow.database.query import query
     from anodeflow.execution.local import RunReport, run_campaign
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "AnodeflowError": "anodeflow.core.errors",
-    "Campaign": "anodeflow.campaign.model",
+    "Campaign": "anodeflow.api.campaign",
     "Results": "anodeflow.api.results",
     "RunReport": "anodeflow.execution.local",
     "build_slab": "anodeflow.api.slabs",

@@ -35,7 +35,6 @@ from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, Sy
 if TYPE_CHECKING:
     from jobflow import Flow
 
-    from anodeflow import RunReport
     from anodeflow.backends.base import Backend
     from anodeflow.campaign.describe import Described
     from anodeflow.studies.plan import Plan, PlannedCalculation
@@ -50,7 +49,7 @@ else:
 class Campaign(InputModel):
     """Surfaces, interfaces, studies and a backend, under one name.
 
-    >>> Campaign.from_file("workflows/quickstart.yaml").run()   # doctest: +SKIP
+    What runs campaigns lies above: :class:`anodeflow.api.campaign.Campaign` can be run.
     """
 
     name: str = Field(pattern=PLAIN_NAME, max_length=LONGEST_NAME, description="Name of the campaign, in all results.")
@@ -235,27 +234,6 @@ class Campaign(InputModel):
 
         title = f"Campaign {self.name} ({self.backend})"
         return campaign_table(title, self.systems, self.interfaces, self.studies, self.description)
-
-    def run(self, listener: Any = None, progress: bool = False, budget: float | None = None) -> "RunReport":
-        """Run the campaign here, or go on with it.
-
-        Parameters
-        ----------
-        listener
-            Called with every message of every calculation (:class:`~anodeflow.calculations.progress.Progress`).
-        progress
-            Show how far it is: in a terminal, a notebook or a log.
-        budget
-            Processor hours that its code may use; none: no limit.
-
-        Returns
-        -------
-        RunReport
-            See :func:`anodeflow.execution.local.run_campaign`.
-        """
-        import anodeflow  # by the public API: what runs campaigns knows them, and they do not know it
-
-        return anodeflow.run_campaign(self, listener, progress, budget)
 
     def _changed(self, changes: dict[str, Any], notes: list[str]) -> "Campaign":
         """Return the campaign with some fields changed and with notes on that."""

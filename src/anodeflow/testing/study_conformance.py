@@ -25,6 +25,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
 from anodeflow.database.query import calculation_documents, study_documents
+from anodeflow.execution.local import run_campaign
 from anodeflow.report.build import sections
 from anodeflow.report.context import Context
 from anodeflow.studies.base import KINDS, Study
@@ -72,7 +73,7 @@ def run_once(text: str, folders: pytest.TempPathFactory) -> Run:
             file.write_text(text, encoding="utf-8")
             campaign = Campaign.from_file(file)
             planned = dict(campaign.plan().calculations)
-            report = campaign.run()
+            report = run_campaign(campaign)
             assert report.succeeded, report.failures
             documents = study_documents(campaign.name)
             ids = {identifier for each in documents for identifier in each.calculation_ids.values()}
