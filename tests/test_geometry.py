@@ -1,11 +1,16 @@
 """Atoms at other positions: minimum images, fixed atoms, distances; against sums over neighbouring cells."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from anodeflow.backends.drivers.kpoints import fixed_atoms
 from anodeflow.structures.geometry.positions import (
     fixed_coordinates,
+    free_directions,
     holding_fixed,
     images_in_plane,
     is_free,
@@ -15,6 +20,7 @@ from anodeflow.structures.geometry.positions import (
     unwrapped,
 )
 
+SOURCE = Path(__file__).parents[1] / "src" / "anodeflow"
 # So oblique that rounding fractional coordinates misses the shortest image of many vectors.
 OBLIQUE = Lattice([[3.0, 0, 0], [2.6, 1.8, 0], [0.4, 0.3, 20.0]], pbc=(True, True, False))
 
@@ -74,3 +80,34 @@ def test_positions_keep_their_images_and_the_structure_its_properties(pair):
     assert taller.lattice.c == pytest.approx(1.5 * OBLIQUE.c)
     assert taller.lattice.pbc == (True, True, False)
     assert taller.cart_coords == pytest.approx(far)
+
+
+def test_fixed_atoms_are_read_in_one_place():
+    """By `structures/geometry/positions.py`; a content address, which lies below it, writes them out itself."""
+    reads = re.compile(r'(get\(|site_properties\[|properties\[)"selective_dynamics"\]?(?! ?\]? = )')
+    found = {str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*.py") if reads.search(file.read_text())}
+    assert found == {"core/address.py", "structures/geometry/positions.py"}
+
+
+def test_minimum_images_are_found_in_one_place():
+    """What drivers know are atoms of ASE, and ask ASE."""
+    finds = re.compile(r"find_mic|pbc_shortest_vectors|min\(images, key=np\.linalg\.norm\)")
+    found = {str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*.py") if finds.search(file.read_text())}
+    assert {name for name in found if not name.startswith("backends/drivers/")} == {"structures/geometry/positions.py"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "free"),
+    [
+        (None, None),
+        ([None, [True, False, True]], [[True] * 3, [True, False, True]]),
+        ([[0, 0, 0], [1, 1, 1]], [[False] * 3, [True] * 3]),
+    ],
+)
+def test_directions_that_are_free(flags, free):
+    structure = Structure(Lattice.cubic(4), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    if flags is not None:
+        structure.add_site_property("selective_dynamics", flags)
+    found = free_directions(structure)
+    assert found == free
+    assert fixed_atoms(structure) == [sum(each << bit for bit, each in enumerate(of)) for of in free or [[1] * 3] * 2]

@@ -23,7 +23,7 @@ from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.core.jobs import job
-from anodeflow.structures.geometry.positions import largest_distance, placed
+from anodeflow.structures.geometry.positions import fixed_coordinates, largest_distance, placed
 
 _HELD = 1e-3  # Å, by which a fixed atom or a lattice vector may differ in the last digits of a file
 _TASKS = ("relax", "relax_cell", "static")
@@ -192,8 +192,7 @@ def _document(found: dict[str, Any], structure: Structure, maker: Maker, task: T
     forces = np.array(found["forces"], dtype=float)[order]
     if task != "relax_cell" and np.abs(cell - structure.lattice.matrix).max() > _HELD:
         raise CalculationError(f"{label}: {maker.name} changed the cell, which {task} does not: let it keep the cell.")
-    flags = structure.site_properties.get("selective_dynamics")
-    free = np.ones((len(structure), 3), bool) if flags is None else np.array([f or (True,) * 3 for f in flags], bool)
+    free = ~fixed_coordinates(structure)
     moved = np.abs(positions - structure.cart_coords)
     held = ~free if task != "static" else np.ones_like(free)
     if task != "relax_cell" and moved[held].max(initial=0.0) > _HELD:

@@ -16,6 +16,7 @@ from anodeflow.core.decoding import refuse_foreign
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.strict import strictly
 from anodeflow.core.version import SCHEMA_VERSION
+from anodeflow.structures.geometry.positions import fixed_coordinates
 
 Document = TypeVar("Document", bound=CalculationDoc)
 
@@ -130,9 +131,6 @@ def _threshold(settings: Any, key: str) -> float:
 
 def _free_atoms(structure: Structure) -> np.ndarray | None:
     """Return (n,) which atoms are free; none where one may move along some directions only."""
-    flags = structure.site_properties.get("selective_dynamics")
-    if flags is None:
-        return np.ones(len(structure), dtype=bool)
-    table = np.array([(True, True, True) if free is None else tuple(map(bool, free)) for free in flags])
+    table = ~fixed_coordinates(structure)
     free = np.asarray(table.all(axis=1))
     return None if (table.any(axis=1) != free).any() else free

@@ -26,7 +26,7 @@ from anodeflow.calculations.steps import largest_force
 from anodeflow.learning.corrected import Corrected
 from anodeflow.learning.evaluations import KNOWN, best_of, force_of, leads_nowhere, newest_of
 from anodeflow.learning.residual import Residual
-from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.positions import placed, unwrapped
 from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_of
 
 SURROGATE = "surrogate.json"
@@ -269,11 +269,5 @@ class Surrogate:
             elif symmetry is not None and last - index in latest:
                 mirrored = latest[last - index][symmetry["permutation"]] @ np.array(symmetry["rotation"]).T
                 turned = placed(self.request.images[index], mirrored + np.array(symmetry["translation"]))
-                image.set_positions(_unwrapped(self.request.images[index], turned), apply_constraint=False)
+                image.set_positions(unwrapped(self.request.images[index], turned).cart_coords, apply_constraint=False)
         return images
-
-
-def _unwrapped(image: Structure, turned: Structure) -> np.ndarray:
-    """Return positions (n, 3) of a geometry, Å, each atom in the cell in which it was before."""
-    shift = np.round(turned.frac_coords - image.frac_coords)
-    return np.asarray(image.lattice.get_cartesian_coords(turned.frac_coords - shift))

@@ -8,6 +8,8 @@ import spglib
 from ase import Atoms
 from pymatgen.core import Structure
 
+from anodeflow.structures.geometry.positions import fixed_coordinates
+
 
 def kpoint_grid(structure: Structure, spacing: float) -> list[int]:
     """Return the smallest grid with at most `spacing` (Å⁻¹, 2π included) between k-points; 1 along no period."""
@@ -43,8 +45,8 @@ def time_reversal_kpoints(grid: list[int]) -> list[tuple[float, float, float, in
 
 def fixed_atoms(structure: Structure) -> list[int]:
     """Return for each atom a number that tells which of its directions are free (7: all, 0: none)."""
-    flags = structure.site_properties.get("selective_dynamics") or [None] * len(structure)
-    return [7 if free is None else sum(bool(axis) << bit for bit, axis in enumerate(free)) for free in flags]
+    found: list[int] = (~fixed_coordinates(structure) @ (1, 2, 4)).tolist()
+    return found
 
 
 def has_spin(structure: Structure) -> bool:

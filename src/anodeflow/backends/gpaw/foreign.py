@@ -22,6 +22,7 @@ from anodeflow.backends.gpaw.compared import differing_datasets, differing_kpoin
 from anodeflow.calculations.document import Task
 from anodeflow.core.errors import InputError
 from anodeflow.core.textfile import read_text
+from anodeflow.structures.geometry.positions import fixed_coordinates, free_directions
 
 _MARK = r"|__||  | ||/\|"
 _LARGEST = 200_000_000  # bytes of a text
@@ -167,9 +168,9 @@ def _start(image: Any, text: str, others: list[Path]) -> Structure:
     for other in others:
         constrained = _constrained(other)
         if constrained is not None and len(constrained) == len(structure):
-            flags = AseAtomsAdaptor.get_structure(constrained).site_properties.get("selective_dynamics")
+            flags = free_directions(AseAtomsAdaptor.get_structure(constrained))
             if flags is not None and "selective_dynamics" not in properties:
-                properties["selective_dynamics"] = [[bool(free) for free in each] for each in flags]
+                properties["selective_dynamics"] = flags
     if table := _MOMENTS.search(text):
         moments = [float(re.findall(r"-?\d+\.\d+", line)[-1]) for line in table[1].splitlines()]
         if any(moments):
@@ -221,14 +222,13 @@ def _step(
     start: Structure, image: Any, zero: float, free: float, stress: list[float] | None, cycles: int, seconds: float
 ) -> dict[str, Any]:
     forces = np.array(image.get_forces(apply_constraint=False))
-    flags = start.site_properties.get("selective_dynamics")
     return {
         "positions": image.positions.tolist(),
         "cell": image.cell.array.tolist(),
         "energy": zero,
         "free_energy": free,
         "forces": forces.tolist(),
-        "free_forces": (forces if flags is None else np.where(np.array(flags), forces, 0.0)).tolist(),
+        "free_forces": np.where(fixed_coordinates(start), 0.0, forces).tolist(),
         "stress": stress,
         "scf_cycles": cycles,
         "seconds": seconds,

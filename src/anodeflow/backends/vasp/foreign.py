@@ -18,6 +18,7 @@ from anodeflow.backends.vasp.compared import differing_kpoints, differing_potent
 from anodeflow.backends.vasp.outputs import Frame, packed, read_run
 from anodeflow.calculations.document import Task
 from anodeflow.core.errors import InputError
+from anodeflow.structures.geometry.positions import free_directions
 
 _LARGEST = 2_000_000_000  # bytes of a vasprun.xml, unpacked
 _AGREE = 1e-5  # of fractional coordinates, and Å of a cell: the digits of vasprun.xml
@@ -203,7 +204,7 @@ def _start(folder: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str,
 
     start = vasprun.initial_structure
     lattice, coordinates = start.lattice.matrix, start.frac_coords
-    flags = start.site_properties.get("selective_dynamics")
+    flags = free_directions(start)
     file = packed(folder / "POSCAR")
     if file.is_file():
         try:
@@ -227,10 +228,10 @@ def _start(folder: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str,
         off = poscar.frac_coords - coordinates if len(poscar) == len(start) else np.ones(3)
         if np.abs(poscar.lattice.matrix - lattice).max() < _AGREE and np.abs(off - np.rint(off)).max() < _AGREE:
             lattice, coordinates = poscar.lattice.matrix, poscar.frac_coords
-            flags = poscar.site_properties.get("selective_dynamics") if flags is None else flags
+            flags = free_directions(poscar) if flags is None else flags
     properties: dict[str, list] = {}
     if flags is not None:
-        properties["selective_dynamics"] = [[bool(free) for free in each] for each in flags]
+        properties["selective_dynamics"] = flags
     if int(tags.get("ISPIN", defaults.get("ISPIN", 1))) == 2:
         moments = tags.get("MAGMOM", defaults.get("MAGMOM")) or [1.0] * len(start)
         properties["magmom"] = [float(moment) for moment in moments]

@@ -18,6 +18,7 @@ from anodeflow.backends.base import NebSettings, RelaxationSettings
 from anodeflow.backends.drivers.kpoints import has_spin, is_slab, kpoint_grid
 from anodeflow.backends.vasp.settings import GGA_TAGS, ISMEAR, VaspParallel, VaspSettings
 from anodeflow.calculations.request import Request
+from anodeflow.structures.geometry.positions import free_directions
 
 _HBAR2_2M = 3.80998  # ħ²/2m of the electron, eV Å²
 
@@ -32,10 +33,8 @@ def in_vasp_order(structure: Structure) -> Structure:
     """Return the structure with its atoms as :func:`species_order` puts them, and site properties VASP knows."""
     order = species_order(structure)
     properties: dict[str, list] = {}
-    if flags := structure.site_properties.get("selective_dynamics"):
-        properties["selective_dynamics"] = [
-            [True] * 3 if flags[i] is None else [bool(free) for free in flags[i]] for i in order
-        ]
+    if (flags := free_directions(structure)) is not None:
+        properties["selective_dynamics"] = [flags[i] for i in order]
     if has_spin(structure):
         moments = structure.site_properties["magmom"]
         properties["magmom"] = [float(moments[i] or 0.0) for i in order]

@@ -17,7 +17,7 @@ from monty.io import zopen
 from pymatgen.core import Structure
 
 from anodeflow.backends.vasp.inputs import species_order
-from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.positions import fixed_coordinates, placed
 
 _NUMBER = r"([-+]?\d+\.\d+(?:[Ee][-+]?\d+)?)"
 _LOOP = re.compile(rf"LOOP\+:.*?real time\s+{_NUMBER}")
@@ -67,8 +67,7 @@ class Frame:
     def __init__(self, structure: Structure, cell_moves: bool = False) -> None:
         self.structure, self.cell_moves = structure, cell_moves
         self.order = species_order(structure)
-        flags = structure.site_properties.get("selective_dynamics") or [None] * len(structure)
-        self.free = np.array([(True, True, True) if free is None else tuple(map(bool, free)) for free in flags])
+        self.free = ~fixed_coordinates(structure)
         self.before = np.array(structure.frac_coords)
 
     def placed(self, cell: Any, fractional: Any, moves: bool = True) -> tuple[np.ndarray, np.ndarray]:

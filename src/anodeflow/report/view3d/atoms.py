@@ -17,7 +17,7 @@ from anodeflow.report.figures import new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
 from anodeflow.report.palette import GREY, INK, MARK
-from anodeflow.structures.geometry.positions import fixed_coordinates
+from anodeflow.structures.geometry.positions import fixed_coordinates, images_in_plane
 
 _MARGIN = 1.2
 """Neighbouring cells are shown this far around the cell, Å."""
@@ -116,8 +116,8 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
     figure = new_figure(max(width * scale + 0.3, 2.6), height * scale + 0.8)
     axes = figure.subplots()
     draw_top(axes, view, None, faint=0.35)
-    for label, start, end in zip(numbers, view.in_frame(starts), view.in_frame(ends), strict=True):
-        move = shortest(end[:2] - start[:2], view.cell)
+    moves = view.turned(images_in_plane(structure.lattice, np.asarray(ends) - np.asarray(starts))[:, :2])
+    for label, start, move in zip(numbers, view.in_frame(starts), moves, strict=True):
         if np.linalg.norm(move) > 0.3:
             axes.annotate(
                 "",
@@ -147,12 +147,6 @@ def _extent(cell: NDArray) -> tuple[float, float]:
     corners = np.array([[0, 0], cell[0], cell[1], cell[0] + cell[1]])
     width, height = np.ptp(corners, axis=0) + 2 * _MARGIN
     return float(width), float(height)
-
-
-def shortest(move: NDArray, cell: NDArray) -> NDArray:
-    """Return the shortest periodic image of a displacement in the plane (enough images for any reduced cell)."""
-    images = [move + i * cell[0] + j * cell[1] for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    return min(images, key=np.linalg.norm)
 
 
 def top_limits(view: SlabView, points: NDArray | None = None) -> tuple[NDArray, NDArray]:

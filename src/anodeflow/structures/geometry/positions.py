@@ -46,6 +46,14 @@ def fixed_coordinates(structure: Structure) -> np.ndarray:
     return ~np.array([[True] * 3 if flags is None else list(flags) for flags in free], dtype=bool).reshape(-1, 3)
 
 
+def free_directions(structure: Structure) -> list[list[bool]] | None:
+    """Return for each atom its three flags of `selective_dynamics`, new lists; none: nothing is said of fixed atoms."""
+    if structure.site_properties.get("selective_dynamics") is None:
+        return None
+    found: list[list[bool]] = (~fixed_coordinates(structure)).tolist()
+    return found
+
+
 def is_free(structure: Structure, atom: int) -> bool:
     """Whether an atom may move in all directions (`selective_dynamics`)."""
     flags = structure.site_properties.get("selective_dynamics")

@@ -13,6 +13,8 @@ from ase.data import atomic_numbers, covalent_radii
 from pymatgen.core import Element, Structure
 from scipy.spatial import cKDTree
 
+from anodeflow.structures.geometry.positions import images_in_plane
+
 NEIGHBOUR_TOLERANCE = 1.10
 """An atom is a neighbour up to this times the shortest distance, both in units of the touching distance.
 
@@ -225,12 +227,9 @@ class ContactSurface:
     def _merged(self, points: np.ndarray) -> np.ndarray:
         """Replace points that nearly coincide, images included, by the contact point in their middle."""
         merged: list[np.ndarray] = []
-        lattice = self.slab.lattice
         while len(points):
             near = self._apart(points[:1], points)[0] < _MERGE * self.reach
-            fractional = lattice.get_fractional_coords(points[near])
-            fractional[:, :2] -= np.rint(fractional[:, :2] - fractional[0, :2])
-            middle = lattice.get_cartesian_coords(fractional.mean(axis=0))
+            middle = points[0] + images_in_plane(self.slab.lattice, points[near] - points[0]).mean(axis=0)
             merged.append(np.array([*middle[:2], self.height(middle[:2])]))
             points = points[~near]
         return np.array(merged).reshape(-1, 3)

@@ -12,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.host import HostLattice, crystal_axes, plane_in_cell, recognise_host
+from anodeflow.structures.geometry.positions import free_directions
 from anodeflow.structures.slab.lateral import upright, wide_supercell
 from anodeflow.structures.slab.planes import Face, crystal_faces
 from anodeflow.structures.slab.spec import SlabSpec
@@ -116,8 +117,7 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
 def _own(slab: SlabCell) -> SlabCell:
     """Return a copy that shares no list with the slab: whoever changes it changes their own (`deep` takes longer)."""
     structure = slab.structure.copy()
-    flags = structure.site_properties["selective_dynamics"]
-    structure.add_site_property("selective_dynamics", [list(each) for each in flags])
+    structure.add_site_property("selective_dynamics", free_directions(structure) or [])
     return slab.model_copy(
         update={"structure": structure, "crystal_axes": [list(each) for each in slab.crystal_axes or []] or None}
     )

@@ -3,6 +3,7 @@
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
+from anodeflow.structures.geometry.positions import fixed_coordinates
 from anodeflow.structures.slab.slabs import SlabCell
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.context import SlabContext
@@ -198,7 +199,7 @@ def _of_stability(bulk: CalculationDoc, metal: CalculationDoc | None, other: Cal
 
 def _lowest_free_plane_moved(cell: SlabCell, slab: CalculationDoc) -> float:
     """Return how far an atom of the lowest free plane moved, Å; 0 where nothing is held, or all is."""
-    free = [all(flags) for flags in cell.structure.site_properties["selective_dynamics"]]
+    free = [not any(held) for held in fixed_coordinates(cell.structure)]
     if all(free) or not any(free):
         return 0.0
     pairs = [pair for moves, *pair in zip(free, cell.structure, slab.structure, strict=True) if moves]
