@@ -1,6 +1,7 @@
 """Convergence tests of a study: a campaign on EMT end to end, and the document from documents."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from factories import CALCULATIONS, adsorption_document
@@ -12,6 +13,7 @@ from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.report.errors import error_text
 from anodeflow.studies.adsorption.document import AdsorptionDoc
+from anodeflow.studies.convergence import report
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
 from anodeflow.studies.convergence.document import ConvergenceDoc
 
@@ -369,3 +371,24 @@ def test_wrong_parameter_is_a_sentence_with_its_line(numbers, change, line, word
         numbers(change).check()
     assert words in str(error.value)
     assert f"numbers.yaml, line {line}" in str(error.value)
+
+
+def test_what_is_shown_of_several_values_is_what_the_study_says(monkeypatch):
+    """A label of one study, the cheapest path, was written down where any study's test is shown."""
+    point = {"value": 4, "chosen": True, "properties": {}, "document_id": None}
+    series = {"parameter": "layers", "unit": "", "finest": 4, "points": [point], "errors": {}}
+    units = {"cohesion": "eV", "gap (smallest)": "eV", "gap (mean)": "eV", "barrier_forward (cheapest path)": "eV"}
+    document = bound_by(-1.0)
+    test = ConvergenceDoc(
+        **document.model_dump(include={"document_id", "campaign", "system", "backend", "code", "settings"}),
+        settings_hash="",
+        calculation_ids={},
+        base_document_id="",
+        of="gaps",
+        units=units,
+        series=[series],
+    )
+    monkeypatch.setattr(report, "studies", lambda: {"gaps": SimpleNamespace(headlines={"gap": "smallest"})})
+    assert report.main_properties(test) == ["cohesion", "gap (smallest)"]
+    monkeypatch.setattr(report, "studies", dict)
+    assert report.main_properties(test) == ["cohesion"]

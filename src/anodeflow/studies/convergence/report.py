@@ -25,6 +25,7 @@ from anodeflow.studies.convergence.document import (
     ConvergenceSeries,
     JointPoint,
 )
+from anodeflow.studies.registry import studies
 
 _EXPLANATION = (
     "Each study was repeated with one parameter changed at a time, and with all at their most demanding values "
@@ -40,10 +41,6 @@ _WORDS = {
     "binding_energy_bulk": "binding energy, bulk",
     "charge_donated": "electrons donated",
     "non_nuclear_electrons": "electrons in non-nuclear basins",
-    "barrier_forward": "barrier forward",
-    "barrier_reverse": "barrier reverse",
-    "layers": "layers",
-    "vacuum": "vacuum",
     "min_width": "distance of adatom images",
     "kpoint_spacing": "k-point spacing",
     "cutoff": "cutoff",
@@ -67,8 +64,10 @@ def words(name: str) -> str:
 
 
 def main_properties(document: ConvergenceDoc) -> list[str]:
-    """Return the properties that answer the study: those of single hops and of temperatures stand in the files only."""
-    names = [name for name in document.units if " (" not in name or name.endswith("(cheapest path)")]
+    """Return the properties that answer the study, as it says itself: others of several stand in the files only."""
+    study = studies().get(document.of)
+    headlines = {f"{name} ({label})" for name, label in (study.headlines if study else {}).items()}
+    names = [name for name in document.units if " (" not in name or name in headlines]
     return (names or list(document.units))[:_MOST_SHOWN]
 
 
