@@ -72,10 +72,10 @@ def polar_slab() -> Structure:
     return Structure(lattice, ["Li"] * 3, heights, coords_are_cartesian=True)
 
 
-def asked_input(structure: Structure, tmp_path: Path, task: str = "static", rung: int = 0, **settings) -> list[str]:
+def asked_input(structure: Structure, tmp_path: Path, task: str = "static", tried: int = 0, **settings) -> list[str]:
     code = backend(**settings)
     run = Run(code, Request(task, structure), CalculationFolder(tmp_path), 0, lambda *_, **__: None)
-    job = Job(run, AseAtomsAdaptor.get_atoms(structure, msonable=False), "cp2k-1", rung, False)
+    job = Job(run, AseAtomsAdaptor.get_atoms(structure, msonable=False), "cp2k-1", tried, False)
     electrons = {"Li": 3, "H": 1, "Mg": 10, "Al": 3}
     return [line.strip() for line in input_text(job, code.settings, electrons).splitlines()]
 
@@ -142,8 +142,8 @@ def test_kinds_are_told_apart_by_their_moments(tmp_path):
 
 def test_remedies_change_the_mixing_alone(tmp_path):
     plain = asked_input(LITHIUM, tmp_path)
-    for rung in range(1, len(Cp2kBackend.ladder) + 1):
-        changed = set(asked_input(LITHIUM, tmp_path, rung=rung)) ^ set(plain)
+    for tried in range(1, len(Cp2kBackend.recovery_steps) + 1):
+        changed = set(asked_input(LITHIUM, tmp_path, tried=tried)) ^ set(plain)
         allowed = ("METHOD ", "ALPHA ", "BETA ", "NBUFFER ", "MAX_SCF ")
         assert changed
         assert all(line.startswith(allowed) for line in changed)
@@ -266,7 +266,7 @@ def test_charge_study_is_refused_before_anything_runs(anodeflow, tmp_path):
 @pytest.mark.slow
 def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
-        CalculationError, match=r"CP2K on Li: the SCF did not converge in \d+ cycles, after all of 3 remedies"
+        CalculationError, match=r"CP2K on Li: the SCF did not converge in \d+ cycles, after all of 3 recovery steps"
     ) as info:
         Makers(backend(max_scf_cycles=1)).static().calculate(LITHIUM)
     assert "cp2k.txt" in str(info.value)

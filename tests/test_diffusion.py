@@ -51,7 +51,7 @@ from anodeflow.studies.diffusion.kinetics import hop_rate
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import split_hop
-from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, HopError, end_verdict, minimum_on_way
+from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, HopError, end_verdict, intermediate_minimum
 from anodeflow.studies.shared.saddles import review_modes
 
 SURFACES = {
@@ -429,7 +429,7 @@ def test_dips_are_seen_by_their_depth():
     ],
 )
 def test_an_image_below_both_ends_comes_before_any_dip(energies, converged, dip):
-    found = minimum_on_way(np.array(energies), converged)
+    found = intermediate_minimum(np.array(energies), converged)
     assert found == (dip and Dip(dip.image, pytest.approx(dip.below)))
 
 
@@ -605,7 +605,7 @@ def test_steps_and_warnings_bear_the_new_numbers_of_hops(adsorption):
 
 
 def test_a_split_hop_names_the_minimum_by_its_number_in_the_document(adsorption):
-    """The minimum on the way was found second and is the lowest, so that the document has it first."""
+    """The intermediate minimum was found second and is the lowest, so that the document has it first."""
     search = started(adsorption("Al(001)"))
     below = search.minima[0].model_copy(update={"index": 1, "energy": -0.1, "label": "bridge"})
     below = below.model_copy(update={"position": [below.position[0] + 1.4, *below.position[1:]]})

@@ -192,7 +192,7 @@ def test_remedies_are_recorded_and_do_not_change_the_energy():
     easy = Makers(backend(scf_tolerance=1e-6)).static().calculate(LITHIUM)
     assert easy.remedies == []
     hard = Makers(backend(scf_tolerance=1e-6, max_scf_cycles=3)).static().calculate(LITHIUM)
-    assert hard.remedies == [name for name, _ in EspressoBackend.ladder[: len(hard.remedies)]]
+    assert hard.remedies == [name for name, _ in EspressoBackend.recovery_steps[: len(hard.remedies)]]
     assert hard.remedies
     assert hard.free_energy == pytest.approx(easy.free_energy, abs=1e-4)
     assert hard.scf_cycles > easy.scf_cycles
@@ -203,7 +203,7 @@ def test_remedies_are_recorded_and_do_not_change_the_energy():
 @pytest.mark.slow
 def test_hopeless_scf_is_an_error_that_names_the_log():
     with pytest.raises(
-        CalculationError, match=r"the SCF did not converge in \d+ cycles, after all of 3 remedies"
+        CalculationError, match=r"the SCF did not converge in \d+ cycles, after all of 3 recovery steps"
     ) as info:
         Makers(backend(max_scf_cycles=1, scf_tolerance=1e-14)).static().calculate(LITHIUM)
     assert "espresso.txt" in str(info.value)

@@ -1,4 +1,4 @@
-"""Exchanges of an adatom with atoms of the surface: which there are, their ends and barriers, minima on their way."""
+"""Exchanges of an adatom with atoms of the surface: which there are, their ends and barriers, intermediate minima."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -362,7 +362,7 @@ def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
 
 
 def test_prefactors_of_their_own_keep_the_balance(rows):
-    """As many go into the minimum on the way as come back, whatever the vibrations at the ends."""
+    """As many go into the intermediate minimum as come back, whatever the vibrations at the ends."""
     minima = [minimum.model_copy(update={"frequencies": [2.0, 3.0]}) for minimum in rows.minima]
     own = {"prefactor_forward": 4e12, "prefactor_reverse": 4e12}
     hops = [hop.model_copy(update=own) for hop in rows.hops]
@@ -390,7 +390,7 @@ def test_what_the_manual_says_of_al_110():
 
 
 def test_exchanges_over_one_saddle_are_told(rows):
-    """A hop over the same saddle as another one; those through a minimum on the way are counted once as it is."""
+    """A hop over the same saddle as another one; those through an intermediate minimum are counted once as it is."""
     assert same_saddles(rows.slab, rows.minima, rows.hops) == []
     alone = next(hop for hop in rows.hops if hop.is_exchange and hop.via is None)
     twice = [*rows.hops, alone.model_copy(update={"index": 17})]

@@ -8,7 +8,7 @@ from pymatgen.core import Lattice, Structure
 from anodeflow.backends.cp2k.backend import Cp2kBackend, Cp2kSettings
 from anodeflow.backends.espresso.backend import EspressoSettings
 from anodeflow.backends.gpaw.backend import GpawBackend, GpawSettings
-from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.gpaw.recovery import RECOVERY_STEPS, parameters_at
 from anodeflow.backends.mlip.backend import MlipBackend
 from anodeflow.backends.registry import from_recipe, load_backend
 from anodeflow.backends.trust import only_looking
@@ -204,7 +204,7 @@ def test_gpaw_gets_them_and_remedies_stand_above_them():
     own = plain.parameters(LITHIUM)["convergence"]
     assert asked["convergence"] == own | {"bands": "occupied"}
     assert parameters_at(0, asked)["mixer"]["beta"] == 0.02
-    assert parameters_at(1, asked)["mixer"] == LADDER[0][1]["mixer"]
+    assert parameters_at(1, asked)["mixer"] == RECOVERY_STEPS[0][1]["mixer"]
     assert from_recipe(mine.recipe()) == mine
 
 
@@ -226,7 +226,7 @@ def test_cp2k_gets_them(tmp_path):
     assert "ALPHA 0.15" in lines
     assert "BETA 0.8" in lines
     # A remedy for a stubborn SCF mixes as it says.
-    assert "ALPHA 0.05" in asked_input(LITHIUM, tmp_path, rung=3, extra=extra)
+    assert "ALPHA 0.05" in asked_input(LITHIUM, tmp_path, tried=3, extra=extra)
 
 
 def test_espresso_gets_them(tmp_path):

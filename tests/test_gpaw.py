@@ -18,7 +18,7 @@ from anodeflow.backends.gpaw.backend import (
     kpoint_grid,
     scf_iteration,
 )
-from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.gpaw.recovery import RECOVERY_STEPS, parameters_at
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
@@ -94,11 +94,11 @@ def test_moment_of_a_half_filled_band_is_kept_where_it_is_asked_for(home):
     assert kept.free_energy > smeared.free_energy, "a constraint never lowers it"
 
 
-def test_ladder_gives_more_cycles_and_keeps_the_physics():
+def test_recovery_steps_give_more_cycles_and_keeps_the_physics():
     asked = backend().parameters(LITHIUM)
-    for rung in range(len(LADDER) + 1):
-        parameters = parameters_at(rung, asked)
-        assert parameters["maxiter"] == asked["maxiter"] * (1 + rung)
+    for tried in range(len(RECOVERY_STEPS) + 1):
+        parameters = parameters_at(tried, asked)
+        assert parameters["maxiter"] == asked["maxiter"] * (1 + tried)
         for key in ("mode", "xc", "kpts", "occupations"):
             assert parameters[key] == asked[key]
     assert parameters_at(0, asked) == asked
@@ -109,11 +109,11 @@ def test_ladder_gives_more_cycles_and_keeps_the_physics():
     [("160%", "240%"), ("300%", "450%"), (5, 8), (-3, -5), (0, -4), ("nao", "nao"), (None, -30)],
 )
 def test_the_rung_of_bands_never_takes_any_away(asked, more):
-    (rung,) = [number for number, (name, _) in enumerate(LADDER, 1) if name.startswith("bands")]
+    (tried,) = [number for number, (name, _) in enumerate(RECOVERY_STEPS, 1) if name.startswith("bands")]
     given = {"maxiter": 10} | ({} if asked is None else {"nbands": asked})
-    assert parameters_at(rung, given)["nbands"] == more
-    assert parameters_at(len(LADDER), given)["nbands"] == more
-    assert parameters_at(rung - 1, given).get("nbands") == asked
+    assert parameters_at(tried, given)["nbands"] == more
+    assert parameters_at(len(RECOVERY_STEPS), given)["nbands"] == more
+    assert parameters_at(tried - 1, given).get("nbands") == asked
 
 
 def test_ranks_are_capped_by_kpoints_where_there_is_no_scalapack(monkeypatch, tmp_path):
@@ -172,18 +172,20 @@ def test_lost_symmetry_is_found_anew_and_told(monkeypatch):
 @pytest.mark.gpaw
 @pytest.mark.slow
 def test_remedies_are_recorded_and_do_not_change_the_energy():
-    """So few SCF cycles are allowed that every rung is climbed; the energy is that of an easy run."""
+    """So few SCF cycles are allowed that every recovery step is tried; the energy is that of an easy run."""
     easy = Makers(backend(cutoff=250, kpoint_spacing=0.6)).static().calculate(LITHIUM)
     assert easy.remedies == []
     hard = Makers(backend(cutoff=250, kpoint_spacing=0.6, max_scf_cycles=2)).static().calculate(LITHIUM)
-    assert hard.remedies == [name for name, _ in LADDER]
+    assert hard.remedies == [name for name, _ in RECOVERY_STEPS]
     assert hard.energy == pytest.approx(easy.energy, abs=1e-4)
     assert hard.scf_cycles > easy.scf_cycles
 
 
 @pytest.mark.gpaw
 def test_hopeless_scf_is_an_error_that_names_the_logs():
-    with pytest.raises(CalculationError, match=r"the SCF did not converge, not even with all of 4 remedies") as info:
+    with pytest.raises(
+        CalculationError, match=r"the SCF did not converge, not even after all of 4 recovery steps"
+    ) as info:
         Makers(backend(max_scf_cycles=1)).static().calculate(LITHIUM)
     assert "gpaw.txt" in str(info.value)
     assert "\n" not in str(info.value)

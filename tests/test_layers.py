@@ -179,6 +179,14 @@ def test_what_names_a_study_is_found(line):
     assert not _named_studies(ast.parse('"""Of an adsorption study."""\nhelp = "adsorption shows each site"'))
 
 
+def test_names_are_those_of_the_field():
+    """Recovery steps of an SCF, intermediate minima of a path, the parent lattice of an ordering."""
+    ours = re.compile(r"\bladder|\brungs?\b|minim(um|a) on (the|its|their) way|\bhost lattice", re.IGNORECASE)
+    root = SOURCE.parents[1]
+    files = [*SOURCE.rglob("*.py"), *(root / "docs").glob("*.md"), root / "README.md"]
+    assert not [str(file.relative_to(root)) for file in files if ours.search(file.read_text())]
+
+
 @pytest.mark.slow
 def test_help_answers_at_once():
     seconds = []

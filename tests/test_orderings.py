@@ -129,8 +129,8 @@ def test_volume_lies_between_those_of_the_elements():
         ("Li3Mg7", ["bcc", "hcp"], 8, "the smallest cells that do are bcc with 10 atoms, hcp with 10 atoms; raise"),
         ("Li2Mg", ["hcp"], 4, "hcp with 6 atoms"),
         ("Li3Mg", ["bcc"], 8, "more than 20 orderings in cells of up to 8 atoms on bcc: lower max_atoms"),
-        ("Li3Mg", ["sc"], 8, "no host lattice 'sc': orderings stand on bcc, fcc, hcp"),
-        ("Li3Mg", [], 8, "need a host lattice"),
+        ("Li3Mg", ["sc"], 8, "no parent lattice 'sc': orderings stand on bcc, fcc, hcp"),
+        ("Li3Mg", [], 8, "need a parent lattice"),
         ("Li4", ["bcc"], 8, "Li has nothing to order"),
         ("quartz", ["bcc"], 8, "no chemical formula"),
     ],
@@ -397,7 +397,7 @@ def test_lowest_that_lost_its_host_is_told():
 def test_all_hosts_lost_is_an_error():
     orderings, results = ranked([-0.03, -0.05], lost={0, 1})
     with pytest.raises(
-        CalculationError, match=r"Li3Mg: all 2 relaxed orderings left their host lattice \(bcc; atoms moved by 0.6"
+        CalculationError, match=r"Li3Mg: all 2 relaxed orderings left their parent lattice \(bcc; atoms moved by 0.6"
     ):
         rank_orderings(orderings, results, elements(), STUDY, confirm=False)
     with pytest.raises(CalculationError, match="none of 2 orderings could be relaxed"):

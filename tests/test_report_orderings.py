@@ -102,9 +102,9 @@ def rows(folder: Path, start: str, number: int = 0) -> list[dict[str, str]]:
 def test_orderings_in_words(page):
     answers = [words(paragraph) for paragraph in page.find_class("answer")]
     assert answers[0] == (
-        "Of 9 orderings of Li₃Mg₇ on hcp the lowest that keeps its host is hcp P0 10 atoms, with a formation energy of "
-        "−33.7 meV/atom [gpaw-standard]; the next lie 1.5 and 1.9 meV/atom above it; 2 left their host in the "
-        "relaxation; the quasi-random structure has −26.7 meV/atom."
+        "Of 9 orderings of Li₃Mg₇ on hcp the lowest that keeps its parent lattice is hcp P0 10 atoms, with a formation "
+        "energy of −33.7 meV/atom [gpaw-standard]; the next lie 1.5 and 1.9 meV/atom above it; 2 left their parent "
+        "lattice in the relaxation; the quasi-random structure has −26.7 meV/atom."
     )
     text = words(page)
     assert "ranked with mlip, confirmed within 15 meV/atom" in text

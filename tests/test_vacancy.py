@@ -375,7 +375,7 @@ def test_image_below_both_ends_splits_the_hop():
         "path I stop 1 (Cu, layer -2)",
     ]
     assert path.highest == pytest.approx(0.3)
-    assert path.climb == pytest.approx(0.35), "from the minimum on the way"
+    assert path.climb == pytest.approx(0.35), "from the intermediate minimum"
     assert path.limiting_hop == 2
     rows = {row.label: row for row in document.rows() if row.property == "barrier_forward"}
     assert {label: row.value for label, row in rows.items()} == {
@@ -703,7 +703,7 @@ def test_hop_over_an_unknown_minimum_is_split_by_the_workflow(interface, monkeyp
     whole, first, second = document.hops
     assert (whole.state, whole.split_into) == ("split", [1, 2])
     (path,) = document.paths
-    # The second part rises all the way to its end: the minimum on the way is the stop.
+    # The second part rises all the way to its end: the intermediate minimum is the stop.
     assert second.barrier_reverse < 0.001
     assert (path.hops, path.end, document.stops[second.final].minimum) == ([1], "", False)
     assert [document.stops[i].layer for i in path.stops] == [-3, None]

@@ -160,7 +160,7 @@ class CalculationDoc(Versioned, DecodedModel):
         default=None, description="Largest memory of all processes together, MiB; none: the code does not tell."
     )
     restarts: int = Field(default=0, description="How often it went on after an interruption.")
-    remedies: list[str] = Field(default_factory=list, description="Remedies tried when the SCF failed.")
+    remedies: list[str] = Field(default_factory=list, description="Recovery steps of the SCF that were tried.")
     warnings: Caveats = Field(default_factory=list, description="What a reader should know.")
     learned: LearnedStart | None = Field(
         default=None, description="Where it began, if a potential that learns said so; none: at `initial_structure`."

@@ -45,10 +45,10 @@ def _plain(content: str) -> str:
     """Leave out what does not change a result: where and when calculations run, that no potential guides them, or that
     it learns from them (unless that chooses what is computed), where code lies.
 
-    So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides, the
-    same as when what a study tells its jobs was a mapping without a class and a split hop named the minimum on its way
-    in a sentence alone, the same after a class has moved to another module or has got another name, and the same after
-    a calculation that it is handed was made again, because its file had been damaged.
+    So a job is the same on any cluster (``placement`` of a backend's recipe), the same as before there were guides,
+    the same as when what a study tells its jobs was a mapping without a class and a split hop named its intermediate
+    minimum in a sentence alone, the same after a class has moved to another module or has got another name, and the
+    same after a calculation that it is handed was made again, because its file had been damaged.
     """
     return json.dumps(_counted(json.loads(content)), sort_keys=True)
 

@@ -45,5 +45,5 @@ class NebDoc(CalculationDoc):
     )
     by_potential: bool = Field(
         default=False,
-        description="Whether all energies are the potential's: its path has a minimum on the way, which comes first.",
+        description="Whether energies are the potential's: the path has an intermediate minimum, which comes first.",
     )

@@ -1,4 +1,4 @@
-"""The energy along a relaxed path, and which of its images may be a minimum on the way."""
+"""The energy along a relaxed path, and which of its images may be an intermediate minimum."""
 
 import numpy as np
 from ase.utils.forcecurve import fit_raw

@@ -28,7 +28,7 @@ class Progress:
     elapsed
         Seconds since this attempt began.
     message
-        Anything else worth a line: a remedy, an error.
+        Anything else worth a line: a recovery step, an error.
     """
 
     label: str

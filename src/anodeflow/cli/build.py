@@ -59,7 +59,7 @@ def slab(
     ] = (0, 0, 1),
     setting: Annotated[
         Setting,
-        typer.Option(help="Axes of the Miller indices: of the alloy's host lattice, conventional, or of the cell."),
+        typer.Option(help="Axes of the Miller indices: of the alloy's parent lattice, conventional, or of the cell."),
     ] = Setting.host,
     layers: Annotated[int | None, typer.Option(help="Atomic layers (6 if no thickness is given).")] = None,
     thickness: Annotated[float | None, typer.Option(help="Least thickness instead of layers, Å.")] = None,

@@ -53,7 +53,7 @@ def interface(
     ] = (0, 0, 1),
     setting: Annotated[
         Setting,
-        typer.Option(help="Axes of the Miller indices: of the host lattices, conventional, or of the cells."),
+        typer.Option(help="Axes of the Miller indices: of the parent lattices, conventional, or of the cells."),
     ] = Setting.host,
     alloy_layers: Annotated[int, typer.Option(help="Atomic planes of the alloy.")] = 4,
     metal_layers: Annotated[int, typer.Option(help="Atomic planes of the metal.")] = 8,

@@ -26,7 +26,7 @@ _CALCULATION_COLUMNS = [
     Column("finished_at", "finished (UTC)", below=True),
     Column("restarts", "restarts", below=True),
     Column("directory", "folder", below=True),
-    Column("remedies", "SCF remedies", below=True),
+    Column("remedies", "SCF recovery steps", below=True),
     Column("warnings", "warnings", below=True),
 ]
 

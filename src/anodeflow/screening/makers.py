@@ -228,8 +228,8 @@ class PrescreenedNebMaker(Maker):
         Returns
         -------
         Flow
-            Output: NebDoc, with its `band`. Where the potential's path has a minimum on its way (and not `whole`), DFT
-            computes nothing and the document is `by_potential`. Where the potential fails, DFT relaxes `images`.
+            Output: NebDoc, with its `band`. Where the potential's path has an intermediate minimum (and not `whole`),
+            DFT computes nothing and the document is `by_potential`. Where the potential fails, DFT relaxes `images`.
         """
         screen, ends = self.prescreen, []
         for image, which in ((images[0], "first"), (images[-1], "last")):
@@ -276,7 +276,7 @@ def go_on(
     label: str,
     whole: bool,
 ) -> Response | NebDoc:
-    """Go on with DFT from the potential's path; or end with that path, if it has a minimum on its way."""
+    """Go on with DFT from the potential's path; or end with that path, if it has an intermediate minimum."""
     done = [end for end in ends if end is not None]
     if found is None or len(done) < len(ends):
         return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)

@@ -1,4 +1,4 @@
-"""From a path relaxed by a potential to where DFT begins: its saddle, all of it, or a minimum on its way."""
+"""From a path relaxed by a potential to where DFT begins: its saddle, all of it, or an intermediate minimum."""
 
 from dataclasses import dataclass
 from typing import Literal

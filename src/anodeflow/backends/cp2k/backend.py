@@ -27,7 +27,7 @@ from anodeflow.backends.cp2k.input import (
 from anodeflow.backends.cp2k.settings import Cp2kSettings
 from anodeflow.backends.drivers.kpoints import is_slab
 from anodeflow.backends.external.backend import ParallelSettings
-from anodeflow.backends.external.code import ExternalCode, Job, Remedy
+from anodeflow.backends.external.code import ExternalCode, Job, RecoveryStep
 from anodeflow.core.errors import BackendUnavailableError, InputError
 
 _CHARGE_IN_VACUUM = "Dipole correction needs more vacuum"
@@ -42,13 +42,13 @@ class Cp2kParallel(ParallelSettings):
 
 
 class Cp2kBackend(ExternalCode):
-    """CP2K's Quickstep by diagonalisation, resumable, with a written ladder of remedies for a stubborn SCF."""
+    """CP2K's Quickstep by diagonalisation, resumable, with written recovery steps for a stubborn SCF."""
 
     program: ClassVar[str] = "CP2K"
     homepage: ClassVar[str] = "https://www.cp2k.org/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
-    ladder: ClassVar[tuple[Remedy, ...]] = (
+    recovery_steps: ClassVar[tuple[RecoveryStep, ...]] = (
         ("density of free atoms, Broyden mixing of 10 % with 16 old densities", {"ALPHA": 0.1, "NBUFFER": 16}),
         (
             "Pulay mixing of 5 % with 16 old densities, long waves damped",

@@ -93,7 +93,7 @@ def keywords(sections: dict[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 
 def add_to(root: "InputSection", extra: dict[str, Any]) -> None:
-    """Put the user's keywords into an input, those of the same name replaced; not those of the mixing (remedies)."""
+    """Put the user's keywords into an input, those of the same name replaced; not the mixing (recovery steps)."""
     for path, value in keywords(extra):
         section, _, keyword = path.rpartition("/")
         if section == MIXING:

@@ -34,7 +34,7 @@ def input_text(job: "Job", settings: "Cp2kSettings", electrons: dict[str, int | 
     Parameters
     ----------
     job
-        The geometry, the remedies and what is asked for.
+        The geometry, the recovery steps and what is asked for.
     settings
         Those of the backend.
     electrons

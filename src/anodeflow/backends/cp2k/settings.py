@@ -57,7 +57,7 @@ class Cp2kSettings(CodeSettings):
         default=60,
         ge=1,
         le=10_000,
-        description="SCF cycles before a remedy is tried.",
+        description="SCF cycles before a recovery step.",
         json_schema_extra={"unit": "cycles"},
     )
 

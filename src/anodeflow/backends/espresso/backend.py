@@ -22,7 +22,7 @@ from anodeflow.backends.espresso.input import (
 )
 from anodeflow.backends.espresso.settings import EspressoSettings
 from anodeflow.backends.external.backend import ParallelSettings
-from anodeflow.backends.external.code import ExternalCode, Job, Remedy
+from anodeflow.backends.external.code import ExternalCode, Job, RecoveryStep
 from anodeflow.core.errors import BackendUnavailableError, InputError
 
 INSTALL = "apt-get install --no-install-recommends quantum-espresso, or name the program in the backend file (parallel)"
@@ -35,13 +35,13 @@ class EspressoParallel(ParallelSettings):
 
 
 class EspressoBackend(ExternalCode):
-    """Quantum ESPRESSO's pw.x, resumable, with a written ladder of remedies for a stubborn SCF."""
+    """Quantum ESPRESSO's pw.x, resumable, with written recovery steps for a stubborn SCF."""
 
     program: ClassVar[str] = "Quantum ESPRESSO"
     homepage: ClassVar[str] = "https://www.quantum-espresso.org/"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"relax", "stress", "spin", "neb"})
     sampling_settings: ClassVar[frozenset[str]] = frozenset({"kpoint_spacing", "fixed_moment"})
-    ladder: ClassVar[tuple[Remedy, ...]] = (
+    recovery_steps: ClassVar[tuple[RecoveryStep, ...]] = (
         ("density of free atoms, mixing of 30 %", {"mixing_beta": 0.3}),
         (
             "local Thomas-Fermi mixing of 10 %, 12 old densities",

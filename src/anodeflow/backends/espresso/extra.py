@@ -53,7 +53,7 @@ TAKEN: dict[str, dict[str, str]] = {
         "conv_thr": "the setting scf_tolerance",
         "electron_maxstep": "the setting max_scf_cycles",
         "startingpot": _TASK,
-        "scf_must_converge": "anodeflow, which climbs a ladder of remedies",
+        "scf_must_converge": "anodeflow, which goes through recovery steps",
         "efield": _DIPOLE,
     },
 }

@@ -35,7 +35,7 @@ def input_text(job: "Job", settings: "EspressoSettings", files: dict[str, Path])
     Parameters
     ----------
     job
-        The geometry, the remedies and what is asked for.
+        The geometry, the recovery steps and what is asked for.
     settings
         Those of the backend.
     files

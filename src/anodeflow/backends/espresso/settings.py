@@ -51,7 +51,7 @@ class EspressoSettings(CodeSettings):
         default=100,
         ge=1,
         le=10_000,
-        description="SCF cycles before a remedy is tried.",
+        description="SCF cycles before a recovery step.",
         json_schema_extra={"unit": "cycles"},
     )
 

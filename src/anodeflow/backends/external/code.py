@@ -38,15 +38,15 @@ from anodeflow.core.errors import (
     InterruptedCalculationError,
 )
 
-Remedy = tuple[str, dict[str, Any]]
-"""What a rung of the ladder is, for people, and what it changes."""
+RecoveryStep = tuple[str, dict[str, Any]]
+"""What a recovery step is, for people, and what it changes."""
 
 
 class ExternalCode(Backend):
-    """A backend whose program is started for every geometry, with a ladder of remedies for a stubborn SCF."""
+    """A backend whose program is started for every geometry, with recovery steps for a stubborn SCF."""
 
-    ladder: ClassVar[tuple[Remedy, ...]]
-    """Remedies in the order in which they are tried; each keeps the changes of those before it."""
+    recovery_steps: ClassVar[tuple[RecoveryStep, ...]]
+    """Recovery steps in the order in which they are tried; each keeps the changes of those before it."""
 
     parallel: ParallelSettings = Field(default_factory=ParallelSettings)
 
@@ -89,7 +89,7 @@ class ExternalCode(Backend):
         return False
 
     def hopeless(self, text: str) -> str:
-        """Return why no remedy will help a second stage that began at a converged density; nothing: one may."""
+        """Return why no recovery step will help a second stage that began at a converged density; nothing: one may."""
         return ""
 
     def check_available(self) -> None:
@@ -144,7 +144,9 @@ class ExternalCode(Backend):
         except Exception as error:
             raise CalculationError(f"{run.what} failed in {folder.path}: {type(error).__name__}: {error}.") from error
         run.watch()
-        folder.write(folder.outcome, json.dumps(outcome | {"remedies": [name for name, _ in self.ladder[: run.rung]]}))
+        folder.write(
+            folder.outcome, json.dumps(outcome | {"remedies": [name for name, _ in self.recovery_steps[: run.tried]]})
+        )
         for path in self.scratch(folder.path):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -157,15 +159,15 @@ class Run:
 
     Attributes
     ----------
-    rung
-        How many rungs of the ladder are climbed; a remedy that was needed once stays.
+    tried
+        How many recovery steps were tried; one that was needed once stays.
     """
 
     def __init__(
         self, backend: ExternalCode, request: Request, folder: CalculationFolder, lock: int, tell: Any
     ) -> None:
         self.backend, self.request, self.folder, self.lock = backend, request, folder, lock
-        self.rung = self.cycles = self.calculators = 0
+        self.tried = self.cycles = self.calculators = 0
         self.log = backend.log(folder.path)
         self.what = f"{backend.program} on {request.structure.composition.reduced_formula}"
         self.watch = StepWatcher(request, folder, tell, lambda: backend.scf_cycles("\n".join(tail(self.log))))
@@ -181,22 +183,22 @@ class Run:
         return {"scf_cycles": cycles, "processors": self.backend.parallel.usable()}
 
     def compute(self, atoms: Atoms, name: str, warm: bool) -> dict[str, Any]:
-        """Return the results of one geometry, climbing the ladder as far as it takes.
+        """Return the results of one geometry, with as many recovery steps as it takes.
 
         Raises
         ------
         InterruptedCalculationError
             If the code is killed.
         CalculationError
-            If the SCF converges on no rung, or the code stops for another reason; it gives the code's words.
+            If no recovery step makes the SCF converge, or the code stops for another reason; it gives the code's words.
         """
         spent = 0
-        while self.rung <= len(self.backend.ladder):
-            job = Job(self, atoms, name, self.rung, warm)
+        while self.tried <= len(self.backend.recovery_steps):
+            job = Job(self, atoms, name, self.tried, warm)
             stages = [job]
             if not warm and self.backend.starts_in_two_stages(job.structure):
                 job.warm = True
-                stages = [Job(self, atoms, name, self.rung, False, first_stage=True), job]
+                stages = [Job(self, atoms, name, self.tried, False, first_stage=True), job]
             for stage in stages:
                 text = self._run(stage)
                 cycles = self.backend.scf_cycles(text) or 0
@@ -211,13 +213,13 @@ class Run:
                     return self.backend.read(text, job)
                 except ValueError as error:
                     raise CalculationError(f"{self.what}: {error} (log: {self.log}).") from error
-            self.rung += 1
+            self.tried += 1
             warm = False  # a density that was no help is left behind
-        self.rung = len(self.backend.ladder)
+        self.tried = len(self.backend.recovery_steps)
         said = self.backend.reason(text)
         raise CalculationError(
-            f"{self.what}: the SCF did not converge in {spent} cycles, after all of {len(self.backend.ladder)} "
-            f"remedies{said and ', the last time with: '}{said} (log: {self.log})."
+            f"{self.what}: the SCF did not converge in {spent} cycles, after all of {len(self.backend.recovery_steps)} "
+            f"recovery steps{said and ', the last time with: '}{said} (log: {self.log})."
         )
 
     def _run(self, job: "Job") -> str:
@@ -253,9 +255,9 @@ class Job:
     name
         Beginning of the names of its files in `folder`.
     changes
-        What the remedies change, all rungs together.
+        What the recovery steps so far change, all together.
     max_scf_cycles
-        How many cycles are allowed: each rung has as many more as were asked for at first.
+        How many cycles are allowed: each recovery step has as many more as were asked for at first.
     warm
         Whether a density to begin with lies in the folder: that of the geometry before, or of a first stage.
     first_stage
@@ -264,13 +266,13 @@ class Job:
         Whether the stress is asked for.
     """
 
-    def __init__(self, run: Run, atoms: Atoms, name: str, rung: int, warm: bool, *, first_stage: bool = False) -> None:
+    def __init__(self, run: Run, atoms: Atoms, name: str, tried: int, warm: bool, *, first_stage: bool = False) -> None:
         self.atoms = atoms.copy()
         self.atoms.set_constraint()
         self.structure: Structure = run.request.structure
         self.folder, self.name, self.warm, self.first_stage = run.folder.path, name, warm, first_stage
         self.changes: dict[str, Any] = {}
-        for _, changes in run.backend.ladder[:rung]:
+        for _, changes in run.backend.recovery_steps[:tried]:
             self.changes |= changes
-        self.max_scf_cycles: int = run.backend.settings.max_scf_cycles * (1 + rung)  # type: ignore[attr-defined]
+        self.max_scf_cycles: int = run.backend.settings.max_scf_cycles * (1 + tried)  # type: ignore[attr-defined]
         self.with_stress = run.request.task == "relax_cell"

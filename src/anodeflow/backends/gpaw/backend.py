@@ -61,7 +61,7 @@ class GpawParallel(ParallelSettings):
 
 
 class GpawBackend(Backend):
-    """GPAW with plane waves, resumable, with a written ladder of remedies for a stubborn SCF."""
+    """GPAW with plane waves, resumable, with written recovery steps for a stubborn SCF."""
 
     program: ClassVar[str] = "GPAW"
     homepage: ClassVar[str] = "https://gpaw.readthedocs.io/"

@@ -22,7 +22,7 @@ from anodeflow.backends.drivers.driver import run_task
 from anodeflow.backends.drivers.usage import Usage
 from anodeflow.backends.gpaw.gpu import mend_dipole_layer, on_host
 from anodeflow.backends.gpaw.origin import FromOrigin
-from anodeflow.backends.gpaw.remedies import LADDER, parameters_at
+from anodeflow.backends.gpaw.recovery import RECOVERY_STEPS, parameters_at
 from anodeflow.backends.gpaw.scf import ScfWatch, keep_orthonormal, with_criteria
 from anodeflow.calculations.folder import read_steps, write_atomically
 from anodeflow.core.caveats import Caveat
@@ -44,16 +44,16 @@ def main(folder: Path) -> int:
     counter = ScfWatch(request["parameters"].get("convergence", {}))
     world.barrier()
     propose = proposals(request)
-    rung, anew = 0, 0
-    while rung <= len(LADDER):
-        remedies = [name for name, _ in LADDER[:rung]]
+    tried, anew = 0, 0
+    while tried <= len(RECOVERY_STEPS):
+        remedies = [name for name, _ in RECOVERY_STEPS[:tried]]
         try:
-            outcome = compute(request, parameters_at(rung, request["parameters"]), folder, attempt, counter, propose)
+            outcome = compute(request, parameters_at(tried, request["parameters"]), folder, attempt, counter, propose)
         except ConvergenceError as error:
             if world.rank == 0:
-                print(f"rung {rung}: {type(error).__name__}: {error}", flush=True)
+                print(f"after {tried} recovery steps: {type(error).__name__}: {error}", flush=True)
             world.barrier()
-            rung += 1
+            tried += 1
             continue
         except SymmetryBrokenError:
             # Rounding grew until the geometry lost the symmetry it began with: begin again with what is left.
@@ -75,8 +75,8 @@ def main(folder: Path) -> int:
         folder,
         {
             "converged": False,
-            "remedies": [name for name, _ in LADDER],
-            "error": f"the SCF did not converge, not even with all of {len(LADDER)} remedies",
+            "remedies": [name for name, _ in RECOVERY_STEPS],
+            "error": f"the SCF did not converge, not even after all of {len(RECOVERY_STEPS)} recovery steps",
         },
     )
     return 3

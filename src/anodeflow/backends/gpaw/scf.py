@@ -46,7 +46,7 @@ def with_criteria(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 class ScfWatch:
-    """Counts SCF cycles, and ends an SCF that gets nowhere: a remedy helps it sooner than 150 cycles of patience.
+    """Counts SCF cycles, and ends one that gets nowhere: a recovery step helps sooner than 150 cycles of patience.
 
     Each error is taken relative to its criterion; the largest of them must halve within 25 cycles. Nor may it grow
     fiftyfold once it was within ten times the criterion: an eigensolver that loses an occupied state so late (seen with

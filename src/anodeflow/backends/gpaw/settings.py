@@ -65,7 +65,7 @@ class GpawSettings(CodeSettings):
         default=150,
         ge=1,
         le=10_000,
-        description="SCF cycles before a remedy is tried.",
+        description="SCF cycles before a recovery step.",
         json_schema_extra={"unit": "cycles"},
     )
 

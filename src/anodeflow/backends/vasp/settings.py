@@ -68,7 +68,7 @@ class VaspSettings(SpinSettings):
         json_schema_extra={"finer": "smaller", "unit": "eV per cell"},
     )
     max_scf_cycles: int = Field(
-        default=150, ge=1, le=10_000, description="NELM: SCF cycles before custodian's remedies."
+        default=150, ge=1, le=10_000, description="NELM: SCF cycles before custodian's recovery steps."
     )
     algorithm: Literal["Normal", "Fast", "VeryFast", "All"] = Field(default="Normal", description="ALGO.")
     incar: dict[str, Any] = Field(

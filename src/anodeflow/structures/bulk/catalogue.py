@@ -36,7 +36,7 @@ class CatalogueEntry(BaseModel):
     command: str = Field(description="The command that made the file.")
     file: Path = Field(description="Its CIF file.")
     host: HostLattice | None = Field(
-        default=None, description="Host lattice, and the cell of the file in terms of it; none: it decorates none."
+        default=None, description="Parent lattice, and the cell of the file in terms of it; none: it decorates none."
     )
 
 
@@ -127,7 +127,7 @@ def load_crystal(name_or_path: str) -> tuple[Structure, list[str]]:
 
 
 def host_lattice(name_or_path: str) -> HostLattice | None:
-    """Return the host lattice of a crystal of the catalogue; None for a file, whose host `build_slabs` seeks."""
+    """Return the parent lattice of a crystal of the catalogue; None for a file, whose host `build_slabs` seeks."""
     entry = catalogue().get(name_or_path)
     return entry.host if entry else None
 

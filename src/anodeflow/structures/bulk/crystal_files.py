@@ -25,7 +25,7 @@ def write_crystal(
     name
         Name of the files, and of the crystal in the catalogue.
     structure, host
-        The crystal, and its cell in terms of its host lattice; none if it decorates none.
+        The crystal, and its cell in terms of its parent lattice; none if it decorates none.
     provenance
         `source` (where its numbers come from), `command` (what made it), and what else is to be known.
 

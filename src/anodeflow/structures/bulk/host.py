@@ -1,4 +1,4 @@
-"""The host lattice of a crystal, and which axes Miller indices refer to.
+"""The parent lattice of a crystal, and which axes Miller indices refer to.
 
 An ordered alloy decorates a simple host (Li3Mg7 stands on hcp), but its own cell looks nothing like it. Miller
 indices are meant in the host's conventional axes, where (001) of hcp is the basal plane. The tie between the two
@@ -26,7 +26,7 @@ _HOSTS: dict[int, tuple[HostName, int]] = {229: ("bcc", 1), 225: ("fcc", 1), 194
 
 
 class HostLattice(BaseModel):
-    """A host lattice and the cell of a crystal in terms of it.
+    """A parent lattice and the cell of a crystal in terms of it.
 
     Rows of `axes` are the lattice vectors of the crystal's cell in units of the host's conventional ones:
     ``cell = axes @ host``, both with lattice vectors as rows.
@@ -99,7 +99,7 @@ def plane_in_cell(
     setting
         "host", "conventional" (spglib's standard cell) or "cell"; without a host, "host" is "conventional".
     host
-        Host lattice of `bulk`, if it has one.
+        Parent lattice of `bulk`, if it has one.
     """
     if setting == "cell":
         return coprime(miller)

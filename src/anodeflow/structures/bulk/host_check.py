@@ -1,4 +1,4 @@
-"""Whether a relaxed ordering still stands on its host lattice, and what it has become if not."""
+"""Whether a relaxed ordering still stands on its parent lattice, and what it has become if not."""
 
 from typing import Any, NamedTuple
 
@@ -66,7 +66,7 @@ def host_survived(ordering: Ordering, relaxed: Structure) -> HostCheck:
 
 
 def resembled_host(structure: Structure) -> HostName | None:
-    """Return the host lattice that a relaxed structure is nearest to; None: none within 0.3 Å.
+    """Return the parent lattice that a relaxed structure is nearest to; None: none within 0.3 Å.
 
     All atoms are taken for the same element.
     """

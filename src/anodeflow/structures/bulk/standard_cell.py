@@ -1,4 +1,4 @@
-"""Compact cells of crystals that decorate a host lattice, with the host's axes known in them."""
+"""Compact cells of crystals that decorate a parent lattice, with the host's axes known in them."""
 
 import numpy as np
 from pymatgen.core import Lattice, Structure
@@ -19,7 +19,7 @@ def standard_cell(crystal: Structure, host: HostLattice) -> tuple[Structure, Hos
     crystal
         Crystal in a primitive cell; it must still stand on its host.
     host
-        Its host lattice, and this cell in terms of it.
+        Its parent lattice, and this cell in terms of it.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def in_cell(crystal: Structure, lattice: Lattice, host: HostLattice) -> tuple[St
     lattice
         Other vectors, unturned, that span the same lattice.
     host
-        Its host lattice.
+        Its parent lattice.
 
     Returns
     -------

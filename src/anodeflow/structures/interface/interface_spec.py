@@ -15,7 +15,7 @@ class InterfaceSpec(InputModel):
     metal_miller: tuple[int, int, int] = listed(default=(0, 0, 1), description="Plane of the metal, in `setting`.")
     setting: Literal["host", "conventional", "cell"] = Field(
         default="host",
-        description="Which axes the Miller indices of both refer to: those of the host lattice on which an ordered "
+        description="Which axes the Miller indices of both refer to: those of the parent lattice on which an ordered "
         "alloy stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
     alloy_layers: int = Field(

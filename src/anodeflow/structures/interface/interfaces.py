@@ -45,7 +45,7 @@ def enumerate_interfaces(
     spec
         Planes, layers, limits of atoms and strain; its `termination` is not looked at.
     alloy_host, metal_host
-        Host lattices (`catalogue.host_lattice`), for Miller indices in the setting "host"; see
+        Parent lattices (`catalogue.host_lattice`), for Miller indices in the setting "host"; see
         :func:`anodeflow.structures.slab.slabs.build_slabs`.
 
     Returns

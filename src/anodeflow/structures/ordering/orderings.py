@@ -1,4 +1,4 @@
-"""Orderings of an alloy's atoms on simple host lattices, enumerated by icet.
+"""Orderings of an alloy's atoms on simple parent lattices, enumerated by icet.
 
 icet: M. Ångqvist et al., Adv. Theory Simul. 2, 1900015 (2019); the enumeration is that of G. L. W. Hart and
 R. W. Forcade, Phys. Rev. B 77, 224115 (2008) and 80, 014120 (2009).
@@ -23,7 +23,7 @@ from anodeflow.structures.bulk.host import HostLattice, HostName
 from anodeflow.structures.bulk.standard_cell import standard_cell
 
 ATOMS_IN_PRIMITIVE_CELL: dict[HostName, int] = {"bcc": 1, "fcc": 1, "hcp": 2}
-"""Host lattices that are known, and the atoms of their primitive cells."""
+"""Parent lattices that are known, and the atoms of their primitive cells."""
 MOST = 1000
 """So many orderings are enumerated at most: their number grows exponentially with the size of the cell."""
 _AXIAL_RATIO = 1.62
@@ -31,13 +31,13 @@ _AXIAL_RATIO = 1.62
 
 
 class Ordering(BaseModel):
-    """An ordering on its ideal host lattice, or a special quasi-random structure there."""
+    """An ordering on its ideal parent lattice, or a special quasi-random structure there."""
 
     model_config = ConfigDict(frozen=True)
 
     index: int = Field(description="Number among those enumerated.")
     structure: Structure = Field(description="Atoms on the sites of the unstrained host, in a compact primitive cell.")
-    host: HostLattice = Field(description="The host lattice, and this cell in terms of it.")
+    host: HostLattice = Field(description="The parent lattice, and this cell in terms of it.")
     correlation_error: float | None = Field(
         default=None,
         description="Special quasi-random structures: mean magnitude of the difference between its pair and triplet "
@@ -148,11 +148,11 @@ def known_hosts(hosts: Iterable[str]) -> list[HostName]:
     found: list[HostName] = []
     for name in hosts:
         if name not in ATOMS_IN_PRIMITIVE_CELL:
-            raise InputError(f"there is no host lattice {name!r}: orderings stand on {_hosts()}.")
+            raise InputError(f"there is no parent lattice {name!r}: orderings stand on {_hosts()}.")
         if name not in found:
             found.append(name)
     if not found:
-        raise InputError(f"orderings need a host lattice: name some of {_hosts()}.")
+        raise InputError(f"orderings need a parent lattice: name some of {_hosts()}.")
     return found
 
 

@@ -90,7 +90,7 @@ def build_slabs(bulk: Structure, spec: SlabSpec, host: HostLattice | None = None
     spec
         Plane, thickness, vacuum, width and fixed layers; its `termination` is not looked at.
     host
-        Host lattice of an ordered alloy (`catalogue.host_lattice`), for Miller indices in the setting "host";
+        Parent lattice of an ordered alloy (`catalogue.host_lattice`), for Miller indices in the setting "host";
         without it a bcc, fcc or hcp host is recognised, and else the conventional cell is taken.
 
     Raises

@@ -39,7 +39,7 @@ class SlabSpec(InputModel):
     miller: tuple[int, int, int] = listed(default=(0, 0, 1), description="Miller indices in `setting`.")
     setting: Literal["host", "conventional", "cell"] = Field(
         default="host",
-        description="Which axes the Miller indices refer to: those of the host lattice on which an ordered alloy "
+        description="Which axes the Miller indices refer to: those of the parent lattice on which an ordered alloy "
         "stands ((001) of hcp is the basal plane), of the conventional cell, or of the cell as given.",
     )
     layers: int | None = Field(

@@ -90,7 +90,7 @@ class AdsorptionMaker(Maker):
         adsorbate_bulk
             Bulk metal of the adsorbate, the second reference.
         host
-            Host lattice of an ordered alloy, for the Miller indices.
+            Parent lattice of an ordered alloy, for the Miller indices.
         slab, atom, bulk
             Steps that another flow makes already (:mod:`anodeflow.studies.shared.references`): relaxed slab, isolated
             atom, bulk of the adsorbate. Missing ones are made here.

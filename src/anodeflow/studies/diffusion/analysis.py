@@ -40,8 +40,8 @@ def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
     Returns
     -------
     int or None
-        Index of the image that may be a minimum on the way
-        (:func:`anodeflow.studies.shared.hops.minimum_on_way`); none if there is none.
+        Index of the image that may be an intermediate minimum
+        (:func:`anodeflow.studies.shared.hops.intermediate_minimum`); none if there is none.
     """
     dip = search.take_band(index, band)
     if not band.by_potential:
@@ -211,8 +211,8 @@ def _warnings(
     warnings += [
         Caveat(
             "minimum-on-exchange",
-            "leads through a minimum on its way: its barrier is that of the highest image; on the other side of that "
-            "minimum none climbed",
+            "leads through an intermediate minimum: its barrier is that of the highest image; on the other side of "
+            "that minimum none climbed",
         ).under(hop.subject)
         for hop in hops
         if hop.via is not None and has_barrier(hop) and not hop.symmetric

@@ -60,7 +60,7 @@ class RejectedSite(BaseModel):
 
 
 class ExchangeMinimum(BaseModel):
-    """A minimum on the way of an exchange in which no atom is in the place of the one that left."""
+    """An intermediate minimum of an exchange in which no atom is in the place of the one that left."""
 
     image: int = Field(description="Image of the path that came to rest there.")
     energy: float = Field(description="Energy over the initial minimum, eV.")
@@ -88,7 +88,7 @@ class Hop(HopSaddle):
     )
     via: ExchangeMinimum | None = Field(
         default=None,
-        description="Minimum on the way of an exchange: D(T) knows that the adatom may go back from it, or on to "
+        description="Intermediate minimum of an exchange: D(T) knows that the adatom may go back from it, or on to "
         "another end.",
     )
     state: Literal["done", "split", "failed", "not converged", "second order", "no saddle"] = Field(
@@ -145,7 +145,7 @@ class Hop(HopSaddle):
 
     @property
     def saddles_about_via(self) -> tuple[tuple[float, bool], tuple[float, bool]]:
-        """Highest points before and behind the minimum on the way of an exchange, over the initial minimum, eV.
+        """Highest points before and behind the intermediate minimum of an exchange, over the initial minimum, eV.
 
         With each whether an image climbed there: on one side of the path alone, unless symmetry turns it round.
         """
@@ -198,7 +198,7 @@ class Diffusivity(BaseModel):
     temperature: float = Field(description="Temperature, K.")
     hop_rates: list[float] = Field(
         description="Rate of one copy of each hop, forward, 1/s; 0 for hops without a barrier value. Of an exchange "
-        "through a minimum on its way: of coming to its saddle; from that minimum the adatom may go back."
+        "through an intermediate minimum: of coming to its saddle; from that minimum the adatom may go back."
     )
     tensor: list[list[float]] = Field(description="Diffusion tensor in the plane (2, 2), cm²/s.")
     diffusivity: float = Field(description="Half of its trace: the mean over the plane's directions, cm²/s.")

@@ -1,4 +1,4 @@
-"""The network of an adatom that also stays in minima on the way of exchanges, from which several ways lead on."""
+"""The network of an adatom that also stays in intermediate minima of exchanges, from which several ways lead on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -102,7 +102,7 @@ def with_exchange_minima(
 
 
 def _through_minima(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> dict[int, Hop]:
-    """Return, by index, the exchanges that lead through a minimum on the way, which all of them have as their `via`."""
+    """Return, by index, the exchanges that lead through an intermediate minimum, which they have as their `via`."""
     found = {hop.index: hop for hop in hops if hop.via is not None and has_barrier(hop)}
     if not found:
         return {}
@@ -142,7 +142,7 @@ def _over_known_minima(
 def same_saddles(slab: Structure, minima: Sequence[SurfaceMinimum], hops: Sequence[Hop]) -> list[Caveat]:
     """Return which exchanges lead over the saddle of another hop, so that D(T) counts it more than once.
 
-    Their paths fork behind it. Those that lead through a minimum on the way are counted once, there.
+    Their paths fork behind it. Those that lead through an intermediate minimum are counted once, there.
     """
     through = _through_minima(slab, minima, hops)
     counted = [hop for hop in hops if has_barrier(hop) and hop.index not in through and hop.images]

@@ -139,7 +139,7 @@ def _passes(search: HopSearch, index: int, via: int) -> None:
 
 
 def _take_minimum(search: HopSearch, index: int, dip: Dip, relaxed: CalculationDoc) -> None:
-    """Keep a minimum on the way which is none of an adatom; of a potential's path DFT is to have its say."""
+    """Keep an intermediate minimum which is none of an adatom; of a potential's path DFT is to have its say."""
     if search.leave_to_dft(index):
         return
     hop, slab = search.hops[index], search.adsorption.slab

@@ -92,7 +92,7 @@ def split_hops(
     relaxed: dict[str, CalculationDoc | None],
     study: DiffusionContext,
 ) -> Response | DiffusionDoc:
-    """Split the hops that have a minimum on their way, and compute the parts."""
+    """Split the hops that have an intermediate minimum, and compute the parts."""
     return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, _landed))
 
 

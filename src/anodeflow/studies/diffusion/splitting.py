@@ -84,7 +84,7 @@ def _add_minimum(search: HopSearch, relaxed: CalculationDoc, rest: AdatomDescrip
 
 
 def _split(search: HopSearch, index: int, place: Node) -> None:
-    """Put two hops in the place of one, over a minimum on its way; those that are known are not computed again."""
+    """Put two hops in the place of one, over an intermediate minimum; those that are known are not computed again."""
     hop, net = search.hops[index], search.net()
     start, end, m, n = net.edge(surface_hop(hop))
     middle, i, j = place

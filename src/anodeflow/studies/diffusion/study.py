@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anodeflow.studies.steps import Steps
 
 _ONE_HOP = 5.0
-"""Surface cells that are wider than this, in Å, have minima on the way from one to the next."""
+"""Surface cells that are wider than this, in Å, have intermediate minima from one to the next."""
 
 
 class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):

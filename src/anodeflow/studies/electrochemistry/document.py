@@ -51,7 +51,7 @@ class SearchedComposition(BaseModel):
 
     formula: str = Field(description="Reduced formula.")
     fraction: float = Field(description="Atomic fraction of the ion's element.")
-    hosts: list[str] = Field(description="Host lattices whose orderings were enumerated.")
+    hosts: list[str] = Field(description="Parent lattices whose orderings were enumerated.")
     max_atoms: int = Field(description="Most atoms of a cell.")
     orderings: int = Field(description="Orderings that were relaxed.")
 

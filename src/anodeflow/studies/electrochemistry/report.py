@@ -40,7 +40,7 @@ _STEPS = [
 _SEARCHED = [
     Column("formula", "composition"),
     Column("fraction", "fraction of the ion", "", 3),
-    Column("hosts", "host lattices"),
+    Column("hosts", "parent lattices"),
     Column("max_atoms", "cells of up to", "atoms"),
     Column("orderings", "orderings"),
 ]

@@ -76,7 +76,7 @@ class InterfaceMaker(Maker):
         alloy_bulk, metal_bulk
             Relaxed bulks (positions and cell), calculations or references to them, with the same settings.
         alloy_host, metal_host
-            Host lattices, for the Miller indices.
+            Parent lattices, for the Miller indices.
 
         Returns
         -------

@@ -19,7 +19,7 @@ class OrderingsContext(StudyContext):
     volumes
         Element -> volume of an atom in its bulk, Å³, by the ranking backend; none: not known yet.
     enumerated
-        Host lattice -> number of orderings; none: not known yet.
+        Parent lattice -> number of orderings; none: not known yet.
     """
 
     unsaid: ClassVar[tuple[str, ...]] = ("confirm_at_most", "volumes", "enumerated")

@@ -1,4 +1,4 @@
-"""Powder diffraction patterns, their lines named by the planes of the host lattice."""
+"""Powder diffraction patterns, their lines named by the planes of the parent lattice."""
 
 import numpy as np
 from pymatgen.core import Structure
@@ -26,7 +26,7 @@ def diffraction_pattern(
     structure
         Crystal, in the cell that `host` is for.
     host
-        Its host lattice. A plane (h, k, l) of the cell is ``axes⁻¹ (h, k, l)`` in the host, for ``cell = axes @ host``.
+        Its parent lattice. A plane (h, k, l) of the cell is ``axes⁻¹ (h, k, l)`` there, for ``cell = axes @ host``.
     name
         What the crystal is called.
     radiation

@@ -13,7 +13,7 @@ OrderingState = Literal["kept", "not kept", "host lost", "duplicate", "failed"]
 """What became of an ordering.
 
 kept: among the lowest, which the study answers with; not kept: higher, or outside of the window; host lost: the
-relaxation took it off its host lattice; duplicate: it relaxed into another one; failed: a relaxation failed.
+relaxation took it off its parent lattice; duplicate: it relaxed into another one; failed: a relaxation failed.
 """
 
 Axes = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
@@ -24,7 +24,7 @@ class RankedOrdering(BaseModel):
 
     index: int = Field(description="Number among those enumerated.")
     name: str = Field(description="Host, space group and size: hcp Amm2 10 atoms; with a number if there are several.")
-    host: str = Field(description="Host lattice: bcc, fcc or hcp.")
+    host: str = Field(description="Parent lattice: bcc, fcc or hcp.")
     host_axes: Axes = Field(
         description="Lattice vectors of the cell in units of the host's conventional ones, one a row."
     )
@@ -80,12 +80,12 @@ class DiffractionPattern(BaseModel):
 
 
 class OrderingsDoc(StudyDoc):
-    """The lowest orderings of one composition: enumerated on host lattices, ranked, and confirmed."""
+    """The lowest orderings of one composition: enumerated on parent lattices, ranked, and confirmed."""
 
     energies_of: ClassVar[EnergiesOf] = "crystal"
     study: Literal["orderings"] = "orderings"
     formula: str = Field(description="Formula of the alloy.")
-    hosts: list[str] = Field(description="Host lattices that were searched.")
+    hosts: list[str] = Field(description="Parent lattices that were searched.")
     max_atoms: int = Field(description="Most atoms of a cell.")
     window: float = Field(description="Orderings within this of the lowest were confirmed, eV/atom.")
     keep: int = Field(description="How many were to be kept.")

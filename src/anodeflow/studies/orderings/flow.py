@@ -35,7 +35,7 @@ Bulks = dict[str, CalculationDoc | OutputReference]
 
 @dataclass
 class OrderingsMaker(Maker):
-    """Makes the flow that finds the lowest orderings of an alloy on simple host lattices.
+    """Makes the flow that finds the lowest orderings of an alloy on simple parent lattices.
 
     Attributes
     ----------

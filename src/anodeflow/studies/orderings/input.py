@@ -29,13 +29,13 @@ class OrderingsShortlist(InputModel):
 
 
 class OrderingsInput(StudyInput):
-    """Lowest orderings of an alloy on simple host lattices."""
+    """Lowest orderings of an alloy on simple parent lattices."""
 
     naming: ClassVar[frozenset[str]] = frozenset({"composition"})
 
     composition: str = Field(description="Formula: Li3Mg7.")
     hosts: list[Literal["bcc", "fcc", "hcp"]] = Field(
-        default=["bcc", "fcc", "hcp"], min_length=1, description="Host lattices."
+        default=["bcc", "fcc", "hcp"], min_length=1, description="Parent lattices."
     )
     max_atoms: int = Field(
         default=10, ge=1, le=50, description="Most atoms of a cell.", json_schema_extra={"unit": "atoms"}

@@ -15,12 +15,12 @@ from anodeflow.studies.orderings.document import OrderingsDoc, RankedOrdering
 from anodeflow.studies.orderings.figures import diffraction_figure, energies_figure, subscripts
 
 _EXPLANATION = (
-    "All orderings of the atoms on the host lattices were enumerated and relaxed with the ranking backend; those close "
-    "to the lowest were relaxed again with the deciding one. A formation energy is the energy per atom minus that of "
-    "the elements' bulks in the same amounts; negative: the alloy is stable against them. An ordering has left its "
-    "host when its cell is no longer one of the host (edges 10 %, angles 6°) or an atom is further than 0.4 Å from its "
-    "site: it is another alloy then, and is not counted. A special quasi-random structure stands for the solid "
-    "solution."
+    "All orderings of the atoms on the parent lattices were enumerated and relaxed with the ranking backend; those "
+    "close to the lowest were relaxed again with the deciding one. A formation energy is the energy per atom minus "
+    "that of the elements' bulks in the same amounts; negative: the alloy is stable against them. An ordering has "
+    "left its parent lattice when its cell is no longer one of that (edges 10 %, angles 6°) or an atom is further "
+    "than 0.4 Å from its site: it is another alloy then, and is not counted. A special quasi-random structure stands "
+    "for the solid solution."
 )
 _COLUMNS = [
     Column("index", "ordering"),
@@ -63,7 +63,7 @@ def _answer(document: OrderingsDoc) -> str:
     best, total = kept[0], sum(document.enumerated.values())
     text = (
         f"Of {total} orderings of {subscripts(document.formula)} on {', '.join(document.hosts)} the lowest that keeps "
-        f"its host is {best.name}, with a formation energy of {_milli(best.formation_energy)} meV/atom "
+        f"its parent lattice is {best.name}, with a formation energy of {_milli(best.formation_energy)} meV/atom "
         f"[{document.backend}]"
     )
     if len(kept) > 1:
@@ -71,7 +71,7 @@ def _answer(document: OrderingsDoc) -> str:
         text += f"; the next lie {' and '.join(above) if len(above) < 3 else ', '.join(above)} meV/atom above it"
     lost = sum(entry.state == "host lost" for entry in document.orderings)
     if lost:
-        text += f"; {lost} left their host in the relaxation"
+        text += f"; {lost} left their parent lattice in the relaxation"
     if document.sqs is not None:
         text += f"; the quasi-random structure has {_milli(document.sqs.formation_energy)} meV/atom"
     return f"{text}."
@@ -110,7 +110,7 @@ def _tables(document: OrderingsDoc, name: str) -> list[Table]:
     others = [entry for entry in document.orderings if entry.state not in ("kept", "host lost")]
     groups = (
         (f"orderings-{name}", "Lowest orderings", [*document.kept, *sqs], False),
-        (f"orderings-lost-{name}", "Orderings that left their host", lost, len(lost) > 6),
+        (f"orderings-lost-{name}", "Orderings that left their parent lattice", lost, len(lost) > 6),
         (f"orderings-others-{name}", "Other orderings", others, True),
     )
     columns = _COLUMNS if document.confirmed else [c for c in _COLUMNS if c.key != "rank_formation_energy"]

@@ -118,7 +118,7 @@ def rank_orderings(
         far = min(entry.displacement for entry in entries if entry.displacement is not None)
         hosts = ", ".join(study.input.hosts)
         raise CalculationError(
-            f"{system}: all {len(done)} relaxed orderings left their host lattice ({hosts}; atoms "
+            f"{system}: all {len(done)} relaxed orderings left their parent lattice ({hosts}; atoms "
             f"moved by {far:.2f} Å or more), so there is none to answer with: name the hosts that they may have "
             "turned into."
         )

@@ -1,4 +1,4 @@
-"""The rounds that every search for hops goes through: paths, images that may be minima on their way, hops split there.
+"""The rounds that every search for hops goes through: paths, images that may be intermediate minima, hops split there.
 
 A study says from where to where a hop leads (`route`), takes its relaxed path in (`record`), and says where an image of
 it came to rest (`landed`). Its jobs, which jobflow calls by their names, are its own.
@@ -103,7 +103,7 @@ def review_paths(
     record: Callable[[Search, int, NebDoc], int | None],
     split: Callable[[dict[str, int], dict[str, Any]], Job],
 ) -> Response | None:
-    """Take relaxed paths in, and relax the images that may be minima on their way.
+    """Take relaxed paths in, and relax the images that may be intermediate minima.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def split_at_minima(
 
 
 def split_hop(search: Search, index: int, image: int, relaxed: CalculationDoc | None, landed: Landed[Search]) -> None:
-    """Draw the conclusion from an image of a hop that was relaxed because it may be a minimum on the way.
+    """Draw the conclusion from an image of a hop that was relaxed because it may be an intermediate minimum.
 
     Where it came to rest in a minimum of its own, the hop is split there. Where it rolled to one of the ends, the hop
     stands as it is, unless the image lay below both ends or came to rest below that one

@@ -1,4 +1,4 @@
-"""What the searches for hops of an adatom and of a vacancy know alike: hops, their paths, and minima on their way.
+"""What the searches for hops of an adatom and of a vacancy know alike: hops, their paths, and intermediate minima.
 
 Both know minima and the hops between them, have the path of every hop relaxed, and split a hop where a minimum lies on
 its way (:mod:`anodeflow.studies.shared.hop_rounds`). What a minimum is, and which hops there are, is each study's own.
@@ -45,7 +45,7 @@ class HopError(CalculationError):
 
 @dataclass(frozen=True)
 class Dip:
-    """An image of a path that may be a minimum on the way.
+    """An image of a path that may be an intermediate minimum.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ class Dip:
         return f"image {self.image} lies in a dip"
 
 
-def minimum_on_way(energies: np.ndarray, converged: bool) -> Dip | None:
-    """Return the image of a path that is to be relaxed since it may be a minimum on the way; none if there is none.
+def intermediate_minimum(energies: np.ndarray, converged: bool) -> Dip | None:
+    """Return the image of a path that is to be relaxed since it may be an intermediate minimum; none if there is none.
 
     The lowest image comes first if it lies below both ends: barriers are counted from an end, so they mean nothing
     until it is known whether that end, or this image, is the minimum. Only then comes the deepest dip. One threshold
@@ -170,7 +170,7 @@ class WaitingHops(BaseModel):
             self.warnings += not_screened(step, relaxed, self.audit) if by_potential else []
 
     def take_band(self, index: int, band: NebDoc) -> Dip | None:
-        """Put a relaxed path into its hop, which waits no more; return the image that may be a minimum on the way.
+        """Put a relaxed path into its hop, which waits no more; return the image that may be an intermediate minimum.
 
         Where the path is the potential's, the hop keeps waiting for energies of DFT: that minimum comes first.
         """
@@ -183,7 +183,7 @@ class WaitingHops(BaseModel):
         energies = np.array(band.image_energies)
         if band.by_potential:
             self.calculation_ids[f"{step} [{band.backend}]"] = band.id
-            return minimum_on_way(energies, band.converged)
+            return intermediate_minimum(energies, band.converged)
         hop.state = "done" if band.converged else "not converged"
         hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
         hop.barrier_forward = float(energies.max() - energies[0])
@@ -196,7 +196,7 @@ class WaitingHops(BaseModel):
         if band.potential_path is not None:
             self.calculation_ids[f"{step} [{band.potential_path.backend}]"] = band.potential_path.id
         self.settings = band.settings
-        return minimum_on_way(energies, band.converged)
+        return intermediate_minimum(energies, band.converged)
 
     def dip(self, index: int, image: int) -> Dip:
         """Return where an image of the path that a hop has, be it the potential's, lies."""

@@ -136,7 +136,7 @@ class Surfaces:
         return one == other or Path(self._beside(one)).resolve() == Path(self._beside(other)).resolve()
 
     def host(self, name: str) -> HostLattice | None:
-        """Return the host lattice of a bulk."""
+        """Return the parent lattice of a bulk."""
         return self.once(("host", name), lambda: host_lattice(self._beside(name)))
 
     def metal(self, element: str) -> str:

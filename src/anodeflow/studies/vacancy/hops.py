@@ -33,9 +33,9 @@ def record_band(search: VacancySearch, index: int, band: NebDoc) -> int | None:
     Returns
     -------
     int or None
-        Index of the image that may be a minimum on the way
-        (:func:`anodeflow.studies.shared.hops.minimum_on_way`) and is to be relaxed; none if there is none, or if the
-        hop was split as often as allowed.
+        Index of the image that may be an intermediate minimum
+        (:func:`anodeflow.studies.shared.hops.intermediate_minimum`) and is to be relaxed; none if there is none,
+        or if the hop was split as often as allowed.
     """
     hop, dip = search.hops[index], search.take_band(index, band)
     if not band.by_potential:

@@ -49,7 +49,7 @@ class MetalFaceMaker(Maker):
         bulk
             Relaxed bulk of the metal (or a reference to it), with the same settings.
         host
-            Its host lattice, for the Miller indices.
+            Its parent lattice, for the Miller indices.
 
         Returns
         -------

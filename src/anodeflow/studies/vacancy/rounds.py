@@ -1,4 +1,4 @@
-"""The rounds of a vacancy study: places that are tried, stops, paths of hops, minima on their way, the document."""
+"""The rounds of a vacancy study: places that are tried, stops, paths of hops, intermediate minima, the document."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -59,7 +59,7 @@ def review_hops(
     study: VacancyContext,
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
-    """Take the paths into account; relax images that may be minima on the way, or go on with the saddles."""
+    """Take the paths into account; relax images that may be intermediate minima, or go on with the saddles."""
     return review_paths(
         makers["relax"],
         search,
@@ -79,7 +79,7 @@ def split_hops(
     relaxed: dict[str, CalculationDoc | None],
     study: VacancyContext,
 ) -> Response | VacancyDoc:
-    """Split the hops that have a minimum on their way, and compute the parts."""
+    """Split the hops that have an intermediate minimum, and compute the parts."""
     return _next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
 
 

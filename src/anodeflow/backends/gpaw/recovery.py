@@ -1,11 +1,11 @@
-"""The ladder that a stubborn SCF climbs, rung by rung. No rung changes the converged energy, but by states it missed.
+"""Recovery steps of a stubborn SCF, one after the other. None changes the converged energy, but by states it missed.
 
 More bands may find those (docs/accuracy.md).
 """
 
 from typing import Any
 
-LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
+RECOVERY_STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "mixing: Pulay, 5 %, 8 old densities, long waves damped",
         {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 8, "weight": 100.0}},
@@ -21,29 +21,29 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
 )
-"""(what it is, what it changes); the changes of a rung stay for those above it."""
+"""(what it is, what it changes); the changes of a step stay for those after it."""
 
 
 _EMPTY = 30
 """Empty bands of a small cell: more than a fifth of 19 atoms with 12 electrons each, and four, which GPAW has."""
 
 
-def parameters_at(rung: int, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return GPAW's parameters after `rung` rungs; each rung doubles the SCF cycles allowed at first.
+def parameters_at(tried: int, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return GPAW's parameters after some recovery steps; each adds the SCF cycles that are allowed at first.
 
     Parameters
     ----------
-    rung
-        0: as asked for.
+    tried
+        Number of recovery steps; 0: as asked for.
     parameters
         GPAW's parameters as asked for.
     """
     changed = dict(parameters)
-    for _, changes in LADDER[:rung]:
+    for _, changes in RECOVERY_STEPS[:tried]:
         changed |= changes
     if changed.pop("more_bands", False):
         changed["nbands"] = more_bands(parameters.get("nbands"))
-    changed["maxiter"] = parameters["maxiter"] * (1 + rung)
+    changed["maxiter"] = parameters["maxiter"] * (1 + tried)
     return changed
 
 
