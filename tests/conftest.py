@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return _group(nodeid.split("::")[0])
 
     return Groups(config, log)
+
+
+# Processor time of a test in the quick lane, s: far more than half a second, for machines differ, and who comes first imports.
+_QUICK = 10.0
+_SLOW_MARKS = frozenset(_SECONDS)
+_SPENT = pytest.StashKey[float]()
+
+
+def _processor() -> float:
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Count what fixtures take, for that of a file is paid by its first test."""
+    began = _processor()
+    yield
+    item.stash[_SPENT] = _processor() - began
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a test that would keep `make test-quick` waiting: it bears the mark of none that may."""
+    began = _processor()
+    yield
+    spent = item.stash[_SPENT] + _processor() - began
+    if spent > _QUICK and not any(mark.name in _SLOW_MARKS for mark in item.iter_markers()):
+        pytest.fail(f"it took {spent:.1f} s of the processor: mark it slow, or let it do less", pytrace=False)
 
 
 @pytest.fixture(autouse=True)

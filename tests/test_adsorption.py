@@ -80,6 +80,7 @@ def plain_ase() -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_plain_ase(campaign):
     report = campaign.run()
     assert report.succeeded, report.failures

@@ -125,6 +125,7 @@ def test_which_exchanges_there_are(structure, miller, known):
     ),
     st.sampled_from([8.0, 10.0]),
 )
+@pytest.mark.slow
 def test_an_exchange_leaves_the_surface_as_it_was(which, width):
     """Its end is that of a hop, atom for atom another one in two places; no fixed atom takes part, and none of another
     element; each atom lies between the ends.
@@ -234,6 +235,7 @@ def test_what_was_not_searched_is_told(structure, element, fixed, words):
     assert "hops of the adatom alone were searched" in alone.text
 
 
+@pytest.mark.slow
 def test_barriers_on_a_square_face_are_those_of_plain_ase(home):
     """Plain climbing bands of ASE between ends that are made by hand."""
     found = diffuse(SlabSpec(layers=4, vacuum=8, min_width=8))
@@ -257,6 +259,7 @@ def test_barriers_on_a_square_face_are_those_of_plain_ase(home):
     assert sum("exchange" in label for label in labels) == 2
 
 
+@pytest.mark.slow
 def test_rows_of_fcc_110_are_crossed_by_exchanges(rows):
     """Through a dumbbell over a row, from which four ways lead on: two of them across."""
     across = [hop for hop in rows.hops if hop.via is not None]
@@ -277,6 +280,7 @@ def test_rows_of_fcc_110_are_crossed_by_exchanges(rows):
     assert rows.diffusivities[0].principal[1][0] == pytest.approx(values[0])
 
 
+@pytest.mark.slow
 def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
     """Were each exchange through a dumbbell a way of its own, the rows would be crossed about four times as fast."""
     direct = build_network(rows.slab, rows.minima, rows.hops)
@@ -285,6 +289,7 @@ def test_ways_out_of_one_minimum_are_not_counted_as_ways_of_their_own(rows):
     assert 3 < slow / exact < 5
 
 
+@pytest.mark.slow
 def test_a_dumbbell_below_all_minima_is_what_barriers_count_from(rows):
     """As the slope of an Arrhenius plot has it: most adatoms are there."""
     deep = [
@@ -301,6 +306,7 @@ def test_a_dumbbell_below_all_minima_is_what_barriers_count_from(rows):
     assert slope == pytest.approx(path.barrier, abs=0.01)
 
 
+@pytest.mark.slow
 def test_words_of_a_path_say_what_is_an_exchange(rows):
     hop = next(hop for hop in rows.hops if hop.is_exchange)
     step = HopStep(hop=hop.index, reverse=False, displacement=hop.displacement)
@@ -309,6 +315,7 @@ def test_words_of_a_path_say_what_is_an_exchange(rows):
     assert "exchange" not in path_words(rows, rows.path)
 
 
+@pytest.mark.slow
 def test_the_atom_that_moves_on_is_drawn_beside_the_adatom(rows):
     """Its copy that the adatom replaces, in whatever cell the file has it."""
     for hop in (hop for hop in rows.hops if hop.is_exchange):
@@ -317,6 +324,7 @@ def test_the_atom_that_moves_on_is_drawn_beside_the_adatom(rows):
         assert np.linalg.norm(path_positions(hop.images)[-1] - places[0], axis=-1) < 1.0, "the adatom takes its place"
 
 
+@pytest.mark.slow
 def test_a_saddle_that_was_walked_up_to_stays_the_saddle(rows):
     """Others may lie higher then: on the other half of a path that symmetry turns round, the same saddle as it was."""
     one = next(hop for hop in rows.hops if hop.via is not None and hop.symmetric)
@@ -334,6 +342,7 @@ def test_a_saddle_that_was_walked_up_to_stays_the_saddle(rows):
     assert half.saddles_about_via == ((one.barrier_forward, True), (one.barrier_forward, False))
 
 
+@pytest.mark.slow
 def test_a_dip_too_shallow_to_tell_is_the_minimum_of_another_exchange(rows):
     """One of the two ways through the dumbbell does not say so; its path leads there all the same."""
     one = next(hop for hop in rows.hops if hop.via is not None and hop.symmetric)
@@ -343,6 +352,7 @@ def test_a_dip_too_shallow_to_tell_is_the_minimum_of_another_exchange(rows):
     assert found == pytest.approx(np.array(rows.diffusivities[0].tensor), rel=0.02)
 
 
+@pytest.mark.slow
 def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
     """On the far side of a minimum the highest image lies below the saddle, which would make the adatom too fast."""
     one = next(hop for hop in rows.hops if hop.via is not None)
@@ -361,6 +371,7 @@ def test_where_no_image_climbed_another_exchange_that_did_is_believed(rows):
     assert found == pytest.approx(diffusion_tensor(exact, 300.0, ATTEMPTS), rel=0.1)
 
 
+@pytest.mark.slow
 def test_prefactors_of_their_own_keep_the_balance(rows):
     """As many go into the intermediate minimum as come back, whatever the vibrations at the ends."""
     minima = [minimum.model_copy(update={"frequencies": [2.0, 3.0]}) for minimum in rows.minima]
@@ -379,6 +390,7 @@ def test_prefactors_of_their_own_keep_the_balance(rows):
     assert net == pytest.approx(0.0, abs=1e-9 * ATTEMPTS)
 
 
+@pytest.mark.slow
 def test_what_the_manual_says_of_al_110():
     """docs/campaigns.md, from docs/results/al110-exchange.json.gz."""
     docs = Path(__file__).parents[1] / "docs"
@@ -389,6 +401,7 @@ def test_what_the_manual_says_of_al_110():
     assert f"costs {across:.3f} eV by EMT, the hop over a row {over:.3f} eV" in words
 
 
+@pytest.mark.slow
 def test_exchanges_over_one_saddle_are_told(rows):
     """A hop over the same saddle as another one; those through an intermediate minimum are counted once as it is."""
     assert same_saddles(rows.slab, rows.minima, rows.hops) == []
@@ -399,6 +412,7 @@ def test_exchanges_over_one_saddle_are_told(rows):
     assert f"over the saddle of hop {alone.index}" in told_of.text
 
 
+@pytest.mark.slow
 def test_exchanges_that_failed_are_not_said_to_count(rows):
     context = SimpleNamespace(text=lambda _, __, value: f"{value:.3f}", published=lambda *_: None)
     assert "by hops of the adatom alone" not in _answer(rows, context)

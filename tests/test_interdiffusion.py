@@ -90,6 +90,7 @@ def test_one_atom_of_the_first_alloy_plane_meets_its_lateral_neighbour_in_each_p
     assert len(starts) == 1, "the same atoms move to every depth"
 
 
+@pytest.mark.slow
 def test_samples_are_pairs_that_differ_and_always_the_same(interface):
     """Every p(1x1) cell of Ag(001)/Al(001) is like the others: what differs is the distance of the pair."""
     structure, layer = interface.structure, interface.layer
@@ -443,6 +444,7 @@ def test_supercells_are_wide_though_skew():
     assert [alloy[copies * i].specie for i in range(8)] == list(load_structure("Li3Mg-Cmcm").species)
 
 
+@pytest.mark.slow
 def test_dilute_limit_is_that_of_plain_ase(home):
     """Ag in Al and Al in L1_2-like Ag3Al, against ASE alone; the sites are those of the element."""
     backend = load_backend("emt")

@@ -270,6 +270,7 @@ def test_what_cannot_be_built_is_a_sentence(changes, words):
     assert all(word in str(refused.value) for word in words), refused.value
 
 
+@pytest.mark.slow
 def test_shifts_that_differ_fill_the_common_lattice():
     cell = interfaces("Ag", "Al")[0]
     vectors = np.array(cell.shift_cell)
@@ -352,6 +353,7 @@ def test_side_that_changes_its_crystal_once_it_is_alone_is_told(changed):
     assert "side-alone-changed" not in codes(interface_document(cell, points, 0, relaxed, still, {}, study))
 
 
+@pytest.mark.slow
 def test_thin_sides_alone_are_not_taken_for_changed():
     """With its second face free too, the middle of a thin side lacks more neighbours than at the interface."""
     for planes in (2, 3):
@@ -369,6 +371,7 @@ def relaxed(tmp_path_factory) -> InterfaceDoc:
         return relaxed_interface()
 
 
+@pytest.mark.slow
 def test_document_of_a_relaxed_interface(relaxed):
     assert (relaxed.system, relaxed.termination, relaxed.strained) == ("Ag/Al", "Ag/Al", "metal")
     assert relaxed.converged

@@ -192,6 +192,7 @@ def saddle() -> Structure:
     )
 
 
+@pytest.mark.slow
 def test_few_products_give_the_modes_of_all_second_derivatives(home, saddle):
     maker = Makers(load_backend("emt")).modes()
     few, full = maker.calculate(saddle), maker.calculate(saddle, full=True)
@@ -333,6 +334,7 @@ def test_number_of_negative_modes_is_that_of_the_whole_hessian(home, costly, mon
     assert found.force_evaluations <= 6
 
 
+@pytest.mark.slow
 def test_a_limit_is_in_the_document(home, saddle, costly, monkeypatch):
     monkeypatch.setattr(modes, "_guiding_hessian", lambda *_: (hessian_by_morse(saddle), "morse"))
     monkeypatch.setitem(mode_search.MOST_DIRECTIONS, "guided", 1)

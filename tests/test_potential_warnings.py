@@ -64,6 +64,7 @@ def test_what_is_known_of_adatoms_is_not_said_of_other_energies(elements, of, co
     assert "binding" not in warning.text
 
 
+@pytest.mark.slow
 def test_every_document_of_a_potential_says_what_that_is_worth():
     studies, _ = read_results(DOCS / "results" / "dendrite-free-anode-mlip.json.gz")
     told = {study.study: [c for c in codes(study) if c in OF_POTENTIALS] for study in studies}

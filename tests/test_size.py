@@ -47,6 +47,7 @@ def as_json() -> str:
         ("large.json", as_json, "MB, and 5 MB are read"),
     ],
 )
+@pytest.mark.slow
 def test_a_million_atoms(name, content: Callable[[], str], message, tmp_path):
     file = tmp_path / name
     text = content().encode()

@@ -191,6 +191,7 @@ def faces_of(energy: float, other: float | None, layers: int = 5) -> SurfaceEner
     return surface_energy_document(cell, slab, None, *bulks[:2], study, bulks[2])
 
 
+@pytest.mark.slow
 def test_a_compound_that_is_not_stable_against_its_elements_is_told():
     unknown, stable, unstable = faces_of(-3.0, None), faces_of(-3.05, -3.0), faces_of(-2.98, -3.0)
     assert (unknown.formation_energy, "other element" in unknown.calculation_ids) == (None, False)

@@ -389,6 +389,7 @@ def test_who_says_that_an_answer_is_on_its_way_is_waited_for(tmp_path, capfd):
     assert stuck.ended == "TimeoutError: no answer within 1.2 s"
 
 
+@pytest.mark.slow
 def test_the_process_that_answers_says_that_it_is_at_work(tmp_path, request_, monkeypatch, capfd):
     surrogate = Surrogate(request_, [EMT()], THRESHOLD)
     (tmp_path / SURROGATE).write_text(json.dumps(surrogate.plain(load_backend("emt").recipe(), {})))

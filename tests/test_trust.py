@@ -70,6 +70,7 @@ def test_check_starts_no_program_of_an_untrusted_file(campaign, tmp_path, anodef
     assert not is_trusted(tmp_path / "mine.yaml")
 
 
+@pytest.mark.slow
 def test_check_loads_no_model_of_an_untrusted_file(campaign, tmp_path, anodeflow):
     model = tmp_path / "model.pth"
     model.write_bytes(pickle.dumps(Sprung(tmp_path / "sprung")))

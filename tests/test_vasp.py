@@ -477,6 +477,7 @@ def test_failure_is_one_sentence(mode, kind, words, vasp, monkeypatch, home):
     assert not list(home.glob("calculations/*/*/outcome.json"))
 
 
+@pytest.mark.slow
 def test_command_that_is_not_there_is_one_sentence(vasp, monkeypatch):
     from atomate2 import SETTINGS
 
