@@ -65,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Groups(config, log)
 
 
-# Processor time of a test in the quick lane, s: far more than half a second, for machines differ, and who comes first imports.
+# Most processor time of a test in the quick lane, s: far above half a second, for who comes first imports for all.
 _QUICK = 10.0
 _SLOW_MARKS = frozenset(_SECONDS)
 _SPENT = pytest.StashKey[float]()
