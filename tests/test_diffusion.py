@@ -39,7 +39,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion import false_minima, hop_search
-from anodeflow.studies.diffusion.analysis import diffusion_document, record_band
+from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
@@ -741,7 +741,7 @@ def test_modes_are_handed_the_energy_of_a_climb_as_it_was_evaluated(adsorption):
         | {"free_energy": band.free_energy - 0.03}
     )
     for each in (band, early):
-        record_band(search, 0, each)
+        search.record_band(0, each)
         rest = search.rests["0"]
         assert (rest.energy, rest.free_energy) == (pytest.approx(band.energy), pytest.approx(band.free_energy))
 
@@ -755,7 +755,7 @@ def test_pushed_path_is_computed_without_symmetry(adsorption):
     review_modes(search, {"0": found})
     band = Makers(load_backend("emt")).neb().calculate(search.downhill["0"], (search.zero, search.zero))
     assert band.symmetry is None
-    assert record_band(search, 0, band) is None
+    assert search.record_band(0, band) is None
     assert (search.hops[0].state, search.hops[0].symmetric, search.saddles) == ("done", False, [0])
     # The bridge is a saddle of first order after all, so the path falls back to it.
     assert search.hops[0].barrier_forward == pytest.approx(0.22, abs=0.02)

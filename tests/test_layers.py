@@ -179,6 +179,33 @@ def test_what_names_a_study_is_found(line):
     assert not _named_studies(ast.parse('"""Of an adsorption study."""\nhelp = "adsorption shows each site"'))
 
 
+def _changed_arguments(function: ast.FunctionDef) -> list[str]:
+    """What a function changes in place of what it is handed, by assignment or by a method of lists and mappings."""
+    own = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)} - {"self", "cls"}
+    own -= {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+    def is_own(node: ast.AST) -> bool:
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in own
+
+    found = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            found += [ast.unparse(node)] * is_own(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            changes = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "update", "add", "setdefault"}
+            found += [ast.unparse(node)] * (node.func.attr in changes and is_own(node.func.value))
+    return found
+
+
+@pytest.mark.parametrize("file", sorted((SOURCE / "studies").glob("*/analysis.py")), ids=lambda file: file.parent.name)
+def test_analysis_changes_nothing_that_it_is_handed(file):
+    """A search that goes on from job to job changes itself; what makes documents of it does not."""
+    functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+    assert {each.name: changed for each in functions if (changed := _changed_arguments(each))} == {}
+
+
 def test_names_are_those_of_the_field():
     """Recovery steps of an SCF, intermediate minima of a path, the parent lattice of an ordering."""
     ours = re.compile(r"\bladder|\brungs?\b|minim(um|a) on (the|its|their) way|\bhost lattice", re.IGNORECASE)

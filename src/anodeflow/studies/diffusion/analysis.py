@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
 from anodeflow.core.caveats import ENDED_EARLY, Caveat, Subject
 from anodeflow.screening.shortlist import barrier_entries, left_out
-from anodeflow.structures.sites.path import turned_round
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
@@ -14,7 +12,7 @@ from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
-from anodeflow.studies.diffusion.exchanges import ends_of, exchange_net
+from anodeflow.studies.diffusion.exchanges import exchange_net
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier
@@ -22,46 +20,6 @@ from anodeflow.studies.diffusion.percolation import cheapest_path
 from anodeflow.studies.diffusion.prefactors import vibrations_of, with_prefactors
 from anodeflow.studies.potentials import OF_POTENTIALS
 from anodeflow.studies.shared.references import of_lattice
-from anodeflow.studies.shared.saddles import note_saddle
-
-
-def record_band(search: HopSearch, index: int, band: NebDoc) -> int | None:
-    """Put a relaxed path into its hop.
-
-    Parameters
-    ----------
-    search
-        Its hop `index` is changed; it waits no more.
-    index
-        Index of the hop.
-    band
-        The path.
-
-    Returns
-    -------
-    int or None
-        Index of the image that may be an intermediate minimum
-        (:func:`anodeflow.studies.shared.hops.intermediate_minimum`); none if there is none.
-    """
-    dip = search.take_band(index, band)
-    if not band.by_potential:
-        hop = search.hops[index]
-        hop.symmetric, hop.via = band.symmetry is not None, None
-        for end in note_saddle(search, index, band):
-            search.suspect(end)
-    return None if dip is None else dip.image
-
-
-def take_counterpart(search: HopSearch, index: int, top: int) -> None:
-    """Let a path that symmetry turns round have the saddle, its image `top`, on its other half, too."""
-    hop = search.hops[index]
-    other = len(hop.images) - 1 - top
-    if other == top or not hop.symmetric:
-        return
-    hop.profile[other].energy = hop.profile[top].energy
-    symmetry = ends_of(search, index).symmetry
-    if symmetry is not None:
-        hop.images[other] = turned_round(symmetry, hop.images[top], hop.images[other])
 
 
 def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionDoc:

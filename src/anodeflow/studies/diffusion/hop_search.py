@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.errors import CalculationError
@@ -17,7 +18,7 @@ from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.studies.shared.hops import NOT_COMPUTED
-from anodeflow.studies.shared.saddles import MOST_FOLLOWED, SaddleSearch, second_order
+from anodeflow.studies.shared.saddles import MOST_FOLLOWED, SaddleSearch, note_saddle, second_order
 
 OF_HOPS = ("hop", "end", "minimum on hop", "modes of hop")
 """What steps and warnings that bear the number of a hop are called."""
@@ -96,6 +97,23 @@ class HopSearch(SaddleSearch):
         if minimum not in self.suspects:
             self.suspects.append(minimum)
         return True
+
+    def record_band(self, index: int, band: NebDoc) -> int | None:
+        """Put a relaxed path into its hop, which waits no more.
+
+        Returns
+        -------
+        int or None
+            Index of the image that may be an intermediate minimum
+            (:func:`anodeflow.studies.shared.hops.intermediate_minimum`); none if there is none.
+        """
+        dip = self.take_band(index, band)
+        if not band.by_potential:
+            hop = self.hops[index]
+            hop.symmetric, hop.via = band.symmetry is not None, None
+            for end in note_saddle(self, index, band):
+                self.suspect(end)
+        return None if dip is None else dip.image
 
     def total_energy(self, minimum: int) -> float:
         """Return the total energy of the slab with the adatom in a minimum, eV."""

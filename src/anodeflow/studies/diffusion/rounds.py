@@ -12,9 +12,9 @@ from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.jobs import job
 from anodeflow.screening.effort import effort_of, effort_of_checks
-from anodeflow.structures.sites.path import first_path
+from anodeflow.structures.sites.path import first_path, turned_round
 from anodeflow.studies.context import in_context
-from anodeflow.studies.diffusion.analysis import diffusion_document, record_band, take_counterpart
+from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.checks import pushed_minima, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
@@ -78,7 +78,7 @@ def review_bands(
         search,
         bands,
         study,
-        record_band,
+        HopSearch.record_band,
         split=lambda images, relaxed: split_hops(makers, search, images, relaxed, study),
     ) or next_round(makers, search, study)
 
@@ -108,7 +108,7 @@ def review_saddles(
     """Take the lowest modes of saddles into account, and follow those of second order down."""
     if search.audit is not None:
         search.audit.effort += effort_of_checks(modes.values())
-    review_modes(search, modes, partial(take_counterpart, search))
+    review_modes(search, modes, partial(_take_counterpart, search))
     return next_round(makers, search, study)
 
 
@@ -259,3 +259,15 @@ def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | Non
 def _landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
     """Return where an image of a hop came to rest."""
     return (exchange_landed if search.hops[index].is_exchange else landed)(search, index, image, relaxed)
+
+
+def _take_counterpart(search: HopSearch, index: int, top: int) -> None:
+    """Let a path that symmetry turns round have the saddle, its image `top`, on its other half, too."""
+    hop = search.hops[index]
+    other = len(hop.images) - 1 - top
+    if other == top or not hop.symmetric:
+        return
+    hop.profile[other].energy = hop.profile[top].energy
+    symmetry = ends_of(search, index).symmetry
+    if symmetry is not None:
+        hop.images[other] = turned_round(symmetry, hop.images[top], hop.images[other])
