@@ -89,13 +89,15 @@ def test_commands_know_a_study_of_another_package(run, tmp_path):
         ("other", *asked),
         ("home", "db", "backup", backup),
         ("third", "db", "restore", backup),
+        ("home", "export", "silver", "-o", tmp_path / "silver.json.gz"),
+        ("fourth", "report", "--results", tmp_path / "silver.json.gz", "-o", tmp_path / "elsewhere"),
     ]
     plain = [[str(word) for word in words] for words in commands]
     done = run("-c", _COMMANDS, json.dumps([[str(tmp_path / home), *words] for home, *words in plain]))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert [(one["status"], words) for one, words in zip(told, plain, strict=True) if one["status"]] == [], told
-    checked, _, rows_here, _, _, _, rows_there, _, restored = (one["out"] for one in told)
+    checked, _, rows_here, _, _, _, rows_there, _, restored, _, _ = (one["out"] for one in told)
 
     planned = {each["label"]: each for each in json.loads(checked)["calculations"]}
     parted = {"Ag/Al: alloy parted", "Ag/Al: metal parted"}
@@ -110,8 +112,9 @@ def test_commands_know_a_study_of_another_package(run, tmp_path):
     assert 0.5 < work["value"] < 4
     assert len(work["calculation_ids"]) == 3
 
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert f"To part Ag/Al takes {work['value']:.3f} J/m² [emt]." in page
+    for place in ("report", "elsewhere"):
+        page = (tmp_path / place / "index.html").read_text()
+        assert f"To part Ag/Al takes {work['value']:.3f} J/m² [emt]." in page
     (line,) = csv.DictReader(StringIO((tmp_path / "report" / "tables" / "work-of-adhesion.csv").read_text()))
     assert float(line["work_of_adhesion (J/m²)"]) == pytest.approx(work["value"])
 
