@@ -184,7 +184,9 @@ def python() -> str:
 
     def address(name: str) -> str:
         module = anodeflow._PUBLIC.get(name, "anodeflow.report.public")
-        return f"::: {module}.{name}"
+        # What a campaign can be asked stands in the class below the one that runs.
+        options = "\n    options:\n      inherited_members: true" if name == "Campaign" else ""
+        return f"::: {module}.{name}{options}"
 
     names = [name for name in anodeflow.__all__ if name != "__version__"]
     head = "# Python\n\nEach of these is `anodeflow.NAME`; [From Python](../python.md) shows them in use.\n"

@@ -56,6 +56,9 @@ def test_every_command_and_public_name_is_in_the_reference(site):
     assert [name for name in names if f"anodeflow {name}" not in page] == []
     page = text(site, "reference/python.html")
     assert [name for name in anodeflow.__all__ if name != "__version__" and name not in page] == []
+    assert [
+        name for name in ("from_file", "check", "flow", "run") if not re.search(rf"^{name}\b", page, re.MULTILINE)
+    ] == []
 
 
 @pytest.mark.slow
