@@ -29,8 +29,8 @@ def cheapest_path(
     across
         A way found before: the new one leads in another direction.
     lowest
-        Energy of the lowest minimum of the surface, eV, from which the barrier counts; none: that of the nodes. A
-        minimum on the way of an exchange is none of them, and may lie lower.
+        Energy of the lowest minimum of the surface, eV, from which the barrier counts; none: that of the nodes. An
+        intermediate minimum of an exchange is none of them, and may lie lower.
 
     Returns
     -------
