@@ -9,6 +9,7 @@ from factories import CALCULATIONS, adsorption_document
 from anodeflow import Campaign, query
 from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.report.errors import error_text
@@ -392,3 +393,15 @@ def test_what_is_shown_of_several_values_is_what_the_study_says(monkeypatch):
     assert report.main_properties(test) == ["cohesion", "gap (smallest)"]
     monkeypatch.setattr(report, "studies", dict)
     assert report.main_properties(test) == ["cohesion"]
+
+
+def test_relaxations_that_are_not_at_rest_are_told_with_their_point():
+    layers = ConvergenceParameter(name="layers", unit="", finer="larger", own=3, values=[5])
+    rough = Caveat("not-converged", "the relaxation did not converge").under("clean slab")
+    base = bound_by(-1.2, warnings=[rough])
+    finer = bound_by(-1.3, variant={"layers": 5}, warnings=[rough])
+    found = convergence_document(base, [layers], [[finer]])
+    assert [each.text for each in found.warnings if each.code == "not-converged"] == [
+        "as chosen: clean slab: the relaxation did not converge",
+        "layers 5: clean slab: the relaxation did not converge",
+    ]

@@ -113,6 +113,8 @@ def told_by(outcome: Mapping[str, Any]) -> list[Caveat]:
 
 ENDED_EARLY = frozenset({"ended-by-energy", "few-evaluations"})
 """Codes of relaxations that ended before their forces were small: what an energy of theirs goes into says so, too."""
+NOT_AT_REST = ENDED_EARLY | {"not-converged"}
+"""Those codes, and that of relaxations that did not converge at all."""
 
 
 Caveats = list[Annotated[Caveat, BeforeValidator(_told)]]

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.core.address import content_hash
-from anodeflow.core.caveats import ENDED_EARLY, Caveat
+from anodeflow.core.caveats import NOT_AT_REST, Caveat
 from anodeflow.studies.convergence.document import (
     ConvergenceDoc,
     ConvergencePoint,
@@ -81,7 +81,7 @@ def convergence_document(
     ConvergenceDoc
         A parameter whose finest value is the study's own has no errors: nothing is known of what lies beyond it. Its
         warnings name those, points that are missing, properties that the finest point lacks, parameters that were not
-        varied, relaxations that ended early, and properties of which no error can be told.
+        varied, relaxations that ended early or did not converge, and properties of which no error can be told.
     """
     documents = [base, *(found for row in variants for found in row if found is not None)]
     together = joint_values(parameters)
@@ -140,8 +140,8 @@ def convergence_document(
             Caveat("not-varied", f"not varied, so their errors are not known and not counted: {', '.join(not_varied)}")
         )
     for document in documents:
-        early = [each for each in document.warnings if each.code in ENDED_EARLY]
-        warnings += [each.under(variant_label(document.variant) or "as chosen") for each in early]
+        restless = [each for each in document.warnings if each.code in NOT_AT_REST]
+        warnings += [each.under(variant_label(document.variant) or "as chosen") for each in restless]
     identifiers: dict[str, str] = {}
     for document in documents:
         for step, identifier in document.calculation_ids.items():
