@@ -9,10 +9,12 @@ import pytest
 
 from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
+from anodeflow.calculations.progress import listen
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
+from anodeflow.execution.local import run_campaign
 
 GOOD = """\
 name: aluminium
@@ -263,3 +265,18 @@ def test_damaged_database_file(anodeflow, campaign_file, home):
         assert ended.status == 2
         assert str(file.parents[1]) in ended.err
         assert "Traceback" not in ended.err
+
+
+def test_parts_that_share_nothing_run_one_after_the_other_without_a_warning(campaign_file, capfd, recwarn):
+    """jobflow's own order of such parts is random, as it warns; on two metals there are always two of them."""
+    small = "layers: 2, vacuum: 6, min_width: 5}"
+    file = campaign_file(
+        ("layers: 4, vacuum: 10, min_width: 5.5}", f"{small}\n  - {{name: Cu(001), structure: Cu, {small}"),
+        ("systems: [Al(001)]}", "systems: [Al(001)]}\n  - adsorption: {adsorbate: Cu, systems: [Cu(001)]}"),
+    )
+    told: list[str] = []
+    with listen(lambda progress: told.append(progress.label)):
+        assert run_campaign(Campaign.from_file(file)).succeeded
+    of_copper = ["Cu" in label.replace("Cu(001): Al", "") for label in told]
+    assert of_copper == sorted(of_copper) or of_copper == sorted(of_copper, reverse=True)
+    assert "not connected" not in "".join(str(each.message) for each in recwarn) + "".join(capfd.readouterr())

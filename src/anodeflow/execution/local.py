@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from anodeflow.calculations.admission import guarded
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.core.errors import BudgetSpentError
+from anodeflow.core.jobs import in_sequence
 from anodeflow.core.library_warnings import known_left_out
 from anodeflow.core.masking import masked
 from anodeflow.core.settings import get_settings
@@ -125,7 +126,9 @@ def run_campaign(
         status.save(settings.campaigns)
         keeper = _StatusKeeper(status, settings.campaigns, meter)
         flow, keys = campaign.flow_with_keys()
-        if limit is not None:
+        if limit is None:
+            flow = in_sequence(flow)
+        else:
             expected = estimator.expectations(planned)
             flow = in_order(flow, keys, study_ranks(plan, expected, estimator.hours(expected)))
         with ExitStack() as stack:

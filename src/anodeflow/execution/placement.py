@@ -8,6 +8,7 @@ from monty.json import MontyDecoder, MontyEncoder
 
 from anodeflow.calculations.placement import Resources
 from anodeflow.core.errors import InputError
+from anodeflow.core.jobs import in_sequence
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -39,7 +40,7 @@ def placed_flow(flow: "Flow", place: Callable[[Recipe], dict[str, Any]]) -> "Flo
         return found
 
     copy = json.loads(json.dumps(visit(json.loads(json.dumps(flow, cls=MontyEncoder)))), cls=MontyDecoder)
-    for job, _ in copy.iterflow():
+    for job, _ in in_sequence(copy).iterflow():
         backend = getattr(job.maker, "backend", None)
         if isinstance(backend, dict):
             job.config.manager_config = dict(backend["placement"])

@@ -1,11 +1,12 @@
 """The order of a run with a budget: cheap studies before dear ones, minima before saddles."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 from jobflow import Flow, Job
 
+from anodeflow.core.jobs import in_sequence
 from anodeflow.execution.cost.expected import Expectation
 
 if TYPE_CHECKING:
@@ -76,11 +77,4 @@ def in_order(flow: Flow, keys: Sequence[Any], ranks: Mapping[tuple[Any, ...], Ra
     place = {node: index for index, node in enumerate(nx.topological_sort(graph))}
     order = list(nx.lexicographical_topological_sort(graph, key=lambda node: (*rank[node], place[node])))
 
-    def jobs() -> Iterator[tuple[Job, list[str]]]:
-        for node in order:
-            if "job" in graph.nodes[node]:
-                parents = [parent for parent, _ in graph.in_edges(node) if "job" in graph.nodes[parent]]
-                yield graph.nodes[node]["job"], parents
-
-    flow.iterflow = jobs  # type: ignore[method-assign]  # what jobflow's local manager goes through
-    return flow
+    return in_sequence(flow, order)
