@@ -131,6 +131,28 @@ def test_a_saddle_of_second_order_is_followed_down_and_its_barrier_counts_nowher
     assert labels == {"path I hop 1, second order"}
 
 
+def test_rows_of_a_hop_whose_way_down_failed_rest_on_its_saddle_of_second_order():
+    search, context = with_path()
+    review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+    search.waiting = []  # its path could not be computed
+    rows = [row for row in vacancy_document(search, context).rows() if row.part == "hop"]
+    assert {row.property: row.calculation_ids for row in rows} == {
+        "barrier_forward": ["calc band", "modes"],
+        "barrier_reverse": ["calc band", "modes"],
+        "negative_modes": ["modes"],
+    }
+
+
+def test_a_path_pushed_off_a_saddle_of_second_order_has_not_the_modes_of_that():
+    search, _ = with_path()
+    hop = search.hops[0]
+    review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+    record_band(search, 0, band(hop.images, [1.0, 1.1, 1.2]))  # rises to its end
+    assert (hop.negative_modes, search.saddles) == (None, [])
+    assert "modes of path I hop 1" not in search.calculation_ids
+    assert search.calculation_ids["modes of path I hop 1, second order 1"] == "modes"
+
+
 def test_a_highest_point_without_a_negative_mode_is_no_saddle():
     search, context = with_path()
     review_modes(search, {"0": modes_of(search, 0.2, 0.4)})

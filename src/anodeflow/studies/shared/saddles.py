@@ -78,6 +78,7 @@ def note_saddle(search: SaddleSearch, index: int, band: NebDoc) -> list[int]:
     """
     hop = search.hops[index]
     hop.negative_modes, hop.modes_certain, hop.curvatures = None, None, []
+    search.calculation_ids.pop(search.modes_step(index), None)
     ends = ((hop.initial, hop.barrier_forward), (hop.final, hop.barrier_reverse))
     rising = [end for end, barrier in ends if barrier is not None and barrier < NO_BARRIER]
     if hop.state == "done" and not rising:
@@ -237,7 +238,8 @@ def _follow(search: SaddleSearch, index: int, found: ModesDoc) -> None:
     search.downhill[key] = downhill_path(hop, np.array(found.modes[: found.negative_modes]))
     search.waiting.append(index)
     for step in (search.step_of(index), search.modes_step(index)):
-        search.calculation_ids[second_order(step, times + 1)] = search.calculation_ids.pop(step)
+        # Both names hold until the path pushed off it is there: where that fails, the numbers are these calculations'.
+        search.calculation_ids[second_order(step, times + 1)] = search.calculation_ids[step]
 
 
 def downhill_path(hop: Any, negative: np.ndarray) -> list[Structure]:
