@@ -14,7 +14,7 @@ from factories import codes
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from anodeflow.backends.drivers.eigenmodes import lowest_modes, newton_step, updated_hessian
+from anodeflow.backends.drivers.eigenmodes import Modes, lowest_modes, newton_step, updated_hessian
 from anodeflow.backends.drivers.hessian import finite_difference_hessian
 from anodeflow.backends.drivers.mode_signs import POTENTIAL, SPRINGS, Trust, mode_signs
 from anodeflow.backends.emt import EmtBackend
@@ -31,6 +31,8 @@ from anodeflow.structures.sites.sites import add_adsorbate as add_adsorbate_at
 from anodeflow.structures.sites.sites import find_sites
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+
+DATA = Path(__file__).parent / "data"
 
 
 def hessian_of(seed: int, size: int, lowest: list[float]) -> np.ndarray:
@@ -242,6 +244,31 @@ def hessian_by_morse(structure: Structure) -> np.ndarray:
 
 
 @pytest.mark.slow
+def test_walk_along_soft_modes_ends_at_rest(home):
+    """The largest force rises at first; the walk that shunned this ended at 0.025 eV/Å, 9 meV above the saddle."""
+    structure = Structure.from_file(DATA / "vacancy-hop.poscar")
+    found = Makers(load_backend("emt")).modes().calculate(structure, refine=True)
+    assert "saddle-not-at-rest" not in codes(found)
+    assert found.max_force < 0.01 + 1e-6
+    atoms = AseAtomsAdaptor.get_atoms(found.structure)
+    atoms.calc = EMT()
+    assert found.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+    assert found.modes_of == "structure"
+    values = np.linalg.eigvalsh(finite_difference_hessian(atoms, EMT()))
+    values = values[np.abs(values) > 1e-3]  # shifts of all atoms
+    assert found.curvatures[0] == pytest.approx(values[0], abs=0.02)
+    assert found.negative_modes == sum(values < mode_search.NEGATIVE) == 1
+
+
+@pytest.mark.parametrize(
+    ("curvatures", "turned"), [([-0.6, 0.5], False), ([-0.6, 0.1], True), ([-0.2, 0.5], True), ([-0.2, 0.1], True)]
+)
+def test_modes_that_may_have_turned_are_told(curvatures, turned):
+    none = np.zeros((0, 3))
+    found = Modes(np.array(curvatures), none, np.full(2, 0.01), True, none, none)
+    assert mode_search.may_have_turned(found, 0.08) is turned
+
+
 def test_code_that_is_not_cheap_computes_statics_which_are_found_again(home, saddle, monkeypatch):
     reference = Makers(load_backend("emt")).modes().calculate(saddle, full=True)
     monkeypatch.setenv("ANODEFLOW_HOME", str(home / "costly"))

@@ -15,6 +15,7 @@ from anodeflow.backends.drivers.eigenmodes import Modes, lowest_modes, newton_st
 from anodeflow.backends.drivers.mode_signs import POTENTIAL, SPRINGS, mode_signs
 from anodeflow.calculations.displaced import DisplacedForces
 from anodeflow.calculations.steps import largest_force
+from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.geometry.symmetrise import operations, with_symmetry_of
 
 SHIFT = 0.05
@@ -28,6 +29,8 @@ MOST_DIRECTIONS = {"guided": 6, "alone": 20}
 """Most displaced geometries for the signs of another code's modes, with and without a potential's Hessian."""
 MOST_STEPS = {True: 40, False: 8}
 """Most forces on the walk up to a saddle, of a cheap code and of another one."""
+MOST_WALKS = {True: 3, False: 1}
+"""Most walks up to a saddle, each after the first with modes that were looked for where the one before ended."""
 SECOND_LOOKS = 2
 """Most directions that are displaced to the other side, too."""
 _LONGEST_STEP, _SHORTEST_STEP, _TOO_FAR = 0.1, 1e-4, 0.5  # of the walk; Å
@@ -164,18 +167,20 @@ def walk_up(
     threshold: float,
     cheap: bool = False,
 ) -> dict[str, Any]:
-    """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least force.
+    """Walk from near a saddle to it by Newton's method; return the record of the geometry with the least forces.
 
-    Where no step lessens the force, that is the start (`start_record`).
+    Least is the norm of all of them: each step of Newton's method begins by lessening that, while the largest force on
+    an atom may rise at first, and a walk that shuns this never leaves. Where no step lessens the forces, that is the
+    start (`start_record`).
 
     The Hessian, of the free coordinates, has the products that are known and learns from every step. Steps keep the
     symmetry of the start: to a code that uses it a geometry without any costs several times as much.
     """
     hessian = updated_hessian(approximate, found.basis, found.images)
-    best, least, longest = start_record, largest(at_start, free), _LONGEST_STEP
-    place, there = np.zeros(len(free)), at_start  # of the least force
+    best, longest = start_record, _LONGEST_STEP
+    place, there = np.zeros(len(free)), at_start  # of the least forces
     for _ in range(MOST_STEPS[cheap]):
-        if least < threshold or longest < _SHORTEST_STEP:
+        if largest(there, free) < threshold or longest < _SHORTEST_STEP:
             break
         step = np.zeros(len(free))
         step[free] = newton_step(hessian, there[free])
@@ -190,10 +195,9 @@ def walk_up(
         length = np.linalg.norm(step[free])
         change = (there - found_there)[free] / length
         hessian = updated_hessian(hessian, step[free][None] / length, change[None])
-        if largest(found_there, free) < least:
-            best, least = forces.last, largest(found_there, free)
-            place, there, longest = moved, found_there, min(2 * longest, _LONGEST_STEP)
-        else:  # it led too far for this Hessian: again from where the force is least, with what was learnt
+        if np.linalg.norm(found_there[free]) < np.linalg.norm(there[free]):
+            best, place, there, longest = forces.last, moved, found_there, min(2 * longest, _LONGEST_STEP)
+        else:  # it led too far for this Hessian: again from where the forces are least, with what was learnt
             longest = np.linalg.norm(step.reshape(-1, 3), axis=1).max() / 4
     return best
 
@@ -203,10 +207,55 @@ def count_negative(curvatures: Sequence[float] | np.ndarray) -> int:
     return sum(value < (NEGATIVE if place == 0 else SECOND) for place, value in enumerate(curvatures))
 
 
+def saddle_near(
+    forces: DisplacedForces,
+    start_record: dict[str, Any],
+    found: Modes,
+    approximate: np.ndarray,
+    free: np.ndarray,
+    threshold: float,
+    guided: bool,
+    cheap: bool,
+) -> tuple[dict[str, Any], Modes | None]:
+    """Walk up to the saddle, and look for its modes where they may be others there.
+
+    With a cheap code a walk that ended on its way goes on with the modes found where it ended.
+
+    Returns
+    -------
+    dict
+        Record of the geometry with the least forces.
+    Modes or None
+        Modes there; none: `found`, those of the start, hold.
+    """
+    first, again, record = forces.structure, None, start_record
+    for _ in range(MOST_WALKS[cheap]):
+        start, rest = forces.structure, np.array(record["forces"]).ravel()
+        reached = walk_up(forces, record, rest, found, approximate, free, threshold, cheap)
+        saddle, rest = placed(start, reached["positions"]), np.array(reached["forces"]).ravel()
+        moved, on_its_way = largest_distance(start, saddle), cheap and largest(rest, free) >= threshold
+        if largest_distance(first, saddle) > _TOO_FAR:
+            break
+        record = reached
+        if moved == 0 or not (on_its_way or may_have_turned(found, moved)):
+            break
+        forces = DisplacedForces(forces.backend, saddle, forces.folder, forces.tell, forces.label)
+        approximate, nearby = updated_hessian(approximate, found.basis, found.images), list(found.vectors)
+        if cheap:
+            found = modes_in_full(forces, approximate, free, nearby)
+        else:
+            found = signs_of_modes(forces, rest, approximate, free, guided, nearby)
+        again = found
+        if not on_its_way or count_negative(found.curvatures) != 1:
+            break
+    return record, again
+
+
 def may_have_turned(found: Modes, moved: float) -> bool:
-    """Return whether a second mode may be negative at a saddle that lies `moved` (Å) from where one mode was."""
-    lowest = found.curvatures[1:] - found.uncertainties[1:] - _BENDS * moved
-    return bool(np.any(lowest < SECOND))
+    """Return whether other than one mode may be negative at a saddle that lies `moved` (Å) from where one was."""
+    reach = found.uncertainties + _BENDS * moved
+    another = np.any(found.curvatures[1:] - reach[1:] < SECOND)
+    return bool(another or found.curvatures[0] + reach[0] >= NEGATIVE)
 
 
 def largest(forces: np.ndarray, free: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.base import Backend
-from anodeflow.backends.drivers.eigenmodes import Modes, updated_hessian
+from anodeflow.backends.drivers.eigenmodes import Modes
 from anodeflow.backends.drivers.hessian import (
     finite_difference_hessian,
     free_coordinates,
@@ -31,14 +31,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import corrected_hessian
 from anodeflow.calculations.guide_of import recipe_of
 from anodeflow.calculations.makers import compute
-from anodeflow.calculations.mode_search import (
-    NEGATIVE,
-    count_negative,
-    may_have_turned,
-    modes_in_full,
-    signs_of_modes,
-    walk_up,
-)
+from anodeflow.calculations.mode_search import NEGATIVE, count_negative, modes_in_full, saddle_near, signs_of_modes
 from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import now_and_then
@@ -48,7 +41,7 @@ from anodeflow.calculations.steps import largest_force
 from anodeflow.calculations.vibrations import frequencies
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
-from anodeflow.structures.geometry.positions import largest_distance, placed
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian
 
 _KEPT = 4  # modes in the document of all vibrations
@@ -193,23 +186,16 @@ def _execute(
         approximate = spring_hessian(atoms, backend.relaxation.curvature) if known is None else known
         inner = approximate[np.ix_(free, free)]
         first = [] if along is None else [np.array(along).ravel()[free]]
+        guided = known is not None
         if cheap:
             found = modes_in_full(forces, inner, free, first)
         else:
-            found = signs_of_modes(forces, rest, inner, free, known is not None, first)
+            found = signs_of_modes(forces, rest, inner, free, guided, first)
         if "force_threshold" in request.options and count_negative(found.curvatures) == 1:
             threshold = request.options["force_threshold"]
-            outcome["rest"] = walk_up(forces, outcome["rest"], rest, found, inner, free, threshold, cheap)
-            saddle = placed(structure, outcome["rest"]["positions"])
-            if may_have_turned(found, largest_distance(structure, saddle)):
-                forces = DisplacedForces(backend, saddle, folder, tell, label)
-                rest = np.array(outcome["rest"]["forces"]).ravel()
-                inner, first = updated_hessian(inner, found.basis, found.images), list(found.vectors)
-                if cheap:
-                    found = modes_in_full(forces, inner, free, first)
-                else:
-                    found = signs_of_modes(forces, rest, inner, free, known is not None, first)
-                outcome["modes_of"] = "structure"
+            outcome["rest"], again = saddle_near(forces, outcome["rest"], found, inner, free, threshold, guided, cheap)
+            if again is not None:
+                found, outcome["modes_of"] = again, "structure"
     modes = np.zeros((len(found.curvatures), len(free)))
     modes[:, free] = found.vectors
     outcome |= {
