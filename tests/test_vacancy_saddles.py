@@ -1,5 +1,7 @@
 """The lowest modes of the saddles of a vacancy: against ASE's finite differences, followed down, and told."""
 
+import json
+
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
@@ -10,7 +12,11 @@ from vacancy_factories import interface_document, layered
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
+from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.errors import InputError
+from anodeflow.database.consistent import check_agreement
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.saddles import downhill, review_modes
@@ -80,6 +86,20 @@ def test_barrier_rows_name_the_modes_among_their_calculations(computed):
     assert f"modes of {hop.label}" in computed.calculation_ids
     row = next(row for row in computed.rows() if row.label == hop.label and row.property == "barrier_forward")
     assert computed.calculation_ids[f"modes of {hop.label}"] in row.calculation_ids
+
+
+def test_orders_and_barriers_of_hops_made_of_two_are_compared_with_their_calculations(computed, tmp_path_factory):
+    files = [json.loads(file.read_text()) for file in tmp_path_factory.getbasetemp().glob("*/**/calculation.json")]
+    kinds = {"neb": NebDoc, "modes": ModesDoc}
+    known = {each["id"]: kinds.get(each["task"], CalculationDoc).model_validate(each) for each in files}
+    calculations = {known[each].id: known[each] for each in computed.calculation_ids.values()}
+    check_agreement("x", [computed], calculations)
+    made = next(hop.index for hop in computed.hops if hop.merged_from)
+    for name, other in (("barrier_forward", 0.2), ("barrier_reverse", 0.2), ("negative_modes", 2)):
+        edited = computed.model_copy(deep=True)
+        setattr(edited.hops[made], name, other)
+        with pytest.raises(InputError, match=f"hops.{made}.{name} of vacancy"):
+            check_agreement("x", [edited], calculations)
 
 
 def with_path() -> tuple[VacancySearch, VacancyContext]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.studies.base import AdatomStudy, Problem
@@ -102,6 +103,8 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
                 forward = total(top, minus(zero), -document.minima[hop.initial].energy)
             yield from compared(f"hops.{index}.barrier_forward", hop.barrier_forward, forward)
             yield from compared(f"hops.{index}.barrier_reverse", hop.barrier_reverse, total(forward, first - last))
+            if isinstance(saddle, ModesDoc):
+                yield from compared(f"hops.{index}.negative_modes", hop.negative_modes, saddle.negative_modes)
 
     def section(self, documents: list[DiffusionDoc], context: Any) -> Any:
         """Return the section of a report."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.base import Problem, Study
@@ -89,13 +90,18 @@ class VacancyStudy(Study[VacancyInput, VacancyDoc]):
             over = total(energy.get(trial.label), minus(start))
             yield from compared(f"trials.{index}.energy", trial.energy, over)
         for index, hop in enumerate(document.hops):
-            band = of.get(hop.label)
-            if not isinstance(band, NebDoc) or hop.merged_from:
+            steps = document.hop_steps(hop)
+            bands = [band for band in map(of.get, steps) if isinstance(band, NebDoc)]
+            if len(bands) < len(steps):
                 continue
-            top = highest_energy(band, of.get(modes_step(hop.label)))
-            for name, end in (("barrier_forward", 0), ("barrier_reverse", -1)):
-                barrier = total(top, -band.image_energies[end])
-                yield from compared(f"hops.{index}.{name}", getattr(hop, name), barrier)
+            saddles = [of.get(modes_step(step)) for step in steps]
+            tops = [highest_energy(band, modes) for band, modes in zip(bands, saddles, strict=True)]
+            top, modes = max(tops), saddles[tops.index(max(tops))]
+            first, last = bands[0].image_energies[0], bands[-1].image_energies[-1]
+            yield from compared(f"hops.{index}.barrier_forward", hop.barrier_forward, top - first)
+            yield from compared(f"hops.{index}.barrier_reverse", hop.barrier_reverse, top - last)
+            if isinstance(modes, ModesDoc):
+                yield from compared(f"hops.{index}.negative_modes", hop.negative_modes, modes.negative_modes)
         for index, each in enumerate(document.extractions):
             whole = CLEAN if CLEAN in each.steps else "interface"
             empty = next(step for step in each.steps if step not in (whole, "bulk"))
