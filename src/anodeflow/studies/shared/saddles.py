@@ -196,7 +196,10 @@ def review_modes(
             hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"
         if found.negative_modes == 0:
             hop.state = "no saddle"
-            hop.message = "the highest point of its path has no negative mode, so it is no saddle"
+            hop.message = (
+                "the highest point of its path has no negative mode, so it is no saddle; a force of "
+                f"{found.max_force:.3f} eV/Å is left there, and a smaller `force_threshold` of paths may find one near"
+            )
         elif found.negative_modes > 1:
             _follow(search, index, found)
         else:
