@@ -92,7 +92,7 @@ def computed(files, name: str, system: str) -> float:
         benchmark = json.loads((DOCS.parent / "benchmarks" / "results" / "li3mg7-campaign.json").read_text())
         return benchmark["plain"]["answers"]["Li3Mg7(001) A barrier_forward cheapest path"]
     if name == "barrier_forward" and system in ("Li(001)", "Li3Mg(001)"):
-        file = {"Li(001)": "li001-six", "Li3Mg(001)": "li3mg-prescreened"}[system]
+        file = {"Li(001)": "li001-seven", "Li3Mg(001)": "li3mg-prescreened"}[system]
         (hops,) = [study for study in files(file) if study.study == "diffusion"]
         return hops.path.barrier
     interfaces = files("dendrite-free-anode-mlip")
@@ -200,8 +200,8 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
     (adsorption,) = [study for study in studies if study.study == "adsorption"]
     (entry,) = [entry for entry in hop.prescreen.entries if entry.quantity == "barrier_forward"]
     rows = re.findall(r"^\| (\d) \| (\S+) \| (0\.\d+) \| (\S+) \| (\S+) \|$", page, re.M)
-    assert [row[0] for row in rows] == ["4", "5", "6"]
-    five, six = rows[1:]
+    assert [row[0] for row in rows] == ["4", "5", "6", "7"]
+    five, six, seven = rows[1:]
     rows = [rows[0], six]
     narrow, wide = ours(results[0], "Li(001)", "barrier_forward"), hop.path.barrier
     hollows = ours(results[0], "Li(001)", "binding_energy"), adsorption.sites[0].binding_energy
@@ -212,6 +212,7 @@ def test_the_hop_with_room_is_that_of_its_results_file(results):
         assert hollow == pytest.approx(number(row[4])[0], abs=5e-4)
     assert entry.potential == pytest.approx(number(rows[1][3])[0], abs=5e-4)
     layers_apart(page, five, six)
+    seven_layers(page, seven, wide, hollows[1])
     assert f"take {narrow - wide:.3f} eV off the barrier" in page
     assert f"and {hollows[1] - hollows[0]:.3f} eV off the binding" in page
     slabs = [each for each in calculations.values() if each.code == "gpaw" and len(each.initial_structure) > 50]
@@ -267,6 +268,28 @@ def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None
         f"largest forces of {climbs['5'].max_force:.3f} (five layers) and {climbs['6'].max_force:.3f} eV/Å (six)"
         in page
     )
+
+
+def seven_layers(page: str, row: tuple[str, ...], six: float, hollow_of_six: float) -> None:
+    """Hold that what the page says of seven layers is in the documents."""
+    studies, calculations = read_results(DOCS / "results" / "li001-seven.json.gz")
+    of = {study.study: study for study in studies}
+    hop, adsorption = of["diffusion"], of["adsorption"]
+    (entry,) = [entry for entry in hop.prescreen.entries if entry.quantity == "barrier_forward"]
+    hollow = adsorption.sites[0].binding_energy
+    found = (min(hop.slab.lattice.abc[:2]), hop.path.barrier, entry.potential, hollow)
+    for text, value, digits in zip(row[1:], found, (0.05, 5e-4, 5e-4, 5e-4), strict=True):
+        assert value == pytest.approx(number(text)[0], abs=digits)
+    assert (adsorption.layers, adsorption.fixed_layers) == (7, 3)
+    assert f"The barrier is {six - hop.path.barrier:.3f} eV lower than in six" in page
+    assert f"the hollow is bound {hollow_of_six - hollow:.3f} eV more strongly than in six" in page
+    dft = [each for each in calculations.values() if each.code == "gpaw" and len(each.initial_structure) > 60]
+    (climb,) = [each for each in dft if each.task == "neb"]
+    assert f"climb ended with {climb.max_force:.3f} eV/Å" in page
+    pushed, rest = (
+        next(each for each in dft if each.label.endswith(end)) for end in ("pushed and relaxed", "(fourfold hollow)")
+    )
+    assert abs(pushed.energy - rest.energy) < 1e-3
 
 
 def test_convergence_table_is_that_of_its_results_file():
