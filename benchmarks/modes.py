@@ -33,10 +33,10 @@ from saddles import hops, saddle
 
 from anodeflow.backends.drivers.eigenmodes import Modes, lowest_modes, newton_step
 from anodeflow.backends.drivers.hessian import finite_difference_hessian, free_coordinates, spring_hessian
-from anodeflow.calculations.makers import placed
 from anodeflow.calculations.mode_search import SHIFT, motions, signs_of_modes
 from anodeflow.calculations.modes import NEGATIVE
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.symmetrise import symmetrised_hessian, with_symmetry_of
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
 from anodeflow.structures.slab.slabs import build_slab
@@ -137,7 +137,8 @@ def before(forces: Forces, approximate: np.ndarray, free: np.ndarray, guided: bo
     starts = motions(approximate, free)
     if guided:
         starts = [*np.linalg.eigh(approximate)[1].T[:2], starts[-1]]
-    return lowest_modes(product, starts, approximate, _BEFORE["guided" if guided else "alone"])
+    most = _BEFORE["guided" if guided else "alone"]
+    return lowest_modes(product, starts, approximate, most, thorough=False)
 
 
 def row(name: str, structure: Structure, code: str, known: dict[str, np.ndarray]) -> str:

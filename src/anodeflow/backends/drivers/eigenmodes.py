@@ -62,6 +62,7 @@ def lowest_modes(
     approximate: np.ndarray,
     most_products: int,
     wanted: int = 2,
+    thorough: bool = True,
 ) -> Modes:
     """Return the lowest modes, up to the first of positive curvature (`wanted` at least).
 
@@ -77,6 +78,8 @@ def lowest_modes(
         After so many products the search ends, converged or not.
     wanted
         Number of modes.
+    thorough
+        Whether the search begins with rounds that find modes of every symmetry; else with `starts` alone.
 
     Returns
     -------
@@ -87,8 +90,8 @@ def lowest_modes(
     basis, images = np.zeros((0, size)), np.zeros((0, size))
     weak = 1 / np.maximum(np.abs(stiffness), _STIFF)
     random = np.random.default_rng(0)
-    new = [*starts, *(axes @ (np.sqrt(weak) * random.normal(size=size)) for _ in range(min(_BLOCK, size)))]
-    rounds = 0
+    new = [*starts, *(axes @ (np.sqrt(weak) * random.normal(size=size)) for _ in range(_BLOCK if thorough else 0))]
+    rounds = 0 if thorough else _ROUNDS
     while True:
         known, rounds = len(basis), rounds + 1
         for vector in new:
