@@ -162,7 +162,7 @@ def _execute(
     if not free.any():
         raise InputError(f"{label}: no atom is free to move, so there are no modes.")
     forces = DisplacedForces(backend, structure, folder, tell, label)
-    cheap = forces.calculator is not None
+    cheap = forces.calculator is not None and backend.cheap_forces
     if known_rest is None or cheap:
         rest = forces(np.zeros(3 * len(structure)))
         outcome: dict[str, Any] = {"rest": forces.last}
