@@ -18,7 +18,6 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
 from anodeflow.structures.geometry.positions import placed
-from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.saddles import downhill, review_modes
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -31,19 +30,11 @@ from anodeflow.studies.vacancy.stops import settle
 
 
 @pytest.fixture(scope="module")
-def interface(tmp_path_factory) -> InterfaceDoc:
-    """Cu3Au(001)/Cu(001), relaxed by EMT, nothing held."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("interface")))
-        return interface_document(layered(ALLOY, METAL), 3, relax=True)
-
-
-@pytest.fixture(scope="module")
-def computed(interface, tmp_path_factory) -> VacancyDoc:
-    """Two hops a path and the lowest modes of their saddles."""
+def computed(tmp_path_factory) -> VacancyDoc:
+    """Two hops a path through Cu3Au(001)/Cu(001), nothing held, and the lowest modes of their saddles."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANODEFLOW_HOME", str(tmp_path_factory.mktemp("vacancy")))
-        makers = Makers(load_backend("emt"))
+        makers, interface = Makers(load_backend("emt")), interface_document(layered(ALLOY, METAL), 3, relax=True)
         fields = told(VacancyInput, element="Cu", helper="Au", images=3, steps=2)
         return run(VacancyMaker(makers.relax(), makers.neb(), makers.modes(), **fields).make(interface))
 
