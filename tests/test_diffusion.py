@@ -703,7 +703,7 @@ def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorptio
 def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
     search = with_band(adsorption("Al(001)"))
     review_modes(search, {"0": saddle_modes(search, [0.1, 0.3], np.eye(3)[:2].tolist())})
-    assert (search.hops[0].state, search.hops[0].negative_modes) == ("no saddle", 0)
+    assert (search.hops[0].state, search.hops[0].negative_modes, search.waiting) == ("no saddle", 0, [0])
     assert not has_barrier(search.hops[0])
     unknown = with_band(adsorption("Al(001)"))
     review_modes(unknown, {"0": None})

@@ -15,10 +15,12 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
 from anodeflow.structures.geometry.positions import placed
-from anodeflow.studies.shared.saddles import downhill, review_modes
+from anodeflow.studies.shared.once_more import SMALLER, once_more
+from anodeflow.studies.shared.saddles import review_modes
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
@@ -128,7 +130,7 @@ def test_a_saddle_of_second_order_is_followed_down_and_its_barrier_counts_nowher
         review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
         assert (hop.state, search.waiting) == ("second order", [0])
         assert f"path I hop 1, second order {times}" in search.calculation_ids
-        route = downhill(Makers(load_backend("emt")).neb(), search, 0)
+        route = once_more(Makers(load_backend("emt")).neb(), search, 0)
         assert route.energies == pytest.approx((1.0, 1.2))
         pushed = route.images[1].cart_coords - hop.images[1].cart_coords
         assert np.abs(pushed).max() == pytest.approx(0.25, rel=0.5)
@@ -164,11 +166,26 @@ def test_a_path_pushed_off_a_saddle_of_second_order_has_not_the_modes_of_that():
     assert search.calculation_ids["modes of path I hop 1, second order 1"] == "modes"
 
 
-def test_a_highest_point_without_a_negative_mode_is_no_saddle():
+def test_a_path_whose_highest_point_is_no_saddle_is_relaxed_to_smaller_forces_once():
     search, context = with_path()
+    hop = search.hops[0]
+    search.warnings = [Caveat("saddle-force-left", "a force is left").under(hop.subject)]
     review_modes(search, {"0": modes_of(search, 0.2, 0.4)})
-    assert (search.hops[0].state, search.hops[0].negative_modes) == ("no saddle", 0)
+    assert (hop.state, hop.negative_modes, search.waiting) == ("no saddle", 0, [0])
     assert vacancy_document(search, context).paths[0].climb is None
+    assert "saddle-force-left" in codes(search), "as long as there is no other path"
+    maker = Makers(load_backend("emt")).neb()
+    route = once_more(maker, search, 0)
+    assert route.images == hop.images
+    assert route.maker.backend["path"] == maker.backend["path"] | {
+        "force_threshold": SMALLER * maker.backend["path"]["force_threshold"]
+    }
+    record_band(search, 0, band(route.images, [1.0, 1.31, 1.2]))
+    assert (hop.state, search.saddles, codes(search)) == ("done", [0], [])
+    review_modes(search, {"0": modes_of(search, 0.2, 0.4)})
+    assert (hop.state, search.waiting) == ("no saddle", []), "not a third time"
+    assert "after the path was relaxed to smaller forces" in hop.message
+    assert search.calculation_ids["modes of path I hop 1, no saddle"] == "modes"
 
 
 def test_modes_that_could_not_be_computed_are_told_and_the_barrier_stays():

@@ -104,6 +104,16 @@ def to_the_end(maker: Maker) -> Maker:
     return maker if left == parts else replace(able, backend=recipe | left)
 
 
+def to_smaller_forces(maker: Maker, factor: float) -> Maker:
+    """Return a Maker of paths that relaxes them to `factor` times the force that is asked for; others as they are."""
+    able: Any = maker
+    recipe = getattr(maker, "backend", None)
+    said = recipe.get("path") if isinstance(recipe, dict) else None
+    if not isinstance(recipe, dict) or not isinstance(said, dict) or "force_threshold" not in said:
+        return maker
+    return replace(able, backend=recipe | {"path": said | {"force_threshold": factor * said["force_threshold"]}})
+
+
 @dataclass
 class PrescreenedRelaxMaker(Maker):
     """Makes the flow that relaxes a structure with the potential, and its result with DFT.

@@ -18,7 +18,9 @@ from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.studies.shared.hops import NOT_COMPUTED
-from anodeflow.studies.shared.saddles import MOST_FOLLOWED, SaddleSearch, note_saddle, second_order
+from anodeflow.studies.shared.once_more import names_of_step
+from anodeflow.studies.shared.saddle_search import SaddleSearch
+from anodeflow.studies.shared.saddles import note_saddle
 
 OF_HOPS = ("hop", "end", "minimum on hop", "modes of hop")
 """What steps and warnings that bear the number of a hop are called."""
@@ -63,7 +65,7 @@ class HopSearch(SaddleSearch):
         """
         steps = [f"{kind} {index}" for kind in OF_HOPS]
         by = [] if self.audit is None else [f"{step} [{self.audit.backend}]" for step in steps]
-        return steps + by + [second_order(step, time) for step in steps for time in range(1, MOST_FOLLOWED + 1)]
+        return steps + by + [name for step in steps for name in names_of_step(step)]
 
     def net(self) -> SurfaceNet:
         """Return the copies of all minima on the surface."""

@@ -25,7 +25,8 @@ from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import record_vibrations
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import Landing, Route, path_jobs, review_paths, split_at_minima
-from anodeflow.studies.shared.saddles import downhill, review_modes, saddle_modes
+from anodeflow.studies.shared.once_more import once_more
+from anodeflow.studies.shared.saddles import review_modes, saddle_modes
 from anodeflow.studies.shared.steps import followed
 
 
@@ -194,7 +195,7 @@ def _ends(
     """Relax the ends that are only guessed, then compute the paths of the hops that wait."""
     failed = dict(failures)
     jobs: dict[str, Flow | Job] = {}
-    for index in [index for index in search.waiting if str(index) not in search.downhill]:
+    for index in [index for index in search.waiting if not search.goes_on(index)]:
         try:
             ends = ends_of(search, index)
         except InputError as error:
@@ -226,8 +227,8 @@ def _bands(
     failed = dict(failures or {})
 
     def route(index: int) -> Route | None:
-        if str(index) in search.downhill:
-            return downhill(makers["neb"], search, index)
+        if search.goes_on(index):
+            return once_more(makers["neb"], search, index)
         if str(index) in relaxed and relaxed[str(index)] is None:
             search.hops[index].message = "its end could not be relaxed: `anodeflow status` says why"
             return None

@@ -17,7 +17,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
-from anodeflow.core.caveats import ENDED_EARLY, Caveats, Subject
+from anodeflow.core.caveats import ENDED_EARLY, Caveat, Caveats, Subject
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.screening.effort import effort_of, effort_of_band
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
@@ -107,6 +107,11 @@ def end_verdict(dip: Dip, lower: float, end: str) -> tuple[bool, str]:
     return True, f"{dip.words}, but rolls to {end}: no minimum lies on the way"
 
 
+def _is_about(warning: Caveat, hop: Subject) -> bool:
+    """Return whether a warning is about the path or the saddle of a hop."""
+    return any((each.name, each.number) == (hop.name, hop.number) for each in warning.about)
+
+
 class WaitingHops(BaseModel):
     """The hops of a search, those whose paths wait to be computed among them.
 
@@ -184,6 +189,8 @@ class WaitingHops(BaseModel):
         if band.by_potential:
             self.calculation_ids[f"{step} [{band.backend}]"] = band.id
             return intermediate_minimum(energies, band.converged)
+        if hop.profile:  # it was computed before: what was told of that path does not hold for this one
+            self.warnings = [each for each in self.warnings if not _is_about(each, hop.subject)]
         hop.state = "done" if band.converged else "not converged"
         hop.message = "" if band.converged else f"its largest force is still {band.max_force:.3f} eV/Å"
         hop.barrier_forward = float(energies.max() - energies[0])

@@ -1,12 +1,10 @@
-"""The saddles of hops: their lowest modes, what those say, and the way down from a saddle of second order."""
+"""The saddles of hops: their lowest modes, what those say, and what is done where it is none of first order."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from jobflow import Job, Maker
-from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.mode_search import most_forces
@@ -15,48 +13,13 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
 from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.jobs import named
-from anodeflow.screening.makers import PrescreenedNebMaker, guided, to_the_end
-from anodeflow.structures.geometry.positions import largest_distance, placed, unwrapped
+from anodeflow.structures.geometry.positions import largest_distance, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.expected import Expected
-from anodeflow.studies.shared.hop_rounds import HopContext, Route
-from anodeflow.studies.shared.hops import WaitingHops
+from anodeflow.studies.shared.hop_rounds import HopContext
+from anodeflow.studies.shared.once_more import MOST_FOLLOWED, downhill_path, second_order, without_saddle
 from anodeflow.studies.shared.saddle import STILL
-
-MOST_FOLLOWED = 2
-"""How often the path of a hop is pushed off a saddle of second order."""
-DOWN = 0.25
-"""How far the atom that moves most is pushed there, Å."""
-
-
-class SaddleSearch(WaitingHops):
-    """A search for hops that looks at the lowest modes of their saddles."""
-
-    saddles: list[int] = Field(
-        default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."
-    )
-    rests: dict[str, RestRecord] = Field(
-        default_factory=dict, description="Index of a hop -> energies and forces of its highest image."
-    )
-    downhill: dict[str, list[Structure]] = Field(
-        default_factory=dict, description="Index of a hop -> its path, pushed off a saddle of second order."
-    )
-    followed: dict[str, int] = Field(
-        default_factory=dict, description="Index of a hop -> how often it was followed down from such a saddle."
-    )
-
-    @abstractmethod
-    def total_energy(self, end: int) -> float:
-        """Return the total energy of an end of hops, eV."""
-
-    def modes_step(self, index: int) -> str:
-        """Return the name of the step that finds the lowest modes of a hop's saddle."""
-        return f"modes of {self.step_of(index)}"
-
-    def new_saddles(self) -> list[int]:
-        """Return the indices of the hops of whose saddle the lowest modes are to be computed, and forget the others."""
-        self.saddles = [index for index in dict.fromkeys(self.saddles) if self.hops[index].state == "done"]
-        return self.saddles
+from anodeflow.studies.shared.saddle_search import SaddleSearch
 
 
 def note_saddle(search: SaddleSearch, index: int, band: NebDoc) -> list[int]:
@@ -137,29 +100,6 @@ def modes_job(maker: Any, structure: Structure, label: str, **options: Any) -> J
     return named(maker.make(structure, label=label, **options), label)
 
 
-def downhill(maker: Any, search: SaddleSearch, index: int) -> Route:
-    """Return the path of a hop that is computed again, without symmetry, pushed off a saddle of second order.
-
-    `maker`: that of all paths.
-    """
-    hop, path = search.hops[index], search.downhill.pop(str(index))
-    first = search.total_energy(hop.initial)
-    options: dict[str, Any] = {}
-    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
-        maker = guided(to_the_end(maker.then), maker.prescreen)
-        if hop.band is not None:
-            options["band"] = hop.band
-        if len(path) == 3:
-            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
-    energies = (first, first + hop.profile[-1].energy)
-    return Route(path, energies, options, maker, ", off its saddle of second order")
-
-
-def second_order(step: str, times: int) -> str:
-    """Return what a step of a hop is called once the hop is followed down from a saddle of second order."""
-    return f"{step}, second order {times}"
-
-
 def review_modes(
     search: SaddleSearch,
     modes: Mapping[str, ModesDoc | None],
@@ -168,7 +108,8 @@ def review_modes(
     """Take the lowest modes of saddles into account.
 
     A hop over a saddle of second order waits to be computed again, without symmetry, from a path that is pushed along
-    the second negative mode; if that was done twice it ends as `second order`.
+    the second negative mode; if that was done twice it ends as `second order`. One whose highest point is no saddle
+    waits to be relaxed to smaller forces, once; then it ends as `no saddle`.
 
     Parameters
     ----------
@@ -195,11 +136,7 @@ def review_modes(
         if found.certain is False:
             hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"
         if found.negative_modes == 0:
-            hop.state = "no saddle"
-            hop.message = (
-                "the highest point of its path has no negative mode, so it is no saddle; a force of "
-                f"{found.max_force:.3f} eV/Å is left there, and a smaller `force_threshold` of paths may find one near"
-            )
+            _relax_further(search, index, found)
         elif found.negative_modes > 1:
             _follow(search, index, found)
         else:
@@ -227,6 +164,24 @@ def _take_saddle(search: SaddleSearch, index: int, found: ModesDoc, moved: Calla
     ]
 
 
+def _relax_further(search: SaddleSearch, index: int, found: ModesDoc) -> None:
+    """Have a path without a saddle relaxed to smaller forces, or give up."""
+    hop, again = search.hops[index], index in search.refined
+    hop.state = "no saddle"
+    hop.message = (
+        "the highest point of its path has no negative mode, so it is no saddle; a force of "
+        f"{found.max_force:.3f} eV/Å is left there{', after the path was relaxed to smaller forces' * again}"
+    )
+    if again:
+        return
+    hop.message += ", and the path could not be relaxed to smaller ones"
+    search.refined.append(index)
+    search.finer[str(index)] = list(hop.images)
+    search.waiting.append(index)
+    for step in (search.step_of(index), search.modes_step(index)):
+        search.calculation_ids[without_saddle(step)] = search.calculation_ids[step]
+
+
 def _follow(search: SaddleSearch, index: int, found: ModesDoc) -> None:
     """Push the path of a hop off a saddle of second order, or give up."""
     hop, key = search.hops[index], str(index)
@@ -243,31 +198,3 @@ def _follow(search: SaddleSearch, index: int, found: ModesDoc) -> None:
     for step in (search.step_of(index), search.modes_step(index)):
         # Both names hold until the path pushed off it is there: where that fails, the numbers are these calculations'.
         search.calculation_ids[second_order(step, times + 1)] = search.calculation_ids[step]
-
-
-def downhill_path(hop: Any, negative: np.ndarray) -> list[Structure]:
-    """Return the path of a hop, bent at its saddle along the negative mode that leads least along the path.
-
-    Parameters
-    ----------
-    hop
-        Hop whose highest image is a saddle of second or higher order.
-    negative
-        Its negative modes (k, n, 3), of unit length.
-
-    Returns
-    -------
-    list of Structure
-        The images, the ends unchanged; the nearer to the saddle, the farther they are pushed, up to 0.25 Å.
-    """
-    top = hop.saddle_image
-    along = path_direction(hop.images[top - 1], hop.images[top + 1])
-    across = negative[int(np.argmin([abs(np.vdot(mode, along)) for mode in negative]))]
-    across = across - np.vdot(across, along) * along
-    push = across * DOWN / np.linalg.norm(across, axis=1).max()
-    distances = np.array([point.distance for point in hop.profile])
-    before, after = distances / distances[top], (distances[-1] - distances) / (distances[-1] - distances[top])
-    return [
-        placed(image, image.cart_coords + push * np.sin(np.pi / 2 * min(share, 1.0)))
-        for image, share in zip(hop.images, np.minimum(before, after), strict=True)
-    ]

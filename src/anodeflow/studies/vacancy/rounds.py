@@ -15,7 +15,8 @@ from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
 from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
-from anodeflow.studies.shared.saddles import downhill, review_modes, saddle_modes
+from anodeflow.studies.shared.once_more import once_more
+from anodeflow.studies.shared.saddles import review_modes, saddle_modes
 from anodeflow.studies.shared.steps import followed
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -153,8 +154,8 @@ def _bands(
     """Compute the paths of the hops that wait."""
 
     def route(index: int) -> Route:
-        if str(index) in search.downhill:
-            return downhill(makers["neb"], search, index)
+        if search.goes_on(index):
+            return once_more(makers["neb"], search, index)
         return _route(search, study.input.images, index)
 
     jobs = path_jobs(makers["neb"], search, study, route, failures)

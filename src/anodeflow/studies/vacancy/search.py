@@ -30,7 +30,7 @@ from anodeflow.studies.interface.analysis import inherited, of_bulks
 from anodeflow.studies.interface.document import InterfaceDoc
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.references import crystal_caveats
-from anodeflow.studies.shared.saddles import SaddleSearch
+from anodeflow.studies.shared.saddle_search import SaddleSearch
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import (
     PathName,

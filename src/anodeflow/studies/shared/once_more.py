@@ -1,0 +1,88 @@
+"""Paths that are relaxed once more, since their highest point is no saddle of first order."""
+
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Structure
+
+from anodeflow.screening.makers import PrescreenedNebMaker, guided, to_smaller_forces, to_the_end
+from anodeflow.structures.geometry.positions import placed
+from anodeflow.structures.geometry.transfer import path_direction
+from anodeflow.studies.shared.hop_rounds import Route
+from anodeflow.studies.shared.saddle_search import SaddleSearch
+
+MOST_FOLLOWED = 2
+"""How often the path of a hop is pushed off a saddle of second order."""
+DOWN = 0.25
+"""How far the atom that moves most is pushed there, Å."""
+SMALLER = 0.2
+"""Share of the force asked of paths to which one is relaxed whose highest point is no saddle. Far from the saddle of a
+flat path little force is left: 0.04 eV/Å are 0.4 Å where the curvature is 0.1 eV/Å²."""
+
+
+def once_more(maker: Any, search: SaddleSearch, index: int) -> Route:
+    """Return how the path of a hop is relaxed again, without symmetry, whose highest point is no saddle of first order.
+
+    Pushed off a saddle of second order, or, where there is no saddle, as it is and to smaller forces. `maker`: that of
+    all paths.
+    """
+    hop, key = search.hops[index], str(index)
+    pushed = key in search.downhill
+    path = (search.downhill if pushed else search.finer).pop(key)
+    first = search.total_energy(hop.initial)
+    options: dict[str, Any] = {}
+    if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
+        maker = guided(to_the_end(maker.then), maker.prescreen)
+        if hop.band is not None:
+            options["band"] = hop.band
+        if len(path) == 3:
+            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
+    if not pushed:
+        maker = to_smaller_forces(maker, SMALLER)
+    energies = (first, first + hop.profile[-1].energy)
+    return Route(
+        path, energies, options, maker, ", off its saddle of second order" if pushed else ", to smaller forces"
+    )
+
+
+def names_of_step(step: str) -> list[str]:
+    """Return what a step of a hop is called besides, where the hop was computed again."""
+    return [without_saddle(step), *(second_order(step, time) for time in range(1, MOST_FOLLOWED + 1))]
+
+
+def without_saddle(step: str) -> str:
+    """Return what a step of a hop is called once the hop is relaxed to smaller forces."""
+    return f"{step}, no saddle"
+
+
+def second_order(step: str, times: int) -> str:
+    """Return what a step of a hop is called once the hop is followed down from a saddle of second order."""
+    return f"{step}, second order {times}"
+
+
+def downhill_path(hop: Any, negative: np.ndarray) -> list[Structure]:
+    """Return the path of a hop, bent at its saddle along the negative mode that leads least along the path.
+
+    Parameters
+    ----------
+    hop
+        Hop whose highest image is a saddle of second or higher order.
+    negative
+        Its negative modes (k, n, 3), of unit length.
+
+    Returns
+    -------
+    list of Structure
+        The images, the ends unchanged; the nearer to the saddle, the farther they are pushed, up to 0.25 Å.
+    """
+    top = hop.saddle_image
+    along = path_direction(hop.images[top - 1], hop.images[top + 1])
+    across = negative[int(np.argmin([abs(np.vdot(mode, along)) for mode in negative]))]
+    across = across - np.vdot(across, along) * along
+    push = across * DOWN / np.linalg.norm(across, axis=1).max()
+    distances = np.array([point.distance for point in hop.profile])
+    before, after = distances / distances[top], (distances[-1] - distances) / (distances[-1] - distances[top])
+    return [
+        placed(image, image.cart_coords + push * np.sin(np.pi / 2 * min(share, 1.0)))
+        for image, share in zip(hop.images, np.minimum(before, after), strict=True)
+    ]
