@@ -23,6 +23,18 @@ def codes(document: Any) -> list[str]:
     return [warning.code for warning in document.warnings]
 
 
+def caveats(document: Any, *wanted: str) -> list[tuple[str, str]]:
+    """The codes of a document's warnings, or of those `wanted`, each with what it is about: `layers 6: clean slab`."""
+    found = [warning for warning in document.warnings if not wanted or warning.code in wanted]
+    return [(warning.code, ": ".join(map(str, warning.about))) for warning in found]
+
+
+def sentence(document: Any, code: str) -> str:
+    """The one warning of a document with this code, as it is read: for the numbers and names in it."""
+    (found,) = [warning.text for warning in document.warnings if warning.code == code]
+    return found
+
+
 def li_bulk() -> Structure:
     """Primitive cell of bcc Li."""
     return AseAtomsAdaptor.get_structure(bulk("Li", "bcc", a=3.44))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from factories import sentence
 from pymatgen.core import Lattice, Structure
 
 from anodeflow import Campaign
@@ -73,9 +74,7 @@ def test_document_names_the_sites_left_out(campaign_file):
     (document,) = study_documents("metals")
     assert [site.site for site in document.sites] == [1]
     assert document.settings["sites"] == [1]
-    assert "left out by the campaign: site 0 (onefold top), 2 (fourfold hollow)" in [
-        each.text for each in document.warnings
-    ]
+    assert "site 0 (onefold top), 2 (fourfold hollow)" in sentence(document, "left-out-by-campaign")
     everything = Campaign.from_file(campaign_file("adsorption: {adsorbate: Al, systems: [Al(001)]}"))
     assert everything.run().computed == 2, "the site that was computed is found"
     latest = study_documents("metals")[-1]

@@ -1,7 +1,7 @@
 """Crystals that a code does not hold, or that are not at rest: numbers on them are not given without a word."""
 
 import pytest
-from factories import calculation_document
+from factories import calculation_document, caveats
 from pymatgen.core import Lattice, Structure
 
 from anodeflow import Campaign, query
@@ -34,7 +34,7 @@ def test_volume_of_a_crystal_that_is_another_one_is_told(after, words):
     assert volume_change(relaxed) == pytest.approx((after / 2.88) ** 3 - 1)
     told = crystal_caveats(relaxed)
     assert [each.code for each in told] == (["other-volume"] if words else [])
-    assert all(f"changed by {words} in its relaxation" in each.text for each in told)
+    assert all(words in each.text for each in told)
 
 
 @pytest.mark.slow
@@ -86,13 +86,11 @@ def test_whatever_rests_on_a_crystal_that_is_not_at_rest_says_so(tmp_path, monke
     report = Campaign.from_file(file).run()
     assert report.succeeded, report.failures
     documents = study_documents("unfinished")
-    told = {each.study: [w.text for w in each.warnings if w.code == "not-converged"] for each in documents}
-    of_slab = ["crystal: the relaxation did not converge: the slab has its lattice"]
-    of_interface = ["interface: alloy bulk: the relaxation did not converge"]
+    told = {each.study: [about for _, about in caveats(each, "not-converged")] for each in documents}
     assert told == {
-        "adsorption": of_slab,
-        "diffusion": of_slab,
-        "interface": ["alloy bulk: the relaxation did not converge"],
-        "interdiffusion": of_interface,
-        "vacancy": [*of_interface, "bulk: the relaxation did not converge"],
+        "adsorption": ["crystal"],
+        "diffusion": ["crystal"],
+        "interface": ["alloy bulk"],
+        "interdiffusion": ["interface: alloy bulk"],
+        "vacancy": ["interface: alloy bulk", "bulk"],
     }

@@ -184,10 +184,9 @@ def test_documents_of_few_evaluations_say_so_and_are_found_again(tmp_path, monke
     assert abs(one.energy - full.energy) < abs(one.evaluated_energy - full.energy) / 2
     (caveat,) = one.warnings
     assert caveat.code == "few-evaluations"
-    assert caveat.text == (
-        f"ended after 1 evaluation, as asked: {1e3 * one.remaining_energy:.1f} meV were still to be gained by the "
-        f"potential's second derivatives, an estimate, and are taken off; largest force {one.max_force:.3f} eV/Å"
-    )
+    assert "after 1 evaluation," in caveat.text
+    assert f"{1e3 * one.remaining_energy:.1f} meV" in caveat.text
+    assert f"{one.max_force:.3f} eV/Å" in caveat.text
     assert computed(with_relaxation(evaluations=1)).finished_at == one.finished_at
     calm = computed(with_relaxation(evaluations=50))
     assert calm.warnings == []

@@ -5,7 +5,7 @@ import pytest
 from ase.calculators.emt import EMT
 from ase.optimize import BFGS
 from asking import asking, told
-from factories import calculation_document, codes
+from factories import calculation_document, caveats, codes, sentence
 from interface_factories import SMALL, output_of, relaxed_interface
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -232,11 +232,11 @@ def test_interface_that_changes_on_the_way_is_told(thick):
         thick, exchanges, relaxations(thick, [-0.1]), [], asking(STUDY, there_and_back=True), {"depth 1": back}
     )
     assert document.points[0].return_energy == pytest.approx(-0.035)
-    told = {warning.code: warning.text for warning in document.warnings}
-    assert told["no-way-back"].startswith("depth 1: there and back gives -0.035 eV instead of 0")
-    assert "the exchange is -0.065 eV" in told["no-way-back"]
+    assert caveats(document, "no-way-back") == [("no-way-back", "depth 1")]
+    assert "-0.035 eV instead of 0" in sentence(document, "no-way-back")
+    assert "-0.065 eV" in sentence(document, "no-way-back")
     # What all energies are against was not the lowest: they may be too low, which is more than the advice of one pair.
-    assert "0.035 eV below the pristine one" in told["pristine-not-lowest"]
+    assert "0.035 eV below" in sentence(document, "pristine-not-lowest")
     back = back.model_copy(update={"energy": thick.energy + 0.035})
     higher = interdiffusion_document(
         thick, exchanges, relaxations(thick, [-0.1]), [], asking(STUDY, there_and_back=True), {"depth 1": back}
@@ -252,8 +252,8 @@ def test_relaxations_that_ended_early_are_named_with_what_rests_on_them(thick):
     exchanges = find_exchanges(thick.structure, thick.layer, "Ag", 1, 1, "x")
     found = relaxations(thick, [-0.1])[0].model_copy(update={"warnings": [early]})
     document = interdiffusion_document(began, exchanges, [found], [], asking(STUDY))
-    told = [warning.text for warning in document.warnings if warning.code == "few-evaluations"]
-    assert told == [f"{step}: {early.text}" for step in ("interface", exchanges[0].step)]
+    told = caveats(document, "few-evaluations")
+    assert told == [("few-evaluations", step) for step in ("interface", exchanges[0].step)]
 
 
 def test_median_and_range_of_several_pairs(interface):
@@ -276,10 +276,10 @@ def test_depth_that_is_not_there_is_told_and_the_others_go_on(interface, monkeyp
     monkeypatch.setattr(interdiffusion, "failure_jobs", lambda found: told.append(dict(found)) or failure_jobs(found))
     document = study_of(interface, depth=9)
     assert [point.depth for point in document.points] == [1, 2, 3, 4]
-    sentence = "Ag/Al: there is no depth 9, the metal has 4 layers: lower depth, or raise metal_layers."
-    assert sentence in [each.text for each in document.warnings]
+    words = sentence(document, "depth-missing")
+    assert "depth 9, the metal has 4 layers" in words
     assert [{label: str(error) for label, error in found.items()} for found in told] == [
-        {"Ag/Al: Ag below depth 4": sentence}
+        {"Ag/Al: Ag below depth 4": words}
     ]
 
 
@@ -480,7 +480,10 @@ def test_dilute_limit_is_that_of_plain_ase(home):
 def test_study_takes_the_dilute_limit_over(interface):
     entry = DiluteExchange(sites=[0], solution_energy=1.0, antisite_energy=-1.3, converged=True, steps=["dilute metal"])
     limit = DiluteLimit(
-        exchanges=[entry], atoms=(32, 54), calculation_ids={"dilute metal": "calc-m"}, warnings=["dilute limit: one"]
+        exchanges=[entry],
+        atoms=(32, 54),
+        calculation_ids={"dilute metal": "calc-m"},
+        warnings=[Caveat("dilute-missing", "one")],
     )
     maker = InterdiffusionMaker(
         relax=Makers(load_backend("emt")).relax(), input=InterdiffusionInput(element="Ag", depth=1, samples=1)
@@ -489,7 +492,7 @@ def test_study_takes_the_dilute_limit_over(interface):
     row = next(row for row in document.rows() if row.property == "dilute_limit")
     assert (row.value, row.label, row.calculation_ids) == (pytest.approx(-0.3), "Ag site 0 of Ag", ["calc-m"])
     assert document.dilute_atoms == (32, 54)
-    assert "dilute limit: one" in [each.text for each in document.warnings]
+    assert "dilute-missing" in codes(document)
 
 
 def test_supercell_that_fails_is_missing_and_told():
@@ -512,16 +515,15 @@ def test_planes_near_the_free_face_make_no_plateau(thick):
     # the metal has seven planes: the last two lie too near to the vacuum, whatever their energies
     document = made_up(thick, [-0.1, -0.2, -0.21, -0.3, -0.5, -0.5, -0.5])
     assert document.plateau == [2, 3]
-    assert any("leaves the plateau again after depth 3" in warning.text for warning in document.warnings)
+    assert "after depth 3" in sentence(document, "leaves-plateau")
 
 
 def test_atom_that_left_its_layer_is_told(thick):
     document = made_up(thick, [-0.1, -0.3, -0.36, -0.35, -0.34], lifted=3)
     assert [point.final_layer for point in document.points] == [1, 2, 3, 5, 5]
-    assert any(
-        "depth 4: the Ag atom left its layer in the relaxation and rests in layer 5" in w.text
-        for w in document.warnings
-    )
+    assert caveats(document, "left-layer") == [("left-layer", "depth 4")]
+    assert "the Ag atom" in sentence(document, "left-layer")
+    assert "rests in layer 5" in sentence(document, "left-layer")
     assert document.plateau == [], "depth 4 is no depth 4 any more"
 
 
@@ -532,7 +534,8 @@ def test_interface_that_changed_is_told_and_makes_no_plateau(thick):
     results[4].structure.translate_sites(bystanders, [0, 0, -1.6], frac_coords=False)
     document = interdiffusion_document(thick, exchanges, results, [], STUDY)
     assert [point.rearranged for point in document.points] == [0, 0, 0, 0, 2]
-    assert any("depth 5: 2 other atoms left their places" in warning.text for warning in document.warnings)
+    assert caveats(document, "rearranged") == [("rearranged", "depth 5")]
+    assert "2 other atoms" in sentence(document, "rearranged")
     assert document.plateau == [3, 4]
 
 

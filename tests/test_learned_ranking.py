@@ -62,7 +62,7 @@ def test_a_correction_that_was_too_sure_of_itself_is_told():
     audit.candidates = choose(SITES, keep=3, window=0.15, learned=ranking)
     _, warnings = with_ranking(audit, {"site 2": -1.2, "site 0": -1.1})
     told = {each.code: each.text for each in warnings}
-    assert "site 1 (bridge, 0.050 ± 0.020 eV)" in told["left-out-by-prescreen"]
+    assert "site 1 (bridge, 0.050 ± 0.020 eV)" in told["left-out-by-prescreen"], "which, and by how much"
     assert "window-too-small" in told, "it was 0.2 eV wrong on site 0"
     _, warnings = with_ranking(audit, {"site 2": -1.2, "site 0": -0.9})
     assert "window-too-small" not in {each.code for each in warnings}

@@ -81,10 +81,10 @@ def test_other_orders_are_refused(element):
 @pytest.mark.parametrize(("moment", "told"), [(0.65, True), (0.96, False), (1.0, False), (0.0, False), (1.41, True)])
 def test_a_moment_that_is_no_whole_number_is_told(moment, told):
     warning = moment_warning(slab_with_adatom(6.5), moment)
-    assert (warning is not None) == told
+    assert (warning is not None and warning.code == "moment-not-whole") == told
     if told:
-        assert f"{moment:.2f} µB" in warning
-        assert "6.9 Å apart" in warning
+        assert f"{moment:.2f} µB" in warning.text
+        assert "6.9 Å" in warning.text
 
 
 def test_moments_of_magnetic_metals_and_unpolarised_slabs_are_left_alone():
@@ -102,13 +102,15 @@ def test_a_magnetic_adatom_has_no_whole_moment():
 def test_the_distance_in_the_warning_is_that_of_the_nearest_image():
     skewed = Lattice([[9.0, 0, 0], [6.0, 6.0, 0], [0, 0, 20.0]])
     pair = Structure(skewed, ["Li", "Li"], [[0, 0, 0.4], [0, 0, 0.6]], site_properties={"magmom": [0.0, 1.0]})
-    assert "6.7 Å apart" in moment_warning(pair, 0.5)
+    assert "6.7 Å" in moment_warning(pair, 0.5).text
 
 
 def test_entropy_is_told_where_it_counts():
     assert entropy_warning(0.004) is None
     assert entropy_warning(float("nan")) is None
-    assert "0.036 eV" in entropy_warning(-0.036)
+    told = entropy_warning(-0.036)
+    assert told.code == "smearing-entropy"
+    assert "0.036 eV" in told.text
 
 
 @pytest.mark.parametrize(
@@ -118,17 +120,16 @@ def test_entropy_is_told_where_it_counts():
 def test_hops_on_soft_metals_need_width_and_layers_together(layers, width, told):
     slab = build_slab(LITHIUM, SlabSpec(layers=layers, vacuum=8, min_width=width))
     warning = room_warning(slab.structure, slab.layers)
-    assert (warning is None) == (told is None)
-    assert all(part in warning for part in told or [])
+    assert (warning and warning.code) == (told and "little-room")
+    assert all(part in warning.text for part in told or [])
 
 
 def test_layers_held_close_below_count_too():
     slab = build_slab(LITHIUM, SlabSpec(layers=6, vacuum=8, min_width=10, fixed_layers=5))
     assert room_warning(slab.structure, slab.layers, 3) is None
     warning = room_warning(slab.structure, slab.layers, slab.fixed_layers)
-    assert warning.startswith("5 fixed layers of 6 leave a hop too little room")
-    assert "0.161 eV with 4 layers and 6.5 Å" in warning
-    assert "0.036 eV with both" in warning
+    assert warning.code == "little-room"
+    assert "5 fixed layers of 6" in warning.text
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 from asking import asking, told
-from factories import calculation_document, codes
+from factories import calculation_document, caveats, codes, sentence
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Structure
@@ -233,7 +233,7 @@ def test_vacancy_starts_in_the_first_layer_that_has_the_element():
     document = interface_document(layered(["Au", "CuAu", "Cu"], METAL), 3)
     search = start_search(document, None, STUDY)
     assert search.start_layer == -2
-    assert [each.text for each in search.warnings] == ["layer -3 has no Cu: the vacancy was made in layer -2"]
+    assert codes(search) == ["other-start-layer"]
     assert start_search(document, None, asking(STUDY, start="interface")).start_layer == -1
 
 
@@ -241,7 +241,7 @@ def test_interface_that_is_another_crystal_is_told_with_every_number_that_rests_
     told = [Caveat("not-like-bulk", "the middle of the alloy is not like its bulk"), Caveat("left-planes", "2 of 9")]
     interface = plain().model_copy(update={"warnings": [*told, Caveat("registry-missing", "registry 1 is missing")]})
     search = start_search(interface, None, STUDY)
-    assert [str(each) for each in search.warnings] == [f"interface: {each}" for each in told]
+    assert search.warnings == [each.under("interface") for each in told]
 
 
 def test_lowest_place_is_the_stop_and_the_others_are_told():
@@ -300,7 +300,7 @@ def test_unfinished_and_failed_relaxations_end_a_path_in_a_sentence():
     assert "`anodeflow status` says why" in search.paths[1].end
     document = vacancy_document(search, values)
     assert [path.stops for path in document.paths] == [[0], [0]]
-    assert {path.end for path in document.paths} <= {each.text for each in document.warnings}
+    assert [each.text for each in document.warnings if each.code == "path-ends"] == [p.end for p in document.paths]
 
 
 def test_vacancy_that_stays_nowhere_is_told():
@@ -394,7 +394,7 @@ def test_image_below_both_ends_that_rolls_to_an_end_refuses_the_hop():
     assert "relaxes to 0.150 eV below path I stop 1, which is no minimum" in hop.message
     document = vacancy_document(search, values)
     assert document.paths[0].climb is None
-    assert any("path I hop 1 refused" in warning.text for warning in document.warnings)
+    assert caveats(document, "hop-failed") == [("hop-failed", "path I hop 1")]
     assert [row.property for row in document.rows()] == ["vacancy_energy", "vacancy_energy"]
 
 
@@ -495,7 +495,7 @@ def test_last_stop_that_is_no_minimum_ends_the_path_before_it():
         "path I ends at path I stop 1: path I stop 2, to which path I hop 2 rises all the way, is no minimum"
     )
     assert path.climb == pytest.approx(0.3), "not the height of a place where it does not stay"
-    assert path.end in [each.text for each in document.warnings]
+    assert sentence(document, "path-ends") == path.end
 
 
 def test_atoms_share_the_places_and_one_is_empty():
@@ -558,7 +558,7 @@ def test_fall_that_leads_off_the_path_is_kept_as_a_trial():
     document = vacancy_document(search, values)
     labels = {row.label: row.value for row in document.rows() if row.property == "vacancy_energy"}
     assert labels[f"{trial.label}, fell to lower"] == pytest.approx(-0.1)
-    assert any(trial.message in warning.text for warning in document.warnings)
+    assert ("no-stop", trial.label) in caveats(document)
 
 
 def test_rearranged_trial_above_its_start_is_no_stop():
@@ -735,7 +735,7 @@ def test_fixed_surface_is_freed_and_one_failure_does_not_take_the_rest_with_it(m
     states = {hop.label: hop.state for hop in document.hops}
     assert states["path II hop 1"] == "failed"
     assert set(states.values()) - {"failed"} <= {"done", "split"}
-    assert any("path II hop 1 failed" in warning.text for warning in document.warnings)
+    assert ("hop-failed", "path II hop 1") in caveats(document)
     assert document.paths[1].climb is None
     assert document.favourable is None
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from pymatgen.core import Structure
 
+from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.structures.slab.room import image_distance
 
@@ -116,7 +117,7 @@ def kept_moment(structure: Structure, fixed: bool) -> float | None:
     return sum(moments)
 
 
-def moment_warning(structure: Structure, moment: float | None) -> str | None:
+def moment_warning(structure: Structure, moment: float | None) -> Caveat | None:
     """Return what is to be said of the moment of a slab on which the adatom alone is magnetic; none if all is well.
 
     Parameters
@@ -128,7 +129,7 @@ def moment_warning(structure: Structure, moment: float | None) -> str | None:
 
     Returns
     -------
-    str or None
+    Caveat or None
         A moment farther than 0.05 from a whole number means a band of adatoms that is neither full nor empty: unpaired
         electrons that hop from image to image, and a smearing that counts as energy.
     """
@@ -138,14 +139,15 @@ def moment_warning(structure: Structure, moment: float | None) -> str | None:
     if is_magnetic([structure[-1].specie.symbol]):
         return None  # the moment of a magnetic atom on a metal is no whole number
     width = image_distance(structure.lattice)
-    return (
+    return Caveat(
+        "moment-not-whole",
         f"the moment is {moment:.2f} µB, not a whole number: the unpaired electron is smeared over a band of adatoms "
         f"{width:.1f} Å apart, an artefact of 0.01 to 0.1 eV; take a min_width of 9 Å or more and a smearing_width of "
-        "0.02 eV, or fixed_moment: true, in `settings` of the system"
+        "0.02 eV, or fixed_moment: true, in `settings` of the system",
     )
 
 
-def entropy_warning(term: float) -> str | None:
+def entropy_warning(term: float) -> Caveat | None:
     """Return what is to be said of the entropy of smearing in an energy difference; none if it is small.
 
     Parameters
@@ -155,7 +157,8 @@ def entropy_warning(term: float) -> str | None:
     """
     if not math.isfinite(term) or abs(term) <= 0.02:
         return None
-    return (
+    return Caveat(
+        "smearing-entropy",
         f"the entropy of smearing makes up {abs(term):.3f} eV of it: a smaller smearing_width would change it by about "
-        "as much"
+        "as much",
     )

@@ -6,6 +6,8 @@ fixed close below, keep them from giving way.
 
 from pymatgen.core import Lattice, Structure
 
+from anodeflow.core.caveats import Caveat
+
 ROOM = 10.0
 """Distance between an adatom and its image from which on hops on soft metals are converged, Å."""
 LAYERS = 6
@@ -20,7 +22,7 @@ def image_distance(lattice: Lattice) -> float:
     return float(min((vector @ vector) ** 0.5 for vector in (a, b, a + b, a - b)))
 
 
-def room_warning(slab: Structure, layers: int | None, fixed: int | None = None) -> str | None:
+def room_warning(slab: Structure, layers: int | None, fixed: int | None = None) -> Caveat | None:
     """Return what is to be said of hops on a slab; none if it is large enough, or no metal.
 
     Parameters
@@ -44,8 +46,9 @@ def room_warning(slab: Structure, layers: int | None, fixed: int | None = None) 
         small.append(f"{fixed} fixed layers of {layers}")
     if not small:
         return None
-    return (
+    return Caveat(
+        "little-room",
         f"{' and '.join(small)} leave a hop too little room: barriers on soft metals need {ROOM:g} Å and {LAYERS} "
         f"layers, {FREE_LAYERS} of them free (SevenNet, Li(001): 0.161 eV with 4 layers and 6.5 Å, 0.162 eV with 6 "
-        "layers, 0.134 eV with 10 Å, 0.036 eV with both; GPAW: 0.161 eV without, 0.091 eV with both)"
+        "layers, 0.134 eV with 10 Å, 0.036 eV with both; GPAW: 0.161 eV without, 0.091 eV with both)",
     )

@@ -165,9 +165,9 @@ def _of_sites(results: Sequence[AdsorbedSite], done: Sequence[CalculationDoc]) -
     for name, result, found in zip(names, results, done, strict=True):
         warnings += [warning.under(name) for warning in found.warnings]
         if moment := moment_warning(found.initial_structure, found.magnetic_moment):
-            warnings.append(Caveat("moment-not-whole", moment).under(name))
+            warnings.append(moment.under(name))
         if entropy := entropy_warning(result.entropy_term or 0.0):
-            warnings.append(Caveat("smearing-entropy", entropy).under(name))
+            warnings.append(entropy.under(name))
     return warnings
 
 

@@ -144,7 +144,7 @@ def _warnings(
         )
     layers, fixed = _layers(search.adsorption)
     if narrow := room_warning(search.adsorption.slab, layers, fixed):
-        warnings.append(Caveat("little-room", narrow))
+        warnings.append(narrow)
     chosen = search.adsorption.settings.get("sites")
     if chosen is not None:
         warnings.append(

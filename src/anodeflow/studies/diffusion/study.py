@@ -64,7 +64,7 @@ class DiffusionStudy(AdatomStudy[DiffusionInput, DiffusionDoc]):
                     subject.name,
                 )
             if narrow := room_warning(slab.structure, slab.layers, slab.fixed_layers):
-                yield f"{narrow[0].upper()}{narrow[1:]}; set min_width and layers of", subject.name
+                yield f"{narrow.text[0].upper()}{narrow.text[1:]}; set min_width and layers of", subject.name
 
     def entry_problems(self, input: DiffusionInput, world: World) -> Iterator[Problem]:
         """Yield what is wrong with the adatom, and that nothing computes the vibrations that are asked for."""
