@@ -12,6 +12,7 @@ from monty.json import MontyEncoder
 from anodeflow import Campaign
 from anodeflow.backends.registry import load_backend
 from anodeflow.backends.work import Work
+from anodeflow.calculations.displaced import part_of
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.progress import Progress
 from anodeflow.calculations.request import Request
@@ -379,11 +380,12 @@ def test_forces_of_a_search_for_modes_pass_with_it(adatom, tmp_path):
     budget.meter.admit(backend, static, "modes of it, force 0", first)
     budget.meter(Progress("modes of it, force 0", "first", "started"))
     takes(budget, first, 2.9)
-    budget.admit(backend, static, "modes of it, force 1", folder)
+    with part_of("modes of it"):
+        budget.admit(backend, static, "modes of it, force 1", folder)
     with pytest.raises(BudgetSpentError):
         budget.admit(backend, static, "another one", folder)
     takes(budget, first, 0.2)
-    with pytest.raises(BudgetSpentError, match="used up"):
+    with part_of("modes of it"), pytest.raises(BudgetSpentError, match="used up"):
         budget.admit(backend, static, "modes of it, force 2", folder)
 
 

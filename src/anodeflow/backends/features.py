@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
 from ase.neighborlist import neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
 
@@ -38,14 +39,18 @@ class Features(Protocol):
         """Return an ASE calculator of the potential plus the sum of features times `weights` (eV, by label)."""
 
 
+COUNTS = {f"{element} atoms": element for element in chemical_symbols[1:]}
+"""Names of the features that count atoms, the zero of the energies of both codes -> element."""
+
+
 def count_labels(elements: Sequence[str]) -> list[str]:
-    """Return the names of the features that count atoms: the zero of the energies of both codes."""
+    """Return the names of the features that count atoms of some elements."""
     return [f"{element} atoms" for element in elements]
 
 
 def elements_of(labels: Iterable[str]) -> set[str]:
     """Return the elements whose atoms are counted among features."""
-    return {label.removesuffix(" atoms") for label in labels if label.endswith(" atoms")}
+    return {COUNTS[label] for label in labels if label in COUNTS}
 
 
 class RadialFeatures:

@@ -1,5 +1,8 @@
 """Forces on displaced copies of one geometry, by any code, each on record."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -15,6 +18,23 @@ from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.calculations.makers import CalculationMaker
 from anodeflow.calculations.steps import largest_force
 from anodeflow.structures.geometry.positions import placed
+
+_WHOLE: ContextVar[str] = ContextVar("whole", default="")
+
+
+def whole() -> str:
+    """Return the label of the calculation of which the one that is asked for is a part; empty: of none."""
+    return _WHOLE.get()
+
+
+@contextmanager
+def part_of(label: str) -> Iterator[None]:
+    """Have calculations within the context count as parts of the one called so."""
+    token = _WHOLE.set(label)
+    try:
+        yield
+    finally:
+        _WHOLE.reset(token)
 
 
 class DisplacedForces:
@@ -54,7 +74,8 @@ class DisplacedForces:
             self._last(positions, energy, free_energy, forces.tolist())
             return forces.ravel()
         count = self.number - self.attempt + 1
-        document = self.statics.calculate(placed(self.structure, positions), f"{self.label}, force {count}")
+        with part_of(self.label):
+            document = self.statics.calculate(placed(self.structure, positions), f"{self.label}, force {count}")
         if document.id not in self.known:
             free = free_coordinates(AseAtomsAdaptor.get_atoms(self.structure, msonable=False)).reshape(-1, 3)
             step = {

@@ -92,7 +92,7 @@ def _is_calm(document: CalculationDoc, climb: bool) -> bool:
     """
     settings: dict[str, Any] = document.settings
     part = "path" if document.task == "neb" else "relaxation"
-    if document.task != "neb" and not document.task.startswith("relax"):
+    if document.task not in ("neb", "relax", "relax_cell"):
         return True
     asked = settings.get(part)
     early = (climb or document.task != "neb") and _ended_early(document, asked)

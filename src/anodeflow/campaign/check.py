@@ -1,12 +1,12 @@
 """Finds everything that is wrong with a campaign before anything runs."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from anodeflow.backends.base import Backend
 from anodeflow.campaign.entry import StudyEntry
 from anodeflow.core.errors import BackendUnavailableError, InputError
+from anodeflow.core.labels import SystemName
 from anodeflow.structures.bulk.magnetism import check_moments, is_magnetic
 from anodeflow.studies.base import Converged, Kind, Problem, Subject
 from anodeflow.studies.subjects.interfaces import Interface
@@ -14,8 +14,6 @@ from anodeflow.studies.subjects.surfaces import Surface
 from anodeflow.studies.subjects.systems import InterfaceSystem, System
 from anodeflow.studies.world import World, includes
 
-_CHANGED = re.compile(r"(.+) \[[^\[\]]*\]")
-"""Names of variants and of what a potential computes: A [layers 4], A [mlip]."""
 _KINDS: dict[Kind, type[Surface] | type[Interface]] = {"surface": Surface, "interface": Interface}
 """Kinds of what the campaign itself lists."""
 
@@ -105,10 +103,10 @@ class CampaignCheck:
         for index, name in enumerate(names):
             if name in names[:index]:
                 self._tell(f"the name {name!r} is taken already.", key, index, "name")
-            changed = _CHANGED.fullmatch(name)
-            if changed and {changed[1], changed[1].rpartition(":")[0]} & {*names}:
+            read = SystemName.read(name)
+            if read.variant and any(f"{read.own}:".startswith(f"{each}:") for each in names):
                 self._tell(
-                    f"the name {name!r} is how {changed[1]} with something changed is called, in a convergence test or "
+                    f"the name {name!r} is how {read.own} with something changed is called, in a convergence test or "
                     "by a potential: choose another one.",
                     *(key, index, "name"),
                 )

@@ -145,5 +145,7 @@ def interface(
 
 def _why(candidate: "InterfaceCandidate", taken: set[int]) -> str:
     """Say why a cell was not taken; those of the other terminations were, when all are listed."""
-    others = candidate.reason.startswith("another termination") and candidate.number in taken
+    from anodeflow.structures.interface.interfaces import OTHER_TERMINATION
+
+    others = candidate.reason == OTHER_TERMINATION and candidate.number in taken
     return "" if candidate.chosen or others else candidate.reason

@@ -86,10 +86,11 @@ def report(
 
 def _of_systems(documents: "list[StudyDoc]", names: list[str]) -> "list[StudyDoc]":
     """Return the studies of the systems named: with an ordering or termination of one, or all of them."""
+    from anodeflow.core.labels import SystemName
     from anodeflow.report.reference import base_name
 
     def keys(document: "StudyDoc") -> tuple[str, str]:
-        own = document.system.partition(" [")[0]  # a variant stands behind its base
+        own = SystemName.read(document.system).own  # a variant belongs to its system
         return own, base_name(own)
 
     there = dict.fromkeys(name for document in documents for name in keys(document))

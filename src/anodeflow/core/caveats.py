@@ -25,6 +25,10 @@ class Subject(BaseModel):
         given = {} if name is None else {"name": name, "number": number, "detail": detail}
         super().__init__(**given, **fields)
 
+    def by(self, potential: str) -> "Subject":
+        """Return it as a step that a potential did before the code: `site 3 [mlip]`."""
+        return self.model_copy(update={"detail": f"{self.detail} [{potential}]"})
+
     def __str__(self) -> str:
         """Return the words with which sentences about it begin."""
         return f"{self.name}{'' if self.number is None else f' {self.number}'}{self.detail}"

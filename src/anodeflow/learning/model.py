@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anodeflow.backends.features import COUNTS
 from anodeflow.core.address import content_hash
 from anodeflow.learning.data import Lesson
 
@@ -181,7 +182,7 @@ def _solved(normal: _Normal, strength: float, labels: tuple[str, ...]) -> tuple[
     scale = np.maximum(normal.scale, 0.0) / max(normal.rows, 1)  # mean square of what one unit of the weight does
     typical = scale[scale > 0].mean() if (scale > 0).any() else 1.0
     precision = strength * np.maximum(scale, 1e-6 * typical) / FORCE_NOISE**2
-    precision[[label.endswith(" atoms") for label in labels]] = _COUNT_PRIOR
+    precision[[label in COUNTS for label in labels]] = _COUNT_PRIOR
     covariance = np.linalg.inv(normal.matrix + np.diag(precision))
     covariance = (covariance + covariance.T) / 2
     return covariance @ normal.vector, covariance

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.labels import PropertyName
 from anodeflow.report.page import (
     Column,
     Link,
@@ -105,7 +106,7 @@ def comparable(row: ResultRow) -> bool:
 
 def is_row(row: ResultRow, name: str) -> bool:
     """Whether convergence documents call a row `name`: its property, with its label where there are several of it."""
-    return name == f"{row.property} ({row.label})" or (name == row.property and comparable(row))
+    return name == str(PropertyName(row.property, row.label)) or (name == row.property and comparable(row))
 
 
 def remaining_error(errors: dict[str, float], row: ResultRow) -> float | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from anodeflow.core.labels import SystemName
 from anodeflow.report.page import Section, Table
 from anodeflow.studies.document import StudyDoc
 
@@ -36,7 +37,7 @@ def divided(page: dict[str, Any], documents: list[StudyDoc]) -> Iterator[Page]:
         return
     mine: dict[str, list[StudyDoc]] = defaultdict(list)
     for document in documents:
-        mine[document.system.partition(" [")[0]].append(document)  # a variant belongs to its system
+        mine[SystemName.read(document.system).own].append(document)  # a variant belongs to its system
     names = {system: f"systems/{number}-{_plain(system)}.html" for number, system in enumerate(mine)}
     home: dict[str, str] = {}
     for system, its in mine.items():

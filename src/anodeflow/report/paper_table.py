@@ -7,7 +7,7 @@ from io import StringIO
 from anodeflow.report.comparison import Published, comparable
 from anodeflow.report.context import Context
 from anodeflow.report.page import Link, csv_uri, number
-from anodeflow.report.reference import Reference, ReferenceValue, base_name
+from anodeflow.report.reference import Reference, ReferenceValue, base_name, compact
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.registry import studies
 
@@ -153,7 +153,7 @@ def _cell(
     adsorbate = entry.adsorbate if entry else None
     found: list[tuple[float, Link, float | None, str]] = []
     for document in documents:
-        same = "".join(base_name(document.system).split()) == "".join(system.split())
+        same = compact(base_name(document.system)) == compact(system)
         if not same or adsorbate not in (None, getattr(document, "adsorbate", None)):
             continue
         for row in document.rows():

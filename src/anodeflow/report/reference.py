@@ -1,5 +1,6 @@
 """Published values that a report prints beside ours: ``workflows/<name>.reference.yaml``, found by DOI."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
@@ -8,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from anodeflow.core.data import data_folder
 from anodeflow.core.errors import InputError
+from anodeflow.core.labels import SystemName
 
 
 class ReferenceValue(BaseModel):
@@ -40,7 +42,7 @@ class Reference(BaseModel):
     def _once(self) -> "Reference":
         seen = set()
         for entry in self.values:
-            key = (_compact(entry.system), entry.property, entry.adsorbate)
+            key = (compact(entry.system), entry.property, entry.adsorbate)
             if key in seen:
                 raise ValueError(
                     f"{entry.property} of {entry.adsorbate or 'any adatom'} on {entry.system} is there twice"
@@ -68,7 +70,7 @@ class Reference(BaseModel):
         found = [
             entry
             for entry in self.values
-            if entry.property == property and _compact(entry.system) == _compact(base_name(system))
+            if entry.property == property and compact(entry.system) == compact(base_name(system))
         ]
         if adsorbate is not None:
             # an entry that names no adatom holds for those that no other entry names
@@ -80,10 +82,12 @@ class Reference(BaseModel):
 
 def base_name(system: str) -> str:
     """Return the name of a system without ordering and termination: ``Li3Mg(001):Li3Mg-Cmcm:1`` is ``Li3Mg(001)``."""
-    return system.split(":")[0] or system
+    name = SystemName.read(system)
+    return str(replace(name, face="")) if name.base else system
 
 
-def _compact(name: str) -> str:
+def compact(name: str) -> str:
+    """Return a name without its blanks, which do not matter."""
     return "".join(name.split())
 
 

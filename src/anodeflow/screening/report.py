@@ -3,6 +3,7 @@
 from typing import Any
 
 from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.caveats import Subject
 from anodeflow.report.page import (
     Column,
     Link,
@@ -80,7 +81,7 @@ def prescreen_tables(document: StudyDoc, name: str) -> list[Table]:
 def _row(document: StudyDoc, audit: PrescreenAudit, index: int) -> dict[str, Any]:
     entry = audit.entries[index]
     row: dict[str, Any] = {column.key: getattr(entry, column.key) for column in _ENTRIES}
-    for key, step in (("potential", f"{entry.step} [{audit.backend}]"), ("dft", entry.step)):
+    for key, step in (("potential", str(Subject(entry.step).by(audit.backend))), ("dft", entry.step)):
         identity = document.calculation_ids.get(step)
         if identity:
             row[key] = Link(row[key], f"calc-{identity}")

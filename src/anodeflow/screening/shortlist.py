@@ -258,7 +258,7 @@ def not_screened(step: str | Subject, found: CalculationDoc, audit: PrescreenAud
 def potential_ids(found: Mapping[str, CalculationDoc | None]) -> dict[str, str]:
     """Return step -> id of the potential's calculation before each of DFT; steps bear the potential's name."""
     return {
-        f"{step} [{each.prescreen.backend}]": each.prescreen.id
+        str(Subject(step).by(each.prescreen.backend)): each.prescreen.id
         for step, each in found.items()
         if each is not None and each.prescreen is not None
     }

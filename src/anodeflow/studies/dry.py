@@ -18,6 +18,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.rehearsal import NotRehearsedError, Rehearsed, rehearsal
 from anodeflow.core.errors import InputError
+from anodeflow.core.labels import Label
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.expected import Expected, declared
 from anodeflow.studies.expected import expects as expects  # packages with a study of their own find it here
@@ -181,7 +182,7 @@ class DryRun:
     def _planned(self, note: Rehearsed, after: set[str]) -> PlannedCalculation:
         """Return a calculation that a job asked for."""
         potential = self.world.surfaces.prescreen
-        screening = potential is not None and note.label.endswith(f" [{potential.backend.name}]")
+        screening = potential is not None and Label.read(note.label).by == potential.backend.name
         by = note.by.name if screening else ""
         group, task, structure = _group(note.label), note.request.task, note.request.structure
         known = self._cells.get(group)
@@ -268,5 +269,4 @@ def _uuids(node: Flow | Job) -> list[str]:
 
 def _group(label: str) -> str:
     """Return the group of a calculation: what stands before the colon of its label; those without are shared."""
-    name, colon, _ = label.partition(": ")
-    return name if colon else SHARED
+    return Label.read(label).system or SHARED

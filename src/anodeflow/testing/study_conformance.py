@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.campaign.model import Campaign
 from anodeflow.core.caveats import Caveat
+from anodeflow.core.labels import Label
 from anodeflow.database.query import calculation_documents, study_documents
 from anodeflow.execution.local import run_campaign
 from anodeflow.report.build import sections
@@ -165,7 +166,7 @@ class StudyConformance:
         counted = {label for label, each in run.planned.items() if each.number is not None}
         assert not counted - run.made, "the plan has what the flow does not compute"
         open_groups = {each.group for each in run.planned.values() if each.number is None}
-        unforeseen = {label for label in run.made - counted if label.partition(":")[0] not in open_groups}
+        unforeseen = {label for label in run.made - counted if Label.read(label).system not in open_groups}
         assert not unforeseen, "the flow computes what the plan does not have"
 
     def test_document_survives_json(self, found: Sequence[StudyDoc]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from anodeflow.backends.base import Backend
+from anodeflow.calculations.displaced import whole
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.progress import Progress
 from anodeflow.calculations.request import Request
@@ -92,7 +93,6 @@ class Budget:
     meter: Meter
     estimator: Estimator
     left: dict[str, float | None] = field(default_factory=dict)
-    _within: str = ""
     _short: bool = False
     _thread: int = field(default_factory=threading.get_ident)
 
@@ -107,16 +107,14 @@ class Budget:
         if backend.code != self.meter.code:
             return
         left = self.hours - self.meter.used.processor_hours
-        if self._within and label.startswith(f"{self._within},"):
+        if of := whole():  # the forces of a search for modes are calculations of their own, and have passed with it
             if left <= 0:
-                self._leave(self._within, None, _BUDGET_ENDS)
+                self._leave(of, None, _BUDGET_ENDS)
             return
         predicted = self.predicted(backend, request, folder)
         if left <= 0 or (predicted is not None and predicted > left):
             needs = "" if predicted is None else f", and it is predicted to take {hours(predicted)}"
             self._leave(label, predicted, f"{hours(max(left, 0.0))} of the budget is left{needs}")
-        # The forces of a search for modes are calculations of their own, and have passed with it.
-        self._within = label if request.task == "modes" else ""
         self._short = request.task in ("static", "density")
 
     def _leave(self, label: str, predicted: float | None, why: str) -> NoReturn:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from ase.data import atomic_numbers
 
+from anodeflow.core.labels import Label
 from anodeflow.execution.cost.history import Past
 from anodeflow.execution.state import CampaignStatus, OpenEntry
 
-_BY = re.compile(r" \[([^\]]+)\]$")
 _SYMBOL = re.compile(r"\b[A-Z][a-z]?\b")
 
 
@@ -32,8 +32,8 @@ class Yield:
 
 def kind_of(entry: OpenEntry) -> tuple[str, bool]:
     """Return what entries of different systems have in common: the label without system, elements and numbers."""
-    text = entry.label.removeprefix(f"{entry.group}: ").split(" [")[0]
-    text = _SYMBOL.sub(lambda found: "X" if found[0] in atomic_numbers else found[0], text)
+    what = Label.read(entry.label).what
+    text = _SYMBOL.sub(lambda found: "X" if found[0] in atomic_numbers else found[0], what)
     return re.sub(r"\d+", "#", text), bool(entry.prescreen)
 
 
@@ -71,5 +71,5 @@ def yields(statuses: Iterable[CampaignStatus], known: Mapping[str, Past]) -> dic
 
 def belongs(label: str, group: str, prescreen: str) -> bool:
     """Return whether a calculation is one of a group's, done by the potential called so, or by the code if by none."""
-    by = _BY.search(label)
-    return label.startswith(f"{group}:") and (by[1] if by else "") == prescreen
+    read = Label.read(label)
+    return (read.system, read.by) == (group, prescreen)

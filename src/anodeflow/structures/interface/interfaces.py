@@ -20,6 +20,8 @@ from anodeflow.structures.interface.candidate import InterfaceCandidate
 from anodeflow.structures.interface.interface_spec import InterfaceSpec
 from anodeflow.structures.interface.matching import LatticeMatch, lattice_matches
 
+OTHER_TERMINATION = "another termination is studied"
+"""Why the best cell of a termination is not taken where others are asked for."""
 SAME_STRAIN = 0.005
 """Strains that differ by less count as equal: the smaller cell is then taken."""
 _BEYOND = 4  # how many times max_atoms is searched, for the sentence that says what would match
@@ -147,7 +149,7 @@ def _candidate(
 ) -> InterfaceCandidate:
     atoms = _atoms(pair, match)
     if best:
-        reason = "another termination is studied"
+        reason = OTHER_TERMINATION
     elif atoms > spec.max_atoms:
         reason = f"more than {spec.max_atoms} atoms"
     elif match.strain > spec.max_strain:

@@ -17,6 +17,8 @@ _NAMES = {
     5: "fivefold hollow",
     6: "sixfold hollow",
 }
+HOLLOWS = frozenset({"hollow", "fcc hollow", "hcp hollow", *(_NAMES.get(n, f"{n}-fold hollow") for n in range(3, 25))})
+"""All names of hollows, those of documents made before they told how many atoms are touched among them."""
 FREE = "free"
 """Name of the place of an atom that touches nothing."""
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, computed_field, model_validator
 from pymatgen.core import Structure
 
+from anodeflow.core.caveats import Subject
 from anodeflow.structures.sites.adatom import AdatomState
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
@@ -46,7 +47,12 @@ class AdsorbedSite(BaseModel):
     @property
     def step(self) -> str:
         """Name of its calculation."""
-        return f"site {self.site}"
+        return str(site_step(self.site))
+
+
+def site_step(number: int) -> Subject:
+    """Return the step that relaxes the adatom at a site."""
+    return Subject("site", number)
 
 
 class AdsorptionDoc(StudyDoc):
@@ -97,6 +103,14 @@ class AdsorptionDoc(StudyDoc):
     def binding_energy_bulk(self) -> float:
         """Binding energy of the most stable site against an atom of the bulk, eV."""
         return self.sites[self.most_stable].binding_energy_bulk
+
+    def site_steps(self) -> set[str]:
+        """Return the names of the steps that relaxed the adatom at a site, those of a potential among them."""
+        steps = {each.step for each in self.sites}
+        if self.prescreen is not None:
+            steps |= {each.step for each in self.prescreen.candidates}
+            steps |= {str(Subject(step).by(self.prescreen.backend)) for step in steps}
+        return steps
 
     def rows(self) -> list[ResultRow]:
         """Return the two binding energies of the most stable site."""

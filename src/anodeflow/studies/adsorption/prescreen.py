@@ -8,6 +8,7 @@ import numpy as np
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.guide_ranks import learned_ranking
 from anodeflow.calculations.screening_document import AuditEntry, Candidate
+from anodeflow.core.caveats import Subject
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import (
@@ -114,9 +115,9 @@ def audited(
     # The potential's relaxations of the sites are counted with those that were left out.
     audit.effort += effort_of([slab, *(each.model_copy(update={"prescreen": None}) for each in done.values())])
     audit.effort += effort_of(found.values(), potential=True)
-    identifiers = {f"{step} [{audit.backend}]": each.id for step, each in found.items() if each is not None}
+    identifiers = {str(Subject(step).by(audit.backend)): each.id for step, each in found.items() if each is not None}
     if slab.prescreen is not None:
-        identifiers[f"slab [{audit.backend}]"] = slab.prescreen.id
+        identifiers[str(Subject("slab").by(audit.backend))] = slab.prescreen.id
     return document.model_copy(
         update={
             "prescreen": audit,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from anodeflow.core.address import content_hash
 from anodeflow.core.caveats import NOT_AT_REST, Caveat
+from anodeflow.core.labels import PropertyName
 from anodeflow.studies.convergence.document import (
     ConvergenceDoc,
     ConvergencePoint,
@@ -187,7 +188,7 @@ def _property_names(documents: Sequence[StudyDoc]) -> dict[tuple[str, str], str]
         properties = [row.property for row in document.rows()]
         several |= {name for name in properties if properties.count(name) > 1}
         pairs += [(row.property, row.label) for row in document.rows()]
-    return {(name, label): f"{name} ({label})" if name in several else name for name, label in pairs}
+    return {(name, label): str(PropertyName(name, label if name in several else "")) for name, label in pairs}
 
 
 def _properties(document: StudyDoc, named: Mapping[tuple[str, str], str]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from anodeflow.core.labels import PropertyName
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.errors import not_varied, parameter_words
 from anodeflow.report.figures import new_figure, save
@@ -59,15 +60,18 @@ def convergence_section(documents: list[ConvergenceDoc], context: Context) -> Se
 
 def words(name: str) -> str:
     """Return a property or parameter as people call it; a label in brackets follows a comma."""
-    name, _, label = name.removesuffix(")").partition(" (")
-    return ", ".join([_WORDS.get(name, name.replace("_", " ")), *([label] if label else [])])
+    read = PropertyName.read(name)
+    return ", ".join(
+        [_WORDS.get(read.property, read.property.replace("_", " ")), *([read.label] if read.label else [])]
+    )
 
 
 def main_properties(document: ConvergenceDoc) -> list[str]:
     """Return the properties that answer the study, as it says itself: others of several stand in the files only."""
     study = studies().get(document.of)
-    headlines = {f"{name} ({label})" for name, label in (study.headlines if study else {}).items()}
-    names = [name for name in document.units if " (" not in name or name in headlines]
+    headlines = study.headlines if study else {}
+    read = {name: PropertyName.read(name) for name in document.units}
+    names = [name for name, each in read.items() if each.label in ("", headlines.get(each.property))]
     return (names or list(document.units))[:_MOST_SHOWN]
 
 

@@ -7,6 +7,7 @@ from jobflow import Flow, Maker, OutputReference, Response
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.core.jobs import job, named
+from anodeflow.core.labels import Label
 from anodeflow.screening.effort import effort_of
 from anodeflow.screening.makers import Prescreen, guided
 from anodeflow.screening.shortlist import start_audit
@@ -94,8 +95,8 @@ class DiffusionMaker(Maker):
                 "potential computes cheaply: set a prescreen and leave modes true, or give the prefactor in 1/s."
             )
         start = push_adatoms(makers, adsorption, study)
-        start.name = f"{study.system}: minima of {study.adsorbate}".removeprefix(": ")
-        return Flow([start], output=start.output, name=f"{study.system}: {self.name}".removeprefix(": "))
+        start.name = str(Label(f"minima of {study.adsorbate}", study.system))
+        return Flow([start], output=start.output, name=str(Label(self.name, study.system)))
 
 
 @job

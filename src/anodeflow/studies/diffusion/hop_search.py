@@ -14,6 +14,7 @@ from anodeflow.core.errors import CalculationError
 from anodeflow.screening.shortlist import start_record
 from anodeflow.structures.sites.hops import Edge, SurfaceHop, SurfaceNet
 from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvature, push_directions
+from anodeflow.structures.sites.sites import HOLLOWS
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
@@ -64,7 +65,7 @@ class HopSearch(SaddleSearch):
         Those of all hops come in the same order.
         """
         steps = [f"{kind} {index}" for kind in OF_HOPS]
-        by = [] if self.audit is None else [f"{step} [{self.audit.backend}]" for step in steps]
+        by = [] if self.audit is None else [str(Subject(step).by(self.audit.backend)) for step in steps]
         return steps + by + [name for step in steps for name in names_of_step(step)]
 
     def net(self) -> SurfaceNet:
@@ -130,7 +131,7 @@ def saddle_tests(adsorption: AdsorptionDoc, foreign: bool = False) -> list[Saddl
     """
     tests = []
     for site in candidates(adsorption)[0]:
-        directions = push_directions(adsorption.slab, site.structure[-1].coords, "hollow" in site.final_label)
+        directions = push_directions(adsorption.slab, site.structure[-1].coords, site.final_label in HOLLOWS)
         if foreign and directions and all(direction.any() for direction in directions):
             directions.append(np.zeros(2))
         tests += [SaddleTest(site=site.site, direction=direction.tolist()) for direction in directions]
@@ -218,7 +219,7 @@ def start_search(
         calculation_ids={
             step: identifier
             for step, identifier in adsorption.calculation_ids.items()
-            if step == "slab" or step.startswith("site ")
+            if step in {"slab", *adsorption.site_steps()}
         }
         | identifiers,
         warnings=warnings,

@@ -7,6 +7,7 @@ from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.jobs import job, named
+from anodeflow.core.labels import Label
 from anodeflow.structures.bulk.dilute import equivalent_sites, substituted, wide_cell
 from anodeflow.studies.interdiffusion.dilute_limit import DiluteLimit, dilute_limit
 from anodeflow.studies.shared.steps import replaced
@@ -57,9 +58,9 @@ class DiluteLimitMaker(Maker):
         """
         start = named(
             substitute(self.relax, self.static, alloy, metal, self.element, self.width, self.system),
-            f"{self.system}: dilute limit".removeprefix(": "),
+            str(Label("dilute limit", self.system)),
         )
-        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+        return Flow([start], output=start.output, name=str(Label(self.name, self.system)))
 
 
 @job
@@ -74,7 +75,7 @@ def substitute(
     jobs: list[Flow | Job] = []
 
     def add(maker: Maker, structure: Any, label: str) -> Any:
-        label = f"{system}: {label}".removeprefix(": ")
+        label = str(Label(label, system))
         jobs.append(named(maker.make(structure, label=label), label))
         return jobs[-1].output
 
@@ -87,7 +88,7 @@ def substitute(
         label = f"{other} on {element} site {group[0]} of the bulk alloy"
         results[antisite_step(group[0])] = add(relax, substituted(large, group[0] * copies, other), label)
     last = collect_dilute(results, sites, (len(large), len(host)))
-    return replaced([*jobs, last], last, f"{system}: dilute limit".removeprefix(": "))
+    return replaced([*jobs, last], last, str(Label("dilute limit", system)))
 
 
 def antisite_step(site: int) -> str:

@@ -8,6 +8,7 @@ from jobflow import Flow, Job, Maker, OutputReference, Response
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import job
+from anodeflow.core.labels import Label
 from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
 from anodeflow.screening.shortlist import start_record
 from anodeflow.studies.context import SubjectContext, in_context
@@ -76,8 +77,8 @@ class InterdiffusionMaker(Maker):
         if self.prescreen is not None:
             relax = PrescreenedRelaxMaker(self.prescreen, relax)
         start = exchange_atoms(relax, interface, study, dilute)
-        start.name = f"{study.system}: exchanges of {self.input.element}".removeprefix(": ")
-        return Flow([start], output=start.output, name=f"{study.system}: {self.name}".removeprefix(": "))
+        start.name = str(Label(f"exchanges of {self.input.element}", study.system))
+        return Flow([start], output=start.output, name=str(Label(self.name, study.system)))
 
 
 def exchanges_to_come(told: Told) -> Iterator[Expected]:

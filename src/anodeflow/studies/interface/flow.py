@@ -9,6 +9,7 @@ from jobflow import Flow, Job, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
+from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.core.jobs import job, named
 from anodeflow.screening.makers import Prescreen
@@ -196,7 +197,9 @@ def hand_on_shifts(
     audit = rank_shifts(points, found, study.prescreen)
     which = [index for index, each in by_shift(audit.candidates, len(points)).items() if each.handed_on]
     calculation_ids = calculation_ids | {
-        f"{Shift(index).step} [{audit.backend}]": each.id for index, each in enumerate(found) if each is not None
+        str(Subject(Shift(index).step).by(audit.backend)): each.id
+        for index, each in enumerate(found)
+        if each is not None
     }
     decided = len(which) == 1 and lowest_shift(audit) is not None
     jobs = [] if decided else _evaluate(makers["static"], cell, points, which, study)

@@ -187,7 +187,7 @@ class WaitingHops(BaseModel):
         hop.images, hop.band = band.images, band.potential_path
         energies = np.array(band.image_energies)
         if band.by_potential:
-            self.calculation_ids[f"{step} [{band.backend}]"] = band.id
+            self.calculation_ids[str(hop.subject.by(band.backend))] = band.id
             return intermediate_minimum(energies, band.converged)
         if hop.profile:  # it was computed before: what was told of that path does not hold for this one
             self.warnings = [each for each in self.warnings if not _is_about(each, hop.subject)]
@@ -201,7 +201,7 @@ class WaitingHops(BaseModel):
         self.warnings += [warning.under(hop.subject) for warning in band.warnings]
         self.calculation_ids[step] = band.id
         if band.potential_path is not None:
-            self.calculation_ids[f"{step} [{band.potential_path.backend}]"] = band.potential_path.id
+            self.calculation_ids[str(hop.subject.by(band.potential_path.backend))] = band.potential_path.id
         self.settings = band.settings
         return intermediate_minimum(energies, band.converged)
 

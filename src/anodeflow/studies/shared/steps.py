@@ -8,6 +8,7 @@ from jobflow import Flow, Job, JobConfig, OnMissing, Response
 from anodeflow.calculations.in_place import settled
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import job, named
+from anodeflow.core.labels import Label, SystemName
 
 
 def replaced(jobs: list[Flow | Job], last: Job, name: str) -> Response:
@@ -69,5 +70,5 @@ def followed(
 
 def _sentence(label: str, error: AnodeflowError) -> str:
     """Return the message with what it is about in front, once."""
-    system = label.split(":")[0]
-    return str(error) if str(error).startswith(f"{system}:") else f"{label}: {error}"
+    base = SystemName.read(Label.read(label).system).base  # errors of one face say which surface it is of
+    return str(error) if str(error).startswith(f"{base}:") else f"{label}: {error}"

@@ -9,6 +9,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import ENDED_EARLY
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job
+from anodeflow.core.labels import Label
 from anodeflow.screening.makers import Prescreen, guided, relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
@@ -92,8 +93,8 @@ class VacancyMaker(Maker):
         if self.prescreen is not None:
             makers = self.prescreen.makers(makers)
         first = make_vacancy(makers, interface, bulk, study, face)
-        first.name = study.of_system.removeprefix(": ")
-        return Flow([first], output=first.output, name=f"{study.system}: {self.name}".removeprefix(": "))
+        first.name = str(Label(f"{study.input.element} vacancy", study.system))
+        return Flow([first], output=first.output, name=str(Label(self.name, study.system)))
 
 
 def stops_and_hops(told: Told) -> Iterator[Expected]:

@@ -9,6 +9,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.in_place import in_place
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job, named
+from anodeflow.core.labels import Label
 from anodeflow.structures.bulk.host import HostLattice
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
@@ -59,12 +60,12 @@ class MetalFaceMaker(Maker):
         surface = f"{self.metal}({' '.join(map(str, self.slab.miller))})"
         start = relax_face(self.relax, bulk, self.slab, host, surface, self.system)
         start.name = face_label(self.system, surface)
-        return Flow([start], output=start.output, name=f"{self.system}: {self.name}".removeprefix(": "))
+        return Flow([start], output=start.output, name=str(Label(self.name, self.system)))
 
 
 def face_label(system: str, surface: str) -> str:
     """Return the label of the clean slab."""
-    return f"{system}: {surface} alone".removeprefix(": ")
+    return str(Label(f"{surface} alone", system))
 
 
 @job
