@@ -43,6 +43,7 @@ from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.candidates import candidates
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.exchanges import take_ends
 from anodeflow.studies.diffusion.flow import DiffusionMaker
 from anodeflow.studies.diffusion.hop_ends import finish_end, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, start_search
@@ -203,7 +204,10 @@ def test_barrier_is_that_of_plain_ase_and_of_the_relaxed_bridge(adsorption, shar
 @pytest.mark.slow
 def test_half_of_the_images_gives_the_same_barrier(adsorption):
     search = started(adsorption("Al(001)"))
-    ends = hop_ends(search, 0)
+    before = search.hops[0].model_copy(deep=True)
+    assert hop_ends(search, 0).displacement == take_ends(search, 0).displacement
+    ends = take_ends(search, 0)
+    assert search.hops[0] == before.model_copy(update={"displacement": list(ends.displacement)})
     neb, energies = Makers(load_backend("emt")).neb(), (search.zero, search.zero)
     half = neb.calculate(first_path(ends.initial, ends.final, 5, ends.symmetry), energies, symmetry=ends.symmetry)
     whole = neb.calculate(first_path(ends.initial, ends.final, 5), energies)
@@ -372,7 +376,7 @@ def test_other_adatom_than_that_of_the_adsorption_is_refused(adsorption):
 
 def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
     search = started(adsorption("Al(001)"))
-    ends = hop_ends(search, 0)
+    ends = take_ends(search, 0)
     relaxed = Makers(load_backend("emt")).static().calculate(ends.final)
     assert finish_end(search, 0, ends, relaxed)[-1].coords == pytest.approx(ends.final[-1].coords)
     rolled = relaxed.structure.copy()
@@ -391,7 +395,7 @@ def test_end_that_left_its_minimum_is_told_in_a_sentence(adsorption):
 @pytest.mark.slow
 def test_dip_that_rolls_to_an_end_or_sinks(adsorption):
     search = started(adsorption("Al(001)"))
-    ends = hop_ends(search, 0)
+    ends = take_ends(search, 0)
     relaxed = Makers(load_backend("emt")).static().calculate(ends.initial)
     hop = search.hops[0]
     hop.state, hop.barrier_forward, hop.images = "done", 0.2, first_path(ends.initial, ends.final, 5)
@@ -451,7 +455,7 @@ def test_an_image_that_rolls_to_an_end_tells_whether_the_hop_stands():
 def test_hop_whose_end_is_not_the_lowest_point_beside_it_fails(adsorption):
     """The adatom rolls from below both ends to one of them, 30 meV lower than that: it is no minimum."""
     search = started(adsorption("Al(001)"))
-    ends = hop_ends(search, 0)
+    ends = take_ends(search, 0)
     relaxed = Makers(load_backend("emt")).static().calculate(ends.initial)
     hop, images = search.hops[0], first_path(ends.initial, ends.final, 5)
     points = [0.0, -0.03, 0.1, 0.2, 0.1, 0.05, 0.0]
@@ -643,7 +647,7 @@ def plain_diffusivity(hollow, bridge) -> tuple[float, float]:
 def with_band(document: AdsorptionDoc) -> HopSearch:
     """A search whose only hop has a path, first guess as it is, over the bridge."""
     search = started(document)
-    ends = hop_ends(search, 0)
+    ends = take_ends(search, 0)
     hop = search.hops[0]
     hop.images = first_path(ends.initial, ends.final, 5, ends.symmetry)
     hop.profile = [ProfilePoint(distance=d, energy=e, slope=0) for d, e in enumerate([0, 0.1, 0.15, 0.2, 0.15, 0.1, 0])]
@@ -733,7 +737,7 @@ def test_a_saddle_that_was_not_walked_up_to_keeps_the_energy_of_its_climb(adsorp
 @pytest.mark.slow
 def test_modes_are_handed_the_energy_of_a_climb_as_it_was_evaluated(adsorption):
     search = with_band(adsorption("Al(001)"))
-    ends = hop_ends(search, 0)
+    ends = take_ends(search, 0)
     path = first_path(ends.initial, ends.final, 5, ends.symmetry)
     band = Makers(load_backend("emt")).neb().calculate(path, (search.zero, search.zero), symmetry=ends.symmetry)
     early = band.model_copy(

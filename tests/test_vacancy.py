@@ -488,7 +488,10 @@ def test_stop_from_which_a_hop_falls_all_the_way_joins_two_hops_over_the_first_s
 @pytest.mark.slow
 def test_last_stop_that_is_no_minimum_ends_the_path_before_it():
     search, values = two_hops([0.0, 0.2, 0.3, 0.28, 0.25], [0.25, 0.3, 0.35, 0.4, 0.45])
+    before = search.model_copy(deep=True)
     document = vacancy_document(search, values)
+    assert (search.stops, search.hops, search.splits) == (before.stops, before.hops, before.splits)
+    assert not document.stops[2].minimum
     (path,) = document.paths
     assert (path.stops, path.hops) == ([0, 1], [0])
     assert path.end == (

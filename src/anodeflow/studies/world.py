@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from anodeflow.backends.base import Backend
-from anodeflow.core.errors import InputError
+from anodeflow.core.errors import BackendUnavailableError, InputError
 from anodeflow.studies.convergence.analysis import ConvergenceParameter
 from anodeflow.studies.subjects.interfaces import Interface, Interfaces
 from anodeflow.studies.subjects.surfaces import Surface, Surfaces
@@ -145,6 +145,16 @@ class World:
         if isinstance(subject, Interface):
             return partial(self.interfaces.own_value, subject)
         return cast(OwnSubject, subject).own_value
+
+    def check_available(self, backend: Backend) -> None:
+        """Raise InputError or BackendUnavailableError for a backend that does not work here; once for each."""
+        if backend.name in self.absent:
+            return
+        try:
+            backend.check_available()
+        except (InputError, BackendUnavailableError):
+            self.absent.add(backend.name)
+            raise
 
     def check_elements(self, backend: Backend, elements: set[str]) -> None:
         """Raise InputError for elements that a backend does not know, if it works here."""

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
 from anodeflow.structures.geometry.positions import images_in_plane, largest_distance
-from anodeflow.structures.sites.exchanges import ExchangeNet, SurfaceExchange, Way, atom_at, exchanged
+from anodeflow.structures.sites.exchanges import ExchangeNet, Way, atom_at, exchanged
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.path import carried_end, check_hop, guessed_end, path_symmetry
 from anodeflow.studies.diffusion.document import ExchangeMinimum, Hop, SurfaceMinimum
@@ -43,11 +43,13 @@ def find_exchanges(search: HopSearch) -> None:
     for found in net.exchanges():
         if net.way(found.hop, found.atom) not in known:
             index = search.add_hop(found.hop)
-            _take_copy(search.hops[index], slab, found, search.adsorption.adsorbate)
+            hop = search.hops[index]
+            hop.exchanged_at = list(found.atom)
+            hop.exchanged_with = atom_at(slab, found.atom, search.adsorption.adsorbate)
 
 
 def exchange_ends(search: HopSearch, index: int) -> HopEnds:
-    """Return the ends of an exchange on the supercell; chooses the copy that suits it best, as for a hop.
+    """Return the ends of the copy of an exchange which suits the supercell best, as for a hop.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def exchange_ends(search: HopSearch, index: int) -> HopEnds:
     slab, hop = search.adsorption.slab, search.hops[index]
     net = exchange_net(slab, search.minima)
     initial, minimum = search.minima[hop.initial].structure, search.minima[hop.final].structure
-    found: list[tuple[tuple[bool, bool], SurfaceExchange, HopEnds]] = []
+    found: list[tuple[tuple[bool, bool], HopEnds]] = []
     refused: InputError | None = None
     for way in net.starts(way_of(net, hop)):
         copy = net.as_exchange(way)
@@ -75,13 +77,11 @@ def exchange_ends(search: HopSearch, index: int) -> HopEnds:
         turned = carried is not None and hop.initial == hop.final
         symmetry = path_symmetry(slab, initial, final, atom, beside) if turned else None
         own = (target[0] - float(beside[0]), target[1] - float(beside[1]))
-        ends = HopEnds(initial, final, carried is None, own, symmetry, atom)
-        found.append(((carried is None, symmetry is None), copy, ends))
+        ends = HopEnds(initial, final, carried is None, own, symmetry, copy.hop.displacement, atom, copy.atom)
+        found.append(((carried is None, symmetry is None), ends))
     if not found:
         raise refused or InputError("the exchange leads to no copy of the minimum at its end.")
-    _, chosen, ends = min(found, key=lambda each: each[0])
-    _take_copy(hop, slab, chosen, search.adsorption.adsorbate)
-    return ends
+    return min(found, key=lambda each: each[0])[1]
 
 
 def ends_of(search: HopSearch, index: int) -> HopEnds:
@@ -89,11 +89,13 @@ def ends_of(search: HopSearch, index: int) -> HopEnds:
     return exchange_ends(search, index) if search.hops[index].is_exchange else hop_ends(search, index)
 
 
-def _take_copy(hop: Hop, slab: Structure, copy: SurfaceExchange, adsorbate: str) -> None:
-    """Let a hop of the document stand for one of the copies of an exchange."""
-    hop.displacement = list(copy.hop.displacement)
-    hop.exchanged_at = list(copy.atom)
-    hop.exchanged_with = atom_at(slab, copy.atom, adsorbate)
+def take_ends(search: HopSearch, index: int) -> HopEnds:
+    """Return the ends of a hop, which from now on stands for the copy that they are of."""
+    hop, ends = search.hops[index], ends_of(search, index)
+    hop.displacement = list(ends.displacement)
+    if ends.exchanged_at is not None:
+        hop.exchanged_at, hop.exchanged_with = list(ends.exchanged_at), ends.atom
+    return ends
 
 
 def exchange_landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:

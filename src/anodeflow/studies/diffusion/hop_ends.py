@@ -7,7 +7,6 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import InputError
-from anodeflow.structures.sites.hops import SurfaceHop
 from anodeflow.structures.sites.path import (
     carried_end,
     check_hop,
@@ -39,8 +38,12 @@ class HopEnds:
         Lateral position at the end of the atom that is the adatom there, in the image that it leads to, Å.
     symmetry
         Operation that turns the hop round, if there is one.
+    displacement
+        Lateral displacement of the copy of the hop that they are of, Å.
     atom
         Index of the atom that is the adatom at the end.
+    exchanged_at
+        Lateral position of the atom with which the adatom changes places in that copy, Å; none: it moves alone.
     """
 
     initial: Structure
@@ -48,11 +51,13 @@ class HopEnds:
     guessed: bool
     target: tuple[float, float]
     symmetry: PathSymmetry | None
+    displacement: tuple[float, float]
     atom: int = -1
+    exchanged_at: tuple[float, float] | None = None
 
 
 def hop_ends(search: HopSearch, index: int) -> HopEnds:
-    """Return the ends of a hop; sets its displacement to that of the copy which suits the supercell best.
+    """Return the ends of the copy of a hop which suits the supercell best.
 
     Among the copies that leave the initial minimum, one whose end an operation of the supercell makes from the relaxed
     minimum comes first, then one that symmetry turns round, then one that is not nearer to the end's periodic image.
@@ -64,7 +69,7 @@ def hop_ends(search: HopSearch, index: int) -> HopEnds:
     """
     net, slab, hop = search.net(), search.adsorption.slab, search.hops[index]
     initial, minimum = search.minima[hop.initial].structure, search.minima[hop.final].structure
-    found: list[tuple[tuple[bool, bool, bool], SurfaceHop, HopEnds]] = []
+    found: list[tuple[tuple[bool, bool, bool], HopEnds]] = []
     refused: InputError | None = None
     for edge in net.starts(net.edge(surface_hop(hop))):
         copy = net.as_hop(edge)
@@ -77,14 +82,13 @@ def hop_ends(search: HopSearch, index: int) -> HopEnds:
         target = (float(x), float(y))
         final = carried_end(slab, initial, minimum, target)
         symmetry = path_symmetry(slab, initial, final) if final is not None and hop.initial == hop.final else None
-        ends = HopEnds(initial, final or guessed_end(slab, initial, minimum, target), final is None, target, symmetry)
+        end = final or guessed_end(slab, initial, minimum, target)
+        ends = HopEnds(initial, end, final is None, target, symmetry, copy.displacement)
         around = ends.final[-1].distance(initial[-1]) < np.linalg.norm(copy.displacement) - 0.1
-        found.append(((final is None, symmetry is None, bool(around)), copy, ends))
+        found.append(((final is None, symmetry is None, bool(around)), ends))
     if not found:
         raise refused or InputError("the hop leads to no copy of the minimum at its end.")
-    _, chosen, ends = min(found, key=lambda each: each[0])
-    hop.displacement = list(chosen.displacement)
-    return ends
+    return min(found, key=lambda each: each[0])[1]
 
 
 def finish_end(search: HopSearch, index: int, ends: HopEnds, relaxed: CalculationDoc) -> Structure:

@@ -1,6 +1,7 @@
 """The attempt frequency of each hop: Vineyard's where the vibrations are known, else one for all."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,26 +12,37 @@ from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.network import has_barrier, vibrational_entropies
 
+Place = TypeVar("Place", SurfaceMinimum, Hop)
+
 USUAL = 1e13
 """Attempt frequency of a hop whose vibrations are not known, 1/s."""
 
 
-def record_vibrations(search: HopSearch, vibrations: Mapping[str, ModesDoc | None]) -> None:
-    """Put the frequencies at minima and saddles into the search.
+def with_vibrations(search: HopSearch, vibrations: Mapping[str, ModesDoc | None]) -> HopSearch:
+    """Return a search with the frequencies at its minima and saddles.
 
     Parameters
     ----------
     search
-        Its minima and hops are changed.
+        A finished search.
     vibrations
         Name of a place -> all modes there; none where they could not be computed.
     """
+    known = {place: found for place, found in vibrations.items() if found is not None}
+
+    def at(place: Place) -> Place:
+        found = known.get(place.name)
+        return place if found is None else place.model_copy(update={"frequencies": found.frequencies})
+
     places: list[SurfaceMinimum | Hop] = [*search.minima, *search.hops]
-    for place in places:
-        found = vibrations.get(place.name)
-        if found is not None:
-            place.frequencies = found.frequencies
-            search.calculation_ids[vibrations_of(place.name)] = found.id
+    names = [place.name for place in places if place.name in known]
+    return search.model_copy(
+        update={
+            "minima": [at(minimum) for minimum in search.minima],
+            "hops": [at(hop) for hop in search.hops],
+            "calculation_ids": search.calculation_ids | {vibrations_of(name): known[name].id for name in names},
+        }
+    )
 
 
 def vibrations_of(place: str) -> str:

@@ -18,11 +18,11 @@ from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.checks import pushed_minima, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
-from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges
+from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges, take_ends
 from anodeflow.studies.diffusion.false_minima import settle_suspects
 from anodeflow.studies.diffusion.hop_ends import finish_end
 from anodeflow.studies.diffusion.hop_search import HopSearch
-from anodeflow.studies.diffusion.prefactors import record_vibrations
+from anodeflow.studies.diffusion.prefactors import with_vibrations
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import Landing, Route, path_jobs, review_paths, split_at_minima
 from anodeflow.studies.shared.once_more import once_more
@@ -123,7 +123,7 @@ def collect_diffusion(
 ) -> DiffusionDoc:
     """Put the document together from the finished search, and the vibrations at minima and saddles if asked for."""
     if vibrations is not None:
-        record_vibrations(search, vibrations)
+        search = with_vibrations(search, vibrations)
     return diffusion_document(search, study)
 
 
@@ -197,7 +197,7 @@ def _ends(
     jobs: dict[str, Flow | Job] = {}
     for index in [index for index in search.waiting if not search.goes_on(index)]:
         try:
-            ends = ends_of(search, index)
+            ends = take_ends(search, index)
         except InputError as error:
             search.give_up(index, error)
             failed[study.label(search.step_of(index))] = error
@@ -246,7 +246,7 @@ def _bands(
 
 def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
     """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
-    hop, ends = search.hops[index], ends_of(search, index)
+    hop, ends = search.hops[index], take_ends(search, index)
     final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
     if end is not None:
         final, energy = finish_end(search, index, ends, end), end.energy

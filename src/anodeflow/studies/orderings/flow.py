@@ -169,6 +169,9 @@ def choose_orderings(
             jobs.append(made)
             confirmations.append(made.output)
     sqs, failures = _quasirandom(makers, search, study)
+    search.warnings += [
+        Caveat("sqs-missing", f"the special quasi-random structure is missing: {error}") for error in failures.values()
+    ]
     told = failure_jobs(failures)
     if not jobs and sqs is None and not told:
         return orderings_document(search, None, None, bulks["deciding"], study)
@@ -209,7 +212,6 @@ def _quasirandom(
     try:
         ordering = special_quasirandom(study.input.composition, host, study.input.sqs_atoms, study.volumes)
     except InputError as error:
-        search.warnings.append(Caveat("sqs-missing", f"the special quasi-random structure is missing: {error}"))
         return None, {label: error}
     jobs = [named(makers["rank"].make(ordering.structure, label=label), label)]
     if "confirm" in makers:

@@ -62,11 +62,7 @@ class OrderingsStudy(Study[OrderingsInput, OrderingsDoc]):
             rank = world.backend
         elements = set(_elements(input))
         for backend in [world.backend] if rank is world.backend else [world.backend, rank]:
-            if backend.name not in world.absent:
-                found = list(attempted(by, backend.check_available))
-                yield from found
-                if found:
-                    world.absent.add(backend.name)
+            yield from attempted(by, world.check_available, backend)
             yield from attempted(("composition",), world.check_elements, backend, elements)
         if "spin" in world.backend.capabilities and is_magnetic(elements):
             yield Problem(

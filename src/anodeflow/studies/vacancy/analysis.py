@@ -42,6 +42,14 @@ def vacancy_document(search: VacancySearch, study: VacancyContext) -> VacancyDoc
         What was asked for.
     """
     interface = search.interface
+    # What of its stops and hops turns out to be no minimum, or one hop, is said in the document alone.
+    search = search.model_copy(
+        update={
+            "stops": [stop.model_copy() for stop in search.stops],
+            "hops": [hop.model_copy() for hop in search.hops],
+            "splits": [*search.splits],
+        }
+    )
     audit = search.audit
     if audit is not None:
         entries = stop_entries(search)
