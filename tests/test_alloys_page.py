@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anodeflow.database.results_file import read_results
-from anodeflow.structures.bulk.host_check import resembled_host
+from anodeflow.structures.ordering.host_check import resembled_host
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.electrochemistry.analysis import _SMALL_VOLTAGE
 from anodeflow.studies.orderings.search import known_energy

@@ -114,6 +114,26 @@ def test_there_is_no_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def _folder(module: str) -> str:
+    """Folder within a room in which a module lies: structures/bulk; empty: it lies in the room itself."""
+    parts = MODULES[module].relative_to(SOURCE).parts[:-1]
+    return "/".join(parts[:2]) if len(parts) > 1 else ""
+
+
+def test_there_is_no_circle_of_folders():
+    """Of one room: each can be read when those that it builds upon were read."""
+    graph: dict[str, set[str]] = {}
+    for module in MODULES:
+        others = {_folder(name) for name in imports(module) & set(MODULES)} - {"", _folder(module)}
+        graph.setdefault(_folder(module), set()).update(others)
+    graph.pop("")
+    assert {"structures/geometry", "studies/shared", "backends/drivers"} < set(graph)
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
 # Rooms above the studies; they ask the registry.
 ROOMS_ABOVE = tuple(
     f"anodeflow.{room}" for room in ("campaign", "database", "interchange", "report", "serve", "cli", "execution")

@@ -13,8 +13,9 @@ from anodeflow.structures.bulk.magnetism import (
     moment_warning,
     with_moments,
 )
+from anodeflow.structures.geometry.positions import image_distance
 from anodeflow.structures.sites.sites import add_adsorbate, find_sites
-from anodeflow.structures.slab.room import image_distance, room_warning
+from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.studies.context import AdatomContext

@@ -24,14 +24,14 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.structures.bulk.catalogue import CatalogueEntry, load_structure
 from anodeflow.structures.bulk.host import HostLattice
-from anodeflow.structures.bulk.host_check import (
+from anodeflow.structures.ordering import orderings as orderings_module
+from anodeflow.structures.ordering.host_check import (
     LARGEST_DISPLACEMENT,
     host_survived,
     ordering_name,
     resembled_host,
     symmetrised,
 )
-from anodeflow.structures.ordering import orderings as orderings_module
 from anodeflow.structures.ordering.orderings import Ordering, cell_sizes, enumerate_orderings
 from anodeflow.structures.ordering.sqs import special_quasirandom
 from anodeflow.structures.slab.slabs import build_slab

@@ -10,12 +10,12 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
-from anodeflow.structures.geometry.symmetry import face_operations, orbits, surface_cell
 from anodeflow.structures.sites.contact import ContactSurface, free_radius, touching_distances
 from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find_sites
 from anodeflow.structures.sites.stacking import general_name, same_label
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
+from anodeflow.structures.slab.symmetry import face_operations, orbits, surface_cell
 
 TOP, BRIDGE, HOLLOW3, HOLLOW4 = "onefold top", "bridge", "threefold hollow", "fourfold hollow"
 FCC, HCP = "fcc hollow", "hcp hollow"

@@ -12,7 +12,7 @@ from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
 from anodeflow.core.html import table
 from anodeflow.core.version import Versioned
-from anodeflow.structures.slab.room import image_distance
+from anodeflow.structures.geometry.positions import image_distance
 from anodeflow.studies.potentials import OF_POTENTIALS, EnergiesOf, potential_warning, without_vouching
 from anodeflow.studies.rows import ResultRow
 

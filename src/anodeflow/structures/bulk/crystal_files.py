@@ -9,8 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from anodeflow.core.errors import InputError
-from anodeflow.structures.bulk.host import HostLattice
-from anodeflow.structures.bulk.host_check import space_group
+from anodeflow.structures.bulk.host import HostLattice, space_group
 
 
 def write_crystal(

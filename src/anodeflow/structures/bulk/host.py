@@ -142,3 +142,8 @@ def conventional_cell(cell) -> np.ndarray:
 def _rational(matrix: np.ndarray) -> np.ndarray:
     """Round to multiples of 1/24: centred cells bring halves and thirds, which floating point blurs."""
     return np.rint(24 * matrix) / 24
+
+
+def space_group(structure: Structure) -> str:
+    """Return the Hermann-Mauguin symbol of a relaxed structure."""
+    return str(structure.get_space_group_info(symprec=SYMPREC)[0])

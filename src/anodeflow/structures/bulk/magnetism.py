@@ -7,7 +7,7 @@ from pymatgen.core import Structure
 
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
-from anodeflow.structures.slab.room import image_distance
+from anodeflow.structures.geometry.positions import image_distance
 
 FERROMAGNETS = {"Fe": 2.2, "Co": 1.7, "Ni": 0.6, "Gd": 7.6}
 """Element -> moment of an atom of the metal, µB (Kittel, Introduction to Solid State Physics, 8th ed., chapter 12)."""

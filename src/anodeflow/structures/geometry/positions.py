@@ -87,3 +87,9 @@ def largest_distance(structure: Structure, other: Structure) -> float:
 def _shortest(lattice: Lattice, vectors: npt.ArrayLike, pbc: tuple[bool, bool, bool]) -> np.ndarray:
     given = np.asarray(vectors, dtype=float)
     return np.asarray(find_mic(given.reshape(-1, 3), lattice.matrix, pbc=pbc)[0]).reshape(given.shape)
+
+
+def image_distance(lattice: Lattice) -> float:
+    """Return the distance between an atom and its nearest image in the plane, Å."""
+    a, b = lattice.matrix[:2]
+    return float(min((vector @ vector) ** 0.5 for vector in (a, b, a + b, a - b)))

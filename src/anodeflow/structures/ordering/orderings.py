@@ -20,7 +20,7 @@ from scipy.constants import Avogadro
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 from anodeflow.structures.bulk.host import HostLattice, HostName
-from anodeflow.structures.bulk.standard_cell import standard_cell
+from anodeflow.structures.ordering.standard_cell import standard_cell
 
 ATOMS_IN_PRIMITIVE_CELL: dict[HostName, int] = {"bcc": 1, "fcc": 1, "hcp": 2}
 """Parent lattices that are known, and the atoms of their primitive cells."""

@@ -8,7 +8,6 @@ from pymatgen.core import Composition, Lattice
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.bulk.host import HostName
-from anodeflow.structures.bulk.standard_cell import in_cell
 from anodeflow.structures.ordering.orderings import (
     Ordering,
     cell_sizes,
@@ -20,6 +19,7 @@ from anodeflow.structures.ordering.orderings import (
     vegard_volume,
     whole_formula,
 )
+from anodeflow.structures.ordering.standard_cell import in_cell
 
 _PAIRS, _TRIPLETS = 2.1, 1.5
 """Longest pairs and triplets whose correlations count, in nearest-neighbour distances."""

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.structures.geometry.positions import images_in_plane, placed
-from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.contact import ContactSurface
 from anodeflow.structures.sites.sites import FREE, site_label
+from anodeflow.structures.slab.symmetry import face_operations
 
 AdatomState = Literal["stayed", "moved", "sunk", "exchanged", "desorbed"]
 """Where the relaxation left the adatom.

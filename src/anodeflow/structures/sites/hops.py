@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pymatgen.core import Structure
 
-from anodeflow.structures.geometry.symmetry import face_operations, surface_cell
+from anodeflow.structures.slab.symmetry import face_operations, surface_cell
 
 SAME_PLACE = 0.3
 """Two places of an adatom nearer than this, in the plane, are one, Å."""

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pymatgen.core import Structure
 
 from anodeflow.structures.geometry.positions import placed
-from anodeflow.structures.geometry.symmetry import face_operations
+from anodeflow.structures.slab.symmetry import face_operations
 
 PUSH = 0.1
 """How far the adatom is shifted to measure the curvature, Å."""

@@ -13,9 +13,9 @@ from scipy.optimize import linear_sum_assignment
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.geometry.positions import fixed_coordinates, holding_fixed, images_in_plane, placed
-from anodeflow.structures.geometry.symmetry import face_operations
 from anodeflow.structures.sites.hops import SAME_PLACE
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
+from anodeflow.structures.slab.symmetry import face_operations
 
 SYMMETRIC = 0.05
 """How far an atom of one end may lie from where the symmetry of the path puts its counterpart, Å."""

@@ -5,9 +5,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from anodeflow.structures.geometry.positions import fixed_coordinates
-from anodeflow.structures.geometry.symmetry import orbits
 from anodeflow.structures.sites.contact import ContactSurface
 from anodeflow.structures.sites.stacking import GENERAL, hollow_stacking, stacked_name
+from anodeflow.structures.slab.symmetry import orbits
 
 _NAMES = {
     1: "onefold top",

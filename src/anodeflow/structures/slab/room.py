@@ -4,9 +4,10 @@ On a soft metal the saddle of a hop pushes surface atoms apart, and the periodic
 fixed close below, keep them from giving way.
 """
 
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 
 from anodeflow.core.caveats import Caveat
+from anodeflow.structures.geometry.positions import image_distance
 
 ROOM = 10.0
 """Distance between an adatom and its image from which on hops on soft metals are converged, Å."""
@@ -14,12 +15,6 @@ LAYERS = 6
 """Atomic layers from which on they are."""
 FREE_LAYERS = 3
 """Layers free to move from which on they are."""
-
-
-def image_distance(lattice: Lattice) -> float:
-    """Return the distance between an atom and its nearest image in the plane, Å."""
-    a, b = lattice.matrix[:2]
-    return float(min((vector @ vector) ** 0.5 for vector in (a, b, a + b, a - b)))
 
 
 def room_warning(slab: Structure, layers: int | None, fixed: int | None = None) -> Caveat | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anodeflow.core.caveats import ENDED_EARLY, Caveat
-from anodeflow.structures.slab.room import image_distance
+from anodeflow.structures.geometry.positions import image_distance
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.context import AdatomContext

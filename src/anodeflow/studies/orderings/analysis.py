@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import CalculationError
-from anodeflow.structures.bulk.host import HostLattice
-from anodeflow.structures.bulk.host_check import ordering_name, space_group
+from anodeflow.structures.bulk.host import HostLattice, space_group
+from anodeflow.structures.ordering.host_check import ordering_name
 from anodeflow.structures.ordering.orderings import Ordering
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.orderings.context import OrderingsContext

@@ -10,7 +10,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.jobs import job, named
-from anodeflow.structures.bulk.host_check import symmetrised
+from anodeflow.structures.ordering.host_check import symmetrised
 from anodeflow.structures.ordering.orderings import (
     Ordering,
     cell_sizes,

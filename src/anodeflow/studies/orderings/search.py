@@ -12,12 +12,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveats
 from anodeflow.core.errors import CalculationError, InputError
 from anodeflow.screening.shortlist import Ranked, choose
-from anodeflow.structures.bulk.host_check import (
-    host_survived,
-    ordering_name,
-    resembled_host,
-    space_group,
-)
+from anodeflow.structures.bulk.host import space_group
+from anodeflow.structures.ordering.host_check import host_survived, ordering_name, resembled_host
 from anodeflow.structures.ordering.orderings import Ordering
 from anodeflow.studies.orderings.context import OrderingsContext
 from anodeflow.studies.orderings.document import RankedOrdering

@@ -9,7 +9,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.core.errors import InputError
-from anodeflow.structures.bulk.host import SYMPREC, HostName
+from anodeflow.structures.bulk.host import HostName, space_group
 from anodeflow.structures.ordering.orderings import Ordering
 
 LARGEST_DISPLACEMENT = 0.4
@@ -99,8 +99,3 @@ def symmetrised(structure: Structure) -> Structure:
 def ordering_name(structure: Structure, host: str) -> str:
     """Return what an ordering is called: hcp Amm2 10 atoms."""
     return f"{host} {space_group(structure)} {len(structure)} atoms"
-
-
-def space_group(structure: Structure) -> str:
-    """Return the Hermann-Mauguin symbol of a relaxed structure."""
-    return str(structure.get_space_group_info(symprec=SYMPREC)[0])
