@@ -18,7 +18,8 @@ from anodeflow.studies.charge.document import (
     NonNuclearBasin,
 )
 from anodeflow.studies.convergence.document import ConvergenceDoc
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
+from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.hop_document import Hop
 
 
 def surface_slab(adatom: tuple[float, float, float] | None = None, surface: str = "Li") -> Structure:

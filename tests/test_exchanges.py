@@ -34,10 +34,11 @@ from anodeflow.studies.adsorption.flow import AdsorptionMaker
 from anodeflow.studies.adsorption.input import AdsorptionInput
 from anodeflow.studies.diffusion.analysis import _not_searched
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, HopStep, SurfaceMinimum
+from anodeflow.studies.diffusion.document import DiffusionDoc, HopStep
 from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
 from anodeflow.studies.diffusion.exchanges import exchange_ends, lone_adatom
 from anodeflow.studies.diffusion.flow import DiffusionMaker
+from anodeflow.studies.diffusion.hop_document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import diffusion_tensor
 from anodeflow.studies.diffusion.network import build_network

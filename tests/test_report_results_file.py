@@ -17,7 +17,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import read_results, write_results
-from anodeflow.studies.diffusion.document import Hop
+from anodeflow.studies.diffusion.hop_document import Hop
 
 
 def band(identity: str, hop: Hop) -> NebDoc:

@@ -10,9 +10,10 @@ from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
 from anodeflow.studies.diffusion.context import DiffusionContext
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.exchange_network import same_saddles, with_exchange_minima
 from anodeflow.studies.diffusion.exchanges import exchange_net
+from anodeflow.studies.diffusion.hop_document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.kinetics import diffusivity
 from anodeflow.studies.diffusion.network import build_network, has_barrier

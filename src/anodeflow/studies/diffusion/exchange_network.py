@@ -9,8 +9,8 @@ from pymatgen.core import Structure
 from anodeflow.core.caveats import Caveat
 from anodeflow.structures.sites.adatom import same_minimum
 from anodeflow.structures.sites.exchanges import ExchangeNet
-from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.exchanges import exchange_net, way_of
+from anodeflow.studies.diffusion.hop_document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.network import Link, Network, has_barrier
 
 SAME_PAIR = 0.5

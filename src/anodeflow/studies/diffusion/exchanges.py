@@ -12,7 +12,7 @@ from anodeflow.structures.geometry.positions import images_in_plane, largest_dis
 from anodeflow.structures.sites.exchanges import ExchangeNet, Way, atom_at, exchanged
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.path import carried_end, check_hop, guessed_end, path_symmetry
-from anodeflow.studies.diffusion.document import ExchangeMinimum, Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import ExchangeMinimum, Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_ends import HopEnds, hop_ends
 from anodeflow.studies.diffusion.hop_search import HopSearch, surface_hop
 from anodeflow.studies.shared.hop_rounds import Landing

@@ -12,7 +12,7 @@ from anodeflow.structures.geometry.positions import largest_distance
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SAME_PLACE, SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, SOFT_PUSH
-from anodeflow.studies.diffusion.document import RejectedSite, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import RejectedSite, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import OF_HOPS, HopSearch
 
 LOWER = 0.001

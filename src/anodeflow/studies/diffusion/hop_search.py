@@ -17,7 +17,7 @@ from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvat
 from anodeflow.structures.sites.sites import HOLLOWS
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
-from anodeflow.studies.diffusion.document import Hop, RejectedSite, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import names_of_step
 from anodeflow.studies.shared.saddle_search import SaddleSearch

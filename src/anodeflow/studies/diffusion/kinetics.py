@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from ase.units import kB
 
-from anodeflow.studies.diffusion.document import Diffusivity, Hop
+from anodeflow.studies.diffusion.document import Diffusivity
+from anodeflow.studies.diffusion.hop_document import Hop
 from anodeflow.studies.diffusion.network import Network, has_barrier
 
 _SQUARE_CENTIMETRE = 1e-16  # per Å²

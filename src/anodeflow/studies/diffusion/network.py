@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.vibrations import log_product
 from anodeflow.structures.sites.exchanges import ExchangeNet
 from anodeflow.structures.sites.hops import SurfaceHop, SurfaceNet
-from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import Hop, SurfaceMinimum
 
 ROUGH = 0.2
 """Largest force on a band, eV/Å, up to which the barrier of a path that did not converge is taken for an estimate."""

@@ -23,7 +23,8 @@ from anodeflow.report.view3d.atoms import (
     legend,
     top_limits,
 )
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
+from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.hop_document import Hop
 from anodeflow.studies.diffusion.paths import exchange_positions, path_positions
 
 _HEAT = "YlOrRd"

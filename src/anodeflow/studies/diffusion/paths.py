@@ -9,7 +9,8 @@ from scipy.interpolate import CubicHermiteSpline
 
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.structures.geometry.positions import images_in_plane
-from anodeflow.studies.diffusion.document import DiffusionDoc, DiffusionPath, Hop
+from anodeflow.studies.diffusion.document import DiffusionDoc, DiffusionPath
+from anodeflow.studies.diffusion.hop_document import Hop
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.vibrations import vineyard_prefactor, zero_point_energy
 from anodeflow.core.caveats import Caveat
-from anodeflow.studies.diffusion.document import Hop, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import Hop, SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.network import has_barrier, vibrational_entropies
 

@@ -13,7 +13,8 @@ from anodeflow.report.page import (
 )
 from anodeflow.report.verdicts import alike, listed, span
 from anodeflow.screening.report import prescreen_facts, prescreen_tables
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
+from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.hop_document import Hop
 from anodeflow.studies.diffusion.network import has_barrier
 from anodeflow.studies.diffusion.path_view import hop_graph, hop_images
 from anodeflow.studies.diffusion.paths import path_words

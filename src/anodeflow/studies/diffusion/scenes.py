@@ -5,7 +5,8 @@ import numpy as np
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Scene, number
 from anodeflow.report.scenes import frame, rounded, scene_data
-from anodeflow.studies.diffusion.document import DiffusionDoc, Hop
+from anodeflow.studies.diffusion.document import DiffusionDoc
+from anodeflow.studies.diffusion.hop_document import Hop
 from anodeflow.studies.diffusion.paths import exchange_positions, path_positions
 
 

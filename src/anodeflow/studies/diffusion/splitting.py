@@ -10,7 +10,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.structures.sites.adatom import AdatomDescription, describe_adatom
 from anodeflow.structures.sites.hops import SurfaceNet
 from anodeflow.structures.sites.minima import BASIN, SAME_ENERGY, push_directions
-from anodeflow.studies.diffusion.document import SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import SurfaceMinimum
 from anodeflow.studies.diffusion.hop_search import HopSearch, known_edges, surface_hop
 from anodeflow.studies.shared.hop_rounds import Landing
 from anodeflow.studies.shared.hops import MOST_SPLITS, add_message, close
