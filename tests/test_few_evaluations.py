@@ -15,7 +15,8 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.database.query import calculation_documents, study_documents
-from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, to_the_end
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker
+from anodeflow.screening.thresholds import to_the_end
 from anodeflow.studies.convergence.analysis import ConvergenceParameter, convergence_document
 
 SURFACE = """\

@@ -16,6 +16,7 @@ from anodeflow.core.jobs import job, named
 from anodeflow.screening.path import potential_ends, start_of_dft
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import record_of
+from anodeflow.screening.thresholds import to_the_end
 from anodeflow.structures.geometry.transfer import transferred, transferred_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
@@ -87,31 +88,6 @@ def guided(maker: Maker, prescreen: Prescreen) -> Maker:
     if recipe and prescreen.learn:
         recipe = recipe | {"learn": True}
     return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
-
-
-def to_the_end(maker: Maker) -> Maker:
-    """Return a Maker of DFT that counts no evaluations: what begins beside a minimum or saddle ends by its thresholds.
-
-    The setting `evaluations` is for what begins where the potential is at rest. Elsewhere it would take any place for
-    an answer.
-    """
-    able: Any = maker
-    recipe = getattr(maker, "backend", None)
-    if not isinstance(recipe, dict):
-        return maker
-    parts = {part: recipe[part] for part in ("relaxation", "path") if isinstance(recipe.get(part), dict)}
-    left = {part: {key: value for key, value in said.items() if key != "evaluations"} for part, said in parts.items()}
-    return maker if left == parts else replace(able, backend=recipe | left)
-
-
-def to_smaller_forces(maker: Maker, factor: float) -> Maker:
-    """Return a Maker of paths that relaxes them to `factor` times the force that is asked for; others as they are."""
-    able: Any = maker
-    recipe = getattr(maker, "backend", None)
-    said = recipe.get("path") if isinstance(recipe, dict) else None
-    if not isinstance(recipe, dict) or not isinstance(said, dict) or "force_threshold" not in said:
-        return maker
-    return replace(able, backend=recipe | {"path": said | {"force_threshold": factor * said["force_threshold"]}})
 
 
 @dataclass

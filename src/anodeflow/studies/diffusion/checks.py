@@ -8,7 +8,8 @@ from pymatgen.core import Structure
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.core.jobs import job, named
-from anodeflow.screening.makers import PrescreenedRelaxMaker, guided, to_the_end
+from anodeflow.screening.makers import PrescreenedRelaxMaker, guided
+from anodeflow.screening.thresholds import to_the_end
 from anodeflow.structures.sites.minima import soft_push
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.hop_search import HopSearch

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Structure
 
-from anodeflow.screening.makers import PrescreenedNebMaker, guided, to_smaller_forces, to_the_end
+from anodeflow.screening.makers import PrescreenedNebMaker, guided
+from anodeflow.screening.thresholds import to_smaller_forces, to_the_end
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.shared.hop_rounds import Route
