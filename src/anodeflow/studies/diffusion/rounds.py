@@ -24,9 +24,9 @@ from anodeflow.studies.diffusion.hop_ends import finish_end
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import with_vibrations
 from anodeflow.studies.diffusion.splitting import landed
-from anodeflow.studies.shared.hop_rounds import Landing, Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.hop_rounds import Landing, Route, review_paths, run_paths, split_at_minima
 from anodeflow.studies.shared.once_more import once_more
-from anodeflow.studies.shared.saddles import review_modes, saddle_modes
+from anodeflow.studies.shared.saddles import find_modes, review_modes
 from anodeflow.studies.shared.steps import followed
 
 
@@ -107,8 +107,6 @@ def review_saddles(
     failed: Sequence[None] = (),
 ) -> Response | DiffusionDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
-    if search.audit is not None:
-        search.audit.effort += effort_of_checks(modes.values())
     review_modes(search, modes, partial(_take_counterpart, search))
     return next_round(makers, search, study)
 
@@ -142,7 +140,13 @@ def next_round(
     if search.waiting:
         return _ends(makers, search, study, failed)
     if search.new_saddles() and "modes" in makers:
-        return _saddle_modes(makers, search, study, failed)
+        return find_modes(
+            makers["modes"],
+            search,
+            study,
+            failed,
+            lambda modes, told: review_saddles(makers, search, modes, study, told),
+        )
     return _finish(makers, search, study, failed)
 
 
@@ -156,20 +160,6 @@ def _push_minima(
         failures,
         lambda failed: review_minima(makers, search, relaxed, modes, study, failed),
         f"{study.of_system}: suspect minima",
-    )
-
-
-def _saddle_modes(
-    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
-) -> Response:
-    """Find the lowest modes of the saddles that are new."""
-    jobs = saddle_modes(makers["modes"], search, study)
-    modes = {key: made.output for key, made in jobs.items()}
-    return followed(
-        list(jobs.values()),
-        failures,
-        lambda failed: review_saddles(makers, search, modes, study, failed),
-        f"{study.of_system}: saddles",
     )
 
 
@@ -224,7 +214,6 @@ def _bands(
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response:
     """Compute the paths of the hops that wait, `relaxed` being the ends that were only guessed."""
-    failed = dict(failures or {})
 
     def route(index: int) -> Route | None:
         if search.goes_on(index):
@@ -234,13 +223,13 @@ def _bands(
             return None
         return _route(search, study.input.images, index, relaxed.get(str(index)))
 
-    jobs = path_jobs(makers["neb"], search, study, route, failed)
-    bands = {key: band.output for key, band in jobs.items()}
-    return followed(
-        list(jobs.values()),
-        failed,
-        lambda told: review_bands(makers, search, bands, study, told),
-        f"{study.of_system}: paths of hops",
+    return run_paths(
+        makers["neb"],
+        search,
+        study,
+        route,
+        failures or {},
+        lambda bands, told: review_bands(makers, search, bands, study, told),
     )
 
 

@@ -16,7 +16,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.core.jobs import named
 from anodeflow.studies.shared.hops import WaitingHops, add_message, close, end_verdict
-from anodeflow.studies.shared.steps import replaced
+from anodeflow.studies.shared.steps import followed, replaced
 
 Search = TypeVar("Search", bound=WaitingHops)
 
@@ -57,14 +57,15 @@ class Route:
     remark: str = ""
 
 
-def path_jobs(
+def run_paths(
     maker: Maker,
     search: WaitingHops,
     study: HopContext,
     route: Callable[[int], Route | None],
-    failed: dict[str, AnodeflowError],
-) -> dict[str, Job]:
-    """Return the jobs that relax the paths of the hops that wait.
+    failures: Mapping[str, AnodeflowError],
+    review: Callable[[dict[str, Any], list[Any]], Job],
+) -> Response:
+    """Relax the paths of the hops that wait.
 
     Parameters
     ----------
@@ -76,10 +77,14 @@ def path_jobs(
         What was asked for.
     route
         Index of a hop -> how its path is to be relaxed; none: not at all, as the hop says already.
-    failed
-        Label of a hop that cannot be computed -> why; added to.
+    failures
+        Label of what cannot be computed -> why.
+    review
+        Makes the job that takes the paths in, of these, by the index of their hop, and of the outputs of jobs that only
+        say what could not be done.
     """
     jobs: dict[str, Job] = {}
+    failed = dict(failures)
     for index in list(search.waiting):
         label = study.label(search.step_of(index))
         try:
@@ -92,7 +97,8 @@ def path_jobs(
             label += found.remark
             made: Any = found.maker or maker
             jobs[str(index)] = named(made.make(found.images, found.energies, label=label, **found.options), label)
-    return jobs
+    bands = {key: band.output for key, band in jobs.items()}
+    return followed([*jobs.values()], failed, lambda told: review(bands, told), f"{study.of_system}: paths of hops")
 
 
 def review_paths(

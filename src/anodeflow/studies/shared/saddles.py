@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from jobflow import Job, Maker
+from jobflow import Job, Maker, Response
 from pymatgen.core import Structure
 
 from anodeflow.calculations.mode_search import most_forces
@@ -12,7 +12,9 @@ from anodeflow.calculations.modes_document import ModesDoc, RestRecord
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import NO_BARRIER
 from anodeflow.core.caveats import Caveat, Subject
+from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.jobs import named
+from anodeflow.screening.effort import effort_of_checks
 from anodeflow.structures.geometry.positions import largest_distance, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.expected import Expected
@@ -20,6 +22,7 @@ from anodeflow.studies.shared.hop_rounds import HopContext
 from anodeflow.studies.shared.once_more import MOST_FOLLOWED, downhill_path, second_order, without_saddle
 from anodeflow.studies.shared.saddle import STILL
 from anodeflow.studies.shared.saddle_search import SaddleSearch
+from anodeflow.studies.shared.steps import followed
 
 
 def note_saddle(search: SaddleSearch, index: int, band: NebDoc) -> list[int]:
@@ -55,8 +58,27 @@ def note_saddle(search: SaddleSearch, index: int, band: NebDoc) -> list[int]:
     return rising
 
 
-def saddle_modes(maker: Maker, search: SaddleSearch, study: HopContext) -> dict[str, Job]:
-    """Return the jobs that find the lowest modes of the saddles that are new (index of a hop -> job)."""
+def find_modes(
+    maker: Maker,
+    search: SaddleSearch,
+    study: HopContext,
+    failures: Mapping[str, AnodeflowError],
+    review: Callable[[dict[str, Any], list[Any]], Job],
+) -> Response:
+    """Find the lowest modes of the saddles that are new.
+
+    Parameters
+    ----------
+    maker
+        Maker of modes.
+    search, study
+        The search, and what was asked for.
+    failures
+        Label of what cannot be computed -> why.
+    review
+        Makes the job that takes the modes in, of these, by the index of their hop, and of the outputs of jobs that only
+        say what could not be done.
+    """
     jobs: dict[str, Job] = {}
     for index in search.saddles:
         label = f"{study.label(search.step_of(index))}, modes of its saddle"
@@ -68,7 +90,8 @@ def saddle_modes(maker: Maker, search: SaddleSearch, study: HopContext) -> dict[
             "along": path_direction(hop.images[top - 1], hop.images[top + 1]).tolist(),
         }
         jobs[str(index)] = named(modes_job(maker, hop.images[top], label, **options), label)
-    return jobs
+    modes = {key: made.output for key, made in jobs.items()}
+    return followed([*jobs.values()], failures, lambda told: review(modes, told), f"{study.of_system}: saddles")
 
 
 def modes_of_saddles(maker: Maker, label: str, atoms: int, by: str, hops: str) -> Iterator[Expected]:
@@ -120,6 +143,8 @@ def review_modes(
     moved
         Told the indices of a hop and its image where the saddle was walked up to: by symmetry there may be another one.
     """
+    if search.audit is not None:
+        search.audit.effort += effort_of_checks(modes.values())
     search.saddles = []
     for key, found in modes.items():
         index = int(key)

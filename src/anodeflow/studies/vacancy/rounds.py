@@ -10,13 +10,12 @@ from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.core.jobs import job
-from anodeflow.screening.effort import effort_of_checks
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.structures.sites.path import first_path
 from anodeflow.studies.context import in_context
-from anodeflow.studies.shared.hop_rounds import Route, path_jobs, review_paths, split_at_minima
+from anodeflow.studies.shared.hop_rounds import Route, review_paths, run_paths, split_at_minima
 from anodeflow.studies.shared.once_more import once_more
-from anodeflow.studies.shared.saddles import review_modes, saddle_modes
+from anodeflow.studies.shared.saddles import find_modes, review_modes
 from anodeflow.studies.shared.steps import followed
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
@@ -94,8 +93,6 @@ def review_saddles(
     failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
-    if search.audit is not None:
-        search.audit.effort += effort_of_checks(modes.values())
     review_modes(search, modes)
     return _next_round(makers, search, study)
 
@@ -137,57 +134,34 @@ def _next_round(
     failures: dict[str, AnodeflowError] | None = None,
 ) -> Response | VacancyDoc:
     """Go on with the hops: their paths first, then their saddles; at last the document."""
-    told = dict(failures or {})
+    told = failures or {}
     if search.waiting:
-        return _bands(makers, search, study, told)
+        return run_paths(
+            makers["neb"],
+            search,
+            study,
+            partial(_route, makers["neb"], search, study.input.images),
+            told,
+            lambda bands, failed: review_hops(makers, search, bands, study, failed),
+        )
     if search.new_saddles() and study.modes_maker is not None:
-        return _saddle_modes(makers, study.modes_maker, search, study, told)
+        return find_modes(
+            study.modes_maker,
+            search,
+            study,
+            told,
+            lambda modes, failed: review_saddles(makers, search, modes, study, failed),
+        )
     if not told:
         return vacancy_document(search, study)
     last = partial(collect_vacancy, search, study)
     return followed([], told, last, f"{study.of_system}: results")
 
 
-def _bands(
-    makers: dict[str, Maker], search: VacancySearch, study: VacancyContext, failures: dict[str, AnodeflowError]
-) -> Response:
-    """Compute the paths of the hops that wait."""
-
-    def route(index: int) -> Route:
-        if search.goes_on(index):
-            return once_more(makers["neb"], search, index)
-        return _route(search, study.input.images, index)
-
-    jobs = path_jobs(makers["neb"], search, study, route, failures)
-    bands = {key: band.output for key, band in jobs.items()}
-    return followed(
-        list(jobs.values()),
-        failures,
-        lambda failed: review_hops(makers, search, bands, study, failed),
-        f"{study.of_system}: paths of hops",
-    )
-
-
-def _saddle_modes(
-    makers: dict[str, Maker],
-    maker: Maker,
-    search: VacancySearch,
-    study: VacancyContext,
-    failures: dict[str, AnodeflowError],
-) -> Response:
-    """Find the lowest modes of the saddles that are new."""
-    jobs = saddle_modes(maker, search, study)
-    modes = {key: made.output for key, made in jobs.items()}
-    return followed(
-        list(jobs.values()),
-        failures,
-        lambda failed: review_saddles(makers, search, modes, study, failed),
-        f"{study.of_system}: saddles",
-    )
-
-
-def _route(search: VacancySearch, images: int, index: int) -> Route:
-    """Return the way from stop to stop of a hop, by so many images."""
+def _route(maker: Maker, search: VacancySearch, images: int, index: int) -> Route:
+    """Return the way from stop to stop of a hop, by so many images, or how it goes on; `maker`: that of all paths."""
+    if search.goes_on(index):
+        return once_more(maker, search, index)
     start, end = (search.stops[number] for number in (search.hops[index].initial, search.hops[index].final))
     path = first_path(start.structure, unwrapped(start.structure, end.structure), images, threshold=0.1)
     return Route(path, (search.zero + start.energy, search.zero + end.energy), search.path_options(index))
