@@ -132,7 +132,7 @@ def _nodes(node: Flow | Job) -> Iterator[Flow | Job]:
 def _made_again(node: Flow | Job, written: Mapping[str, str], renamed: Callable[[str], str]) -> Any:
     """Return a copy of a flow or a job with the uuids `renamed`; job by job, as the text of a whole flow is large.
 
-    `written` has, by its uuid, what a job is told: name, arguments, keywords and Maker.
+    `written` has, by its uuid, what a job is given: name, arguments, keywords and Maker.
     """
     if isinstance(node, Job):
         name, arguments, keywords, maker = _decoded(renamed(written[node.uuid]))

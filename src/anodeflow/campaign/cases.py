@@ -18,7 +18,7 @@ class Case:
     study
         The study.
     input
-        What it is told.
+        Its options.
     subject
         The subject as asked for; none: the study has none.
     parameters, variants

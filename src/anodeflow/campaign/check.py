@@ -239,7 +239,7 @@ class CampaignCheck:
     def _study(
         self, index: int, entry: StudyEntry, good: Sequence[Surface | Interface], surfaces: Sequence[str]
     ) -> None:
-        """Check what a study is told, as a whole and on each of the sound subjects that it chooses."""
+        """Check the options of a study, as a whole and on each of the sound subjects that it chooses."""
         here, study = ("studies", index, entry.name), entry.study
         if study.subject in _KINDS:
             self._subjects(entry, good, surfaces, *here)

@@ -12,7 +12,7 @@ from anodeflow.studies.registry import studies
 
 
 class StudyEntry(InputModel):
-    """One entry of `studies`: the name of the study, and what it is told. :func:`entry_model` adds the studies."""
+    """One entry of `studies`: the name of the study, and its options. :func:`entry_model` adds the studies."""
 
     @model_validator(mode="after")
     def _one(self) -> "StudyEntry":
@@ -29,7 +29,7 @@ class StudyEntry(InputModel):
 
     @property
     def input(self) -> Any:
-        """What the study is told."""
+        """The options of the study."""
         return next(self._given())[1]
 
     @property

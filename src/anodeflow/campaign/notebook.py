@@ -23,6 +23,6 @@ def campaign_table(
 
 
 def _asked(given: InputModel) -> str:
-    """What a study was told beyond its defaults, as a campaign file says it."""
+    """The options of a study that are not its defaults, as a campaign file says it."""
     said = given.model_dump(mode="json", exclude_unset=True)
     return ", ".join(f"{name}: {value}" for name, value in said.items())

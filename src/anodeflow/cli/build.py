@@ -166,7 +166,7 @@ def print_crystals(summaries) -> None:
 
 
 def checked_spec(kind, /, **values):
-    """Make a model of what the command line was told; what is wrong with it becomes one sentence."""
+    """Make a model of the options of the command line; what is wrong with it becomes one sentence."""
     from pydantic import ValidationError
 
     from anodeflow.core.inputs import said

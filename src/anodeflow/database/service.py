@@ -1,4 +1,4 @@
-"""The embedded server as a service: kept running on a port of its own until it is told to stop, and who uses it."""
+"""The embedded server as a service: kept running on a port of its own until it is stopped, and who uses it."""
 
 import os
 import signal

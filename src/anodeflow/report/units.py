@@ -33,7 +33,7 @@ def units_of(document: StudyDoc) -> Callable[[str], str]:
         *parts, name = key.split(".")
         inner = next((part for part in reversed(parts) if part in _PARTS or part == "calculation"), None)
         part = _code_settings(document.code) if inner == "calculation" else _PARTS.get(inner or "")
-        # A study that nobody asks for by name repeats what another one is told: its units are that one's.
+        # A study that nobody asks for by name repeats the options of another one: its units are that one's.
         known = (declared(part), own, declared(_code_settings(document.code)), others)
         return next((units[name] for units in known if name in units), "")
 

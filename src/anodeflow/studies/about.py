@@ -1,4 +1,4 @@
-"""What the documents of all studies are told alike."""
+"""What the documents of all studies hold alike."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A study as one object: what it is told, what it needs, how it becomes jobs, a plan, and a section of a report.
+"""A study as one object: its options, what it needs, how it becomes jobs, a plan, and a section of a report.
 
 A new study is a class of this kind in a folder of its own, and an entry point of the group ``anodeflow.studies``
 (docs/studies.md). Nothing else names it.
@@ -39,7 +39,7 @@ D = TypeVar("D", bound=StudyDoc)
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with what a study is told.
+    """Something that is wrong with the options of a study.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Study(ABC, Generic[I, D]):
         yield from ()
 
     def entry_problems(self, input: I, world: World) -> Iterator[Problem]:
-        """Yield what is wrong with what it is told, whatever the subject."""
+        """Yield what is wrong with its options, whatever the subject."""
         yield from ()
 
     def key(self, input: I, subject: Subject | None, world: World) -> Hashable:

@@ -28,7 +28,7 @@ class StudyContext(MSONable):
     unsaid
         Fields that are not written where they are none.
     uncounted
-        Options by which neither jobs nor settings of documents differ: they stand in the Makers that jobs are told.
+        Options by which neither jobs nor settings of documents differ: they stand in the Makers that jobs are handed.
 
     Attributes
     ----------

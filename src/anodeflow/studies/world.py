@@ -98,7 +98,7 @@ class World:
         return self.interfaces.of(input.wanted) if kind == "interface" else (None,)
 
     def start(self, study: StudyLike, input: Any, surface: Surface) -> tuple[StudyLike, Any, bool]:
-        """Return the study that another one starts from on a surface, what it is told, and whether the campaign does.
+        """Return the study that another one starts from on a surface, its options, and whether the campaign does.
 
         The campaign's own study of the same adatom if it has one there, else one with defaults.
         """

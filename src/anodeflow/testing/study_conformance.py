@@ -138,7 +138,7 @@ class StudyConformance:
 
     def test_its_input_says_what_its_options_are(self) -> None:
         if self.subject.Input is None:
-            pytest.skip("it is told nothing")
+            pytest.skip("it has no options")
         fields = self.subject.Input.model_fields
         assert not [name for name, each in fields.items() if not each.description]
         assert self.subject.Input.choosing <= set(fields)
@@ -148,7 +148,7 @@ class StudyConformance:
     def test_input_is_read_again_as_it_was_written(self, tmp_path: Path) -> None:
         kind = self.subject.Input
         if kind is None:
-            pytest.skip("it is told nothing")
+            pytest.skip("it has no options")
         told = self.entries(tmp_path)
         assert told, f"the campaign asks for no {self.study}"
         for each in told:

@@ -43,7 +43,7 @@ class Route:
     energies
         Total energies of both ends, eV.
     options
-        What the Maker is told besides.
+        Further options for the Maker.
     maker
         The Maker; none: that of all paths.
     remark

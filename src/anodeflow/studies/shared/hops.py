@@ -223,7 +223,7 @@ class WaitingHops(BaseModel):
         return True
 
     def path_options(self, index: int) -> dict[str, bool]:
-        """Return what the Maker of a path is told besides.
+        """Return further options for the Maker of a path.
 
         A path that the potential's minima led nowhere with, or that was split often enough, is DFT's alone.
         """

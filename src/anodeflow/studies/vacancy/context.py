@@ -20,7 +20,7 @@ class VacancyContext(SubjectContext):
         What was asked for.
     modes_maker
         Maker that finds the lowest modes of saddles; none: they are not looked at. It stands here and not among the
-        Makers that jobs are told, so that jobs keep the uuids which they had before saddles were looked at.
+        Makers that jobs are handed, so that jobs keep the uuids which they had before saddles were looked at.
     """
 
     unsaid: ClassVar[tuple[str, ...]] = (*SubjectContext.unsaid, "modes_maker")
