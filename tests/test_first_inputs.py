@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pymatgen.core
 import pytest
 import vasp_factories
 from pymatgen.io.vasp import Incar, Kpoints, Poscar
@@ -44,6 +45,19 @@ def test_vasp_gets_all_but_its_potcars(anodeflow, tmp_path, monkeypatch):
     assert Incar.from_file(atom / "INCAR")["ISPIN"] == 2
     listed = json.loads((tmp_path / "in" / LIST).read_text())
     assert [(each["label"], each["task"]) for each in listed] == [("Li bulk", "relax_cell"), ("Li atom", "static")]
+
+
+def test_vasp_need_not_be_on_the_machine(anodeflow, tmp_path, monkeypatch):
+    """Somebody with a laptop looks at inputs for a cluster that has the licence."""
+    monkeypatch.setattr("atomate2.SETTINGS.VASP_CMD", "vasp_unheard_of")
+    monkeypatch.delitem(pymatgen.core.SETTINGS, "PMG_VASP_PSP_DIR", raising=False)
+    file = campaign(tmp_path, "vasp-standard", element="K")
+    refused = anodeflow("check", file)
+    assert (refused.status, "'vasp_unheard_of' is not found" in refused.err) == (2, True)
+    done = anodeflow("check", file, "--inputs", tmp_path / "in")
+    assert done.status == 0, done.err
+    assert "not on this machine, so which elements it knows is open: backend vasp-standard" in done.out
+    assert (tmp_path / "in" / "1-K-bulk" / "POTCAR.spec").read_text().split() == ["K_sv"]
 
 
 @pytest.mark.skipif(not Cp2kBackend.availability().works, reason="needs CP2K")

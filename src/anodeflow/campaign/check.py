@@ -70,10 +70,7 @@ class CampaignCheck:
 
     def _available(self, location: tuple[Any, ...], backend: Backend) -> None:
         """Note that a backend does not work here, once: what it cannot say of elements then is no news."""
-        before = len(self.problems)
-        self._attempt(location, backend.check_available)
-        if len(self.problems) > before:
-            self.absent.add(backend.name)
+        self._attempt(location, self.world.check_available, backend)
 
     def _knows(self, location: tuple[Any, ...], backend: Backend, elements: set[str]) -> None:
         """Note elements that a backend does not know, if it works here."""

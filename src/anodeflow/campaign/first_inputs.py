@@ -53,6 +53,8 @@ def write_first_inputs(target: Path, planned: Sequence[PlannedCalculation], forc
         raise InputError(f"{target} is the folder that the command is given in: name a new one in it.")
     empty = target.is_dir() and not any(target.iterdir())
     if target.exists() and not empty and not (force and (target / LIST).is_file()):
+        if force:
+            raise InputError(f"{target} holds other things than input files, which stay: name another folder.")
         raise InputError(f"there is {target} already: name another folder, or replace one of inputs with --force.")
     written: list[dict[str, Any]] = []
     try:

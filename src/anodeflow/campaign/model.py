@@ -175,12 +175,19 @@ class Campaign(InputModel):
         """
         return list(self.plan().calculations.values())
 
-    def plan(self) -> "Plan":
-        """Check the campaign as :meth:`check` does, and return the calculations to come with remarks on them."""
+    def plan(self, elsewhere: bool = False) -> "Plan":
+        """Check the campaign as :meth:`check` does, and return the calculations to come with remarks on them.
+
+        Parameters
+        ----------
+        elsewhere
+            It is going to run on another machine: a code that is missing here is a note then, and no error.
+        """
         from anodeflow.campaign.check import CampaignCheck
         from anodeflow.campaign.plan import plan_campaign
 
         world = self._world()
+        world.elsewhere = elsewhere
         if problems := CampaignCheck(world, self._where).check(self.studies):
             raise InputError("\n".join(problems))
         self._notes += [question for question in world.open if question not in self._notes]

@@ -57,7 +57,7 @@ def check(
 
     --inputs writes what the code is going to be given, a folder for each calculation that waits for no other one:
     INCAR, KPOINTS and POSCAR of VASP (POTCAR.spec names its POTCARs), the inputs of CP2K and Quantum ESPRESSO, what the
-    driver of GPAW reads.
+    driver of GPAW reads. VASP and its POTCARs need not be on this machine.
 
     Example: [bold]anodeflow check workflows/quickstart.yaml[/bold]
     """
@@ -87,7 +87,7 @@ def check(
     with only_looking() as untrusted, at_work("reading the campaign") as tell:
         campaign = Campaign.from_file(file, backend, without, prescreen)
         tell("checking it, and counting its calculations")
-        plan = campaign.plan()
+        plan = campaign.plan(elsewhere=inputs is not None)
         tell("looking at its crystals")
         described = campaign.described()
         unused = campaign.unused()

@@ -70,6 +70,8 @@ class World:
         Names of backends that do not work here; what they cannot say of elements is no news then.
     open
         What cannot be checked before it runs, a sentence each.
+    elsewhere
+        Whether it may run on another machine: a code that is missing here is left open then, and no problem.
     """
 
     surfaces: Surfaces
@@ -78,6 +80,7 @@ class World:
     studies: Mapping[str, StudyLike]
     absent: set[str] = field(default_factory=set)
     open: list[str] = field(default_factory=list)
+    elsewhere: bool = False
 
     @property
     def backend(self) -> Backend:
@@ -147,14 +150,19 @@ class World:
         return cast(OwnSubject, subject).own_value
 
     def check_available(self, backend: Backend) -> None:
-        """Raise InputError or BackendUnavailableError for a backend that does not work here; once for each."""
+        """Raise InputError or BackendUnavailableError for a backend that does not work here; once for each.
+
+        Where the campaign may run elsewhere that is kept as open instead.
+        """
         if backend.name in self.absent:
             return
         try:
             backend.check_available()
-        except (InputError, BackendUnavailableError):
+        except (InputError, BackendUnavailableError) as error:
             self.absent.add(backend.name)
-            raise
+            if not self.elsewhere:
+                raise
+            self.open.append(f"not on this machine, so which elements it knows is open: {error}")
 
     def check_elements(self, backend: Backend, elements: set[str]) -> None:
         """Raise InputError for elements that a backend does not know, if it works here."""
