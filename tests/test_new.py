@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+import shutil
 
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -101,9 +102,44 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_it_asks_on_a_terminal(folder, anodeflow, monkeypatch):
-    monkeypatch.setattr("sys.stdin", Terminal("surface\nCu\n"))
-    done = anodeflow("new", "-b", "emt")
+def test_it_asks_on_a_terminal_for_what_was_not_said(folder, anodeflow, monkeypatch):
+    answers = ["surfaces", "surface", "absent.cif", "Cu", "Xx", "Al", "one", "1 1 1", "absent", "emt"]
+    monkeypatch.setattr("sys.stdin", Terminal("".join(f"{answer}\n" for answer in answers)))
+    done = anodeflow("new")
     assert done.status == 0, done.err
     assert "Kind of campaign (alloy, interface, sei, surface)" in done.out
-    assert Campaign.from_file("surface-Cu.yaml").systems[0].name == "Cu(001)"
+    for wrong in ("no kind of campaign 'surfaces'", "'absent.cif'", "'Xx'", "'one' are no Miller", "backend 'absent'"):
+        assert wrong in done.out
+    campaign = Campaign.from_file("surface-Cu.yaml")
+    assert [system.name for system in campaign.systems] == ["Cu(111)"]
+    assert (campaign.backend, campaign.studies[0].input.adsorbate) == ("emt", "Al")
+
+
+def test_what_was_said_is_not_asked_for(folder, anodeflow, monkeypatch):
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    said = ("-s", "Cu", "-m", "Cu", "--miller", "0", "0", "1", "-b", "emt")
+    assert anodeflow("new", "surface", *said).status == 0
+
+
+def test_two_files_of_one_formula_are_two_campaigns(folder, anodeflow):
+    shutil.copy("mine.cif", "mine (v 2), günstig.cif")
+    for file, name in (("mine.cif", "alloy-mine"), ("mine (v 2), günstig.cif", "alloy-mine-v-2-g-nstig")):
+        done = anodeflow("new", "alloy", "-s", file, "-m", "Cu", "-b", "emt")
+        assert done.status == 0, done.err
+        assert Campaign.from_file(f"{name}.yaml").name == name
+
+
+def test_a_refusal_names_no_line_of_a_file_that_is_not_there(folder, anodeflow):
+    for wrong in (("-b", "absent"), ("--miller", "0", "0", "0"), ("-s", "Li"), ("--name", "a / b"), ("--name", "../a")):
+        done = anodeflow("new", "surface", "-s", "Cu", "-b", "emt", *wrong)
+        assert done.status == 2
+        assert ".yaml" not in done.err.replace("YAML file", "")
+        assert len(done.err.splitlines()) == 1, "said once, though three lines of the file would be wrong"
+
+
+def test_a_code_that_is_not_on_this_machine_is_a_note(folder, anodeflow, monkeypatch):
+    monkeypatch.setattr("atomate2.SETTINGS.VASP_CMD", "vasp_unheard_of")
+    done = anodeflow("new", "surface", "-s", "K", "-b", "vasp-standard")
+    assert done.status == 0, done.err
+    assert "note: not on this machine" in done.err
+    assert Campaign.from_file("surface-K.yaml").backend == "vasp-standard"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ANODES = ("Li", "Na", "K", "Mg", "Ca", "Zn", "Al")
 """Metals that anodes are made of, in the order in which one is looked for in a crystal."""
+_LONGEST_STEM = 60
 _PLAIN = re.compile(r"[A-Za-z][\w.()/+-]*")
 
 
@@ -37,7 +38,7 @@ class Start:
     backend
         Name of a backend, or a file.
     name
-        Name of the campaign; none: made of kind and formula.
+        Name of the campaign; none: made of kind and crystal (:attr:`campaign`).
     """
 
     kind: str
@@ -46,6 +47,12 @@ class Start:
     miller: tuple[int, int, int] = (0, 0, 1)
     backend: str = "gpaw-surfaces"
     name: str | None = None
+
+    @property
+    def campaign(self) -> str:
+        """Name of the campaign: the one given, or kind and crystal: two files of one formula are two campaigns."""
+        plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(self.structure).stem)[:_LONGEST_STEM].strip("-")
+        return self.name or f"{self.kind}-{plain or 'crystal'}"
 
 
 def kinds() -> list[str]:
@@ -76,7 +83,6 @@ def campaign_text(start: Start, file: Path) -> str:
         )
     most = max(others, key=lambda symbol: crystal.composition[symbol], default=metal)
     digits = "".join(map(str, start.miller)) if all(0 <= n < 10 for n in start.miller) else _joined(start.miller, " ")
-    name = start.name or f"{start.kind}-{re.sub(r'[^A-Za-z0-9._+-]', '', formula)}"
     words = {
         "kind": start.kind,
         "formula": formula,
@@ -86,7 +92,7 @@ def campaign_text(start: Start, file: Path) -> str:
         "miller": _joined(start.miller, ", "),
         "structure": _word(_beside(start.structure, file)),
         "backend": _word(_beside(start.backend, file)),
-        "name": _word(name),
+        "name": _word(start.campaign),
         "file": quote(file.name),
     }
     return Template((_folder() / f"{start.kind}.yaml").read_text(encoding="utf-8")).substitute(words)

@@ -103,7 +103,7 @@ _KINDS = {
 
 PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 NAME_OF_ONE_LINE = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
-_PATTERNS = {
+PATTERN_WORDS = {
     PLAIN_NAME: "expected letters without accents, digits and . _ + -, a letter or digit first",
     NAME_OF_ONE_LINE: "expected a name of one line that is not blank",
 }
@@ -124,7 +124,7 @@ def said(error: Mapping[str, Any]) -> str:
     given = error["input"]
     if error["type"] == "value_error":
         return own
-    named = _PATTERNS.get(error.get("ctx", {}).get("pattern", ""))
+    named = PATTERN_WORDS.get(error.get("ctx", {}).get("pattern", ""))
     words = (
         named
         or _KINDS.get(error["type"])
