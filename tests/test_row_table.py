@@ -1,7 +1,7 @@
 """All rows in memory, as the live view asks them: they follow the database."""
 
 import pytest
-from factories import adsorption_document
+from factories import adsorbed_site, adsorption_document
 from monty.json import jsanitize
 
 from anodeflow.core.errors import InputError
@@ -40,6 +40,34 @@ def test_it_holds_what_a_query_finds(store):
     assert {row.part for row in result_rows({"part": "site", "part_number": str(site)}, store)} == {"site"}
     assert result_rows({"part_number": site + 1}, store) == []
     assert table.page({}, sort="-part_number").rows[0]["part_number"] == site
+
+
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("threefold hollow", {"a", "b", "c"}),
+        ("threefold*", {"c"}),
+        ("*threefold hollow", {"a", "b", "c", "d"}),
+        ("hcp hollow", {"b"}),
+        ("threefold hollow to threefold hollow", {"d"}),
+        ("threefold hollow to hcp hollow", {"d"}),
+    ],
+)
+def test_a_threefold_hollow_is_an_fcc_or_an_hcp_one(store, label, found):
+    labels = {"a": "fcc hollow", "b": "hcp hollow", "c": "threefold hollow", "d": "fcc hollow to hcp hollow", "e": "x"}
+    for number, (identifier, name) in enumerate(labels.items()):
+        put(
+            store,
+            number,
+            document_id=identifier,
+            system=identifier,
+            sites=[adsorbed_site(0, label=name, final_label=name)],
+            most_stable=0,
+        )
+    table = RowTable()
+    table.update(store)
+    assert {row["document_id"] for row in table.page({"label": label}, count=None).rows} == found
+    assert {row.document_id for row in result_rows({"label": label}, store)} == found
 
 
 def test_it_follows_the_database(store):

@@ -11,8 +11,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.structures.bulk.catalogue import host_lattice, load_structure
 from anodeflow.structures.sites.contact import ContactSurface, free_radius, touching_distances
+from anodeflow.structures.sites.hollow_names import general_name, same_label
 from anodeflow.structures.sites.sites import AdsorptionSite, add_adsorbate, find_sites
-from anodeflow.structures.sites.stacking import general_name, same_label
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 from anodeflow.structures.slab.symmetry import face_operations, orbits, surface_cell

@@ -127,7 +127,7 @@ def side_by_side(documents: "list[StudyDoc]", backends: list[str]) -> list[dict[
         `differences`: each other backend -> its value less that of the first (none if either is missing);
         `document_ids`: backend -> id of its study document; `warnings`: backend -> those of that document.
     """
-    from anodeflow.structures.sites.stacking import general_name, same_label
+    from anodeflow.structures.sites.hollow_names import general_name, same_label
 
     entries: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     latest = {(document.backend, document.system, document.study): document for document in documents}

@@ -16,6 +16,7 @@ from anodeflow.database.filters import Filter, conditions, matches, number, valu
 from anodeflow.database.read_only import open_to_read
 from anodeflow.database.row_entry import COMMON, place, unpacked
 from anodeflow.database.rows_only import rows_only
+from anodeflow.structures.sites.hollow_names import meant_by
 from anodeflow.studies.rows import ResultRow
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def query(edition: str | None = None, **filters: Filter | None) -> "DataFrame":
     **filters
         Column name = value, pattern (``system="Li*"``) or list of those, of which one must match. Rows with a list
         in the column (``calculation_ids``, ``warnings``) are kept when one of its entries matches; `warning` is the
-        code of one of their warnings (``warning="not-converged"``).
+        code of one of their warnings (``warning="not-converged"``). A label with a threefold hollow finds fcc and hcp
+        hollows, too.
 
     Returns
     -------
@@ -102,6 +104,8 @@ def _found(filters: Mapping[str, Filter], store: "JobStore | None", edition: str
     for name in ("value", *OPTIONAL_NUMBERS):
         if name in wanted:
             wanted[name] = [number(value, name) for value in wanted[name]]
+    if "label" in wanted:
+        wanted["label"] = [name for value in wanted["label"] for name in meant_by(str(value))]
     if edition is None and "edition" in wanted:
         edition = ALL_EDITIONS
     if store is None:

@@ -16,6 +16,7 @@ from anodeflow.core.errors import InputError
 from anodeflow.database import rows
 from anodeflow.database.query import CODES, COLUMNS, OPTIONAL_NUMBERS, chosen_editions
 from anodeflow.database.row_entry import place, unpacked
+from anodeflow.structures.sites.hollow_names import meant_by
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -225,13 +226,16 @@ class RowTable:
             elif name == "edition":  # the beginning of its hash, as everywhere
                 conditions.append("edition >= ? AND edition < ?")
                 values += [wanted, f"{wanted}\U0010ffff"]
-            elif any(character in wanted for character in "*?["):
-                # As in a query: the very text, or a pattern of the shell.
-                conditions.append(f'("{name}" = ? OR "{name}" GLOB ?)')
-                values += [wanted, wanted.replace("[!", "[^")]
             else:
-                conditions.append(f'"{name}" = ?')
-                values.append(wanted)
+                alternatives = []
+                for meant in meant_by(wanted) if name == "label" else [wanted]:
+                    alternatives.append(f'"{name}" = ?')
+                    values.append(meant)
+                    if any(character in meant for character in "*?["):
+                        # As in a query: the very text, or a pattern of the shell.
+                        alternatives.append(f'"{name}" GLOB ?')
+                        values.append(meant.replace("[!", "[^"))
+                conditions.append(f"({' OR '.join(alternatives)})")
         return conditions, values
 
 

@@ -8,8 +8,8 @@ from pymatgen.core import Structure
 
 from anodeflow.core.errors import InputError
 from anodeflow.structures.sites.environment import environment, similarity
+from anodeflow.structures.sites.hollow_names import general_name, same_label
 from anodeflow.structures.sites.sites import AdsorptionSite
-from anodeflow.structures.sites.stacking import general_name, same_label
 from anodeflow.structures.slab.slabs import SlabCell
 
 ALIKE = 0.97

@@ -6,7 +6,8 @@ from pymatgen.core import Structure
 
 from anodeflow.structures.geometry.positions import fixed_coordinates
 from anodeflow.structures.sites.contact import ContactSurface
-from anodeflow.structures.sites.stacking import GENERAL, hollow_stacking, stacked_name
+from anodeflow.structures.sites.hollow_names import GENERAL, stacked_name
+from anodeflow.structures.sites.stacking import hollow_stacking
 from anodeflow.structures.slab.symmetry import orbits
 
 _NAMES = {

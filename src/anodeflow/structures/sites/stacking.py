@@ -1,17 +1,13 @@
 """Which of its two kinds a hollow of a close-packed face is: that of the stacking of fcc, or that of hcp."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anodeflow.structures.sites.hollow_names import Stacking
+
 if TYPE_CHECKING:
     from anodeflow.structures.sites.contact import ContactSurface
-
-Stacking = Literal["fcc", "hcp"]
-
-GENERAL = "threefold hollow"
-"""Name of a hollow between three atoms, whatever is below."""
-_NAMES: dict[Stacking, str] = {"fcc": "fcc hollow", "hcp": "hcp hollow"}
 
 # Relaxed faces of Li3Mg7 (hcp) have up to 1.06, 0.10 and 0.08 of these, also under an adatom, and atoms no nearer than
 # 0.88; (110) of bcc has 1.15 and 0.26, and faces of Li3Mg on bcc more.
@@ -70,24 +66,3 @@ def hollow_stacking(surface: "ContactSurface", position: np.ndarray) -> Stacking
     if there(below):
         return "hcp"
     return "fcc" if all(there(below - corner) for corner in corners - centre) else None
-
-
-def stacked_name(stacking: Stacking) -> str:
-    """Return the name of a hollow by its stacking."""
-    return _NAMES[stacking]
-
-
-def general_name(label: str) -> str:
-    """Return a label with hollows named by their coordination alone.
-
-    So all were named before they were told apart, and so they are where a relaxed face is no longer close-packed
-    enough: by these names labels of different documents and slabs are compared, and sites chosen.
-    """
-    for name in _NAMES.values():
-        label = label.replace(name, GENERAL)
-    return label
-
-
-def same_label(first: str, second: str) -> bool:
-    """Whether two labels may mean the same: a threefold hollow may be an fcc or an hcp one."""
-    return first == second or (general_name(first) == general_name(second) and general_name(first) in (first, second))
