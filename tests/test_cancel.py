@@ -5,6 +5,9 @@ import json
 import pytest
 from servers import mongodb_server
 
+from anodeflow.core.settings import get_settings
+from anodeflow.execution.state import CampaignStatus
+
 CAMPAIGN = """
 name: copper
 backend: emt
@@ -57,3 +60,14 @@ def test_a_campaign_that_was_never_submitted(anodeflow):
     done = anodeflow("cancel", "nothing", "--yes")
     assert done.status == 2
     assert "no campaign 'nothing' was submitted" in done.err
+
+
+@pytest.mark.parametrize(("command", "words"), [("cancel", "Ctrl-C ends it"), ("retry", "anodeflow run FILE does")])
+def test_of_a_campaign_that_ran_here_it_says_what_to_do(command, words, anodeflow):
+    CampaignStatus(campaign="mine", file="mine.yaml", backend="emt", state="failed").save(
+        get_settings().prepare().campaigns
+    )
+    refused = anodeflow(command, "mine")
+    assert (refused.status, words in refused.err) == (2, True)
+    refused = anodeflow(command, "absent")
+    assert (refused.status, "no campaign 'absent' was submitted" in refused.err) == (2, True)

@@ -25,13 +25,10 @@ def cancel(
     from anodeflow.core.settings import get_settings
     from anodeflow.execution.cancel import active_jobs
     from anodeflow.execution.cancel import cancel as end
-    from anodeflow.execution.submissions import submissions
+    from anodeflow.execution.submissions import submitted
 
     settings = get_settings().prepare()
-    notes = [note for note in submissions(settings, campaign) if backend in (None, note.backend)]
-    if not notes:
-        known = ", ".join(sorted({note.campaign for note in submissions(settings)})) or "none"
-        raise InputError(f"no campaign {campaign!r} was submitted from {settings.home} (there is {known}).")
+    notes = submitted(settings, campaign, backend, here="Ctrl-C ends it where it runs")
     todo = [(note, jobs) for note in notes if (jobs := active_jobs(note))]
     if not todo:
         typer.echo(f"Nothing of campaign {campaign} waits or runs.")

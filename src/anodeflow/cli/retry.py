@@ -27,6 +27,9 @@ def retry(
     Calculations go on from their last step; finished ones are found. Jobs for which the runner gave up between two
     states (a queue that was down, a wrong partition) are taken up where they stood.
 
+    Of a campaign that was edited and submitted again this is the latest edition. An earlier one is completed by
+    submitting its file again: what is finished is found.
+
     Examples: [bold]anodeflow retry surfaces[/bold], [bold]anodeflow retry surfaces --time 48:00:00 --yes[/bold]
     """
     import json
@@ -39,13 +42,10 @@ def retry(
     from anodeflow.execution.project import open_project
     from anodeflow.execution.retry import plan_retry
     from anodeflow.execution.retry import retry as run_again
-    from anodeflow.execution.submissions import submissions
+    from anodeflow.execution.submissions import submitted
 
     settings = get_settings().prepare()
-    notes = submissions(settings, campaign)
-    if not notes:
-        known = ", ".join(sorted({note.campaign for note in submissions(settings)})) or "none"
-        raise InputError(f"no campaign {campaign!r} was submitted from {settings.home} (there is {known}).")
+    notes = submitted(settings, campaign, here="anodeflow run FILE does again what failed, and finds the rest finished")
     try:
         resources = Resources(time=time, memory=memory, cores=cores, queue=queue)
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field, ValidationError
 
 from anodeflow.calculations.folder import write_atomically
+from anodeflow.core.errors import InputError
 from anodeflow.core.settings import Settings
 
 ACTIVE = ("READY", "CHECKED_OUT", "UPLOADED", "SUBMITTED", "RUNNING", "RUN_FINISHED", "DOWNLOADED")
@@ -45,3 +46,37 @@ def submissions(settings: Settings, campaign: str | None = None) -> list[Submiss
             continue
     chosen = [one for one in found if campaign in (None, one.campaign)]
     return sorted(chosen, key=lambda one: (one.submitted_at, one.campaign))
+
+
+def submitted(settings: Settings, campaign: str, backend: str | None = None, here: str = "") -> list[Submission]:
+    """Return the notes of a campaign, with one backend or all, oldest first.
+
+    Parameters
+    ----------
+    settings
+        Whose home is looked at.
+    campaign
+        Name of the campaign.
+    backend
+        Name of the backend; none: all.
+    here
+        What to do with a campaign that ran on this machine, in no queue: the end of a sentence.
+
+    Raises
+    ------
+    InputError
+        If it was not submitted.
+    """
+    from anodeflow.execution.state import campaign_names
+
+    every = submissions(settings)
+    if found := [note for note in every if note.campaign == campaign and backend in (None, note.backend)]:
+        return found
+    if backends := sorted({note.backend for note in every if note.campaign == campaign}):
+        raise InputError(f"campaign {campaign!r} was submitted with {', '.join(backends)}, not with {backend!r}.")
+    if here and campaign in campaign_names(settings):
+        raise InputError(f"campaign {campaign!r} was run on this machine and is in no queue: {here}.")
+    known = ", ".join(sorted({note.campaign for note in every})) or "none"
+    raise InputError(
+        f"no campaign {campaign!r} was submitted from {settings.home} (there is {known}): anodeflow status lists all."
+    )
