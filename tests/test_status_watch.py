@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from anodeflow.cli import status
 from anodeflow.execution.state import CampaignStatus
@@ -44,3 +45,21 @@ def test_ctrl_c_ends_it(states, anodeflow, monkeypatch):
 
     monkeypatch.setattr("time.sleep", interrupted)
     assert anodeflow("status", "c", "--watch").status == 0
+
+
+@pytest.mark.slow
+def test_what_the_run_turned_out_not_to_need_is_no_gap(anodeflow, tmp_path, monkeypatch):
+    """On relaxed Cu3Al(001) the fourfold hollow has another number than on the ideal slab that was planned with."""
+    monkeypatch.chdir(tmp_path)
+    places = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    Structure(Lattice.cubic(3.75), ["Al", "Cu", "Cu", "Cu"], places).to(filename="mine.cif")
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nbackend: emt\nsystems:\n"
+        "  - {name: X(001), structure: mine.cif, layers: 3, vacuum: 10, min_width: 3}\n"
+        "studies:\n  - adsorption: {adsorbate: Al}\n"
+    )
+    assert anodeflow("run", "small.yaml").status == 0
+    said = anodeflow("status", "small")
+    assert "finished, 9 of 9 done" in said.out
+    assert "site 3 (fourfold hollow)" in next(line for line in said.out.splitlines() if "not needed" in line)
+    assert "planned" not in said.out

@@ -144,13 +144,13 @@ def _show(
 
 def _title(one: "CampaignStatus", is_earlier: bool) -> str:
     """Return which run it is, and how far it came."""
-    done = sum(step.state in ("finished", "reused") for step in one.steps)
+    done, of = one.progress()
     which = f", edition {one.edition[:8]}" if one.edition else ""
     if is_earlier:
         began = one.started_at[:16].replace("T", " ")
         which = f", edition {one.edition[:8] or 'none'}, earlier: began {began} UTC"
     where = f" in project {one.project}" if one.project else ""
-    return f"{one.campaign} on {one.backend}{where}{which}: {one.state}, {done} of {len(one.steps)} done"
+    return f"{one.campaign} on {one.backend}{where}{which}: {one.state}, {done} of {of} done"
 
 
 def _closing(one: "CampaignStatus", is_earlier: bool) -> "Iterator[str]":

@@ -147,6 +147,9 @@ def run_campaign(
             step.state = "interrupted" if step.state == "running" else step.state
         status.used = meter.used
         status.state = "failed" if status.failures else "budget" if left else "finished"
+        if status.state == "finished":  # sites of a relaxed slab may be others than those planned
+            for step in status.steps:
+                step.state = "not needed" if step.state == "planned" else step.state
         status.save(settings.campaigns)
     states = [step.state for step in status.steps]
     return RunReport(

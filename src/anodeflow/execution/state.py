@@ -17,14 +17,14 @@ from anodeflow.calculations.folder import write_atomically
 from anodeflow.core.errors import InputError
 from anodeflow.core.settings import Settings
 
-StepState = Literal["planned", "queued", "running", "finished", "reused", "failed", "interrupted"]
+StepState = Literal["planned", "queued", "running", "finished", "reused", "failed", "interrupted", "not needed"]
 
 
 class StepStatus(BaseModel):
     """One calculation of the campaign."""
 
     label: str = Field(description="What it is.")
-    state: StepState = Field(default="planned", description="As it says.")
+    state: StepState = Field(default="planned", description="As it says; not needed: the run found others.")
     calculation_id: str = Field(default="", description="Content address.")
     ionic_steps: int = Field(default=0, description="Ionic steps so far.")
     energy: float | None = Field(default=None, description="Energy of the last step, eV.")
@@ -106,6 +106,11 @@ class CampaignStatus(BaseModel):
                 return step
         self.steps.append(StepStatus(label=label))
         return self.steps[-1]
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many calculations are done, and of how many: those that turned out not to be needed left out."""
+        states = [step.state for step in self.steps if step.state != "not needed"]
+        return sum(state in ("finished", "reused") for state in states), len(states)
 
     def place(self) -> list[str]:
         """Return what tells it from other runs of the campaign: edition, backend, and queue if it is in one."""
