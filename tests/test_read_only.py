@@ -1,11 +1,13 @@
 """Homes that may not be written to, a snapshot or somebody else's: results are read, and nothing in them changes."""
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from factories import adsorption_document
@@ -13,10 +15,11 @@ from jobflow import job, run_locally
 
 from anodeflow import query
 from anodeflow.core.errors import DatabaseError, InputError
-from anodeflow.core.settings import get_settings
+from anodeflow.core.settings import Settings, get_settings
 from anodeflow.database import read_only
 from anodeflow.database.service import stop_service
 from anodeflow.database.store import open_store
+from anodeflow.serve.source import Source
 
 
 @job
@@ -77,6 +80,34 @@ def test_results_are_read_from_a_copy(theirs, closed, anodeflow, tmp_path):
     assert "binding_energy" in told.out
     assert anodeflow("status").status == 0
     assert anodeflow("db", "backup", tmp_path / "backup.zip").status == 0
+    after = content(theirs)
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name] and "server.log" not in name] == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the database in")
+def test_what_only_looks_needs_no_home_to_write_to(theirs, closed, anodeflow, monkeypatch):
+    """``db status``, ``learn`` and ``serve`` look at the home of somebody else as ``query`` does."""
+    monkeypatch.setattr(Settings, "prepare", lambda settings: pytest.fail("it wants to write there"))
+    before = content(theirs)
+    told = anodeflow("db", "status", "--format", "json")
+    assert told.status == 0, told.err
+    found = json.loads(told.out)
+    assert (found["studies"], found["uri"], found["place"]) == (1, None, str(database(theirs)))
+    told = anodeflow("learn")
+    assert (told.status, told.out.startswith("Nothing was learned yet.")) == (0, True)
+    source = Source()
+    try:
+        assert source.rows().page({}).total == 2
+    finally:
+        source.close()
+    monkeypatch.setattr("anodeflow.serve.server.run_server", lambda port, ready: ready("http://127.0.0.1:1/"))
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(Path(urlparse(address).path).read_text()))
+    told = anodeflow("serve", "--open")
+    assert (told.status, "may not be written to: results are those of now" in told.out) == (0, True)
+    assert "url=http://127.0.0.1:1/" in opened[0]
     after = content(theirs)
     assert after.keys() == before.keys()
     assert [name for name in after if after[name] != before[name] and "server.log" not in name] == []

@@ -89,9 +89,15 @@ def status(output: Format = "table") -> None:
 
     Example: [bold]anodeflow db status --format json[/bold]
     """
+    from anodeflow.core.settings import get_settings
     from anodeflow.database.overview import overview
+    from anodeflow.database.read_only import of_original, original_of, place_to_read
 
-    found = overview(_place())
+    place = place_to_read(get_settings())
+    with of_original(place):
+        found = overview(place)
+    if (original := original_of(place)) != place.folder:
+        found = found.model_copy(update={"place": str(original), "uri": None, "running": False, "kept": False})
     if output == "json":
         print(found.model_dump_json(indent=2))
         return

@@ -35,7 +35,9 @@ def learn(
 
     if format_ not in ("table", "json"):
         raise InputError(f"--format is table or json, not {format_!r}.")
-    folder = get_settings().prepare().home / "learning"
+    settings = get_settings()
+    writes_there = name is not None and output is None
+    folder = (settings.prepare() if writes_there else settings.prepare_to_read()).home / "learning"
     if name is None and format_ == "table" and not any(folder.glob("*/pair.json")):
         typer.echo(
             "Nothing was learned yet. A campaign with prescreen: {backend: mlip, learn: true} keeps what its DFT "

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,11 +37,13 @@ def serve(
     from anodeflow.core.settings import get_settings
     from anodeflow.serve.server import run_server
 
-    home = get_settings().prepare().home
+    home = get_settings().prepare_to_read().home
     wanted = browser if browser is not None else sys.stdout.isatty() and _has_screen()
     with ExitStack() as stack:
 
         def ready(address: str) -> None:
+            if not os.access(home, os.W_OK):
+                typer.echo(f"{home} may not be written to: results are those of now, later ones want a new start.")
             typer.echo(f"{address}\nOnly this machine can open it. Ctrl-C ends it.")
             if wanted:
                 stack.enter_context(_opened(address, home))
@@ -57,7 +60,7 @@ def _opened(address: str, home: Path) -> Iterator[None]:
     """Open an address in the browser, by way of a file: other users of the machine see what commands are given."""
     import webbrowser
 
-    file = home / f"serve-{os.getpid()}.html"
+    file = (home if os.access(home, os.W_OK) else Path(tempfile.mkdtemp())) / f"serve-{os.getpid()}.html"
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -68,3 +71,5 @@ def _opened(address: str, home: Path) -> Iterator[None]:
         yield
     finally:
         file.unlink(missing_ok=True)
+        if file.parent != home:
+            file.parent.rmdir()

@@ -53,13 +53,18 @@ def of_original(place: Place) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        original = next((folder for folder, (_, copy) in _copies.items() if copy == place.folder), None)
-        if original is None:
+        original = original_of(place)
+        if original == place.folder:
             raise
         raise DatabaseError(
             f"a copy of the database in {original}, which may not be written to, cannot be read; {_BACKUP}. What was "
             f"said of the copy: {error}"
         ) from error
+
+
+def original_of(place: Place) -> Path | None:
+    """Return the folder of a database, of a copy that of what it is one of; none: a server of the user's."""
+    return next((folder for folder, (_, copy) in _copies.items() if copy == place.folder), place.folder)
 
 
 def place_to_read(settings: Settings) -> Place:

@@ -19,9 +19,9 @@ def mounts(port: int) -> "list[Mount]":
     from starlette.routing import Mount
 
     from anodeflow.core.install import found
-    from anodeflow.database.store import open_store
+    from anodeflow.database.read_only import open_to_read
     from anodeflow.interchange.optimade_app import optimade_app
 
     if not found("optimade.server"):
         return []
-    return [Mount("/optimade", optimade_app(open_store, f"http://127.0.0.1:{port}/optimade"))]
+    return [Mount("/optimade", optimade_app(open_to_read, f"http://127.0.0.1:{port}/optimade"))]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
+from anodeflow.database.read_only import open_to_read
 from anodeflow.database.row_table import RowTable
-from anodeflow.database.store import open_store
 
 if TYPE_CHECKING:
     from jobflow import JobStore
@@ -85,7 +85,7 @@ class Source:
     def _answer(self, question: Any) -> Any:
         if self._opened is None:
             stack = ExitStack()
-            self._opened = stack, stack.enter_context(open_store())
+            self._opened = stack, stack.enter_context(open_to_read())
         stack, store = self._opened
         try:
             return question(store)
