@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from anodeflow.cli.doctor import _print_table
+from anodeflow.cli.doctor_trials import Check
 from anodeflow.core.install import install_command
 
 # What a test does not look at is hidden from it: importing these takes seconds.
@@ -178,3 +180,14 @@ def test_a_database_that_does_not_answer_is_named(doctor, tmp_path):
     assert uri in checks["database"]["detail"]
     assert checks["home"]["works"]
     assert Path(tmp_path / "home").is_dir()
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_what_to_do_can_be_copied_from_a_window_of_any_width(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    command = f"/a/{'long/' * 30}python -m pip install sevenn"
+    _print_table([Check("SevenNet", False, f"/b/{'deep/' * 30}x is missing", command)], works=False)
+    shown = capsys.readouterr().out
+    assert f"SevenNet: {command}" in shown
+    assert "…" not in shown

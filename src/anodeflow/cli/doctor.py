@@ -50,12 +50,19 @@ def _print_table(checks: list[Check], works: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("", "part", "found", "what to do", box=None, pad_edge=False)
+    table = Table("", "part", box=None, pad_edge=False)
+    table.add_column("found", overflow="fold")  # a path that is cut leads nowhere
     for check in checks:
         sign = "[green]✓[/]" if check.works else "[red]✗[/]"
-        table.add_row(sign, check.name, escape(check.detail), escape(check.remedy))
+        table.add_row(sign, check.name, escape(check.detail))
     console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width of its own
     console.print(table)
+    if todo := [check for check in checks if check.remedy]:
+        console.print("\nWhat to do:")
+    for check in todo:  # a line each, however long: a command that is broken in a column cannot be copied
+        console.print(f"  {check.name}: {check.remedy}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         "\nReady: a study can be computed and kept here."
         if works

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 TELLING = Telling()
 _LIBRARIES = (
-    "make setup as root installs what is missing: libscalapack-openmpi-dev libopenblas-dev libxc-dev openmpi-bin"
+    "in a source checkout make setup as root installs what is missing: libscalapack-openmpi-dev libopenblas-dev "
+    "libxc-dev openmpi-bin"
 )
 _GPAW_FLAGS = """
 import json, gpaw, gpaw.new.ase_interface
