@@ -110,10 +110,18 @@ def test_results_are_a_sequence_that_says_what_is_not_there(surfaces):
 
 
 def test_reprs_fit_a_line_and_escape(surfaces):
-    for each in (surfaces, surfaces[0], anodeflow.Campaign.from_file("quickstart")):
+    calculation = next(iter(surfaces.calculations.values()))
+    slab = anodeflow.build_slab("Zn", layers=3)
+    for each in (surfaces, surfaces[0], anodeflow.Campaign.from_file("quickstart"), calculation, slab):
         assert len(repr(each)) < 120
+        assert str(each) == repr(each)
         assert each._repr_html_().startswith("<div>")
     assert "-1.288 eV" in repr(surfaces[0])
+    assert "1 surface, 0 interfaces, 1 study" in repr(anodeflow.Campaign.from_file("quickstart"))
+    site = repr(surfaces[0].sites[0])
+    assert "label='" in site
+    assert "structure=<Li17, 17 atoms>" in site
+    assert len(site) < 1500, "the numbers of a site, not every atom"
     evil = surfaces[0].model_copy(update={"system": "<script>alert(1)</script>"})
     assert "<script>" not in evil._repr_html_()
 

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from anodeflow.calculations.screening_document import PrescreenRecord
 from anodeflow.core.caveats import Caveats
 from anodeflow.core.decoded import DecodedModel
+from anodeflow.core.html import table
 from anodeflow.core.version import Versioned
 
 Task = str
@@ -173,6 +174,25 @@ class CalculationDoc(Versioned, DecodedModel):
     )
     directory: str = Field(description="Folder with input, log and steps of the calculation.")
     finished_at: str = Field(description="Time of the end, UTC, ISO 8601.")
+
+    def __repr__(self) -> str:
+        energy = f"{self.energy:.4f} eV" + ("" if self.converged else ", not converged")
+        return f"<CalculationDoc {self.label or self.task} ({self.formula}), {self.backend}: {energy}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("task", self.task, ""),
+            ("formula", self.formula, ""),
+            ("energy", self.energy, "eV"),
+            ("largest force", self.max_force, "eV/Å"),
+            ("converged", "yes" if self.converged else "no", ""),
+            ("ionic steps", self.ionic_steps, ""),
+            ("wall time", self.wall_time, "s"),
+        ]
+        title = f"{self.label or self.task} ({self.backend}, {self.code} {self.code_version})"
+        return table(title, ("", "", "unit"), rows, [each.text for each in self.warnings])
 
     @property
     def energy_per_atom(self) -> float:

@@ -28,6 +28,7 @@ from anodeflow.campaign.overrides import (
 )
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import PLAIN_NAME, InputModel, by_element
+from anodeflow.core.words import counted
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.screening.campaign import CampaignPrescreen, PrescreenInput
 from anodeflow.studies.subjects.systems import LONGEST_NAME, InterfaceSystem, System
@@ -233,8 +234,11 @@ class Campaign(InputModel):
         return edition(self, self.crystals, self._surfaces())
 
     def __repr__(self) -> str:
-        subjects = f"{len(self.systems)} surfaces, {len(self.interfaces)} interfaces"
-        return f"<Campaign {self.name}: {subjects}, {len(self.studies)} studies by {self.backend}>"
+        parts = {"surface": len(self.systems), "interface": len(self.interfaces), "study": len(self.studies)}
+        told = ", ".join(counted(number, name) for name, number in parts.items())
+        return f"<Campaign {self.name}: {told} by {self.backend}>"
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         from anodeflow.campaign.notebook import campaign_table

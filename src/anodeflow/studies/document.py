@@ -121,6 +121,8 @@ class StudyDoc(Versioned, DecodedModel):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.system}, {self.campaign}, {self.backend}: {self.headline()}>"
 
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         title = f"{self.study} of {self.system} ({self.campaign}, {self.backend}, {self.code})"
         rows = [(row.property, row.label, row.value, row.unit) for row in self.rows()]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
 from anodeflow.core.errors import InputError
+from anodeflow.core.html import table
 from anodeflow.structures.bulk.host import HostLattice, crystal_axes, plane_in_cell, recognise_host
 from anodeflow.structures.geometry.positions import free_directions
 from anodeflow.structures.slab.lateral import upright, wide_supercell
@@ -64,6 +65,18 @@ class SlabCell(BaseModel):
         )
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        plane = " ".join(map(str, self.miller))
+        rows = [
+            ("termination", f"{self.number} ({self.termination})"),
+            ("layers", f"{self.layers}, {self.fixed_layers} of them fixed"),
+            ("atoms", f"{len(self.structure)} ({self.structure.composition.formula.replace(' ', '')})"),
+            ("thickness", f"{self.thickness:.2f} Å"),
+            ("vacuum", f"{self.vacuum:g} Å"),
+            ("distance of images", f"{self.min_image_distance:.2f} Å"),
+        ]
+        return table(f"Slab of {self.bulk_formula}({plane})", ("", ""), rows)
 
     @property
     def area(self) -> float:

@@ -2,16 +2,17 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 from pymatgen.core import Structure
 
 from anodeflow.core.caveats import Subject
+from anodeflow.core.part import Part
 from anodeflow.structures.sites.adatom import AdatomState
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
 
-class AdsorbedSite(BaseModel):
+class AdsorbedSite(Part):
     """One adsorption site before and after its relaxation."""
 
     site: int = Field(description="Number of the site among those of the slab.")

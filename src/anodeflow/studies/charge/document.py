@@ -3,10 +3,11 @@
 from statistics import median
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.core.grid import CompactGrid
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
@@ -14,7 +15,7 @@ _ONE_PLANE = 0.5  # Å
 _TOUCHES = 1.2  # times the distance of the nearest surface atom to the adatom
 
 
-class NonNuclearBasin(BaseModel):
+class NonNuclearBasin(Part):
     """A Bader basin whose density maximum is no nucleus; found between the atoms of Li metal."""
 
     position: list[float] = Field(description="Position of the maximum, Cartesian, Å.")
@@ -23,7 +24,7 @@ class NonNuclearBasin(BaseModel):
     distance: float = Field(description="Distance to it, Å.")
 
 
-class ChargeDifference(BaseModel):
+class ChargeDifference(Part):
     """rho(slab + A) - rho(slab at the same positions) - rho(A at the same position), on one grid."""
 
     integral: float = Field(description="Integral over the cell, e; 0 but for numerical noise.")

@@ -3,13 +3,14 @@
 from itertools import pairwise
 from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
 
-class ConvergencePoint(BaseModel):
+class ConvergencePoint(Part):
     """The study's answers at one value of one parameter, the others as in the study itself."""
 
     value: float = Field(description="Value of the parameter.")
@@ -18,7 +19,7 @@ class ConvergencePoint(BaseModel):
     document_id: str | None = Field(description="Id of the study document; none if it failed.")
 
 
-class ConvergenceSeries(BaseModel):
+class ConvergenceSeries(Part):
     """One parameter."""
 
     parameter: str = Field(
@@ -30,7 +31,7 @@ class ConvergenceSeries(BaseModel):
     errors: dict[str, float] = Field(description="Property -> value as chosen minus value at `finest`.")
 
 
-class JointPoint(BaseModel):
+class JointPoint(Part):
     """The study's answers with all varied parameters at their most demanding values together."""
 
     values: dict[str, float] = Field(description="Parameter -> value, of those that have a finer one than the study's.")

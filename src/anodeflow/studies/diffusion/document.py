@@ -3,9 +3,10 @@
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
+from anodeflow.core.part import Part
 from anodeflow.structures.geometry.directions import crystal_direction
 from anodeflow.studies.diffusion.hop_document import Hop, RejectedSite, SurfaceMinimum
 from anodeflow.studies.document import StudyDoc
@@ -14,7 +15,7 @@ from anodeflow.studies.rows import ResultRow
 _ALIKE = 1e-3  # of the larger principal value
 
 
-class HopStep(BaseModel):
+class HopStep(Part):
     """A hop as part of a path."""
 
     hop: int = Field(description="Index of the hop.")
@@ -22,7 +23,7 @@ class HopStep(BaseModel):
     displacement: list[float] = Field(description="In the plane, Cartesian (2,), Å, for the copy that is taken.")
 
 
-class DiffusionPath(BaseModel):
+class DiffusionPath(Part):
     """The cheapest way of an adatom from a minimum to its copy in the next cell."""
 
     start: int = Field(description="Index of the minimum where it starts and ends: the lowest on the way.")
@@ -35,7 +36,7 @@ class DiffusionPath(BaseModel):
     limiting_hop: int = Field(description="Index of the hop with the highest saddle.")
 
 
-class Diffusivity(BaseModel):
+class Diffusivity(Part):
     """Rates and diffusivity at one temperature.
 
     Rates are ``prefactor * exp(-barrier / kT)``. With the prefactors of G. H. Vineyard (J. Phys. Chem. Solids 3, 121

@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
+from anodeflow.core.part import Part
 from anodeflow.studies.shared.saddle import HopSaddle
 
 
-class SurfaceMinimum(BaseModel):
+class SurfaceMinimum(Part):
     """One of the distinct minima of an adatom on a surface."""
 
     index: int = Field(description="Number of the minimum in this document.")
@@ -35,7 +36,7 @@ class SurfaceMinimum(BaseModel):
         return f"minimum {self.index}"
 
 
-class RejectedSite(BaseModel):
+class RejectedSite(Part):
     """A relaxed adsorption site that is no minimum of its own on the surface."""
 
     site: int = Field(description="Number of the adsorption site.")
@@ -53,7 +54,7 @@ class RejectedSite(BaseModel):
     )
 
 
-class ExchangeMinimum(BaseModel):
+class ExchangeMinimum(Part):
     """An intermediate minimum of an exchange in which no atom is in the place of the one that left."""
 
     image: int = Field(description="Image of the path that came to rest there.")

@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
@@ -12,7 +13,7 @@ ON_HULL = 1e-6
 """Crystals nearer to the hull than this are on it, eV/atom."""
 
 
-class HullPoint(BaseModel):
+class HullPoint(Part):
     """One crystal of the binary system."""
 
     formula: str = Field(description="Reduced formula.")
@@ -27,7 +28,7 @@ class HullPoint(BaseModel):
     lowest: bool = Field(description="Whether it is the lowest of its composition.")
 
 
-class VoltageStep(BaseModel):
+class VoltageStep(Part):
     """One two-phase plateau of the voltage profile."""
 
     initial: str = Field(description="Reduced formula of the phase poorer in the ion.")
@@ -37,7 +38,7 @@ class VoltageStep(BaseModel):
     capacity: tuple[float, float] = Field(description="Charge stored where it begins and ends, mAh/g of the partner.")
 
 
-class PhaseCapacity(BaseModel):
+class PhaseCapacity(Part):
     """Charge that a phase holds when all of its ions take part."""
 
     formula: str = Field(description="Reduced formula.")
@@ -46,7 +47,7 @@ class PhaseCapacity(BaseModel):
     per_host_mass: float | None = Field(description="mAh per gram of the partner; none: it holds no partner.")
 
 
-class SearchedComposition(BaseModel):
+class SearchedComposition(Part):
     """A composition whose crystals were searched for the hull."""
 
     formula: str = Field(description="Reduced formula.")

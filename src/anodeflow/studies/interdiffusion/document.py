@@ -4,9 +4,10 @@ from math import exp, log, sqrt
 from statistics import median
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import Field, computed_field
 from pymatgen.core import Structure
 
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
@@ -18,7 +19,7 @@ Verdict = Literal["driven in", "held back", "undecided"]
 """What the pairs on the plateau say; undecided: their median is smaller than their spread."""
 
 
-class ExchangePoint(BaseModel):
+class ExchangePoint(Part):
     """The relaxed interface with one atom of the alloy exchanged with one of the metal."""
 
     depth: int = Field(description="Plane of the metal that the atom was put into, 1 at the interface.")
@@ -54,7 +55,7 @@ class ExchangePoint(BaseModel):
         return f"depth {self.depth}" + (f", sample {self.sample}" if self.sample > 1 else "")
 
 
-class ExchangeLevel(BaseModel):
+class ExchangeLevel(Part):
     """The exchange energies of all pairs at one depth."""
 
     depth: int = Field(description="Plane of the metal, 1 at the interface.")
@@ -68,7 +69,7 @@ class ExchangeLevel(BaseModel):
     steps: list[str] = Field(description="Names of their calculations.")
 
 
-class DiluteExchange(BaseModel):
+class DiluteExchange(Part):
     """The exchange far from any interface: an atom of the alloy inside of the metal, one of the metal in its place."""
 
     sites: list[int] = Field(description="Equivalent sites of the alloy's cell that it may leave.")

@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import Field, computed_field
 from pymatgen.core import Structure
 
+from anodeflow.core.part import Part
 from anodeflow.core.units import JOULE_PER_SQUARE_METRE
 from anodeflow.structures.interface.candidate import InterfaceCandidate, Side
 from anodeflow.studies.document import StudyDoc
@@ -12,7 +13,7 @@ from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
 
 
-class RegistryPoint(BaseModel):
+class RegistryPoint(Part):
     """One lateral shift of the metal against the alloy, nothing relaxed."""
 
     shift: list[float] = Field(description="Shift in units of the two in-plane vectors of the cell (2,).")
@@ -24,7 +25,7 @@ class RegistryPoint(BaseModel):
     left_out: bool = Field(default=False, description="Whether a prescreen left it out.")
 
 
-class MiddleLayer(BaseModel):
+class MiddleLayer(Part):
     """The plane in the middle of one side, against the bulk strained as that side is."""
 
     side: Side = Field(description="alloy or metal.")

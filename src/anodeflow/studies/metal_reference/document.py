@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.rows import ResultRow
 
 
-class ComparedSurface(BaseModel):
+class ComparedSurface(Part):
     """One of the two surfaces."""
 
     system: str = Field(description="Name of the system in the campaign.")

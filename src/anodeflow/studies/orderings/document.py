@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
@@ -19,7 +20,7 @@ relaxation took it off its parent lattice; duplicate: it relaxed into another on
 Axes = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 
-class RankedOrdering(BaseModel):
+class RankedOrdering(Part):
     """One ordering after its relaxations."""
 
     index: int = Field(description="Number among those enumerated.")
@@ -57,7 +58,7 @@ class RankedOrdering(BaseModel):
     )
 
 
-class DiffractionPeak(BaseModel):
+class DiffractionPeak(Part):
     """One line of a powder pattern."""
 
     two_theta: float = Field(description="Scattering angle 2θ, degrees.")
@@ -70,7 +71,7 @@ class DiffractionPeak(BaseModel):
     fundamental: bool = Field(description="Whether it is a line of the host itself, which a solid solution has too.")
 
 
-class DiffractionPattern(BaseModel):
+class DiffractionPattern(Part):
     """Powder diffraction pattern of a perfect crystal at rest."""
 
     of: str = Field(description="Name of the ordering.")

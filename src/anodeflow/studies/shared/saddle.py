@@ -1,19 +1,20 @@
 """What the document of a hop tells of its saddle."""
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import ProfilePoint
+from anodeflow.core.part import Part
 from anodeflow.structures.geometry.positions import largest_distance
 
 STILL = 1e-4
 """Å: a saddle that is nearer to the end of its climb was not walked up to; more than results files round away."""
 
 
-class HopSaddle(BaseModel):
+class HopSaddle(Part):
     """The highest point of a hop's path, and its lowest modes."""
 
     barrier_forward: float | None = Field(default=None, description="Saddle minus initial minimum, eV.")

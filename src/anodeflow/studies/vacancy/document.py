@@ -2,11 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
+from anodeflow.core.part import Part
 from anodeflow.studies.document import StudyDoc
 from anodeflow.studies.potentials import EnergiesOf
 from anodeflow.studies.rows import ResultRow
@@ -24,7 +25,7 @@ converged, failed: its relaxation did not end.
 """
 
 
-class VacancyTrial(BaseModel):
+class VacancyTrial(Part):
     """One place of the vacancy that was relaxed: the start, or the end of one hop."""
 
     path: PathName | None = Field(description="Path that it would go on; none: the start, which both share.")
@@ -53,7 +54,7 @@ class VacancyTrial(BaseModel):
         return f"path {self.path} step {self.step}, {self.element} {self.atom} from layer {self.layer}"
 
 
-class VacancyStop(BaseModel):
+class VacancyStop(Part):
     """A relaxed place of the vacancy."""
 
     index: int = Field(description="Number of the stop in this document; 0: the start.")
@@ -115,7 +116,7 @@ class VacancyHop(HopSaddle):
         return Subject(self.label)
 
 
-class VacancyPath(BaseModel):
+class VacancyPath(Part):
     """The way of the vacancy down from its start."""
 
     name: PathName = Field(description="I or II.")
@@ -133,7 +134,7 @@ class VacancyPath(BaseModel):
     limiting_hop: int | None = Field(default=None, description="Index of the hop over whose saddle that climb leads.")
 
 
-class Extraction(BaseModel):
+class Extraction(Part):
     """What it costs to take an atom out of a surface."""
 
     side: Literal["alloy", "metal"] = Field(
