@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 from factories import adsorption_calculations, calculation_document
@@ -13,11 +14,15 @@ from surface_factories import (
     surface_adsorption,
 )
 
+from anodeflow import load_results
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.results_file import read_results, write_results
+from anodeflow.report.comparison import main_table
 from anodeflow.studies.diffusion.hop_document import Hop
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def band(identity: str, hop: Hop) -> NebDoc:
@@ -210,3 +215,10 @@ def test_an_export_is_not_called_like_another_format(content, tmp_path, anodeflo
     assert done.status == 2
     assert "anodeflow db export --ase" in done.err
     assert not (tmp_path / "s.db").exists()
+
+
+def test_counts_are_whole_numbers():
+    """One negative mode is not 1.000 of them."""
+    documents = load_results(DOCS / "results/al110-exchange.json.gz").documents
+    rows = [row for row in main_table(documents, []).rows if row["property"] == "negative_modes"]
+    assert {row["_text"]["ours"] for row in rows} == {"1"}

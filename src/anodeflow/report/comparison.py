@@ -149,7 +149,8 @@ def main_table(
             paper = published(references, document, row.property) if comparable(row) else None
             error = remaining_error(of_document, row)
             value = Link(row.value, f"calc-{row.calculation_ids[0]}") if row.calculation_ids else row.value
-            text = measured(row.value, 3, error)
+            is_count = not row.unit and float(row.value).is_integer()  # negative modes
+            text = measured(row.value, 0 if is_count else 3, error)
             if row.unit == "cm²/s":
                 text = scientific(row.value) + (f" ± {scientific(abs(error))}" if error is not None else "")
             rows.append(
