@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from surface_factories import alloy_diffusion, diffusion_document, surface_slab
 
+from anodeflow.report.comparison import Published
+from anodeflow.report.reference import Reference, ReferenceValue
 from anodeflow.report.view3d.neighbourhood import around_adatom
+from anodeflow.studies.diffusion import profiles
 from anodeflow.studies.diffusion.paths import (
     path_positions,
     path_words,
@@ -65,3 +68,20 @@ def test_a_slab_across_the_edge_of_the_cell_is_not_torn():
     slab.translate_sites(range(len(slab)), [0, 0, 0.5], to_unit_cell=True)
     heights = around_adatom(slab).positions[:, 2]
     assert np.ptp(heights) == pytest.approx(3 * 1.72 + 1.66, abs=1e-6)
+
+
+@pytest.mark.parametrize("barrier", [0.05, 5.0])
+def test_a_published_barrier_is_named_below_the_figure(barrier, monkeypatch):
+    """Written on its line it lay on the curve and on the arrow of the barrier."""
+    drawn = []
+    monkeypatch.setattr(profiles, "save", lambda figure, name, caption: drawn.append(figure))
+    entry = ReferenceValue(system="Li(001)", property="barrier_forward", value=barrier, unit="eV")
+    paper = Published(Reference(doi="10.1000/x", name="Somebody 2021", citation="Somebody", values=[entry]), entry)
+    profiles.path_profile.__wrapped__(diffusion_document(), paper, "profile")
+    (figure,) = drawn
+    (axes,) = figure.axes
+    assert not [text for text in axes.texts if "Somebody" in text.get_text()]
+    (legend,) = figure.legends
+    (line,) = legend.get_texts()
+    assert line.get_text().startswith("Somebody 2021: ")
+    assert ("beyond this figure" in line.get_text()) == (barrier > 1)

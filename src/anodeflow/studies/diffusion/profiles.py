@@ -68,13 +68,14 @@ def path_profile(document: DiffusionDoc, paper: Published | None, name: str) -> 
         words = f"{paper.reference.name}: {paper.text} eV"
         beyond = published > top + 2 * span
         axes.set_ylim(top=max(top, top if beyond else published) + 0.2 * span)
+        words += ", beyond this figure" if beyond else ""
+        line: dict[str, Any] = {"color": PAPER, "lw": 1.2, "ls": "--", "label": words}
         if beyond:
-            words += ", beyond this figure"
+            axes.plot([], [], **line)
         else:
-            axes.axhline(published, color=PAPER, lw=1.2, ls="--", zorder=0)
-        place = ((0.99, 0.99), "axes fraction") if beyond else ((0.99, published), ("axes fraction", "data"))
-        axes.annotate(words, place[0], (0, 0 if beyond else 2), xycoords=place[1], textcoords="offset points",
-                      ha="right", va="top" if beyond else "bottom", fontsize=8, color=PAPER)  # fmt: skip
+            axes.axhline(published, **line, zorder=0)
+        # Below: on the line it would lie on the curve or on an arrow, wherever it stood.
+        figure.legend(loc="outside lower center", fontsize=8, frameon=False)
     _dress(axes, f"Cheapest path of {document.adsorbate} over {document.system}")
     write_labels(axes, labels, np.concatenate([*arrows, *(np.stack(part.curve(), axis=1) for part in parts)]))
     return save(figure, name, "Energy along the cheapest path from one cell to the next. Dots: images; curve: through "
