@@ -226,9 +226,9 @@ def test_exchange_on_lithium_is_that_of_the_benchmark(files):
     page = " ".join((DOCS / "results.md").read_text().split())
     found = json.loads((DOCS.parent / "benchmarks" / "results" / "exchange.json").read_text())
     costs = found["barriers"]
-    assert f"it costs {costs['exchange, behind']:.3f} eV towards the hollow behind that atom" in page
-    assert f"and {costs['exchange, beside']:.3f} eV towards one beside it, the hop" in page
-    assert f"the hop {costs['hop']:.3f} eV in the same cell" in page
+    assert f"It costs {costs['exchange, behind']:.3f} eV towards the hollow behind that atom" in page
+    assert f"and {costs['exchange, beside']:.3f} eV towards one beside it. The hop" in page
+    assert f"The hop costs {costs['hop']:.3f} eV in the same cell" in page
     assert f"six layers, {found['width']:.1f} Å" in page
     assert costs["hop"] < min(costs.values()) + 1e-9
     above = costs["exchange, behind"] - costs["hop"]
@@ -259,7 +259,7 @@ def layers_apart(page: str, five: tuple[str, ...], six: tuple[str, ...]) -> None
             for end in ("pushed and relaxed", "(fourfold hollow)")
         )
         assert abs(pushed.energy - rest.energy) < 1e-3
-    assert f"the barriers differ by {barriers[0] - barriers[1]:.3f} eV" in page
+    assert f"The barriers differ by {barriers[0] - barriers[1]:.3f} eV" in page
     assert f"the hollows differ by {abs(hollows[0] - hollows[1]):.3f} eV" in page
     climbs = {
         each.label.split()[1]: each for each in calculations.values() if each.code == "gpaw" and each.task == "neb"
