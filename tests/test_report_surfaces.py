@@ -19,10 +19,12 @@ from surface_factories import (
     surface_adsorption,
 )
 
+import anodeflow
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.report.build import write_report
 from anodeflow.report.palette import ACCUMULATION, DEPLETION
+from anodeflow.studies.convergence import report as convergence_report
 from anodeflow.studies.document import StudyDoc
 
 pytestmark = pytest.mark.slow
@@ -292,3 +294,24 @@ def test_scene_of_a_path(page):
     assert np.diff(ghosts[:, 0]) == pytest.approx([3.44 / 6] * 6, abs=2e-3)
     for frame, ghost in zip(data["frames"], ghosts, strict=True):
         assert frame["positions"][frame["adatom"]] == pytest.approx(ghost, abs=2e-3)
+
+
+def test_errors_of_convergence_do_not_lie_on_the_lines(monkeypatch):
+    """Below a ring at a peak the number lay on both flanks."""
+    drawn = []
+    monkeypatch.setattr(convergence_report, "save", lambda figure, name, caption: drawn.append(figure))
+    docs = Path(__file__).parents[1] / "docs" / "results"
+    (document,) = anodeflow.load_results(docs / "convergence.json.gz").select(study="convergence")
+    convergence_report._picture.__wrapped__(document, "convergence")
+    (figure,) = drawn
+    seen = 0
+    for axes in figure.axes:
+        (line,) = [each for each in axes.lines if each.get_linestyle() == "-"]
+        places = np.linspace(0, len(line.get_xdata()) - 1, 300)
+        x, y = (np.interp(places, range(len(line.get_xdata())), data) for data in line.get_data())
+        for text in axes.texts:
+            box = text.get_window_extent()
+            assert not box.count_contains(axes.transData.transform(np.stack([x, y], axis=1)))
+            assert axes.get_window_extent().x0 < box.x0
+            seen += 1
+    assert seen == 4

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from anodeflow.core.labels import PropertyName
 from anodeflow.report.context import Context, part_name, part_title
 from anodeflow.report.errors import not_varied, parameter_words
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import Label, write_labels
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import (
     Column,
@@ -37,6 +39,7 @@ _EXPLANATION = (
     "varied are named, and functional and potential are in none of it."
 )
 _MOST_SHOWN = 4
+_SIDES = (270, 90, 0, 180, 315, 225, 45, 135)
 _WORDS = {
     "binding_energy": "binding energy, atom",
     "binding_energy_bulk": "binding energy, bulk",
@@ -212,20 +215,25 @@ def _picture(document: ConvergenceDoc, name: str) -> Picture:
     properties = main_properties(document)
     figure = new_figure(max(4.6, 2.4 * len(document.series)), 2.5 * len(properties) + 0.5)
     grid = figure.subplots(len(properties), len(document.series), squeeze=False, sharey="row")
+    written: list[tuple[Axes, list[Label], np.ndarray]] = []
     for row, key in enumerate(properties):
         for column, series in enumerate(document.series):
             axes = grid[row][column]
-            _draw(axes, series, key)
+            written.append((axes, *_draw(axes, series, key)))
             if row == len(properties) - 1:
                 axes.set_xlabel(f"{words(series.parameter)}{f' ({series.unit})' if series.unit else ''}", fontsize=9)
             if column == 0:
                 axes.set_ylabel(f"{words(key)} ({document.units[key]})", fontsize=9)
     figure.suptitle(f"Convergence of {document.of} on {document.system}", fontsize=10, color=INK)
+    for axes, labels, curve in written:  # the limits that a row shares are known now
+        write_labels(axes, labels, curve)
     return save(figure, name, "Red ring: the value of the study itself; dotted: the most demanding value; numbers "
-                "below the rings: error of the chosen value.")  # fmt: skip
+                "beside the rings: error of the chosen value.")  # fmt: skip
 
 
-def _draw(axes: Axes, series: ConvergenceSeries, key: str) -> None:
+def _draw(axes: Axes, series: ConvergenceSeries, key: str) -> tuple[list[Label], np.ndarray]:
+    """Draw a property against a parameter; return what is to be written there, and points of the line."""
+    labels = []
     points = [point for point in series.points if key in point.properties]
     x, y = [point.value for point in points], [point.properties[key] for point in points]
     axes.plot(x, y, "o-", color=OURS, ms=5, lw=1.4, zorder=2)
@@ -235,15 +243,18 @@ def _draw(axes: Axes, series: ConvergenceSeries, key: str) -> None:
         if point.chosen:
             axes.plot(point.value, point.properties[key], "o", ms=11, mfc="none", mec=MARK, mew=1.6, zorder=3)
             if key in series.errors:
-                axes.annotate(number(series.errors[key], 3, signed=True), (point.value, point.properties[key]),
-                              (0, -13), textcoords="offset points", ha="center", va="top", fontsize=8,
-                              color=MARK)  # fmt: skip
+                text = number(series.errors[key], 3, signed=True)
+                labels.append(Label(point.value, point.properties[key], text, MARK, gap=5, sides=_SIDES))
     if x:
         axes.set_xticks(x, [f"{value:g}" for value in x])
         # From the least to the most demanding value, left to right.
         if len(x) > 1 and x[0] > x[-1]:
             axes.invert_xaxis()
-    axes.margins(x=0.12, y=0.25)
+    axes.margins(x=0.2, y=0.25)
     axes.tick_params(labelsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    if len(x) < 2:
+        return labels, np.empty((0, 2))
+    steps = np.linspace(0, len(x) - 1, 40 * len(x))
+    return labels, np.stack([np.interp(steps, range(len(x)), each) for each in (x, y)], axis=1)
