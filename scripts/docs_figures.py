@@ -21,6 +21,7 @@ FIGURES = {
         "binding-energies-Li": "binding-energies",
         "sites-Li3Mg7-001": "sites-li3mg7",
     },
+    "convergence": {"convergence-Li-001": "convergence-li001"},
     "lih-wide": {"difference-LiH-001": "difference-lih"},
     "li001-six": {"hop-Li-001": "hop-li001"},
     "al110-exchange": {"graph-Al-110": "exchange-al110"},
