@@ -120,7 +120,7 @@ def test_elemental_bulk():
 
 
 def test_unknown_name_suggests():
-    with pytest.raises(InputError, match=r"did you mean Li3Mg\S* or Li3Mg\S*\? the catalogue has .*LiH"):
+    with pytest.raises(InputError, match=r"did you mean Li3Mg\S* or Li3Mg\S*\? the catalogue has .*LiH.*; anodeflow catalogue add FILE"):
         load_structure("Li3Mg8")
 
 

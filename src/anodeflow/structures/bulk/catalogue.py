@@ -210,5 +210,5 @@ def _unknown(name: str) -> str:
     hint = f"did you mean {' or '.join(close)}? the" if close else "the"
     return (
         f"there is no structure {shown!r}, neither in the catalogue nor as a file: {hint} catalogue has "
-        f"{', '.join(known)}."
+        f"{', '.join(known)}; anodeflow catalogue add FILE keeps a crystal of your own."
     )
