@@ -120,7 +120,9 @@ def test_elemental_bulk():
 
 
 def test_unknown_name_suggests():
-    with pytest.raises(InputError, match=r"did you mean Li3Mg\S* or Li3Mg\S*\? the catalogue has .*LiH.*; anodeflow catalogue add FILE"):
+    with pytest.raises(
+        InputError, match=r"did you mean Li3Mg\S* or Li3Mg\S*\? the catalogue has .*LiH.*; anodeflow catalogue add FILE"
+    ):
         load_structure("Li3Mg8")
 
 
@@ -220,3 +222,9 @@ def test_cells_are_those_of_ase(name):
     else:
         expected = sorted([a, a * reference.get("b/a", 1), a * reference.get("c/a", 1)])
     assert sorted(lattice.abc) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_note_that_asks_ends_with_its_question(anodeflow, tmp_path):
+    Structure(Lattice.cubic(6.14), ["Cs", "Cs"], [[0, 0, 0], [0.5, 0.5, 0.5]]).to(filename=str(tmp_path / "Cs.cif"))
+    told = anodeflow("catalogue", "add", tmp_path / "Cs.cif")
+    assert (told.status, told.err.rstrip().endswith("are atoms missing?")) == (0, True)

@@ -9,6 +9,7 @@ import typer
 
 from anodeflow.cli import app
 from anodeflow.core.errors import InputError
+from anodeflow.core.words import sentence
 
 build = typer.Typer(no_args_is_help=True, help="Build slabs and interfaces, look at the catalogue; no calculation.")
 app.add_typer(build, name="build")
@@ -134,7 +135,7 @@ def slab(
         }
         odd = slab_notes(cell.thickness, cell.vacuum, cell.layers, cell.fixed_layers)
         polar = polar_note(bulk, cell.structure)
-        told += [f"anodeflow: note: termination {cell.number}: {note}." for note in [*odd, polar] if note]
+        told += [f"anodeflow: note: termination {cell.number}: {sentence(note)}" for note in [*odd, polar] if note]
         if sites:
             found = find_sites(cell.structure, sites)
             row["sites"] = [site.model_dump(mode="json") for site in found]
@@ -145,7 +146,7 @@ def slab(
         if output and not list_:
             file = output if len(slabs) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
             for loss in write_structure(cell.structure, file, force):
-                typer.echo(f"anodeflow: note: {loss}.", err=True)
+                typer.echo(f"anodeflow: note: {sentence(loss)}", err=True)
             row["file"] = str(file)
         rows.append(row)
     print_crystals([summarise(structure, bulk, notes)])
@@ -162,7 +163,7 @@ def print_crystals(summaries) -> None:
     for summary in summaries:
         typer.echo(summary.line(), err=True)
         for note in summary.notes:
-            typer.echo(f"anodeflow: note: {summary.name}: {note}.", err=True)
+            typer.echo(f"anodeflow: note: {summary.name}: {sentence(note)}", err=True)
 
 
 def checked_spec(kind, /, **values):

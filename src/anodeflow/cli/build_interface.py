@@ -18,6 +18,7 @@ from anodeflow.cli.build import (
     print_table,
     termination_number,
 )
+from anodeflow.core.words import sentence
 
 if TYPE_CHECKING:
     from anodeflow.structures.interface.candidate import InterfaceCandidate
@@ -119,7 +120,7 @@ def interface(
         if output and not list_:
             file = output if len(cells) == 1 else output.with_stem(f"{output.stem}-{cell.number}")
             for loss in write_structure(cell.structure, file, force):
-                typer.echo(f"anodeflow: note: {loss}.", err=True)
+                typer.echo(f"anodeflow: note: {sentence(loss)}", err=True)
             row["file"] = str(file)
         rows.append(row)
     print_crystals([summarise(alloy, *below), summarise(metal, *above)])

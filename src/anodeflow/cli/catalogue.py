@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from anodeflow.cli import app
+from anodeflow.core.words import sentence
 
 catalogue = typer.Typer(no_args_is_help=True, help="Crystals of your own, by name: add, list, remove.")
 app.add_typer(catalogue, name="catalogue")
@@ -31,7 +32,7 @@ def add(
     summary = summarise(entry.name, structure, notes)
     typer.echo(summary.line())
     for note in summary.notes:
-        typer.echo(f"anodeflow: note: {note}.", err=True)
+        typer.echo(f"anodeflow: note: {sentence(note)}", err=True)
 
 
 @catalogue.command("list")

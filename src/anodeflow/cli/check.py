@@ -75,6 +75,7 @@ def check(
     from anodeflow.campaign.model import Campaign
     from anodeflow.cli.progress import at_work
     from anodeflow.core.errors import InputError
+    from anodeflow.core.words import sentence
 
     if force and inputs is None:
         raise InputError("--force replaces a folder of input files: say which one (--inputs DIR).")
@@ -137,7 +138,7 @@ def check(
             text = f"{_escaped(calculation.label)}  [dim]{calculation.task}, {atoms}[/dim]"
             branches[calculation.label] = parent.add(text, highlight=False)
     console.print(tree)
-    lines = [line for each in described for line in (each.line, *(f"  note: {note}." for note in each.notes))]
+    lines = [line for each in described for line in (each.line, *(f"  note: {sentence(note)}" for note in each.notes))]
     for line in [*lines, *remarks]:
         console.print(line, markup=False, highlight=False)
     if predicted is not None:

@@ -19,3 +19,14 @@ def counted(number: int, what: str) -> str:
     ('1 study', '2 studies', '0 documents')
     """
     return f"{number} {what if number == 1 else _IRREGULAR.get(what, f'{what}s')}"
+
+
+def sentence(words: str) -> str:
+    """Return words with a full stop, unless they end a sentence already.
+
+    Examples
+    --------
+    >>> sentence("it is thin"), sentence("are atoms missing?")
+    ('it is thin.', 'are atoms missing?')
+    """
+    return words if words.endswith((".", "?", "!")) else f"{words}."
