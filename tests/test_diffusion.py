@@ -20,6 +20,7 @@ from factories import caveats, codes
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.io.ase import AseAtomsAdaptor
+from surface_factories import diffusion_document as made_up
 
 from anodeflow import query
 from anodeflow.backends.emt import EmtBackend
@@ -50,6 +51,7 @@ from anodeflow.studies.diffusion.hop_search import HopSearch, saddle_tests, star
 from anodeflow.studies.diffusion.input import DiffusionInput
 from anodeflow.studies.diffusion.kinetics import hop_rate
 from anodeflow.studies.diffusion.network import has_barrier
+from anodeflow.studies.diffusion.prefactors import with_prefactors
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import split_hop
 from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, HopError, end_verdict, intermediate_minimum
@@ -796,6 +798,25 @@ def test_vineyards_prefactor_is_that_of_plain_ase(adsorption, shared_home, tmp_p
     assert plain.diffusivities[0].diffusivity == pytest.approx(
         result.diffusivities[0].diffusivity * 1e13 / hop.prefactor_forward
     )
+
+
+@pytest.mark.parametrize(
+    ("minimum", "saddle", "why"),
+    [
+        ([1.2, 1.5], [], "the vibrations at the saddle of hop 0 are not known"),
+        ([1.2, 1.5], [-2.24, -0.58], "the saddle of hop 0 has 2 imaginary frequencies (2.24i, 0.58i THz)"),
+        ([1.2, 1.5], [0.3, 1.5], "the saddle of hop 0 has no imaginary frequency"),
+        ([-0.2, 1.5], [-2.24, 1.5], "minimum 0 has 1 imaginary frequency (0.20i THz)"),
+        ([1.2, 1.5], [-2.24], "minima and saddle have not as many vibrations"),
+    ],
+)
+def test_why_a_hop_has_not_vineyards_prefactor_is_told(minimum, saddle, why):
+    document = made_up()
+    place = document.minima[0].model_copy(update={"frequencies": minimum})
+    hop = document.hops[0].model_copy(update={"frequencies": saddle})
+    (made,), _, (told,) = with_prefactors([place], [hop], "vineyard")
+    assert (made.prefactor_source, made.prefactor_forward) == ("given", 1e13)
+    assert (told.code, told.text.partition("prefactor: ")[2]) == ("no-vineyard-prefactor", why)
 
 
 def test_vineyard_without_a_potential_is_refused(adsorption):

@@ -86,14 +86,11 @@ def with_prefactors(
         reverse = vineyard_prefactor(end.frequencies, hop.frequencies)
         # With the entropy of one minimum unknown, forward and back rates of all hops would be at odds.
         if entropies is None or forward is None or reverse is None:
-            which = "a minimum has" if entropies is None else "minimum and saddle have"
-            told.append(
-                Caveat(
-                    "no-vineyard-prefactor",
-                    f"its rate takes {given:.0e} 1/s, not Vineyard's prefactor, for {which} no vibrations, or not "
-                    "those of a minimum and a saddle of first order",
-                ).under(hop.subject)
-            )
+            places: list[SurfaceMinimum | Hop] = [*minima, hop]
+            lacking = [reason for reason in map(_lacking, places) if reason]
+            lacking = lacking or ["minima and saddle have not as many vibrations"]
+            text = f"its rate takes {given:.0e} 1/s, not Vineyard's prefactor: {', and '.join(lacking)}"
+            told.append(Caveat("no-vineyard-prefactor", text).under(hop.subject))
             if entropies is not None:
                 # Detailed balance: the likelier end is left as much more slowly.
                 entropy = entropies[hop.initial] - entropies[hop.final]
@@ -105,3 +102,17 @@ def with_prefactors(
         hop.zero_point_change = saddle - zero_point_energy(start.frequencies)
         hop.zero_point_change_reverse = saddle - zero_point_energy(end.frequencies)
     return hops, given, told
+
+
+def _lacking(place: SurfaceMinimum | Hop) -> str:
+    """Return why the vibrations of a minimum or a saddle are of no use; empty: they are of use."""
+    name, wanted = (f"the saddle of {place.name}", 1) if isinstance(place, Hop) else (place.name, 0)
+    if not place.frequencies:
+        return f"the vibrations at {name} are not known"
+    imaginary = [f"{-value:.2f}i" for value in place.frequencies if value <= 0]
+    if len(imaginary) == wanted:
+        return ""
+    if not imaginary:
+        return f"{name} has no imaginary frequency"
+    count = f"{len(imaginary)} imaginary frequenc{'y' if len(imaginary) == 1 else 'ies'}"
+    return f"{name} has {count} ({', '.join(imaginary)} THz)"
