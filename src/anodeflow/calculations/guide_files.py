@@ -15,7 +15,7 @@ from anodeflow.backends.drivers.hessian import START, hessian_file, read_hessian
 from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.request import Request
-from anodeflow.learning.start import TOO_FAR
+from anodeflow.learning.start import FARTHEST
 from anodeflow.structures.geometry.positions import largest_distance, placed
 
 _ROUNDING = 1e-6  # Å
@@ -77,6 +77,6 @@ def _start(request: Request, folder: CalculationFolder) -> tuple[LearnedStart, t
         return None
     found = tuple(placed(image, there) for image, there in zip(inner, positions, strict=True))
     away = max(largest_distance(one, other) for one, other in zip(inner, found, strict=True))
-    if away > TOO_FAR or abs(away - told.displacement) > _ROUNDING:
+    if away > FARTHEST or abs(away - told.displacement) > _ROUNDING:
         return None
     return told, found

@@ -14,13 +14,14 @@ from anodeflow.backends.drivers.hessian import START
 from anodeflow.backends.features import Features
 from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide_of import Guide, guide_of, learns, learns_path, tried
+from anodeflow.calculations.guide_of import NEARBY, Guide, guide_of, learns, learns_path, tried
 from anodeflow.calculations.potential_hessian import potential_hessian
+from anodeflow.calculations.profile import DIP
 from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
-from anodeflow.learning.start import minimum, path
+from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum, path
 
 _CERTAIN = 0.03  # eV
 
@@ -48,15 +49,19 @@ def learned_start(
     if request.task == "neb":
         found = path(request, lambda: guide.potential_features(folder).corrected(weights))
     else:
-        found = minimum(request.structure, corrected)
+        found = minimum(request.structure, corrected, TOO_FAR if request.guide.get(NEARBY) else FARTHEST)
     if found is None:
         return None
     before = request.images[1:-1] or (request.structure,)
     pairs = list(zip(before, found.images, strict=True))
     uncertain = [_uncertainty(model, guide.features, *pair) for pair in pairs]
-    if max(uncertain) > _CERTAIN:
+    if found.way:
+        believed = leads_down(model, guide.features, request.structure, found)
+    else:
+        believed = all(error < _matters(*pair, corrected) for pair, error in zip(pairs, uncertain, strict=True))
+    if max(uncertain) > _CERTAIN and not (found.way and believed):
         return None
-    if not all(error < _matters(*pair, corrected) for pair, error in zip(pairs, uncertain, strict=True)):
+    if not believed:
         return Beginning(before[0], corrected)
     assert model.error_after is not None
     note = LearnedStart(
@@ -77,6 +82,16 @@ def learned_start(
         f"{len(model.lessons)} calculations has its {goal}",
     )
     return Beginning(found.images[0], corrected)
+
+
+def leads_down(model: LearnedModel, features: Features, before: Structure, found: Start) -> bool:
+    """Return whether the way to a minimum leads down, by two standard deviations of what a model says.
+
+    The minimum lies lower then than the start, and nothing on the way more than a shallow well higher, which DFT might
+    have there. Where that is not certain, what lies at the start may be a minimum of DFT.
+    """
+    bound = [energy + 2 * _uncertainty(model, features, before, there) for there, energy in found.way]
+    return bound[-1] < 0 and max(bound) < DIP
 
 
 def _uncertainty(model: LearnedModel, features: Features, before: Structure, after: Structure) -> float:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from anodeflow.backends.inprocess import InProcessBackend
 
 
+NEARBY = "nearby"
+"""What a guide is asked besides where a relaxation is to say whether it ends near its beginning."""
+
+
 @dataclass(frozen=True)
 class Guide:
     """A potential that works here.
@@ -42,7 +46,7 @@ def learns(request: Request) -> bool:
 
 def recipe_of(guide: dict[str, Any]) -> dict[str, Any]:
     """Return the potential of a guide as plain data, without what is asked of it besides."""
-    return {key: value for key, value in guide.items() if key != "learn"}
+    return {key: value for key, value in guide.items() if key not in ("learn", NEARBY)}
 
 
 def is_guided(request: Request) -> bool:

@@ -17,6 +17,7 @@ from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide import prepare_guide, with_surrogate
 from anodeflow.calculations.guide_files import clear_damage, started
 from anodeflow.calculations.guide_learns import teach
+from anodeflow.calculations.guide_of import NEARBY
 from anodeflow.calculations.placement import placed_job
 from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.calculations.recorded import calculation_document
@@ -75,7 +76,8 @@ class CalculationMaker(Maker):
             Relaxation by a potential that `structure` comes from, for the document. The relaxation begins with the
             Hessian of `guide` then (:mod:`anodeflow.backends.drivers.hessian`): another way to the same minimum.
         guided
-            Whether it does so without such a relaxation, too.
+            Whether it does so without such a relaxation, too. It is to say then whether it ends near its beginning, and
+            nothing that the potential learned takes it elsewhere.
 
         Returns
         -------
@@ -86,13 +88,15 @@ class CalculationMaker(Maker):
         CalculationError
             If the code fails; the message names its log.
         """
-        document = self.calculate(structure, label, guided=guided or prescreen is not None)
+        document = self.calculate(structure, label, guided or prescreen is not None, nearby=prescreen is None)
         if prescreen is None:
             return document
         away = largest_distance(prescreen.structure, document.structure)
         return document.model_copy(update={"prescreen": prescreen.model_copy(update={"displacement": away})})
 
-    def calculate(self, structure: Structure, label: str = "", guided: bool = False) -> CalculationDoc:
+    def calculate(
+        self, structure: Structure, label: str = "", guided: bool = False, nearby: bool = False
+    ) -> CalculationDoc:
         """Do at once, outside a workflow, what the job of :meth:`make` does.
 
         Parameters
@@ -101,11 +105,14 @@ class CalculationMaker(Maker):
             As of :meth:`make`.
         guided
             Whether a relaxation begins with the Hessian of `guide`; else with one curvature for all directions.
+        nearby
+            Whether it is to say if it ends near its beginning.
         """
         from anodeflow.backends.registry import from_recipe
 
         label = label or f"{self.task} {structure.composition.reduced_formula}"
-        request = Request(self.task, structure, options=self.options, guide=self.guide if guided else {})
+        guide = self.guide | ({NEARBY: True} if nearby else {}) if guided and self.guide else {}
+        request = Request(self.task, structure, options=self.options, guide=guide)
         return compute(from_recipe(self.backend), request, label, CalculationDoc, calculation_document)
 
 

@@ -18,7 +18,9 @@ from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_
 
 TOO_FAR = 0.5
 """How far an atom may come to lie from where the potential alone has it, Å: farther away it is another state."""
-_CALM, _MOST_STEPS = 0.01, 100  # eV/Å
+FARTHEST = 5.0
+"""The same for relaxations that are to say where the way down leads, Å."""
+_CALM, _MOST_STEPS, _APART = 0.01, 150, 0.1  # eV/Å, –, Å
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,36 @@ class Start:
         The geometry; of a path: those between its ends.
     displacement
         Largest distance of an atom from the geometries that were handed in, Å.
+    way
+        Geometries on the way down to a minimum, 0.1 Å apart, that minimum the last, and how far each lies above the
+        start by the corrected potential, eV.
     """
 
     images: tuple[Structure, ...]
     displacement: float
+    way: tuple[tuple[Structure, float], ...] = ()
 
 
-def minimum(structure: Structure, calculator: Any) -> Start | None:
-    """Return the minimum of a corrected potential near a structure, with its symmetry; none where none is near."""
+def minimum(structure: Structure, calculator: Any, farthest: float = TOO_FAR) -> Start | None:
+    """Return the minimum of a corrected potential to which the way down from a structure leads, with its symmetry.
+
+    None where that lies farther away than `farthest` (Å), or was not reached.
+    """
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     atoms.calc = calculator
+    level = atoms.get_potential_energy()
+    way: list[tuple[Structure, float]] = []
+    last = structure.cart_coords
     optimizer = BFGS(atoms, logfile=None, alpha=5.0, maxstep=0.1)
     for _ in optimizer.irun(fmax=_CALM, steps=_MOST_STEPS):
-        if np.linalg.norm(atoms.positions - structure.cart_coords, axis=1).max() > TOO_FAR:
+        if _farthest_atom(atoms.positions - structure.cart_coords) > farthest:
             return None
-    return _near([structure], [placed(structure, with_symmetry_of(structure, atoms.positions))])
+        if _farthest_atom(atoms.positions - last) >= _APART:
+            last = atoms.get_positions()
+            way.append((placed(structure, last), atoms.get_potential_energy() - level))
+    found = placed(structure, with_symmetry_of(structure, atoms.positions))
+    way.append((found, atoms.get_potential_energy() - level))
+    return _near([structure], [found], farthest, way)
 
 
 def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:
@@ -70,6 +87,15 @@ def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:
     return _near(request.images[1:-1], [symmetrised(image) for image in inner] if climbs else inner)
 
 
-def _near(before: Sequence[Structure], found: Sequence[Structure]) -> Start | None:
+def _near(
+    before: Sequence[Structure],
+    found: Sequence[Structure],
+    farthest: float = TOO_FAR,
+    way: Sequence[tuple[Structure, float]] = (),
+) -> Start | None:
     away = max(largest_distance(one, other) for one, other in zip(before, found, strict=True))
-    return Start(tuple(found), away) if np.isfinite(away) and away <= TOO_FAR else None
+    return Start(tuple(found), away, tuple(way)) if np.isfinite(away) and away <= farthest else None
+
+
+def _farthest_atom(moved: np.ndarray) -> float:
+    return float(np.linalg.norm(moved, axis=1).max())
