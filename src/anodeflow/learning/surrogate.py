@@ -40,9 +40,10 @@ _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed 
 _MOST_STEPS = 150
 _CALMER = 0.8  # of the forces at hand: a path that was not found whole is a proposal if its forces are this small
 _MOVED = 1e-3  # Å
-_FACTOR, _SEEN, _NEAR = 2, 0.7, 0.2
+_FACTOR, _SEEN, _NEAR, _LITTLE = 2, 0.7, 0.2, 0.001
 """What is still to be gained is told where the last energy was known (:data:`KNOWN`), the curvature along the last step
-within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å."""
+within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å. Where it is so
+little, eV, that several times as much were little, too, curvature and directions do not count."""
 
 
 class Surrogate:
@@ -170,7 +171,7 @@ class Surrogate:
         work.set_positions(best["positions"], apply_constraint=False)
         work.calc = self.corrected(steps)
         level = work.get_potential_energy()
-        begins, (radius, foretold) = work.get_positions(), self._judged(steps)
+        begins, (radius, foretold, known) = work.get_positions(), self._judged(steps)
         within, gain = begins, 0.0
         optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
         for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
@@ -185,16 +186,17 @@ class Surrogate:
         if not np.isfinite(found).all() or near <= _MOVED:
             return None
         told = best is steps[-1] and calm and foretold and largest_force(found - begins) < _NEAR
-        return [found.tolist()], float(gain) if told and np.isfinite(gain) and gain >= 0 else None
+        return [found.tolist()], float(gain) if told and 0 <= gain < (np.inf if known else _LITTLE) else None
 
-    def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool]:
-        """Return how far the next proposal may lie from the best geometry, Å, and whether the last one was foretold.
+    def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool, bool]:
+        """Return how far the next proposal may lie from the best geometry, Å, and how well the last one was foretold.
 
-        That is, whether the energies before it had told its energy to a few meV.
+        First whether the evaluations before it had told its energy to a few meV; then whether they had told the
+        curvature on the way there as well, and what force is left points along ways that were gone.
         """
         *before, last = steps
         if not before:
-            return _RADIUS, False
+            return _RADIUS, False, False
         best = best_of(before)
         there = self.atoms.copy()
         there.calc = self.corrected(before)
@@ -214,8 +216,8 @@ class Surrogate:
         expected = slopes[0] - slopes[1]
         found = float((np.ravel(best["forces"]) - np.ravel(last["forces"]))[self.free] @ step_made)
         curved = found > 0 and expected / _FACTOR < found < expected * _FACTOR
-        known = error < KNOWN and curved and self._went_along(steps)
-        return min(_WIDEST, max(_NARROWEST, radius)), known
+        foretold = error < KNOWN
+        return min(_WIDEST, max(_NARROWEST, radius)), foretold, foretold and curved and self._went_along(steps)
 
     def _went_along(self, steps: Sequence[dict[str, Any]]) -> bool:
         """Return whether the force that is left points along steps that were made: what lies across nobody has seen."""

@@ -1,0 +1,107 @@
+"""Where a relaxation begins once the potential learned: how far the way down may lead, and how certain it must be."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ase.build import add_adsorbate, fcc100
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from anodeflow.backends.registry import load_backend
+from anodeflow.calculations import guide_learns, makers
+from anodeflow.calculations.backend_makers import Makers
+from anodeflow.calculations.folder import CalculationFolder
+from anodeflow.calculations.guide_learns import leads_down, learned_start
+from anodeflow.calculations.guide_of import NEARBY, recipe_of
+from anodeflow.calculations.profile import DIP
+from anodeflow.calculations.request import Request
+from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum
+
+
+@pytest.fixture(scope="module")
+def off_top():
+    """Al a little off the top of an atom of Al(001), from where it rolls into a hollow."""
+    atoms = fcc100("Al", (3, 3, 3), vacuum=6)
+    add_adsorbate(atoms, "Al", 2.2, "ontop")
+    atoms.positions[-1, :2] += (0.3, 0.25)
+    atoms.set_constraint(FixAtoms([atom.index for atom in atoms if atom.tag == 3]))
+    return AseAtomsAdaptor.get_structure(atoms)
+
+
+def test_the_way_down_is_followed_as_far_as_it_leads(off_top):
+    assert minimum(off_top, EMT()) is None, "it is another state"
+    found = minimum(off_top, EMT(), FARTHEST)
+    moved = np.linalg.norm(found.images[0][-1].coords - off_top[-1].coords)
+    assert TOO_FAR < moved <= found.displacement < FARTHEST
+    *way, (last, depth) = found.way
+    assert last.cart_coords == pytest.approx(found.images[0].cart_coords)
+    energies = [energy for _, energy in way]
+    assert energies == sorted(energies, reverse=True), "BFGS goes down"
+    assert depth < energies[-1] < 0
+    atoms = AseAtomsAdaptor.get_atoms(last, msonable=False)
+    atoms.calc = EMT()
+    assert np.abs(atoms.get_forces()).max() < 0.01
+
+
+def start(structure, *energies: float) -> Start:
+    """A way down that lies at these energies over its beginning, eV."""
+    return Start((structure,), 1.0, tuple((structure, energy) for energy in energies))
+
+
+class Uncertain:
+    """A model that is as uncertain as the features say, eV."""
+
+    def uncertainty(self, labels: object, change: np.ndarray) -> float:
+        return float(np.abs(change).sum())
+
+
+def features(deviation: float) -> SimpleNamespace:
+    values = iter(np.cumsum(np.full(99, deviation)))
+    return SimpleNamespace(labels=lambda elements: ("any",), values=lambda atoms, elements: np.array([next(values)]))
+
+
+@pytest.mark.parametrize(
+    ("energies", "deviation", "down"),
+    [
+        ([-0.02, -0.26], 0.004, True),
+        ([-0.02, -0.26], 0.2, False),  # it may lie higher than the start
+        ([DIP / 2, -0.26], 0.001, True),  # over a well that is too shallow to count
+        ([2 * DIP, -0.26], 0.001, False),
+        ([-0.02, -0.06, -0.26], 0.045, False),  # there may be a well on the way
+    ],
+)
+def test_it_is_believed_where_the_way_leads_down_by_two_standard_deviations(off_top, energies, deviation, down):
+    assert leads_down(Uncertain(), features(deviation), off_top, start(off_top, *energies)) is down
+
+
+@pytest.mark.parametrize(("asked", "farthest"), [({}, FARTHEST), ({NEARBY: True}, TOO_FAR)])
+def test_what_is_to_tell_whether_it_is_a_minimum_goes_nowhere_else(off_top, monkeypatch, tmp_path, asked, farthest):
+    limits = []
+    model = SimpleNamespace(helps=True, by_label=dict)
+    guide = SimpleNamespace(potential=None, features=SimpleNamespace(corrected=lambda weights: EMT()))
+    monkeypatch.setattr(guide_learns, "learned_model", lambda *_: model)
+    monkeypatch.setattr(guide_learns, "minimum", lambda structure, calculator, limit: limits.append(limit))
+    request = Request("relax", off_top, guide={"learn": True, **asked})
+    assert learned_start(request, guide, None, CalculationFolder(tmp_path), print) is None
+    assert limits == [farthest]
+
+
+def test_relaxations_without_the_potentials_before_them_tell_whether_they_stay(off_top, monkeypatch):
+    guides = []
+    maker = Makers(load_backend("emt")).relax()
+    monkeypatch.setattr(makers, "compute", lambda backend, request, *_: guides.append(request.guide))
+    recipe = {"code": "emt", "learn": True}
+    for guide, options in (
+        (recipe, {"guided": True, "nearby": True}),
+        (recipe, {"guided": True}),
+        ({}, {"guided": True}),
+    ):
+        maker.guide = guide
+        maker.calculate(off_top, "x", **options)
+    assert guides == [recipe | {NEARBY: True}, recipe, {}]
+    assert recipe_of(guides[0]) == {"code": "emt"}
+    maker.guide = recipe
+    maker.make.original(maker, off_top, guided=True)
+    assert guides[-1] == recipe | {NEARBY: True}
