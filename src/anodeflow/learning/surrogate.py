@@ -42,8 +42,9 @@ _CALMER = 0.8  # of the forces at hand: a path that was not found whole is a pro
 _MOVED = 1e-3  # Å
 _FACTOR, _SEEN, _NEAR, _LITTLE = 2, 0.7, 0.2, 0.001
 """What is still to be gained is told where the last energy was known (:data:`KNOWN`), the curvature along the last step
-within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å. Where it is so
-little, eV, that several times as much were little, too, curvature and directions do not count."""
+within such a factor, so much of the force is along steps that were made, and the minimum is so near, Å. Of a potential
+that learned elsewhere, and is right here, too, energy and nearness are enough where it is so little, eV, that several
+times as much were little, too."""
 
 
 class Surrogate:
@@ -169,7 +170,8 @@ class Surrogate:
         best = best_of(steps)
         work = self.atoms.copy()
         work.set_positions(best["positions"], apply_constraint=False)
-        work.calc = self.corrected(steps)
+        work.calc = corrected = self.corrected(steps)
+        learned = len(self.calculators) > 1 and corrected.potential is self.calculators[-1]
         level = work.get_potential_energy()
         begins, (radius, foretold, known) = work.get_positions(), self._judged(steps)
         within, gain = begins, 0.0
@@ -185,8 +187,9 @@ class Surrogate:
         near = min(largest_force(found - np.asarray(step["positions"])) for step in steps)
         if not np.isfinite(found).all() or near <= _MOVED:
             return None
-        told = best is steps[-1] and calm and foretold and largest_force(found - begins) < _NEAR
-        return [found.tolist()], float(gain) if told and 0 <= gain < (np.inf if known else _LITTLE) else None
+        told = best is steps[-1] and calm and largest_force(found - begins) < _NEAR
+        most = np.inf if known else _LITTLE if foretold and learned else 0.0
+        return [found.tolist()], float(gain) if told and 0 <= gain < most else None
 
     def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool, bool]:
         """Return how far the next proposal may lie from the best geometry, Å, and how well the last one was foretold.
