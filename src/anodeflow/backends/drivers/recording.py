@@ -89,6 +89,11 @@ class Record:
         """Whether all evaluations are made that were asked for."""
         return self.most is not None and self.count >= self.most
 
+    @property
+    def _began_as_learned(self) -> bool:
+        """Whether a potential that learned chose the first geometry: else the Hessian alone tells of it."""
+        return self.remaining is not None and self.remaining.proven
+
     def __call__(self) -> None:
         step = describe(self.atoms, self.with_stress) | self.extra()
         self.count += 1
@@ -104,7 +109,7 @@ class Record:
             asked = time.monotonic()
             self.proposal = None if calm else self.propose([*self.seen, step])
             step["proposal_seconds"] = time.monotonic() - asked
-            if self.proposal is not None and self.seen:  # of the first geometry the Hessian alone can tell
+            if self.proposal is not None and (self.seen or self._began_as_learned):
                 step["remaining_energy"] = self.proposal[1]
             check_finite(step)
         self.latest, self.began = step, time.monotonic()
