@@ -23,7 +23,7 @@ from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
 from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum, path
 
-_CERTAIN = 0.03  # eV
+_CERTAIN, _SHALLOW = 0.03, 0.1  # eV, –
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ def leads_down(model: LearnedModel, features: Features, before: Structure, found
     """Return whether the way to a minimum leads down, by two standard deviations of what a model says.
 
     The minimum lies lower then than the start, and nothing on the way more than a shallow well higher, which DFT might
-    have there. Where that is not certain, what lies at the start may be a minimum of DFT.
+    have there: 10 meV, or a tenth of what the way gains. Where that is not certain, the start may be a minimum of DFT.
     """
     bound = [energy + 2 * _uncertainty(model, features, before, there) for there, energy in found.way]
-    return bound[-1] < 0 and max(bound) < DIP
+    return bound[-1] < 0 and max(bound) < max(DIP, -_SHALLOW * found.way[-1][1])
 
 
 def _uncertainty(model: LearnedModel, features: Features, before: Structure, after: Structure) -> float:

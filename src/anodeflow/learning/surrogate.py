@@ -36,6 +36,8 @@ _MOST_GEOMETRIES, _MOST_NUMBERS = 16, 4000
 their square takes 0.13 GB."""
 _RADIUS, _WIDEST, _NARROWEST = 0.3, 0.6, 0.05
 """How far an atom may move from the best geometry, Å: to begin with, after proposals that were right, and wrong."""
+_RADIUS_LEARNED, _WIDEST_LEARNED = 0.6, 1.5
+"""The same of a potential that learned elsewhere, and is right here, too."""
 _RIGHT = 0.25  # of the energy that was gained: a proposal is right that missed it by less
 _MOST_STEPS = 150
 _CALMER = 0.8  # of the forces at hand: a path that was not found whole is a proposal if its forces are this small
@@ -173,7 +175,8 @@ class Surrogate:
         work.calc = corrected = self.corrected(steps)
         learned = len(self.calculators) > 1 and corrected.potential is self.calculators[-1]
         level = work.get_potential_energy()
-        begins, (radius, foretold, known) = work.get_positions(), self._judged(steps)
+        radii = (_RADIUS_LEARNED, _WIDEST_LEARNED) if learned else (_RADIUS, _WIDEST)
+        begins, (radius, foretold, known) = work.get_positions(), self._judged(steps, *radii)
         within, gain = begins, 0.0
         optimizer = BFGS(work, logfile=None, alpha=5.0, maxstep=0.1)
         for _ in optimizer.irun(fmax=self.threshold / 3, steps=_MOST_STEPS):
@@ -192,15 +195,17 @@ class Surrogate:
         told = best is steps[-1] and calm and near and believed and np.isfinite(gain) and gain >= 0
         return [found.tolist()], float(gain) if told else None
 
-    def _judged(self, steps: Sequence[dict[str, Any]]) -> tuple[float, bool, bool]:
+    def _judged(
+        self, steps: Sequence[dict[str, Any]], first: float = _RADIUS, widest: float = _WIDEST
+    ) -> tuple[float, bool, bool]:
         """Return how far the next proposal may lie from the best geometry, Å, and how well the last one was foretold.
 
-        First whether the evaluations before it had told its energy to a few meV; then whether they had told the
+        `first`, `widest`: how far to begin with, and at most. Then whether the evaluations before it had told its energy to a few meV; then whether they had told the
         curvature on the way there as well, and what force is left points along ways that were gone.
         """
         *before, last = steps
         if not before:
-            return _RADIUS, False, False
+            return first, False, False
         best = best_of(before)
         there = self.atoms.copy()
         there.calc = self.corrected(before)
@@ -214,14 +219,14 @@ class Surrogate:
         error = abs(told[0] - told[1] - gained)
         moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
         if error < max(_RIGHT * gained, KNOWN):
-            radius = max(_RADIUS, 1.5 * moved)
+            radius = max(first, 1.5 * moved)
         else:
             radius = moved if gained > 0 else moved / 2
         expected = slopes[0] - slopes[1]
         found = float((np.ravel(best["forces"]) - np.ravel(last["forces"]))[self.free] @ step_made)
         curved = found > 0 and expected / _FACTOR < found < expected * _FACTOR
         foretold = error < KNOWN
-        return min(_WIDEST, max(_NARROWEST, radius)), foretold, foretold and curved and self._went_along(steps)
+        return min(widest, max(_NARROWEST, radius)), foretold, foretold and curved and self._went_along(steps)
 
     def _went_along(self, steps: Sequence[dict[str, Any]]) -> bool:
         """Return whether the force that is left points along steps that were made: what lies across nobody has seen."""
