@@ -68,7 +68,8 @@ def features(deviation: float) -> SimpleNamespace:
         ([-0.02, -0.26], 0.004, True),
         ([-0.02, -0.26], 0.2, False),  # it may lie higher than the start
         ([DIP / 2, -0.26], 0.001, True),  # over a well that is too shallow to count
-        ([2 * DIP, -0.26], 0.001, False),
+        ([2 * DIP, -0.26], 0.001, True),  # as it is beside what the way gains
+        ([2 * DIP, -0.1], 0.001, False),
         ([-0.02, -0.06, -0.26], 0.045, False),  # there may be a well on the way
     ],
 )

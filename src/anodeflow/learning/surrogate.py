@@ -200,8 +200,9 @@ class Surrogate:
     ) -> tuple[float, bool, bool]:
         """Return how far the next proposal may lie from the best geometry, Å, and how well the last one was foretold.
 
-        `first`, `widest`: how far to begin with, and at most. Then whether the evaluations before it had told its energy to a few meV; then whether they had told the
-        curvature on the way there as well, and what force is left points along ways that were gone.
+        `first`, `widest`: how far to begin with, and at most. Then whether the evaluations before it had told its
+        energy to a few meV; then whether they had told the curvature on the way there as well, and what force is left points
+        along ways that were gone.
         """
         *before, last = steps
         if not before:
@@ -218,10 +219,9 @@ class Surrogate:
         gained = best["free_energy"] - last["free_energy"]
         error = abs(told[0] - told[1] - gained)
         moved = largest_force(np.asarray(last["positions"]) - np.asarray(best["positions"]))
+        radius = moved if gained > 0 else moved / 2
         if error < max(_RIGHT * gained, KNOWN):
             radius = max(first, 1.5 * moved)
-        else:
-            radius = moved if gained > 0 else moved / 2
         expected = slopes[0] - slopes[1]
         found = float((np.ravel(best["forces"]) - np.ravel(last["forces"]))[self.free] @ step_made)
         curved = found > 0 and expected / _FACTOR < found < expected * _FACTOR
