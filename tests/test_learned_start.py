@@ -31,8 +31,7 @@ def off_top():
 
 
 def test_the_way_down_is_followed_as_far_as_it_leads(off_top):
-    assert minimum(off_top, EMT()) is None, "it is another state"
-    found = minimum(off_top, EMT(), FARTHEST)
+    found = minimum(off_top, EMT())
     moved = np.linalg.norm(found.images[0][-1].coords - off_top[-1].coords)
     assert TOO_FAR < moved <= found.displacement < FARTHEST
     *way, (last, depth) = found.way
@@ -77,16 +76,15 @@ def test_it_is_believed_where_the_way_leads_down_by_two_standard_deviations(off_
     assert leads_down(Uncertain(), features(deviation), off_top, start(off_top, *energies)) is down
 
 
-@pytest.mark.parametrize(("asked", "farthest"), [({}, FARTHEST), ({NEARBY: True}, TOO_FAR)])
-def test_what_is_to_tell_whether_it_is_a_minimum_goes_nowhere_else(off_top, monkeypatch, tmp_path, asked, farthest):
-    limits = []
+def test_what_is_to_tell_whether_it_is_a_minimum_begins_where_it_is(off_top, monkeypatch, tmp_path):
     model = SimpleNamespace(helps=True, by_label=dict)
     guide = SimpleNamespace(potential=None, features=SimpleNamespace(corrected=lambda weights: EMT()))
     monkeypatch.setattr(guide_learns, "learned_model", lambda *_: model)
-    monkeypatch.setattr(guide_learns, "minimum", lambda structure, calculator, limit: limits.append(limit))
-    request = Request("relax", off_top, guide={"learn": True, **asked})
-    assert learned_start(request, guide, None, CalculationFolder(tmp_path), print) is None
-    assert limits == [farthest]
+    request = Request("relax", off_top, guide={"learn": True, NEARBY: True})
+    begun = learned_start(request, guide, None, CalculationFolder(tmp_path), print)
+    assert begun.structure is off_top
+    assert isinstance(begun.calculator, EMT)
+    assert not list(tmp_path.iterdir()), "it says nothing of a start"
 
 
 def test_relaxations_without_the_potentials_before_them_tell_whether_they_stay(off_top, monkeypatch):

@@ -17,7 +17,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.drivers.hessian import START, hessian_file
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import Beginning, learned_model, learned_start
-from anodeflow.calculations.guide_of import guide_of, is_guided, learns, learns_path, tried
+from anodeflow.calculations.guide_of import NEARBY, guide_of, is_guided, learns, learns_path, tried
 from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.progress import now_and_then
 from anodeflow.calculations.request import Request
@@ -52,7 +52,11 @@ def with_surrogate(request: Request, folder: CalculationFolder, backend: Backend
         calculators = [guide.calculator, *([guide.features.corrected(weights)] if weights else [])]
         settings = request.options["settings"] if request.images else backend.relaxation.model_dump()
         surrogate = Surrogate(
-            request, calculators, settings["force_threshold"], lambda why: tell("running", message=why)
+            request,
+            calculators,
+            settings["force_threshold"],
+            lambda why: tell("running", message=why),
+            strict=bool(request.guide.get(NEARBY)),
         )
         content = surrogate.plain(guide.potential.recipe(), weights)
         folder.write(folder.path / SURROGATE, json.dumps(content, cls=MontyEncoder))

@@ -21,7 +21,7 @@ from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
-from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum, path
+from anodeflow.learning.start import Start, minimum, path
 
 _CERTAIN, _SHALLOW = 0.03, 0.1  # eV, –
 
@@ -49,7 +49,9 @@ def learned_start(
     if request.task == "neb":
         found = path(request, lambda: guide.potential_features(folder).corrected(weights))
     else:
-        found = minimum(request.structure, corrected, TOO_FAR if request.guide.get(NEARBY) else FARTHEST)
+        if request.guide.get(NEARBY):
+            return Beginning(request.structure, corrected)
+        found = minimum(request.structure, corrected)
     if found is None:
         return None
     before = request.images[1:-1] or (request.structure,)

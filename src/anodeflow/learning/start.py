@@ -17,9 +17,9 @@ from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.geometry.symmetrise import symmetrised, with_symmetry_of
 
 TOO_FAR = 0.5
-"""How far an atom may come to lie from where the potential alone has it, Å: farther away it is another state."""
+"""How far an atom of a path may come to lie from where the potential alone has it, Å: farther off it is another one."""
 FARTHEST = 5.0
-"""The same for relaxations that are to say where the way down leads, Å."""
+"""The same for the minimum to which a way down leads, Å."""
 _CALM, _MOST_STEPS, _APART = 0.01, 150, 0.1  # eV/Å, –, Å
 
 
@@ -43,10 +43,10 @@ class Start:
     way: tuple[tuple[Structure, float], ...] = ()
 
 
-def minimum(structure: Structure, calculator: Any, farthest: float = TOO_FAR) -> Start | None:
+def minimum(structure: Structure, calculator: Any) -> Start | None:
     """Return the minimum of a corrected potential to which the way down from a structure leads, with its symmetry.
 
-    None where that lies farther away than `farthest` (Å), or was not reached.
+    None where an atom has farther to go there than 5 Å.
     """
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     atoms.calc = calculator
@@ -55,14 +55,14 @@ def minimum(structure: Structure, calculator: Any, farthest: float = TOO_FAR) ->
     last = structure.cart_coords
     optimizer = BFGS(atoms, logfile=None, alpha=5.0, maxstep=0.1)
     for _ in optimizer.irun(fmax=_CALM, steps=_MOST_STEPS):
-        if _farthest_atom(atoms.positions - structure.cart_coords) > farthest:
+        if _farthest_atom(atoms.positions - structure.cart_coords) > FARTHEST:
             return None
         if _farthest_atom(atoms.positions - last) >= _APART:
             last = atoms.get_positions()
             way.append((placed(structure, last), atoms.get_potential_energy() - level))
     found = placed(structure, with_symmetry_of(structure, atoms.positions))
     way.append((found, atoms.get_potential_energy() - level))
-    return _near([structure], [found], farthest, way)
+    return _near([structure], [found], FARTHEST, way)
 
 
 def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:

@@ -63,6 +63,9 @@ class Surrogate:
         Below which the forces shall come, eV/Å.
     tell
         Called with a sentence that says why there is no proposal, where it failed: it is a help, not a condition.
+    strict
+        Whether what it learned elsewhere is no reason to tell what is left to gain: of a relaxation that is to say
+        whether its beginning is near a minimum.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class Surrogate:
         calculators: Sequence[Any],
         force_threshold: float,
         tell: Callable[[str], None] = print,
+        strict: bool = False,
     ) -> None:
         self.request, self.calculators, self.threshold, self.tell = request, calculators, force_threshold, tell
+        self.strict = strict
         self.atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
         self.free = free_coordinates(self.atoms)
         self.evaluated: dict[tuple[int, bytes], tuple[float, np.ndarray]] = {}
@@ -114,7 +119,7 @@ class Surrogate:
         if content["weights"]:
             calculators.append(backend.features(calculators[0]).corrected(content["weights"]))
         asked = Request(request["task"], structure, images, request["options"])
-        return cls(asked, calculators, content["threshold"], tell)
+        return cls(asked, calculators, content["threshold"], tell, content.get("strict", False))
 
     def plain(self, potential: dict[str, Any], weights: dict[str, float]) -> dict[str, Any]:
         """Return what another process makes the same of.
@@ -132,7 +137,8 @@ class Surrogate:
             "images": [image.as_dict() for image in self.request.images],
             "options": self.request.options,
         }
-        return {"potential": potential, "weights": weights, "threshold": self.threshold, "request": request}
+        asked = {"threshold": self.threshold, "strict": self.strict}
+        return {"potential": potential, "weights": weights, "request": request, **asked}
 
     @staticmethod
     def command(folder: Path) -> list[str]:
@@ -190,7 +196,7 @@ class Surrogate:
         near = min(largest_force(found - np.asarray(step["positions"])) for step in steps)
         if not np.isfinite(found).all() or near <= _MOVED:
             return None
-        believed = known or (learned and (foretold or len(steps) == 1))
+        believed = known or (learned and not self.strict and (foretold or len(steps) == 1))
         near = largest_force(found - begins) < (_NEAR_LEARNED if learned else _NEAR)
         told = best is steps[-1] and calm and near and believed and np.isfinite(gain) and gain >= 0
         return [found.tolist()], float(gain) if told else None
@@ -201,8 +207,8 @@ class Surrogate:
         """Return how far the next proposal may lie from the best geometry, Å, and how well the last one was foretold.
 
         `first`, `widest`: how far to begin with, and at most. Then whether the evaluations before it had told its
-        energy to a few meV; then whether they had told the curvature on the way there as well, and what force is left points
-        along ways that were gone.
+        energy to a few meV; then whether they had told the curvature on the way there as well, and what force is left
+        points along ways that were gone.
         """
         *before, last = steps
         if not before:
