@@ -13,6 +13,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job, named
+from anodeflow.screening.learned_path import learned_path
 from anodeflow.screening.path import potential_ends, start_of_dft
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import record_of
@@ -265,7 +266,10 @@ def go_on(
     """Go on with DFT from the potential's path; or end with that path, if it has an intermediate minimum."""
     done = [end for end in ends if end is not None]
     if found is None or len(done) < len(ends):
-        return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)
+        learned = learned_path(neb, images, symmetry, label)
+        if learned is None:
+            return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)
+        found, done = learned
     start = start_of_dft(images, symmetry, found, done, mode, whole)
     if start.kind == "dip":
         return found.model_copy(update={"images": start.images, "potential_path": start.record, "by_potential": True})
