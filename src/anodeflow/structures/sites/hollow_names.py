@@ -32,10 +32,10 @@ def same_label(first: str, second: str) -> bool:
     return first == second or (general_name(first) == general_name(second) and general_name(first) in (first, second))
 
 
-def meant_by(label: str) -> list[str]:
+def meant_by(asked: str) -> list[str]:
     """Return the labels that one may stand for, itself first: a threefold hollow is an fcc or an hcp one, too."""
-    first, *rest = label.split(GENERAL)
+    first, *rest = asked.split(GENERAL)
     if len(rest) > _MOST_HOLLOWS:
-        return [label]
+        return [asked]
     choices = product((GENERAL, *_NAMES.values()), repeat=len(rest))
     return [first + "".join(f"{name}{part}" for name, part in zip(names, rest, strict=True)) for names in choices]
