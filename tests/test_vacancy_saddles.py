@@ -18,7 +18,9 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
+from anodeflow.screening.makers import Prescreen, PrescreenedNebMaker
 from anodeflow.structures.geometry.positions import placed
+from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import SMALLER, once_more
 from anodeflow.studies.shared.saddles import review_modes
 from anodeflow.studies.vacancy.analysis import vacancy_document
@@ -142,6 +144,29 @@ def test_a_saddle_of_second_order_is_followed_down_and_its_barrier_counts_nowher
     assert "hop-left-out" in codes(document)
     labels = {row.label for row in document.rows() if row.property == "barrier_forward"}
     assert labels == {"path I hop 1, second order"}
+
+
+def test_a_potential_that_goes_first_relaxes_the_pushed_path_and_may_find_a_minimum_on_it():
+    search, context = with_path()
+    hop = search.hops[0]
+    search.warnings = [Caveat("saddle-force-left", "a force is left").under(hop.subject)]
+    review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+    pushed = search.downhill["0"]
+    makers = Makers(load_backend("emt"))
+    screen = Prescreen(makers.relax(), makers.relax(cell=True), makers.static(), makers.neb(), backend="emt")
+    maker = PrescreenedNebMaker(screen, makers.neb())
+    route = once_more(maker, search, 0)
+    assert (route.maker, route.options, len(route.images)) == (maker, {}, 7)
+    assert [route.images[at] for at in (0, 3, 6)] == pushed
+    quarter = (2 * pushed[0].cart_coords + pushed[1].cart_coords) / 3
+    assert route.images[1].cart_coords == pytest.approx(quarter)
+    by_potential = band(route.images, [1.0, 1.2, 1.1, 0.9, 1.1, 1.25, 1.2], by_potential=True)
+    assert record_band(search, 0, by_potential) == 3
+    assert (hop.state, hop.message, hop.profile, hop.barrier_forward) == ("failed", NOT_COMPUTED, [], None)
+    assert (hop.negative_modes, hop.curvatures, search.warnings) == (None, [], [])
+    assert "path I hop 1" not in search.calculation_ids
+    assert search.calculation_ids["path I hop 1, second order 1"] == "calc band"
+    assert vacancy_document(search, context).paths[0].climb is None
 
 
 def test_rows_of_a_hop_whose_way_down_failed_rest_on_its_saddle_of_second_order():

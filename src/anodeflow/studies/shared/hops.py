@@ -188,6 +188,8 @@ class WaitingHops(BaseModel):
         energies = np.array(band.image_energies)
         if band.by_potential:
             self.calculation_ids[str(hop.subject.by(band.backend))] = band.id
+            if hop.profile:  # it led over a saddle of second order, and past that leads through a minimum
+                self._forget(hop)
             return intermediate_minimum(energies, band.converged)
         if hop.profile:  # it was computed before: what was told of that path does not hold for this one
             self.warnings = [each for each in self.warnings if not _is_about(each, hop.subject)]
@@ -204,6 +206,15 @@ class WaitingHops(BaseModel):
             self.calculation_ids[str(hop.subject.by(band.potential_path.backend))] = band.potential_path.id
         self.settings = band.settings
         return intermediate_minimum(energies, band.converged)
+
+    def _forget(self, hop: Any) -> None:
+        """Take out of a hop what was found of its path."""
+        close(hop, "failed", NOT_COMPUTED)
+        hop.profile, hop.curvatures = [], []
+        hop.barrier_forward = hop.barrier_reverse = hop.path_length = None
+        hop.max_force = hop.energy_over_rest = hop.negative_modes = hop.modes_certain = None
+        self.warnings = [each for each in self.warnings if not _is_about(each, hop.subject)]
+        self.calculation_ids.pop(str(hop.subject), None)
 
     def dip(self, index: int, image: int) -> Dip:
         """Return where an image of the path that a hop has, be it the potential's, lies."""

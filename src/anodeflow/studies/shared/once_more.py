@@ -1,5 +1,7 @@
 """Paths that are relaxed once more, since their highest point is no saddle of first order."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ MOST_FOLLOWED = 2
 """How often the path of a hop is pushed off a saddle of second order."""
 DOWN = 0.25
 """How far the atom that moves most is pushed there, Å."""
+_WHOLE = 7
 SMALLER = 0.2
 """Share of the force asked of paths to which one is relaxed whose highest point is no saddle. Far from the saddle of a
 flat path little force is left: 0.04 eV/Å are 0.4 Å where the curvature is 0.1 eV/Å²."""
@@ -24,26 +27,38 @@ flat path little force is left: 0.04 eV/Å are 0.4 Å where the curvature is 0.1
 def once_more(maker: Any, search: SaddleSearch, index: int) -> Route:
     """Return how the path of a hop is relaxed again, without symmetry, whose highest point is no saddle of first order.
 
-    Pushed off a saddle of second order, or, where there is no saddle, as it is and to smaller forces. `maker`: that of
-    all paths.
+    Pushed off a saddle of second order: a potential that goes before relaxes that whole path first, for one image alone
+    would not stay on it. Or, where there is no saddle, as it is and to smaller forces. `maker`: that of all paths.
     """
     hop, key = search.hops[index], str(index)
-    pushed = key in search.downhill
-    path = (search.downhill if pushed else search.finer).pop(key)
     first = search.total_energy(hop.initial)
-    options: dict[str, Any] = {}
+    energies = (first, first + hop.profile[-1].energy)
+    if key in search.downhill:
+        path = search.downhill.pop(key)
+        if isinstance(maker, PrescreenedNebMaker):
+            path = in_between(path)
+        return Route(path, energies, {}, maker, ", off its saddle of second order")
+    path, options = search.finer.pop(key), {}
     if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
         maker = guided(to_the_end(maker.then), maker.prescreen)
         if hop.band is not None:
             options["band"] = hop.band
         if len(path) == 3:
-            options["tangent"] = path_direction(hop.images[0], hop.images[-1]).tolist()
-    if not pushed:
-        maker = to_smaller_forces(maker, SMALLER)
-    energies = (first, first + hop.profile[-1].energy)
-    return Route(
-        path, energies, options, maker, ", off its saddle of second order" if pushed else ", to smaller forces"
-    )
+            options["tangent"] = path_direction(path[0], path[-1]).tolist()
+    return Route(path, energies, options, to_smaller_forces(maker, SMALLER), ", to smaller forces")
+
+
+def in_between(path: Sequence[Structure]) -> list[Structure]:
+    """Return a path with as many images as the relaxation of a whole path wants: seven at least.
+
+    Those that are added lie on straight lines between their neighbours.
+    """
+    parts = max(1, -(-(_WHOLE - 1) // (len(path) - 1)))
+    images = [path[0]]
+    for one, other in pairwise(path):
+        step = (other.cart_coords - one.cart_coords) / parts
+        images += [placed(other, one.cart_coords + step * number) for number in range(1, parts)] + [other]
+    return images
 
 
 def names_of_step(step: str) -> list[str]:
