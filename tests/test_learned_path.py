@@ -51,14 +51,14 @@ def test_what_was_learned_gives_the_path_where_the_potential_has_no_ends(tmp_pat
         screening.go_on.original(maker, "saddle", images, (low, high), None, [None, None], None, "hop 0", False)
         return len(made[-1][0]) - 2
 
-    assert learned_path(maker, images, None, "hop 0") is None, "it learned nothing yet"
+    assert learned_path(maker, images, (low, high), None, "hop 0") is None, "it learned nothing yet"
     assert go_on() == 5
     features = RadialFeatures(EMT())
     folder = learning_folder(costly, emt, features)
     for lesson in taught(1, 2, 3):
         keep(folder, lesson, Pair.of(costly, emt, features))
-    assert learned_path(plain, images, None, "hop 0") is None, "nobody guides it"
-    found, ends = learned_path(maker, images, None, "hop 0")
+    assert learned_path(plain, images, (low, high), None, "hop 0") is None, "nobody guides it"
+    found, ends = learned_path(maker, images, (low, high), None, "hop 0")
     assert (found.code, found.backend, len(ends)) == ("learned", "emt", 2)
     assert found.converged
     assert go_on() == 1
@@ -67,5 +67,17 @@ def test_what_was_learned_gives_the_path_where_the_potential_has_no_ends(tmp_pat
     saddle.calc = Stretched(1.1, 1.005)
     assert saddle.get_potential_energy() - low == pytest.approx(max(found.image_energies) - ends[0].energy, abs=0.05)
     assert options["band"].id == found.id
-    monkeypatch.setattr("anodeflow.screening.learned_path.model_from", lambda *_: 1 / 0)
-    assert go_on() == 5, "whatever fails there, DFT goes on"
+    for lesson in taught(4, 5):
+        keep(folder, lesson, Pair.of(costly, emt, features))
+    again, _ = learned_path(maker, images, (low, high), None, "hop 0")
+    assert again.id == found.id, "asked for again, it begins at the same place, whatever was learned since"
+    for file in folder.glob("paths/*"):
+        file.write_text("{")
+    other, _ = learned_path(maker, images, (low, high), None, "hop 0")
+    assert other.id != found.id, "a file that is damaged is made anew"
+    with monkeypatch.context() as patch:
+        patch.setattr("anodeflow.screening.learned_path.from_recipe", lambda *_: 1 / 0)
+        assert go_on() == 5, "whatever fails there, DFT goes on"
+    plain.calculate(images, (low, high))
+    assert learned_path(maker, images, (low, high), None, "hop 0") is None, "what is finished is found"
+    assert go_on() == 5

@@ -18,6 +18,7 @@ from anodeflow.calculations.saddle_rest import energy_over_rest
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError, InputError
+from anodeflow.core.settings import get_settings
 from anodeflow.structures.geometry.positions import largest_distance, placed
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
@@ -101,6 +102,27 @@ class NebMaker(Maker):
         backend = from_recipe(self.backend)
         label = label or f"neb {images[0].composition.reduced_formula}"
         _check_path(images, label)
+        request = self._request(backend, images, energies, symmetry, tangent)
+        return compute(backend, request, label, NebDoc, _neb_document)
+
+    def is_begun(
+        self, images: list[Structure], energies: tuple[float, float], symmetry: PathSymmetry | None = None
+    ) -> bool:
+        """Return whether a path was computed, or begun, in this home; parameters as of :meth:`make`."""
+        from anodeflow.backends.registry import from_recipe
+
+        backend = from_recipe(self.backend)
+        address = backend.address(self._request(backend, images, energies, symmetry))
+        return bool(CalculationFolder(get_settings().calculation(address)).steps())
+
+    def _request(
+        self,
+        backend: Backend,
+        images: list[Structure],
+        energies: tuple[float, float],
+        symmetry: PathSymmetry | None,
+        tangent: list[list[float]] | None = None,
+    ) -> Request:
         options: dict[str, Any] = {
             "energies": [float(energy) for energy in energies],
             "settings": backend.path.model_dump(),
@@ -108,8 +130,7 @@ class NebMaker(Maker):
         }
         if tangent is not None:
             options["tangent"] = tangent
-        request = Request("neb", images[0], tuple(images), options, self.guide)
-        return compute(backend, request, label, NebDoc, _neb_document)
+        return Request("neb", images[0], tuple(images), options, self.guide)
 
 
 def with_band(document: NebDoc, band: BandRecord) -> NebDoc:

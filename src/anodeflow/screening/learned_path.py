@@ -1,5 +1,6 @@
 """The path of a hop by what a potential learned, where the potential alone has no end states like those of DFT."""
 
+import json
 import logging
 import tempfile
 from pathlib import Path
@@ -7,13 +8,17 @@ from typing import Any
 
 from pymatgen.core import Structure
 
+from anodeflow.backends.base import Backend
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.folder import write_atomically
 from anodeflow.calculations.guide_learns import learning_folder
 from anodeflow.calculations.guide_of import recipe_of
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.core.address import content_hash, structure_content
+from anodeflow.core.errors import AnodeflowError
 from anodeflow.learning.data import Pair
 from anodeflow.learning.keeping import Learned, model_from
 from anodeflow.screening.path import potential_ends
@@ -21,50 +26,71 @@ from anodeflow.structures.geometry.transfer import transferred_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 _LOGGER = logging.getLogger(__name__)
+_KEPT = "paths"
 
 
 def learned_path(
-    maker: Any, images: list[Structure], symmetry: PathSymmetry | None, label: str
+    maker: Any, images: list[Structure], energies: tuple[float, float], symmetry: PathSymmetry | None, label: str
 ) -> tuple[NebDoc, list[CalculationDoc]] | None:
     """Return the path of a hop by the corrected potential, between its own end states, and these.
 
-    It is computed at once: what the potential has learned by now is known here alone.
+    It is computed at once: what the potential has learned by now is known here alone. The correction is kept in the
+    folder of what it learned, so that DFT begins at the same place when the hop is asked for again.
 
     Parameters
     ----------
     maker
         Maker of DFT that relaxes a path, with the potential that guides it.
-    images, symmetry, label
+    images, energies, symmetry, label
         As for that Maker.
 
     Returns
     -------
     tuple or None
         None where no potential learns beside that Maker, where it learned nothing that helps, or has no such end states
-        either: DFT relaxes the whole path then.
+        either, and where the whole path was begun by DFT before: DFT relaxes the whole path then.
     """
     guide, recipe = getattr(maker, "guide", None), getattr(maker, "backend", None)
     if not guide or not guide.get("learn") or not isinstance(recipe, dict):
         return None
     try:
-        makers = _makers(recipe, recipe_of(guide))
-        return None if makers is None else _path(makers, images, symmetry, f"{label} [{guide['name']}, corrected]")
+        if maker.is_begun(images, energies, symmetry):
+            return None
+        backend = _corrected(recipe, recipe_of(guide), _name(images, symmetry))
+        if backend is None:
+            return None
+        return _path(Makers(backend), images, symmetry, f"{label} [{backend.name}, corrected]")
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         _LOGGER.warning("%s: goes on without the path of the corrected potential: %s", label, error)
         return None
 
 
-def _makers(recipe: dict[str, Any], guide: dict[str, Any]) -> Makers | None:
-    """Return the Makers of a potential corrected by what a code taught it; none: it learned nothing that helps."""
+def _name(images: list[Structure], symmetry: PathSymmetry | None) -> str:
+    """Return the name of the file in which the correction for a path is kept."""
+    content = [structure_content(image) for image in images]
+    return f"{content_hash([content, symmetry and symmetry.model_dump()])}.json"
+
+
+def _corrected(recipe: dict[str, Any], guide: dict[str, Any], name: str) -> Backend | None:
+    """Return a potential corrected by what a code had taught it when it was first asked; none: nothing that helps."""
     backend, potential = from_recipe(recipe), from_recipe(guide)
     if not (isinstance(potential, InProcessBackend) and potential.cheap_forces):
         return None
     with tempfile.TemporaryDirectory() as folder:
         features = potential.features(potential.calculator_in(Path(folder)))
     learned = Learned(Pair.of(backend, potential, features), learning_folder(backend, potential, features))
+    kept = learned.folder / _KEPT / name
+    if kept.is_file():
+        try:
+            return from_recipe(json.loads(kept.read_text(encoding="utf-8")))
+        except (ValueError, AnodeflowError):  # damaged: made anew
+            pass
     if learned.model is None or not learned.model.helps:
         return None
-    return Makers(model_from(learned, potential.name))
+    corrected = model_from(learned, potential.name)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, json.dumps(corrected.recipe()))
+    return corrected
 
 
 def _path(

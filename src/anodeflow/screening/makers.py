@@ -266,7 +266,7 @@ def go_on(
     """Go on with DFT from the potential's path; or end with that path, if it has an intermediate minimum."""
     done = [end for end in ends if end is not None]
     if found is None or len(done) < len(ends):
-        learned = learned_path(neb, images, symmetry, label)
+        learned = learned_path(neb, images, energies, symmetry, label)
         if learned is None:
             return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)
         found, done = learned
