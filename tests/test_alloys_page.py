@@ -168,9 +168,9 @@ def dilute(system: str) -> list[float]:
 
 
 def between_paths() -> list[float]:
-    """How much higher path II leads than path I where Li2Mg2 touches the Li, eV."""
+    """How much more path II climbs than path I where Li2Mg2 touches the Li, eV."""
     first, second = moved()[0].paths
-    return [second.highest - first.highest]
+    return [second.climb - first.climb]
 
 
 def on_li4() -> list[float]:
