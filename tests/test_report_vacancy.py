@@ -122,6 +122,21 @@ def test_pictures_are_there(folder):
     assert [name.partition("-Li3Mg")[0] for name in names] == ["vacancy", "vacancy-path-I", "vacancy-path-II"]
 
 
+def test_curve_peaks_at_a_saddle_that_was_walked_up_to():
+    """Images beside it lie higher then: they were left behind."""
+    path = DOCUMENT.paths[0]
+    hop = DOCUMENT.hops[path.hops[0]].model_copy(deep=True)
+    top = hop.saddle_image
+    hop.profile[top].energy -= 0.05
+    hop.barrier_forward -= 0.05
+    for beside in (top - 1, top + 1):
+        hop.profile[beside].energy = hop.profile[top].energy + 0.01
+    assert top in hop.up_to_saddle
+    assert not {top - 1, top + 1} & set(hop.up_to_saddle)
+    _, y = hop_curve(DOCUMENT, hop, 0.0, 1.0)
+    assert y.max() - DOCUMENT.stops[hop.initial].energy == pytest.approx(hop.barrier_forward)
+
+
 def test_curve_joins_the_levels_over_the_barrier():
     path = DOCUMENT.paths[0]
     places = stop_places(DOCUMENT, path)

@@ -69,9 +69,10 @@ def stretch(document: DiffusionDoc, hop: Hop, reverse: bool = False, start: floa
     zero
         Index of the minimum whose energy is 0.
     """
-    distance = np.array([point.distance for point in hop.profile])
-    energy = np.array([point.energy for point in hop.profile])
-    slope = np.array([point.slope for point in hop.profile])
+    points = [hop.profile[place] for place in hop.up_to_saddle]
+    distance = np.array([point.distance for point in points])
+    energy = np.array([point.energy for point in points])
+    slope = np.array([point.slope for point in points])
     ends = (hop.initial, hop.final)
     if reverse:
         distance, energy, slope = distance[-1] - distance[::-1], energy[::-1] - energy[-1], -slope[::-1]

@@ -12,6 +12,7 @@ from anodeflow.structures.geometry.positions import largest_distance
 
 STILL = 1e-4
 """Å: a saddle that is nearer to the end of its climb was not walked up to; more than results files round away."""
+_ROUNDING = 1e-6  # eV
 
 
 class HopSaddle(Part):
@@ -48,6 +49,18 @@ class HopSaddle(Part):
         if self.barrier_forward is None:
             return int(energies.argmax())
         return int(np.abs(energies - self.barrier_forward).argmin())
+
+    @property
+    def up_to_saddle(self) -> list[int]:
+        """Indices of the ends and of the images that lie no higher than the saddle: a curve through them peaks there.
+
+        Others were left behind where it was walked up to.
+        """
+        last = len(self.profile) - 1
+        if self.barrier_forward is None:
+            return list(range(last + 1))
+        height = self.profile[0].energy + self.barrier_forward + _ROUNDING
+        return [place for place, point in enumerate(self.profile) if place in (0, last) or point.energy <= height]
 
 
 def highest_energy(band: NebDoc, modes: CalculationDoc | None) -> float:

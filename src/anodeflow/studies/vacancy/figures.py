@@ -50,6 +50,8 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
             drawn.append(np.stack(curve, axis=1))
             top = int(np.argmax(curve[1])) if computed else len(curve[0]) // 2
             words = number(hop.barrier_forward, 3) if hop.barrier_forward is not None else hop.state
+            if hop.state in ("second order", "no saddle"):
+                words = f"{words} ({hop.state})"
             if hop.state != "left out":
                 labels.append(Label(float(curve[0][top]), float(curve[1][top]), words, shade))
     _dress(axes, document, places)
@@ -88,11 +90,12 @@ def hop_curve(document: VacancyDoc, hop: VacancyHop, start: float, end: float) -
     low, high = (document.stops[index].energy for index in (hop.initial, hop.final))
     if hop.barrier_forward is None or len(hop.profile) < 2:
         return np.linspace(start, end, 21), np.linspace(low, high, 21)
-    distance = np.array([point.distance for point in hop.profile])
+    points = [hop.profile[place] for place in hop.up_to_saddle]
+    distance = np.array([point.distance for point in points])
     scale = (end - start) / distance[-1]
     x = start + distance * scale
-    energy = np.array([point.energy for point in hop.profile]) - hop.profile[0].energy + low
-    slope = np.array([point.slope for point in hop.profile]) / scale
+    energy = np.array([point.energy for point in points]) - hop.profile[0].energy + low
+    slope = np.array([point.slope for point in points]) / scale
     return through_images(x, energy, slope)
 
 
