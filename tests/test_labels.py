@@ -60,6 +60,7 @@ def test_steps_and_features_are_known_by_their_whole_names():
     assert not {"bridge", "onefold top", "free"} & HOLLOWS
 
 
+@pytest.mark.slow
 def test_documents_name_all_steps_of_their_sites():
     """Of files made since there are any; a search for hops takes them over."""
     files = sorted((Path(__file__).parents[1] / "docs" / "results").glob("*.json.gz"))

@@ -62,6 +62,7 @@ def negative_curvatures(structure) -> list[float]:
     return [value for value in values if value < -0.05]
 
 
+@pytest.mark.slow
 def test_saddles_are_of_the_order_that_ases_forces_give(computed):
     looked_at = [hop for hop in computed.hops if hop.negative_modes is not None and not hop.merged_from]
     assert [hop.label for hop in looked_at] == ["path II hop 1", "path I hop 2"]
@@ -76,6 +77,7 @@ def test_saddles_are_of_the_order_that_ases_forces_give(computed):
     assert "modes-not-computed" not in codes(computed)
 
 
+@pytest.mark.slow
 def test_barrier_rows_name_the_modes_among_their_calculations(computed):
     hop = next(hop for hop in computed.hops if hop.negative_modes is not None and hop.state == "done")
     assert f"modes of {hop.label}" in computed.calculation_ids
@@ -83,6 +85,7 @@ def test_barrier_rows_name_the_modes_among_their_calculations(computed):
     assert computed.calculation_ids[f"modes of {hop.label}"] in row.calculation_ids
 
 
+@pytest.mark.slow
 def test_orders_and_barriers_of_hops_made_of_two_are_compared_with_their_calculations(computed, tmp_path_factory):
     files = [json.loads(file.read_text()) for file in tmp_path_factory.getbasetemp().glob("*/**/calculation.json")]
     kinds = {"neb": NebDoc, "modes": ModesDoc}
