@@ -1,6 +1,7 @@
 """The lowest modes of the saddles of a vacancy: against ASE's finite differences, followed down, and told."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
 from anodeflow.screening.makers import Prescreen, PrescreenedNebMaker
+from anodeflow.screening.thresholds import to_smaller_forces
 from anodeflow.structures.geometry.positions import placed
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import SMALLER, once_more
@@ -208,6 +210,9 @@ def test_a_path_whose_highest_point_is_no_saddle_is_relaxed_to_smaller_forces_on
     assert route.maker.backend["path"] == maker.backend["path"] | {
         "force_threshold": SMALLER * maker.backend["path"]["force_threshold"]
     }
+    early = maker.backend["path"] | {"energy_tolerance": 0.005}
+    finer = to_smaller_forces(replace(maker, backend=maker.backend | {"path": early}), SMALLER)
+    assert finer.backend == route.maker.backend, "its energy would end it where it ended before"
     record_band(search, 0, band(route.images, [1.0, 1.31, 1.2]))
     assert (hop.state, search.saddles, codes(search)) == ("done", [0], [])
     review_modes(search, {"0": modes_of(search, 0.2, 0.4)})

@@ -22,10 +22,14 @@ def to_the_end(maker: Maker) -> Maker:
 
 
 def to_smaller_forces(maker: Maker, factor: float) -> Maker:
-    """Return a Maker of paths that relaxes them to `factor` times the force that is asked for; others as they are."""
+    """Return a Maker of paths that relaxes them to `factor` times the force that is asked for; others as they are.
+
+    Forces alone end them then: by the energy that is expected they would end where they did before.
+    """
     able: Any = maker
     recipe = getattr(maker, "backend", None)
     said = recipe.get("path") if isinstance(recipe, dict) else None
     if not isinstance(recipe, dict) or not isinstance(said, dict) or "force_threshold" not in said:
         return maker
-    return replace(able, backend=recipe | {"path": said | {"force_threshold": factor * said["force_threshold"]}})
+    kept = {key: value for key, value in said.items() if key != "energy_tolerance"}
+    return replace(able, backend=recipe | {"path": kept | {"force_threshold": factor * said["force_threshold"]}})
