@@ -16,12 +16,15 @@ from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
+from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
 from anodeflow.screening.makers import Prescreen, PrescreenedNebMaker
+from anodeflow.screening.path import band_record
 from anodeflow.screening.thresholds import to_smaller_forces
 from anodeflow.structures.geometry.positions import placed
+from anodeflow.studies.shared.hop_rounds import split_hop
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import SMALLER, once_more
 from anodeflow.studies.shared.saddles import review_modes
@@ -29,7 +32,7 @@ from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
 from anodeflow.studies.vacancy.flow import VacancyMaker
-from anodeflow.studies.vacancy.hops import record_band
+from anodeflow.studies.vacancy.hops import landed, record_band
 from anodeflow.studies.vacancy.input import VacancyInput
 from anodeflow.studies.vacancy.search import VacancySearch
 from anodeflow.studies.vacancy.stops import settle
@@ -172,6 +175,29 @@ def test_a_potential_that_goes_first_relaxes_the_pushed_path_and_may_find_a_mini
     assert "path I hop 1" not in search.calculation_ids
     assert search.calculation_ids["path I hop 1, second order 1"] == "calc band"
     assert vacancy_document(search, context).paths[0].climb is None
+
+
+def test_a_minimum_that_the_potential_alone_has_on_a_pushed_path_does_not_end_the_way_down():
+    """DFT relaxes the whole path then, from which it is pushed again: all of it is relaxed by DFT that time."""
+    search, _ = with_path()
+    hop = search.hops[0]
+    search.audit = PrescreenAudit(backend="emt", keep=3, window=0.15, paths="saddle")
+    makers = Makers(load_backend("emt"))
+    screen = Prescreen(makers.relax(), makers.relax(cell=True), makers.static(), makers.neb(), backend="emt")
+    maker, options = PrescreenedNebMaker(screen, makers.neb()), []
+    for _ in range(2):
+        review_modes(search, {"0": modes_of(search, -0.8, -0.3)})
+        route = once_more(maker, search, 0)
+        options.append(route.options)
+        if route.options:
+            break
+        found = band(route.images, [1.0, 1.2, 1.1, 0.9, 1.1, 1.25, 1.2], by_potential=True)
+        found = found.model_copy(update={"potential_path": band_record(found, [], "saddle")})
+        assert record_band(search, 0, found) == 3
+        split_hop(search, 0, 3, answer(hop.images[0], 1.0), landed)
+        assert (search.waiting, search.whole) == ([0], [0])
+        record_band(search, 0, band([hop.images[0], route.images[3], hop.images[-1]], [1.0, 1.3, 1.2]))
+    assert options == [{}, {"whole": True}]
 
 
 def test_rows_of_a_hop_whose_way_down_failed_rest_on_its_saddle_of_second_order():

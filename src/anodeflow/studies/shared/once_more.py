@@ -28,7 +28,8 @@ def once_more(maker: Any, search: SaddleSearch, index: int) -> Route:
     """Return how the path of a hop is relaxed again, without symmetry, whose highest point is no saddle of first order.
 
     Pushed off a saddle of second order: a potential that goes before relaxes that whole path first, for one image alone
-    would not stay on it. Or, where there is no saddle, as it is and to smaller forces. `maker`: that of all paths.
+    would not stay on it, and then DFT all of it where the potential's minima led nowhere before. Or, where there is no
+    saddle, as it is and to smaller forces. `maker`: that of all paths.
     """
     hop, key = search.hops[index], str(index)
     first = search.total_energy(hop.initial)
@@ -37,8 +38,9 @@ def once_more(maker: Any, search: SaddleSearch, index: int) -> Route:
         path = search.downhill.pop(key)
         if isinstance(maker, PrescreenedNebMaker):
             path = in_between(path)
-        return Route(path, energies, {}, maker, ", off its saddle of second order")
-    path, options = search.finer.pop(key), {}
+        return Route(path, energies, search.path_options(index), maker, ", off its saddle of second order")
+    path = search.finer.pop(key)
+    options: dict[str, Any] = {}
     if isinstance(maker, PrescreenedNebMaker):  # the potential has had its say
         maker = guided(to_the_end(maker.then), maker.prescreen)
         if hop.band is not None:
