@@ -78,18 +78,40 @@ def stack_planes(bulk: Structure, miller: tuple[int, int, int]) -> Stack:
     Atoms are grouped into planes at gaps wider than 0.3 Å along the normal, so that a buckled plane of a
     relaxed alloy stays one; where the planes lie denser than that, the tolerance is lowered until they part.
     """
-    primitive: Any = spglib.standardize_cell(spglib_cell(bulk), to_primitive=True, no_idealize=True, symprec=SYMPREC)
-    if primitive is None:
-        primitive = spglib_cell(bulk)
-    lattice, fractional, numbers = (np.asarray(part) for part in primitive)
-    factor = round(abs(np.linalg.det(bulk.lattice.matrix) / np.linalg.det(lattice)))
-    in_bulk = np.rint(factor * np.linalg.solve(bulk.lattice.matrix.T, lattice.T).T)
-    turn = _unimodular(coprime(in_bulk @ np.array(miller)))
-    turn[:2] = reduce_in_plane((turn @ lattice)[:2]) @ turn[:2]
+    lattice, fractional, numbers = primitive_cell(bulk)
+    turn = surface_cell(bulk, lattice, miller)
     vectors = turn @ lattice
     rotation = upright(vectors)
     crystal = Structure(vectors @ rotation, numbers.tolist(), fractional @ np.linalg.inv(turn))
     return Stack(crystal.lattice.matrix, _group(crystal), crystal, rotation)
+
+
+def primitive_cell(bulk: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return lattice vectors (3, 3), Å, fractional coordinates (n, 3) and atomic numbers (n) of a primitive cell."""
+    primitive: Any = spglib.standardize_cell(spglib_cell(bulk), to_primitive=True, no_idealize=True, symprec=SYMPREC)
+    if primitive is None:
+        primitive = spglib_cell(bulk)
+    lattice, fractional, numbers = (np.asarray(part) for part in primitive)
+    return lattice, fractional, numbers
+
+
+def surface_cell(bulk: Structure, lattice: np.ndarray, miller: tuple[int, int, int]) -> np.ndarray:
+    """Return integer combinations (3, 3) of primitive vectors: a and b, the shortest in a plane, and c out of it.
+
+    Parameters
+    ----------
+    bulk
+        Crystal in whose cell the plane is indexed.
+    lattice
+        (3, 3) vectors of its primitive cell, Å.
+    miller
+        Indices of the plane; their sign says which way is up.
+    """
+    factor = round(abs(np.linalg.det(bulk.lattice.matrix) / np.linalg.det(lattice)))
+    in_bulk = np.rint(factor * np.linalg.solve(bulk.lattice.matrix.T, lattice.T).T)
+    turn = _unimodular(coprime(in_bulk @ np.array(miller)))
+    turn[:2] = reduce_in_plane((turn @ lattice)[:2]) @ turn[:2]
+    return turn
 
 
 def terminations(up: Stack, down: Stack) -> list[Face]:
