@@ -11,7 +11,7 @@ from anodeflow.backends import registry as load
 from anodeflow.backends.emt import EmtBackend
 from anodeflow.calculations.progress import listen
 from anodeflow.campaign.model import Campaign
-from anodeflow.core.data import data_folder
+from anodeflow.core.data import data_folder, shipped_backends
 from anodeflow.core.errors import InputError
 from anodeflow.core.install import install_command
 from anodeflow.execution.local import run_campaign
@@ -235,7 +235,7 @@ def test_shipped_campaigns_are_valid(file):
         assert Campaign.from_file(file).check()
 
 
-@pytest.mark.parametrize("name", load.shipped_backends())
+@pytest.mark.parametrize("name", shipped_backends())
 def test_shipped_backends_are_valid(name):
     backend = load.load_backend(name)
     assert backend.description

@@ -23,7 +23,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.vasp import Incar, Kpoints, Poscar, Potcar
 
 from anodeflow.backends.base import NebSettings, RelaxationSettings
-from anodeflow.backends.registry import available, load_backend, shipped_backends
+from anodeflow.backends.registry import available, load_backend
 from anodeflow.backends.vasp import exec as vasp_exec
 from anodeflow.backends.vasp.backend import VaspBackend
 from anodeflow.backends.vasp.density import whole_density
@@ -34,6 +34,7 @@ from anodeflow.backends.vasp.settings import VaspParallel, VaspSettings
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.progress import Progress, listen
 from anodeflow.calculations.request import Request
+from anodeflow.core.data import shipped_backends
 from anodeflow.core.errors import (
     BackendUnavailableError,
     CalculationError,

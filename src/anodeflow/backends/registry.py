@@ -11,7 +11,7 @@ from anodeflow.backends.base import Availability, Backend
 from anodeflow.backends.foreign import RunsIn
 from anodeflow.backends.learned_models import PREFIX, model_file
 from anodeflow.backends.trust import looked_at
-from anodeflow.core.data import data_folder
+from anodeflow.core.data import data_folder, shipped_backends
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
 
@@ -74,11 +74,6 @@ def from_recipe(recipe: dict[str, Any]) -> Backend:
         If the data are none of that code.
     """
     return backend_class(str(recipe.get("code", ""))).model_validate(recipe)
-
-
-def shipped_backends() -> list[str]:
-    """Return the names of the backend files that come with anodeflow."""
-    return sorted(file.stem for file in (data_folder("configs") / "backends").glob("*.yaml"))
 
 
 def load_backend(name_or_path: str | Path) -> Backend:

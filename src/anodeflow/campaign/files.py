@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anodeflow.core.data import data_folder
+from anodeflow.core.data import shipped_campaigns
 from anodeflow.core.errors import InputError
 from anodeflow.core.yamlfile import YamlFile
 from anodeflow.structures.bulk.catalogue import catalogue
@@ -25,11 +25,7 @@ def campaign_file(path: Path) -> Path:
     """
     if path.exists() or path.is_symlink():
         return path
-    shipped = {
-        file.stem: file
-        for file in sorted(data_folder("workflows").glob("*.yaml"))
-        if not file.stem.endswith(".reference")
-    }
+    shipped = shipped_campaigns()
     if str(path) in shipped:
         return shipped[str(path)]
     raise InputError(

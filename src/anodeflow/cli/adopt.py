@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.errors import AnodeflowError, InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def adopt(
             "-b",
             help="Backend whose calculations they may be: a name in configs/backends, or a YAML file; may be given "
             "several times. Default: all that come with anodeflow.",
+            autocompletion=completion.backends,
         ),
     ] = None,
     campaign: Annotated[
@@ -74,7 +75,8 @@ def adopt(
 
 
 def _backends(names: list[str] | None, campaign: Path | None) -> "list[Backend]":
-    from anodeflow.backends.registry import load_backend, shipped_backends
+    from anodeflow.backends.registry import load_backend
+    from anodeflow.core.data import shipped_backends
 
     found = [load_backend(name) for name in names or []]
     if campaign is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.errors import InputError
 from anodeflow.core.words import sentence
 
@@ -54,7 +54,12 @@ def list_structures(format: Annotated[Format, FORMAT] = Format.table) -> None:
 
 @build.command()
 def slab(
-    structure: Annotated[str, typer.Argument(metavar="STRUCTURE", help="Name in the catalogue, or a file.")],
+    structure: Annotated[
+        str,
+        typer.Argument(
+            metavar="STRUCTURE", help="Name in the catalogue, or a file.", autocompletion=completion.crystals
+        ),
+    ],
     miller: Annotated[
         tuple[int, int, int], typer.Option(metavar="H K L", help="Miller indices of the face; -1 for a bar.")
     ] = (0, 0, 1),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anodeflow.cli import completion
 from anodeflow.cli.build import (
     FORCE,
     FORMAT,
@@ -44,8 +45,14 @@ class Strained(StrEnum):
 
 @build.command()
 def interface(
-    alloy: Annotated[str, typer.Argument(metavar="ALLOY", help="Name in the catalogue, or a file.")],
-    metal: Annotated[str, typer.Argument(metavar="METAL", help="Name in the catalogue, or a file.")],
+    alloy: Annotated[
+        str,
+        typer.Argument(metavar="ALLOY", help="Name in the catalogue, or a file.", autocompletion=completion.crystals),
+    ],
+    metal: Annotated[
+        str,
+        typer.Argument(metavar="METAL", help="Name in the catalogue, or a file.", autocompletion=completion.crystals),
+    ],
     alloy_miller: Annotated[
         tuple[int, int, int], typer.Option(metavar="H K L", help="Miller indices of the alloy's face.")
     ] = (0, 0, 1),

@@ -5,12 +5,12 @@ from shlex import quote
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 
 @app.command()
 def cancel(
-    campaign: str = typer.Argument(help="Name of a submitted campaign."),
+    campaign: str = typer.Argument(help="Name of a submitted campaign.", autocompletion=completion.campaigns),
     backend: str | None = typer.Option(None, "--backend", "-b", help="With this backend only."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 if TYPE_CHECKING:
     from anodeflow.campaign.model import Campaign
@@ -19,9 +19,15 @@ _MANY, _SHOWN = 30, 3  # of more calculations alike than this, only the first fe
 
 @app.command()
 def check(
-    file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
+    file: Path = typer.Argument(
+        help="Campaign file (YAML), or the name of a shipped one: quickstart.", autocompletion=completion.campaign_files
+    ),
     backend: str | None = typer.Option(
-        None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
+        None,
+        "--backend",
+        "-b",
+        help="Backend instead of the file's: a name in configs/backends, or a YAML file.",
+        autocompletion=completion.backends,
     ),
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
@@ -30,6 +36,7 @@ def check(
         None,
         "--prescreen",
         help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
+        autocompletion=completion.backends,
     ),
     trust: bool = typer.Option(
         False, "--trust", help="Start and load what the backend files name; they are trusted from then on."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.cli.report import EDITION_HELP, tell_editions
 from anodeflow.core.errors import InputError
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 def compare(
     campaign: Annotated[
         str | None,
-        typer.Argument(metavar="[CAMPAIGN]", help="Name of the campaign; default: the only one that a file holds."),
+        typer.Argument(
+            metavar="[CAMPAIGN]",
+            help="Name of the campaign; default: the only one that a file holds.",
+            autocompletion=completion.campaigns,
+        ),
     ] = None,
     backends: Annotated[
         list[str] | None,

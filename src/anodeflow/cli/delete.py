@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.words import counted
 
 
 @app.command()
 def delete(
-    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Name of the campaign.")],
+    campaign: Annotated[
+        str, typer.Argument(metavar="CAMPAIGN", help="Name of the campaign.", autocompletion=completion.campaigns)
+    ],
     edition: Annotated[
         str | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.words import counted
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 def export(
     campaign: Annotated[
         str | None,
-        typer.Argument(metavar="[CAMPAIGN]", help="Name of the campaign; default: the only one there is."),
+        typer.Argument(
+            metavar="[CAMPAIGN]",
+            help="Name of the campaign; default: the only one there is.",
+            autocompletion=completion.campaigns,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: CAMPAIGN.json.gz.")

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from anodeflow.campaign.start import Start, anode_metal, campaign_text, kinds
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.errors import InputError
 from anodeflow.core.inputs import PATTERN_WORDS, PLAIN_NAME
 
@@ -25,17 +25,34 @@ def new(
         str | None, typer.Argument(metavar="[KIND]", help="surface, interface, sei or alloy; none: it is asked for.")
     ] = None,
     structure: Annotated[
-        str | None, typer.Option("--structure", "-s", help="Crystal: a name in the catalogue, or a file (CIF, POSCAR).")
+        str | None,
+        typer.Option(
+            "--structure",
+            "-s",
+            help="Crystal: a name in the catalogue, or a file (CIF, POSCAR).",
+            autocompletion=completion.crystals,
+        ),
     ] = None,
     metal: Annotated[
-        str | None, typer.Option("--metal", "-m", help="Metal that is plated; default: found in the crystal.")
+        str | None,
+        typer.Option(
+            "--metal",
+            "-m",
+            help="Metal that is plated; default: found in the crystal.",
+            autocompletion=completion.crystals,
+        ),
     ] = None,
     miller: Annotated[
         tuple[int, int, int] | None, typer.Option(metavar="H K L", help="Face of the crystal; default: 0 0 1.")
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", "-b", help=f"Name of a backend, or a YAML file; default: {Start.backend}."),
+        typer.Option(
+            "--backend",
+            "-b",
+            help=f"Name of a backend, or a YAML file; default: {Start.backend}.",
+            autocompletion=completion.backends,
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", "-n", help="Name of the campaign; default: made of kind and crystal.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 from anodeflow.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ _PATIENCE = 3.0  # s after which a report says what it is at
 def report(
     campaign: Annotated[
         str | None,
-        typer.Argument(metavar="[CAMPAIGN]", help="Name of the campaign; default: the only one there is."),
+        typer.Argument(
+            metavar="[CAMPAIGN]",
+            help="Name of the campaign; default: the only one there is.",
+            autocompletion=completion.campaigns,
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.")] = Path("report"),
     reference: Annotated[

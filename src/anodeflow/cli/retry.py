@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 if TYPE_CHECKING:
     from anodeflow.execution.retry import Plan
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def retry(
-    campaign: str = typer.Argument(help="Name of a submitted campaign."),
+    campaign: str = typer.Argument(help="Name of a submitted campaign.", autocompletion=completion.campaigns),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
     dry_run: bool = typer.Option(False, "--dry-run", "-n", help="Say what would be done, and do nothing."),
     time: str | None = typer.Option(None, "--time", help="Wall time for them from now on: 24:00:00."),

@@ -4,14 +4,20 @@ from pathlib import Path
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 
 @app.command()
 def run(
-    file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
+    file: Path = typer.Argument(
+        help="Campaign file (YAML), or the name of a shipped one: quickstart.", autocompletion=completion.campaign_files
+    ),
     backend: str | None = typer.Option(
-        None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
+        None,
+        "--backend",
+        "-b",
+        help="Backend instead of the file's: a name in configs/backends, or a YAML file.",
+        autocompletion=completion.backends,
     ),
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
@@ -20,6 +26,7 @@ def run(
         None,
         "--prescreen",
         help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
+        autocompletion=completion.backends,
     ),
     budget: str | None = typer.Option(
         None,

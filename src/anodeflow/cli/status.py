@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def status(
-    campaign: str | None = typer.Argument(None, help="Name of a campaign; none: an overview of all."),
+    campaign: str | None = typer.Argument(
+        None, help="Name of a campaign; none: an overview of all.", autocompletion=completion.campaigns
+    ),
     output: Literal["table", "json"] = typer.Option("table", "--format", "-f", help="table or json."),
     watch: bool = typer.Option(False, "--watch", "-w", help="Show it again and again until nothing runs any more."),
     every: float = typer.Option(5.0, "--every", min=0.2, help="Seconds between looks of --watch."),

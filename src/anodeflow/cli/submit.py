@@ -5,19 +5,25 @@ from typing import Any
 
 import typer
 
-from anodeflow.cli import app
+from anodeflow.cli import app, completion
 
 
 @app.command()
 def submit(
-    file: Path = typer.Argument(help="Campaign file (YAML), or the name of a shipped one: quickstart."),
+    file: Path = typer.Argument(
+        help="Campaign file (YAML), or the name of a shipped one: quickstart.", autocompletion=completion.campaign_files
+    ),
     project: str = typer.Option(..., "--project", "-p", help="Project, as made by anodeflow cluster init."),
     worker: str = typer.Option("main", "--worker", help="Worker of the project on which jobs run."),
     mlip_worker: str | None = typer.Option(
         None, "--mlip-worker", help="Another worker for calculations with machine-learned potentials."
     ),
     backend: str | None = typer.Option(
-        None, "--backend", "-b", help="Backend instead of the file's: a name in configs/backends, or a YAML file."
+        None,
+        "--backend",
+        "-b",
+        help="Backend instead of the file's: a name in configs/backends, or a YAML file.",
+        autocompletion=completion.backends,
     ),
     without: list[str] = typer.Option(
         [], "--without", "-w", help="Study to leave out, by name (charge); may be given several times."
@@ -26,6 +32,7 @@ def submit(
         None,
         "--prescreen",
         help="Potential that ranks and relaxes before the backend, instead of the file's: mlip; none: no prescreen.",
+        autocompletion=completion.backends,
     ),
     again: bool = typer.Option(False, "--again", help="Put a campaign that failed into the queue anew, as a whole."),
 ) -> None:
