@@ -221,7 +221,13 @@ def _changed_arguments(function: ast.FunctionDef) -> list[str]:
 
 # The searches themselves, what a report has drawn so far, and how jobs are made.
 GO_ON = {
-    *("diffusion/exchanges", "diffusion/false_minima", "diffusion/rounds", "diffusion/splitting"),
+    *(
+        "diffusion/exchanges",
+        "diffusion/false_minima",
+        "diffusion/hop_choice",
+        "diffusion/rounds",
+        "diffusion/splitting",
+    ),
     *("vacancy/hops", "vacancy/merge", "vacancy/prescreen", "vacancy/rounds", "vacancy/search", "vacancy/stops"),
     *("shared/hop_rounds", "shared/hops", "shared/saddles", "shared/steps", "shared/once_more"),
     *("convergence/report", "dry"),

@@ -218,18 +218,24 @@ class PrescreenedNebMaker(Maker):
             Output: NebDoc, with its `band`. Where the potential's path has an intermediate minimum (and not `whole`),
             DFT computes nothing and the document is `by_potential`. Where the potential fails, DFT relaxes `images`.
         """
+        ends, band = self.by_potential(images, label, symmetry)
+        outputs = [end.output for end in ends]
+        then, paths = guided(self.then, self.prescreen), self.prescreen.paths
+        last = named(go_on(then, paths, images, energies, symmetry, outputs, band.output, label, whole), label)
+        last.config = JobConfig(on_missing_references=OnMissing.NONE)
+        return Flow([*ends, band, last], output=last.output, name=label)
+
+    def by_potential(self, images: list[Structure], label: str, symmetry: PathSymmetry | None) -> tuple[list[Job], Job]:
+        """Return the jobs of the potential: of the end states that are needed, and of the path between its own ones."""
         screen, ends = self.prescreen, []
         for image, which in ((images[0], "first"), (images[-1], "last")):
             if which == "first" or symmetry is None:
                 name = screen.label(f"{label}, {which} end")
                 ends.append(named(screen.relax.make(image, label=name), name))
-        outputs = [end.output for end in ends]
         name = screen.label(label)
-        band = named(relax_path(screen.neb, images, symmetry, outputs, name), name)
-        then = guided(self.then, screen)
-        last = named(go_on(then, screen.paths, images, energies, symmetry, outputs, band.output, label, whole), label)
-        band.config = last.config = JobConfig(on_missing_references=OnMissing.NONE)
-        return Flow([*ends, band, last], output=last.output, name=label)
+        band = named(relax_path(screen.neb, images, symmetry, [end.output for end in ends], name), name)
+        band.config = JobConfig(on_missing_references=OnMissing.NONE)
+        return ends, band
 
 
 @job(output_schema=NebDoc, data=NebDoc.large_parts())

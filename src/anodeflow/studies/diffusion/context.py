@@ -16,9 +16,10 @@ class DiffusionContext(AdatomContext):
 
     @classmethod
     def written(cls, input: StudyInput) -> dict[str, Any]:
-        """Return options as a job keeps them; those of before exchanges were searched say nothing of them."""
+        """Return options as a job keeps them; those of before there was a choice say nothing of it."""
         options = super().written(input)
-        return options if options["exchange"] else {name: told for name, told in options.items() if name != "exchange"}
+        before = {"exchange": False, "hops": "deciding"}
+        return {name: told for name, told in options.items() if name not in before or told != before[name]}
 
     def label(self, step: str) -> str:
         """Return what a step of the study is called in the list of jobs."""

@@ -165,9 +165,9 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
     hops = {hop.index: place for place, hop in enumerate(left)}
     _renumber_steps(search, hops)
     search.splits = [search.splits[hop.index] for hop in left]
-    for name in ("waiting", "whole", "saddles", "refined"):
+    for name in ("waiting", "whole", "saddles", "refined", "looked"):
         setattr(search, name, [hops[index] for index in getattr(search, name) if index in hops])
-    for name in ("rests", "downhill", "followed", "finer"):
+    for name in ("rests", "downhill", "followed", "finer", "screened"):
         old = getattr(search, name)
         setattr(search, name, {str(hops[int(key)]): value for key, value in old.items() if int(key) in hops})
     search.hops = [

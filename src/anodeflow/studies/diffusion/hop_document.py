@@ -2,13 +2,20 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.screening_document import BandRecord
 from anodeflow.core.caveats import Subject
 from anodeflow.core.part import Part
 from anodeflow.studies.shared.saddle import HopSaddle
+
+
+class ScreenedSaddle(BaseModel):
+    """The saddle of a hop by a potential, of which DFT computes nothing yet."""
+
+    band: BandRecord = Field(description="The potential's path.")
+    saddle: Structure = Field(description="Its saddle, between the end states of DFT.")
 
 
 class SurfaceMinimum(Part):
@@ -65,6 +72,15 @@ class ExchangeMinimum(Part):
     structure: Structure = Field(description="Relaxed structure.")
 
 
+class LearnedSaddle(Part):
+    """Where a potential, corrected by what it learned from DFT, has the saddle of a hop."""
+
+    energy: float = Field(description="Saddle minus initial minimum, eV.")
+    uncertainty: float = Field(description="Standard deviation of that energy, eV.")
+    model: str = Field(description="Content address of the correction: what it learned from, and how.")
+    calculations: int = Field(description="Number of calculations that it learned from.")
+
+
 class Hop(HopSaddle):
     """One symmetry-distinct hop of an adatom between two neighbouring minima."""
 
@@ -86,10 +102,11 @@ class Hop(HopSaddle):
         description="Intermediate minimum of an exchange: D(T) knows that the adatom may go back from it, or on to "
         "another end.",
     )
-    state: Literal["done", "split", "failed", "not converged", "second order", "no saddle"] = Field(
+    state: Literal["done", "split", "failed", "not converged", "second order", "no saddle", "left out"] = Field(
         description="split: a minimum lies on the way, the hops of `split_into` take its place; second order: the "
-        "highest point of the path has two or more negative modes; no saddle: it has none. Only hops that are done "
-        "count in paths and rates (and those not converged, up to 0.2 eV/Å)."
+        "highest point of the path has two or more negative modes; no saddle: it has none; left out: no way across "
+        "needs it, by `learned`, and DFT did not compute it. Only hops that are done count in paths and rates (and "
+        "those not converged, up to 0.2 eV/Å)."
     )
     message: str = Field(default="", description="Why it failed or was split.")
     split_into: list[int] = Field(default_factory=list, description="Indices of the hops that it was split into.")
@@ -103,6 +120,11 @@ class Hop(HopSaddle):
         default=None,
         description="Path of a potential that it started from; where DFT computed the saddle alone, `profile` and "
         "`images` are the ends and the saddle.",
+    )
+    learned: LearnedSaddle | None = Field(
+        default=None,
+        description="What a potential that learned said of its saddle when it was decided whether DFT computes it; "
+        "none: that was no question.",
     )
     images: list[Structure] = Field(
         default_factory=list, description="Images; what is the adatom at the start is the last atom."

@@ -17,7 +17,7 @@ from anodeflow.structures.sites.minima import SADDLE, SAME_ENERGY, lowest_curvat
 from anodeflow.structures.sites.sites import HOLLOWS
 from anodeflow.studies.adsorption.document import AdsorbedSite, AdsorptionDoc
 from anodeflow.studies.diffusion.candidates import candidates
-from anodeflow.studies.diffusion.hop_document import Hop, RejectedSite, SurfaceMinimum
+from anodeflow.studies.diffusion.hop_document import Hop, RejectedSite, ScreenedSaddle, SurfaceMinimum
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import names_of_step
 from anodeflow.studies.shared.saddle_search import SaddleSearch
@@ -44,6 +44,12 @@ class HopSearch(SaddleSearch):
     hops: list[Hop] = Field(default_factory=list, description="Hops; one that waits counts as failed.")
     no_minima: list[list[float]] = Field(
         default_factory=list, description="Positions (3,), Å, where the adatom was at rest, but in no minimum."
+    )
+    looked: list[int] = Field(
+        default_factory=list, description="Indices of the hops of which it was asked whether a way across needs them."
+    )
+    screened: dict[str, ScreenedSaddle] = Field(
+        default_factory=dict, description="Index of a hop which may be needed -> its saddle by a potential that learns."
     )
     suspects: list[int] = Field(
         default_factory=list, description="Indices of the minima that are to be pushed along their softest mode."

@@ -24,6 +24,11 @@ class DiffusionInput(AdatomInput):
         description="Whether hops are searched, too, on which the adatom takes the place of an atom of its own element "
         "in the surface, which moves on instead.",
     )
+    hops: Literal["deciding", "all"] = Field(
+        default="deciding",
+        description="Which hops DFT computes where the potential of a prescreen learns: deciding: those that a way "
+        "across the surface may need, within two standard deviations of what it learned; all: every hop.",
+    )
     modes: bool = Field(default=True, description="Whether the lowest modes of every saddle are computed.")
     temperatures: list[float] = Field(
         default=[300.0],

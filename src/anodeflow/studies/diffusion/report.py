@@ -51,6 +51,8 @@ _HOPS = [
     Column("exchanged_with", "changes places with atom", if_known=True),
     Column("barrier_forward", "barrier forward", "eV", 3),
     Column("barrier_reverse", "barrier reverse", "eV", 3),
+    Column("learned", "forward by what was learned", "eV", 3, if_known=True),
+    Column("learned_uncertainty", "its standard deviation", "eV", 3, if_known=True),
     Column("path_length", "path length", "Å", 2),
     Column("displacement", "displacement", "Å", 2),
     Column("multiplicity", "equivalent hops"),
@@ -220,7 +222,7 @@ def _tables(document: DiffusionDoc, context: Context, name: str, on_path: set[in
 
 
 def _hop_row(document: DiffusionDoc, hop: Hop, on_path: set[int]) -> dict:
-    row = {c.key: getattr(hop, c.key) for c in _HOPS if c.key != "hop"}
+    row = {c.key: getattr(hop, c.key) for c in _HOPS if c.key not in ("hop", "learned", "learned_uncertainty")}
     row |= {"hop": hop.index, "_marked": hop.index in on_path}
     row["_text"] = {
         "displacement": ", ".join(number(x, 2) for x in hop.displacement),
@@ -230,6 +232,8 @@ def _hop_row(document: DiffusionDoc, hop: Hop, on_path: set[int]) -> dict:
         row["prefactor_source"] = None
     else:
         row["_text"]["prefactor_forward"] = scientific(hop.prefactor_forward)
+    learned = hop.learned
+    row["learned"], row["learned_uncertainty"] = (learned.energy, learned.uncertainty) if learned else (None, None)
     identity = document.calculation_ids.get(f"hop {hop.index}")
     if identity:
         for key in ("barrier_forward", "barrier_reverse"):

@@ -1,7 +1,9 @@
 """The rounds of a diffusion study: suspect minima, ends and paths of hops, their saddles, and at last the document."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from jobflow import Flow, Job, Maker, Response
 
@@ -12,7 +14,7 @@ from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.jobs import job
 from anodeflow.screening.effort import effort_of, effort_of_checks
-from anodeflow.structures.sites.path import first_path, turned_round
+from anodeflow.structures.sites.path import turned_round
 from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.checks import pushed_minima, vibrations
@@ -20,6 +22,7 @@ from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
 from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges, take_ends
 from anodeflow.studies.diffusion.false_minima import settle_suspects
+from anodeflow.studies.diffusion.hop_choice import decide, path_of, screen_hops, take_screened, to_screen
 from anodeflow.studies.diffusion.hop_ends import finish_end
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import with_vibrations
@@ -93,8 +96,26 @@ def split_hops(
     relaxed: dict[str, CalculationDoc | None],
     study: DiffusionContext,
 ) -> Response | DiffusionDoc:
-    """Split the hops that have an intermediate minimum, and compute the parts."""
-    return next_round(makers, search, study, split_at_minima(search, images, relaxed, study, _landed))
+    """Split the hops that have an intermediate minimum, and compute the parts; a new minimum has hops of its own."""
+    known = len(search.minima)
+    failures = split_at_minima(search, images, relaxed, study, _landed)
+    if len(search.minima) > known:
+        search.find_hops()
+    return next_round(makers, search, study, failures)
+
+
+@job
+@in_context
+def choose_hops(
+    makers: dict[str, Maker],
+    search: HopSearch,
+    paths: dict[str, dict[str, Any]],
+    study: DiffusionContext,
+    failed: Sequence[None] = (),
+) -> Response | DiffusionDoc:
+    """Take the paths of a potential that learns into account: DFT computes the hops that a way across may need."""
+    take_screened(search, paths)
+    return next_round(makers, search, study)
 
 
 @job
@@ -137,6 +158,15 @@ def next_round(
         return _push_minima(makers, search, study, failed)
     if study.input.exchange:
         find_exchanges(search)
+    if fresh := to_screen(makers["neb"], search, study):
+        return screen_hops(
+            makers["neb"],
+            search,
+            fresh,
+            study,
+            failed,
+            lambda paths, told: choose_hops(makers, search, paths, study, told),
+        )
     if search.waiting:
         return _ends(makers, search, study, failed)
     if search.new_saddles() and "modes" in makers:
@@ -147,6 +177,10 @@ def next_round(
             failed,
             lambda modes, told: review_saddles(makers, search, modes, study, told),
         )
+    if search.screened:
+        decide(makers["neb"], search)
+        if search.waiting:
+            return _ends(makers, search, study, failed)
     return _finish(makers, search, study, failed)
 
 
@@ -236,14 +270,14 @@ def _bands(
 def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
     """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
     hop, ends = search.hops[index], take_ends(search, index)
-    final, energy, symmetry = ends.final, search.total_energy(hop.final), ends.symmetry
+    final, energy = ends.final, search.total_energy(hop.final)
     if end is not None:
         final, energy = finish_end(search, index, ends, end), end.energy
         search.note(Subject("end", index), end)
-    path = first_path(ends.initial, final, images + (symmetry is not None and images % 2 == 0), symmetry)
+    path = path_of(images, replace(ends, final=final))
     energies = (search.total_energy(hop.initial), energy)
     remark = f", exchange with atom {hop.exchanged_with}" if hop.is_exchange else ""
-    return Route(path, energies, {"symmetry": symmetry} | search.path_options(index), remark=remark)
+    return Route(path, energies, {"symmetry": ends.symmetry} | search.path_options(index), remark=remark)
 
 
 def _landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
