@@ -125,7 +125,8 @@ def test_a_campaign_is_ranked_by_what_earlier_ones_taught_and_stays_so(tmp_path,
         (document,) = study_documents(name)
         return document
 
-    ran("first", "1, 1, 1")
+    first = ran("first", "1, 1, 1")
+    assert not first.prescreen.ranked_by, "nothing was learned yet"
     second = ran("second", "0, 0, 1")
     audit = second.prescreen
     assert audit.ranked_by
@@ -142,5 +143,7 @@ def test_a_campaign_is_ranked_by_what_earlier_ones_taught_and_stays_so(tmp_path,
     # It has learned since, but the same candidates are ranked as they were.
     again = ran("second", "0, 0, 1")
     assert again.prescreen.candidates == audit.candidates
-    (written,) = (tmp_path / "home" / "learning").glob("*/rankings/*.json")
-    assert json.loads(written.read_text())["model"] == audit.ranked_by
+    assert ran("first", "1, 1, 1").prescreen.candidates == first.prescreen.candidates
+    answers = [json.loads(file.read_text()) for file in (tmp_path / "home" / "learning").glob("*/rankings/*.json")]
+    assert sorted(each and each["model"] for each in answers if each) == [audit.ranked_by]
+    assert None in answers, "that there was none stays, too"

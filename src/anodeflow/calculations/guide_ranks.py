@@ -23,6 +23,8 @@ from anodeflow.calculations.progress import Progress, State, report
 from anodeflow.core.address import content_hash, structure_content
 
 _RANKINGS, _RISES = "rankings", "rises"
+_NOTHING = "null"
+"""Kept where nothing was learned when the question was asked: it is not asked again once something was."""
 
 
 class LearnedRanking(BaseModel):
@@ -116,7 +118,10 @@ def _remembered(
     told: Iterable[CalculationDoc],
     ask: Callable[[Backend, Backend, Features], Answer | None],
 ) -> Answer | None:
-    """Return the answer that was given to a question before, or a new one, which is kept; none: there is none."""
+    """Return the answer that was given to a question before, or a new one; none: nothing was learned then.
+
+    Either is kept: a campaign that is run again chooses as it did.
+    """
     found: Answer | None = None
 
     def answer() -> None:
@@ -153,16 +158,18 @@ def _answer(
     folder = learning_folder(backend, potential, features) / kind
     file = folder / f"{content_hash(question)[:20]}.json"
     if file.exists():
+        text = file.read_text(encoding="utf-8")
+        if text == _NOTHING:
+            return None
         try:
-            kept = read.model_validate_json(file.read_text(encoding="utf-8"))
+            kept = read.model_validate_json(text)
             if set(kept.energies) == names:
                 return kept
         except ValueError:  # damaged: asked anew
             pass
     found = ask(backend, potential, features)
-    if found is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps(found.model_dump()))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, _NOTHING if found is None else json.dumps(found.model_dump()))
     return found
 
 
