@@ -4,12 +4,12 @@ It imports numpy alone: drivers that run inside a DFT code's process write the f
 """
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from anodeflow.core.damaged import DAMAGED
 from anodeflow.core.errors import CalculationError
 
 
@@ -78,7 +78,7 @@ class DensityGrid:
             raise CalculationError(
                 f"the density file {file} is missing: delete its folder and run again to compute it anew."
             ) from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise CalculationError(
                 f"the density file {file} is damaged or cut short ({error}): delete its folder and run again to "
                 "compute it anew."

@@ -6,7 +6,6 @@ settings and a potential: what one pair learned says nothing of another.
 
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.features import Features
 from anodeflow.calculations.folder import write_atomically
 from anodeflow.core.address import content_hash
+from anodeflow.core.damaged import DAMAGED
 
 MOST_GEOMETRIES = 4
 """Most geometries of a relaxation that are kept: the first two, the middle and the last."""
@@ -192,7 +192,7 @@ def lessons(folder: Path) -> list[Lesson]:
                     tuple(json.loads(str(content["labels"]))),
                     *(content[key] for key in ("values", "gradients", "energies", "forces", "free")),
                 )
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        except DAMAGED:
             continue
         if _whole(lesson):
             found.append(lesson)

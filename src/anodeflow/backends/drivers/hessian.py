@@ -4,16 +4,17 @@ A BFGS begins with one curvature for all directions and learns the rest from one
 machine-learned potential knows them beforehand: soft across a bond, stiff along it. What it gets wrong BFGS corrects
 on the way, so that the minimum that is found is that of the costly code alone.
 
-This file imports ASE and numpy alone.
+Beside ASE and numpy this file imports what numpy raises alone.
 """
 
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+
+from anodeflow.core.damaged import DAMAGED
 
 _LARGEST, _ROUNDING = 1e6, 1e-6  # eV/Å², a thousand times the stiffest bond; of the largest number
 START = "start.json"
@@ -142,7 +143,7 @@ def read_hessian(steps_file: Path, coordinates: int) -> np.ndarray | None:
     """
     try:
         found = np.load(hessian_file(steps_file), allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     if not isinstance(found, np.ndarray) or found.shape != (coordinates, coordinates) or found.dtype != np.float64:
         return None
