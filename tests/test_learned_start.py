@@ -44,20 +44,24 @@ def test_the_way_down_is_followed_as_far_as_it_leads(off_top):
     assert np.abs(atoms.get_forces()).max() < 0.01
 
 
-def start(structure, *energies: float) -> Start:
-    """A way down that lies at these energies over its beginning, eV."""
-    return Start((structure,), 1.0, tuple((structure, energy) for energy in energies))
+def start(structure, *energies: float, away: float = 1.0) -> Start:
+    """A way down, so far (Å), that lies at these energies over its beginning, eV."""
+    return Start((structure,), away, tuple((structure, energy) for energy in energies))
 
 
 class Uncertain:
-    """A model that is as uncertain as the features say, eV."""
+    """A model that is as uncertain as the features say, and was as wrong in what it had not seen, eV."""
+
+    def __init__(self, energy_error: float | None = 0.0) -> None:
+        self.energy_error = energy_error
 
     def uncertainty(self, labels: object, change: np.ndarray) -> float:
         return float(np.abs(change).sum())
 
 
-def features(deviation: float) -> SimpleNamespace:
-    values = iter(np.cumsum(np.full(99, deviation)))
+def features(*places: float) -> SimpleNamespace:
+    """Features that say how far a geometry is from the first, one evaluation after the other."""
+    values = iter([0.0, *places])
     return SimpleNamespace(labels=lambda elements: ("any",), values=lambda atoms, elements: np.array([next(values)]))
 
 
@@ -73,7 +77,22 @@ def features(deviation: float) -> SimpleNamespace:
     ],
 )
 def test_it_is_believed_where_the_way_leads_down_by_two_standard_deviations(off_top, energies, deviation, down):
-    assert leads_down(Uncertain(), features(deviation), off_top, start(off_top, *energies)) is down
+    asked = features(*[deviation] * len(energies))  # of the beginning once: nothing is left for a second time
+    assert leads_down(Uncertain(), asked, off_top, start(off_top, *energies)) is down
+
+
+@pytest.mark.parametrize(
+    ("away", "energy_error", "down"),
+    [
+        (1.0, 0.01, True),
+        (1.0, 0.02, False),  # the regression is certain, but such regressions were wrong by 20 meV before
+        (1.0, None, False),  # nothing to judge it by
+        (0.4, 0.02, True),  # it is the same well
+    ],
+)
+def test_far_away_what_models_got_wrong_before_counts_too(off_top, away, energy_error, down):
+    way = start(off_top, -0.02, -0.035, away=away)
+    assert leads_down(Uncertain(energy_error), features(0.001, 0.001), off_top, way) is down
 
 
 def test_what_is_to_tell_whether_it_is_a_minimum_begins_where_it_is(off_top, monkeypatch, tmp_path):
