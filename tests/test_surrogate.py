@@ -24,6 +24,7 @@ from anodeflow.backends.base import RelaxationSettings
 from anodeflow.backends.drivers.asked import Asked
 from anodeflow.backends.drivers.band_driver import run_neb
 from anodeflow.backends.drivers.driver import run_task
+from anodeflow.backends.drivers.hessian import START, finite_difference_hessian
 from anodeflow.backends.drivers.iterations import Iterations
 from anodeflow.backends.gpaw.backend import GpawBackend, GpawParallel, GpawSettings
 from anodeflow.backends.registry import load_backend
@@ -34,6 +35,7 @@ from anodeflow.learning.evaluations import leads_nowhere
 from anodeflow.learning.residual import Residual
 from anodeflow.learning.surrogate import SURROGATE, Surrogate
 from anodeflow.structures.bulk.catalogue import load_structure
+from anodeflow.structures.geometry.positions import placed
 from anodeflow.structures.slab.slabs import build_slab
 from anodeflow.structures.slab.spec import SlabSpec
 
@@ -337,6 +339,34 @@ def test_a_false_minimum_of_the_potential_is_not_taken_for_the_end(tmp_path):
         end = last["free_energy"] - (last.get("remaining_energy") or 0.0)
         assert run_task(atoms, EMT(), "relax", RELAXATION, file, attempt=len(read_steps(file)))
         assert end == pytest.approx(read_steps(file)[-1]["free_energy"], abs=0.005)
+
+
+@pytest.mark.parametrize("false", [True, False], ids=["false", "true"])
+def test_the_first_evaluation_ends_it_where_its_energy_was_foreseen(tmp_path, false):
+    """A false well beside a saddle of DFT is lower than DFT has it; forces there are small, and the Hessian stiff."""
+    structure = bridge()
+    structure.translate_sites([len(structure) - 1], [-0.3, -0.2, 0.0], frac_coords=False)
+    centre = structure.cart_coords[-1, :2] + [0.03, 0.05]
+    learned = FalseMinimum(centre) if false else EMT()
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    atoms.positions[-1] += [0.03, 0.05, 0.0]
+    atoms.calc = learned
+    BFGS(atoms, logfile=None).run(fmax=0.01)
+    atoms.rattle(0.003, seed=2)
+    np.save(tmp_path / "hessian.npy", finite_difference_hessian(atoms, learned))
+    (tmp_path / START).write_text("{}")
+    begun = Request("relax", placed(structure, atoms.positions))
+    surrogate = Surrogate(begun, [Stretched(0.3, 0.9), learned], THRESHOLD)
+    for propose in (surrogate, lambda steps: None):
+        file, early = tmp_path / "steps.jsonl", RELAXATION | {"energy_tolerance": 0.005}
+        atoms = AseAtomsAdaptor.get_atoms(begun.structure, msonable=False)
+        assert run_task(atoms, EMT(), "relax", early, file, attempt=0, propose=propose)
+        last, count = read_steps(file)[-1], len(read_steps(file))
+        assert (count > 1) is (false or propose is not surrogate)
+        assert run_task(atoms, EMT(), "relax", RELAXATION, file, attempt=count)
+        end = last["free_energy"] - (last.get("remaining_energy") or 0.0)
+        assert end == pytest.approx(read_steps(file)[-1]["free_energy"], abs=0.005)
+        file.unlink()
 
 
 # --- another process answers ---

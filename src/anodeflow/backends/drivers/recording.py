@@ -111,6 +111,8 @@ class Record:
             step["proposal_seconds"] = time.monotonic() - asked
             if self.proposal is not None and (self.seen or self._began_as_learned):
                 step["remaining_energy"] = self.proposal[1]
+            elif not (calm or self.seen):  # nobody is there to say whether its energy was foreseen
+                step["remaining_energy"] = None
             check_finite(step)
         self.latest, self.began = step, time.monotonic()
         if self.writes:
