@@ -172,7 +172,8 @@ def test_a_potential_that_goes_first_relaxes_the_pushed_path_and_may_find_a_mini
     assert record_band(search, 0, by_potential) == 3
     assert (hop.state, hop.message, hop.profile, hop.barrier_forward) == ("failed", NOT_COMPUTED, [], None)
     assert (hop.negative_modes, hop.curvatures, search.warnings) == (None, [], [])
-    assert "path I hop 1" not in search.calculation_ids
+    assert not {"path I hop 1", "modes of path I hop 1"} & set(search.calculation_ids)
+    assert search.rests == {}
     assert search.calculation_ids["path I hop 1, second order 1"] == "calc band"
     assert vacancy_document(search, context).paths[0].climb is None
 

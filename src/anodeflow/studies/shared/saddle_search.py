@@ -1,6 +1,7 @@
 """A search for hops that looks at the lowest modes of their saddles."""
 
 from abc import abstractmethod
+from typing import Any
 
 from pydantic import Field
 from pymatgen.core import Structure
@@ -41,6 +42,11 @@ class SaddleSearch(WaitingHops):
     def goes_on(self, index: int) -> bool:
         """Return whether a hop that waits goes on from the path that it has (:func:`once_more`)."""
         return str(index) in self.downhill or str(index) in self.finer
+
+    def _forget(self, hop: Any) -> None:
+        super()._forget(hop)
+        self.calculation_ids.pop(self.modes_step(hop.index), None)  # they are those of its saddle of second order
+        self.rests.pop(str(hop.index), None)
 
     def new_saddles(self) -> list[int]:
         """Return the indices of the hops of whose saddle the lowest modes are to be computed, and forget the others."""
