@@ -97,3 +97,21 @@ def write_atomically(file: Path, content: str) -> None:
     except OSError:  # a full disk: what is half there would fill it further
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_once(file: Path, content: str) -> str:
+    """Write `content` as :func:`write_atomically` does, unless the file is there; return what it holds then.
+
+    Of several processes that write at once one wins, and all go on with what that one wrote.
+    """
+    own = file.with_name(f".{file.name}.{os.getpid()}.own")
+    write_atomically(own, content)
+    try:
+        os.link(own, file)
+    except FileExistsError:
+        return file.read_text(encoding="utf-8")
+    except OSError:  # a file system without hard links
+        own.replace(file)
+    finally:
+        own.unlink(missing_ok=True)
+    return content

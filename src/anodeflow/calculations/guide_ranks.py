@@ -16,7 +16,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from anodeflow.backends.base import Backend
 from anodeflow.backends.features import Features
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.folder import write_atomically
+from anodeflow.calculations.folder import write_once
 from anodeflow.calculations.guide_learns import learned_model, learning_folder
 from anodeflow.calculations.guide_of import recipe_of, tried
 from anodeflow.calculations.progress import Progress, State, report
@@ -167,10 +167,11 @@ def _answer(
                 return kept
         except ValueError:  # damaged: asked anew
             pass
+        file.unlink(missing_ok=True)
     found = ask(backend, potential, features)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, _NOTHING if found is None else json.dumps(found.model_dump()))
-    return found
+    kept_text = write_once(file, _NOTHING if found is None else json.dumps(found.model_dump()))
+    return None if kept_text == _NOTHING else read.model_validate_json(kept_text)
 
 
 def _ranked(

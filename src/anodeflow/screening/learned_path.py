@@ -12,30 +12,26 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.inprocess import InProcessBackend
 from anodeflow.backends.registry import from_recipe
 from anodeflow.calculations.backend_makers import Makers
-from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.folder import write_atomically
+from anodeflow.calculations.folder import write_once
 from anodeflow.calculations.guide_learns import learning_folder
 from anodeflow.calculations.guide_of import recipe_of
-from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.core.address import content_hash, structure_content
 from anodeflow.core.errors import AnodeflowError
 from anodeflow.learning.data import Pair
 from anodeflow.learning.keeping import Learned, model_from
-from anodeflow.screening.path import potential_ends
-from anodeflow.structures.geometry.transfer import transferred_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 
 _LOGGER = logging.getLogger(__name__)
 _KEPT = "paths"
 
 
-def learned_path(
+def corrected_makers(
     maker: Any, images: list[Structure], energies: tuple[float, float], symmetry: PathSymmetry | None, label: str
-) -> tuple[NebDoc, list[CalculationDoc]] | None:
-    """Return the path of a hop by the corrected potential, between its own end states, and these.
+) -> Makers | None:
+    """Return the Makers of the corrected potential that find the path of a hop between its own end states.
 
-    It is computed at once: what the potential has learned by now is known here alone. The correction is kept in the
-    folder of what it learned, so that DFT begins at the same place when the hop is asked for again.
+    The correction is kept in the folder of what the potential learned, so that DFT begins at the same place when the
+    hop is asked for again.
 
     Parameters
     ----------
@@ -46,9 +42,9 @@ def learned_path(
 
     Returns
     -------
-    tuple or None
-        None where no potential learns beside that Maker, where it learned nothing that helps, or has no such end states
-        either, and where the whole path was begun by DFT before: DFT relaxes the whole path then.
+    Makers or None
+        None where no potential learns beside that Maker, where it learned nothing that helps, and where the whole path
+        was begun by DFT before: DFT relaxes the whole path then.
     """
     guide, recipe = getattr(maker, "guide", None), getattr(maker, "backend", None)
     if not guide or not guide.get("learn") or not isinstance(recipe, dict):
@@ -56,13 +52,14 @@ def learned_path(
     try:
         if maker.is_begun(images, energies, symmetry):
             return None
-        backend = _corrected(recipe, recipe_of(guide), _name(images, symmetry))
-        if backend is None:
-            return None
-        return _path(Makers(backend), images, symmetry, f"{label} [{backend.name}, corrected]")
+        potential = from_recipe(recipe_of(guide))
+        backend = _corrected(from_recipe(recipe), potential, _name(images, symmetry))
     except Exception as error:  # whatever a potential's package raises: it is a help, not a condition
         _LOGGER.warning("%s: goes on without the path of the corrected potential: %s", label, error)
         return None
+    if backend is None:
+        return None
+    return Makers(backend.model_copy(update={"resources": potential.resources, "placement": potential.placement}))
 
 
 def _name(images: list[Structure], symmetry: PathSymmetry | None) -> str:
@@ -71,9 +68,8 @@ def _name(images: list[Structure], symmetry: PathSymmetry | None) -> str:
     return f"{content_hash([content, symmetry and symmetry.model_dump()])}.json"
 
 
-def _corrected(recipe: dict[str, Any], guide: dict[str, Any], name: str) -> Backend | None:
+def _corrected(backend: Backend, potential: Backend, name: str) -> Backend | None:
     """Return a potential corrected by what a code had taught it when it was first asked; none: nothing that helps."""
-    backend, potential = from_recipe(recipe), from_recipe(guide)
     if not (isinstance(potential, InProcessBackend) and potential.cheap_forces):
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -84,24 +80,9 @@ def _corrected(recipe: dict[str, Any], guide: dict[str, Any], name: str) -> Back
         try:
             return from_recipe(json.loads(kept.read_text(encoding="utf-8")))
         except (ValueError, AnodeflowError):  # damaged: made anew
-            pass
+            kept.unlink(missing_ok=True)
     if learned.model is None or not learned.model.helps:
         return None
-    corrected = model_from(learned, potential.name)
+    recipe = model_from(learned, potential.name).recipe()
     kept.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(kept, json.dumps(corrected.recipe()))
-    return corrected
-
-
-def _path(
-    makers: Makers, images: list[Structure], symmetry: PathSymmetry | None, label: str
-) -> tuple[NebDoc, list[CalculationDoc]] | None:
-    ends = [makers.relax().calculate(images[0], f"{label}, first end")]
-    if symmetry is None:
-        ends.append(makers.relax().calculate(images[-1], f"{label}, last end"))
-    found = potential_ends(images, symmetry, ends[0], ends[-1])
-    if found is None:
-        return None
-    path = transferred_path(images, (images[0], images[-1]), found)
-    energies = (ends[0].energy, ends[-1].energy)
-    return makers.neb().calculate(path, energies, label, symmetry=symmetry), ends
+    return from_recipe(json.loads(write_once(kept, json.dumps(recipe))))

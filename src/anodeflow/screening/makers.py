@@ -13,7 +13,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job, named
-from anodeflow.screening.learned_path import learned_path
+from anodeflow.screening.learned_path import corrected_makers
 from anodeflow.screening.path import potential_ends, start_of_dft
 from anodeflow.screening.settings import PrescreenSettings
 from anodeflow.screening.shortlist import record_of
@@ -218,24 +218,41 @@ class PrescreenedNebMaker(Maker):
             Output: NebDoc, with its `band`. Where the potential's path has an intermediate minimum (and not `whole`),
             DFT computes nothing and the document is `by_potential`. Where the potential fails, DFT relaxes `images`.
         """
-        ends, band = self.by_potential(images, label, symmetry)
-        outputs = [end.output for end in ends]
-        then, paths = guided(self.then, self.prescreen), self.prescreen.paths
-        last = named(go_on(then, paths, images, energies, symmetry, outputs, band.output, label, whole), label)
-        last.config = JobConfig(on_missing_references=OnMissing.NONE)
-        return Flow([*ends, band, last], output=last.output, name=label)
+        screen = self.prescreen
+        asked = (guided(self.then, screen), screen.paths, images, energies, symmetry, label, whole)
+        return _by_path_of((screen.relax, screen.neb, screen.backend), asked)
 
     def by_potential(self, images: list[Structure], label: str, symmetry: PathSymmetry | None) -> tuple[list[Job], Job]:
         """Return the jobs of the potential: of the end states that are needed, and of the path between its own ones."""
-        screen, ends = self.prescreen, []
-        for image, which in ((images[0], "first"), (images[-1], "last")):
-            if which == "first" or symmetry is None:
-                name = screen.label(f"{label}, {which} end")
-                ends.append(named(screen.relax.make(image, label=name), name))
-        name = screen.label(label)
-        band = named(relax_path(screen.neb, images, symmetry, [end.output for end in ends], name), name)
-        band.config = JobConfig(on_missing_references=OnMissing.NONE)
-        return ends, band
+        screen = self.prescreen
+        return _path_jobs((screen.relax, screen.neb, screen.backend), images, label, symmetry)
+
+
+def _path_jobs(
+    makers: tuple[Any, Maker, str], images: list[Structure], label: str, symmetry: PathSymmetry | None
+) -> tuple[list[Job], Job]:
+    (relax, neb, name), ends = makers, []
+    for image, which in ((images[0], "first"), (images[-1], "last")):
+        if which == "first" or symmetry is None:
+            step = f"{label}, {which} end [{name}]"
+            ends.append(named(relax.make(image, label=step), step))
+    step = f"{label} [{name}]"
+    band = named(relax_path(neb, images, symmetry, [end.output for end in ends], step), step)
+    band.config = JobConfig(on_missing_references=OnMissing.NONE)
+    return ends, band
+
+
+def _by_path_of(makers: tuple[Any, Maker, str], asked: tuple[Any, ...], **options: bool) -> Flow:
+    """Return the flow in which a potential relaxes both ends and the path between them, and DFT goes on from there.
+
+    `makers`: those of the potential that relax positions and paths, and its name; `asked`: what :func:`go_on` takes.
+    """
+    then, mode, images, energies, symmetry, label, whole = asked
+    ends, band = _path_jobs(makers, images, label, symmetry)
+    known = (then, mode, images, energies, symmetry, [end.output for end in ends], band.output, label, whole)
+    last = named(go_on(*known, **options), label)
+    last.config = JobConfig(on_missing_references=OnMissing.NONE)
+    return Flow([*ends, band, last], output=last.output, name=label)
 
 
 @job(output_schema=NebDoc, data=NebDoc.large_parts())
@@ -268,14 +285,20 @@ def go_on(
     found: NebDoc | None,
     label: str,
     whole: bool,
+    corrected: bool = False,
 ) -> Response | NebDoc:
-    """Go on with DFT from the potential's path; or end with that path, if it has an intermediate minimum."""
+    """Go on with DFT from the potential's path; or end with that path, if it has an intermediate minimum.
+
+    Where the potential has no path, one that learned finds it anew as it is corrected by now. `corrected`: this was it.
+    """
     done = [end for end in ends if end is not None]
     if found is None or len(done) < len(ends):
-        learned = learned_path(neb, images, energies, symmetry, label)
-        if learned is None:
+        makers = None if corrected else corrected_makers(neb, images, energies, symmetry, label)
+        if makers is None:
             return in_place(neb.make(images, energies, label=label, symmetry=symmetry), label)
-        found, done = learned
+        asked = (neb, mode, images, energies, symmetry, label, whole)
+        by = makers.relax(), makers.neb(), f"{makers.backend.name}, corrected"
+        return in_place(_by_path_of(by, asked, corrected=True), label)
     start = start_of_dft(images, symmetry, found, done, mode, whole)
     if start.kind == "dip":
         return found.model_copy(update={"images": start.images, "potential_path": start.record, "by_potential": True})
