@@ -154,6 +154,17 @@ def test_a_saddle_of_second_order_is_followed_down_and_its_barrier_counts_nowher
     assert labels == {"path I hop 1, second order"}
 
 
+@pytest.mark.parametrize(("second", "told"), [(-0.03, True), (0.01, False)])
+def test_a_second_mode_that_is_flat_and_does_not_count_is_told(second, told):
+    search, context = with_path()
+    found = modes_of(search, -0.8, second).model_copy(update={"negative_modes": 1})
+    review_modes(search, {"0": found})
+    assert search.hops[0].state == "done"
+    warnings = [each.text for each in vacancy_document(search, context).warnings if each.code == "flat-mode"]
+    assert [text.partition(" (")[2].partition(")")[0] for text in warnings] == ["-0.030 eV/Å²"] * told
+    assert all(text.startswith("path I hop 1, modes of its saddle: flat modes") for text in warnings)
+
+
 def test_a_potential_that_goes_first_relaxes_the_pushed_path_and_may_find_a_minimum_on_it():
     search, context = with_path()
     hop = search.hops[0]

@@ -1,6 +1,6 @@
 """The saddles of hops: their lowest modes, what those say, and what is done where it is none of first order."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -165,7 +165,18 @@ def review_modes(
         elif found.negative_modes > 1:
             _follow(search, index, found)
         else:
+            search.warnings += [warning.under(of_modes) for warning in _flat(found.curvatures)]
             _take_saddle(search, index, found, moved)
+
+
+def _flat(curvatures: Sequence[float]) -> list[Caveat]:
+    """Return what a reader should know of modes that are negative and do not count, of curvatures that rise (eV/Å²)."""
+    flat = [value for value in curvatures[1:] if value < 0]
+    if not flat:
+        return []
+    values = ", ".join(f"{value:.3f}" for value in flat)
+    text = f"flat modes that do not count as negative ({values} eV/Å²): a way a few meV lower may lead past the saddle"
+    return [Caveat("flat-mode", text)]
 
 
 def _take_saddle(search: SaddleSearch, index: int, found: ModesDoc, moved: Callable[[int, int], None]) -> None:
