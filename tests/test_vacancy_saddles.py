@@ -14,17 +14,19 @@ from vacancy_factories import interface_document, layered
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.guide_of import NEARBY
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import InputError
 from anodeflow.database.consistent import check_agreement
-from anodeflow.screening.makers import Prescreen, PrescreenedNebMaker
+from anodeflow.screening.makers import Prescreen, PrescreenedNebMaker, PrescreenedRelaxMaker
 from anodeflow.screening.path import band_record
 from anodeflow.screening.thresholds import to_smaller_forces
 from anodeflow.structures.geometry.positions import placed
-from anodeflow.studies.shared.hop_rounds import split_hop
+from anodeflow.studies.shared import hop_rounds
+from anodeflow.studies.shared.hop_rounds import review_paths, split_hop
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import SMALLER, once_more
 from anodeflow.studies.shared.saddles import review_modes
@@ -187,6 +189,25 @@ def test_a_potential_that_goes_first_relaxes_the_pushed_path_and_may_find_a_mini
     assert search.rests == {}
     assert search.calculation_ids["path I hop 1, second order 1"] == "calc band"
     assert vacancy_document(search, context).paths[0].climb is None
+
+
+def test_a_relaxation_that_is_to_say_whether_a_minimum_lies_on_a_path_begins_there(monkeypatch):
+    """A potential that learned would take it to another minimum, at which the hop would be split."""
+    search, context = with_path()
+    search.audit = PrescreenAudit(backend="emt", keep=3, window=0.15, paths="saddle")
+    makers = Makers(load_backend("emt"))
+    screen = Prescreen(makers.relax(), makers.relax(cell=True), makers.static(), makers.neb(), learn=True)
+    made, hop = [], search.hops[0]
+    monkeypatch.setattr(hop_rounds, "replaced", lambda jobs, *_: made.extend(jobs))
+    for found in ([1.0, 1.3, 0.9, 1.3, 1.2], [1.0, 1.2, 1.1, 0.9, 1.1, 1.25, 1.2]):
+        path = [hop.images[0], *[hop.images[1]] * (len(found) - 2), hop.images[-1]]
+        by_potential = band(path, found, by_potential=True)
+        maker = PrescreenedRelaxMaker(screen, makers.relax())
+        review_paths(maker, search, {"0": by_potential}, context, record_band, lambda *_: None)
+    guides = [flow.jobs[1].function_args[0].guide for flow in made if flow is not None]
+    assert guides == [makers.relax().backend | {"learn": True, NEARBY: True}] * 2
+    other = search.relaxation(PrescreenedRelaxMaker(screen, makers.relax()), hop.images[1], "x")
+    assert NEARBY not in other.jobs[1].function_args[0].guide
 
 
 def test_a_minimum_that_the_potential_alone_has_on_a_pushed_path_does_not_end_the_way_down():

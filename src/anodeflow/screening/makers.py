@@ -8,6 +8,7 @@ from monty.json import MSONable
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.calculations.guide_of import NEARBY
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
@@ -82,12 +83,12 @@ class Prescreen(MSONable):
         return screened
 
 
-def guided(maker: Maker, prescreen: Prescreen) -> Maker:
-    """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
+def guided(maker: Maker, prescreen: Prescreen, nearby: bool = False) -> Maker:
+    """Return a Maker of DFT whose calculations begin with the potential's Hessian, if it can; `nearby`: and there."""
     able: Any = maker
     recipe = getattr(prescreen.relax, "backend", None)
     if recipe and prescreen.learn:
-        recipe = recipe | {"learn": True}
+        recipe = recipe | {"learn": True} | ({NEARBY: True} if nearby else {})
     return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
 
 
@@ -115,19 +116,20 @@ class PrescreenedRelaxMaker(Maker):
         label: str = "",
         near: Structure | None = None,
         record: PrescreenRecord | None = None,
+        nearby: bool = False,
     ) -> Flow:
         """Build the flow.
 
         Parameters
         ----------
-        structure
-            Start geometry (or a reference to it); `selective_dynamics`, `magmom` and `lattice.pbc` stay.
-        label
-            What it is, for people.
+        structure, label
+            Start geometry (or a reference to it); `selective_dynamics`, `magmom` and `lattice.pbc` stay. What it is.
         near, record
             A minimum of DFT of which `structure` is a variant (the clean slab, the pristine interface), and what
             the potential made of it: what both disagree on there is not taken over again
             (:mod:`anodeflow.structures.geometry.transfer`).
+        nearby
+            Whether it is to say if there is a minimum: it begins where the potential ended, whatever that learned.
 
         Returns
         -------
@@ -136,9 +138,8 @@ class PrescreenedRelaxMaker(Maker):
         """
         name = self.prescreen.label(label)
         first = named(self.prescreen.relax.make(structure, label=name), name)
-        second = named(
-            relax_from(guided(self.then, self.prescreen), structure, first.output, label, near, record), label
-        )
+        then = guided(self.then, self.prescreen, nearby)
+        second = named(relax_from(then, structure, first.output, label, near, record), label)
         second.config = JobConfig(on_missing_references=OnMissing.NONE)
         return Flow([first, second], output=second.output, name=label)
 
@@ -169,11 +170,11 @@ def relax_from(
 
 
 def relaxation(
-    maker: Maker, structure: Structure, label: str, near: Structure, record: PrescreenRecord | None
+    maker: Maker, structure: Structure, label: str, near: Structure, record: PrescreenRecord | None, **asked: bool
 ) -> Flow | Job:
     """Return the relaxation of a variant of `near`, by a Maker with or without a prescreen, under its label."""
     if isinstance(maker, PrescreenedRelaxMaker):
-        return maker.make(structure, label, near, record)
+        return maker.make(structure, label, near, record, **asked)
     return named(maker.make(structure, label=label), label)
 
 

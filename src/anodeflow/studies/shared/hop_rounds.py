@@ -137,7 +137,7 @@ def review_paths(
         image = None if band is None else record(search, int(key), band)
         if band is not None and image is not None:
             label = study.label(str(search.image_step(int(key))))
-            jobs[key] = search.relaxation(maker, band.images[image], label, by_potential=band.by_potential)
+            jobs[key] = search.relaxation(maker, band.images[image], label, band.by_potential, nearby=True)
             images[key] = image
     search.waiting = []
     if not jobs:

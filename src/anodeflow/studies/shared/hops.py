@@ -241,11 +241,16 @@ class WaitingHops(BaseModel):
         alone = index in self.whole or self.splits[index] >= MOST_SPLITS
         return {"whole": True} if self.audit is not None and alone else {}
 
-    def relaxation(self, maker: Maker, structure: Structure, label: str, by_potential: bool = True) -> Flow | Job:
-        """Return the relaxation of a variant of `pristine`; without `by_potential` by DFT alone."""
+    def relaxation(
+        self, maker: Maker, structure: Structure, label: str, by_potential: bool = True, nearby: bool = False
+    ) -> Flow | Job:
+        """Return the relaxation of a variant of `pristine`; without `by_potential` by DFT alone.
+
+        `nearby`: it is to say whether there is a minimum, so that nothing that was learned takes it elsewhere.
+        """
         if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
             maker = maker.then
-        return relaxation(maker, structure, label, *self.pristine)
+        return relaxation(maker, structure, label, *self.pristine, nearby=nearby)
 
 
 def add_message(hop: Any, words: str) -> None:
