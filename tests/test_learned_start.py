@@ -7,6 +7,7 @@ import pytest
 from ase.build import add_adsorbate, fcc100
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
+from prescreen_factories import register
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from anodeflow.backends.registry import load_backend
@@ -18,6 +19,7 @@ from anodeflow.calculations.guide_of import NEARBY, recipe_of
 from anodeflow.calculations.profile import DIP
 from anodeflow.calculations.request import Request
 from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum
+from anodeflow.studies.vacancy.search import VacancySearch
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,31 @@ def test_it_is_believed_where_the_way_leads_down_by_two_standard_deviations(off_
 def test_far_away_what_models_got_wrong_before_counts_too(off_top, away, energy_error, down):
     way = start(off_top, -0.02, -0.035, away=away)
     assert leads_down(Uncertain(energy_error), features(0.001, 0.001), off_top, way) is down
+
+
+@pytest.mark.slow
+def test_a_relaxation_that_began_elsewhere_says_so_and_so_does_what_rests_on_it(off_top, monkeypatch, tmp_path, home):
+    """DFT may have a shallow minimum where it would have begun: nobody looks there."""
+    register(monkeypatch, tmp_path)
+    model = SimpleNamespace(
+        helps=True, by_label=dict, uncertainty=lambda *_: 0.0, energy_error=0.0, error_before=0.1, error_after=0.05,
+        id="model", lessons=("one", "two"),
+    )  # fmt: skip
+    monkeypatch.setattr(guide_learns, "learned_model", lambda *_: model)
+    maker = Makers(load_backend(tmp_path / "costly.yaml")).relax()
+    maker.guide = load_backend("emt").recipe() | {"learn": True}
+    found = maker.calculate(off_top, "far", guided=True)
+    assert found.learned.displacement > TOO_FAR
+    (told,) = found.warnings
+    assert told.code == "began-elsewhere"
+    assert told.text.startswith(
+        f"it began {found.learned.displacement:.2f} Å away, at the minimum of emt corrected by 2 "
+    )
+    near = maker.calculate(found.structure, "near", guided=True)
+    assert near.warnings == []
+    search = VacancySearch.model_construct(calculation_ids={}, warnings=[], audit=None)
+    search.note("minimum on hop 2", found)
+    assert [each.text[:26] for each in search.warnings] == ["minimum on hop 2: it began"]
 
 
 def test_what_is_to_tell_whether_it_is_a_minimum_begins_where_it_is(off_top, monkeypatch, tmp_path):

@@ -6,13 +6,14 @@ from itertools import islice
 from typing import Any
 
 from anodeflow.backends.base import Backend
-from anodeflow.calculations.document import CalculationDoc, GainAudit
+from anodeflow.calculations.document import CalculationDoc, GainAudit, LearnedStart
 from anodeflow.calculations.folder import COARSE_DENSITY_FILE, DENSITY_FILE, CalculationFolder
 from anodeflow.calculations.guide_files import learned_of
 from anodeflow.calculations.request import Request
 from anodeflow.calculations.steps import largest_force, processor_seconds
 from anodeflow.core.caveats import Caveat, told_by
 from anodeflow.core.errors import CalculationError
+from anodeflow.learning.start import TOO_FAR
 from anodeflow.structures.geometry.positions import placed
 
 _PROMISING = 0.01  # eV: a geometry from which less is to be gained might have been the last
@@ -42,6 +43,7 @@ def calculation_document(
                 "run it again to go on",
             )
         )
+    warnings += _elsewhere(learned_of(request, folder))
     if request.options.get("potential") and "potential" not in last:
         raise CalculationError(
             f"{label}: {backend.code} records no electrostatic potential: choose a backend that has the capability."
@@ -66,6 +68,17 @@ def calculation_document(
         remedies=outcome.get("remedies", []),
         warnings=warnings,
     )
+
+
+def _elsewhere(learned: LearnedStart | None) -> list[Caveat]:
+    """Return the caveat of a relaxation that began farther away than a well is wide."""
+    if learned is None or learned.displacement <= TOO_FAR:
+        return []
+    text = (
+        f"it began {learned.displacement:.2f} Å away, at the minimum of {learned.potential} corrected by "
+        f"{learned.calculations} calculations, to which the way leads down: a shallow well on the way was passed over"
+    )
+    return [Caveat("began-elsewhere", text + ", if there is one")]
 
 
 def _early(backend: Backend, count: int, left: float, force: float) -> list[Caveat]:

@@ -117,6 +117,8 @@ def told_by(outcome: Mapping[str, Any]) -> list[Caveat]:
 
 ENDED_EARLY = frozenset({"ended-by-energy", "few-evaluations"})
 """Codes of relaxations that ended before their forces were small: what an energy of theirs goes into says so, too."""
+GO_ALONG = ENDED_EARLY | {"began-elsewhere"}
+"""Codes of relaxations that whatever rests on them says, too: those, and of one that DFT did not begin where asked."""
 NOT_AT_REST = ENDED_EARLY | {"not-converged"}
 """Those codes, and that of relaxations that did not converge at all."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from anodeflow.calculations.profile import NO_BARRIER
-from anodeflow.core.caveats import ENDED_EARLY, Caveat, Subject
+from anodeflow.core.caveats import GO_ALONG, Caveat, Subject
 from anodeflow.screening.shortlist import barrier_entries, left_out
 from anodeflow.structures.slab.room import room_warning
 from anodeflow.structures.slab.slabs import DEFAULT_LAYERS
@@ -82,7 +82,7 @@ def diffusion_document(search: HopSearch, study: DiffusionContext) -> DiffusionD
         warnings=_warnings(search, minima, hops, found_path=path is not None, exchange=study.input.exchange)
         + remarks
         + of_lattice(adsorption)
-        + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS | ENDED_EARLY],
+        + [warning for warning in adsorption.warnings if warning.code in OF_POTENTIALS | GO_ALONG],
         prescreen=audit,
         slab=adsorption.slab,
         crystal_axes=adsorption.crystal_axes,

@@ -7,7 +7,7 @@ from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
-from anodeflow.core.caveats import ENDED_EARLY, Caveat
+from anodeflow.core.caveats import GO_ALONG, Caveat
 from anodeflow.screening.shortlist import potential_ids
 from anodeflow.structures.interface.assembly import InterfaceCell
 from anodeflow.structures.interface.candidate import Side
@@ -245,4 +245,4 @@ def inherited(interface: InterfaceDoc) -> list[Caveat]:
         for each in interface.warnings
         if each.code in OTHER_CRYSTAL or (each.code == "not-converged" and each in of_bulks(interface))
     ]
-    return changed + [each for each in interface.warnings if each.code in ENDED_EARLY]
+    return changed + [each for each in interface.warnings if each.code in GO_ALONG]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from anodeflow.core.caveats import ENDED_EARLY, Caveat
+from anodeflow.core.caveats import GO_ALONG, Caveat
 from anodeflow.structures.geometry.positions import image_distance
 from anodeflow.studies.about import study_fields
 from anodeflow.studies.adsorption.document import AdsorptionDoc
@@ -88,7 +88,7 @@ def _warnings(surface: AdsorptionDoc, metal: AdsorptionDoc) -> list[Caveat]:
             )
         )
     for document in (surface, metal):
-        told += [each.under(document.system) for each in document.warnings if each.code in OF_POTENTIALS | ENDED_EARLY]
+        told += [each.under(document.system) for each in document.warnings if each.code in OF_POTENTIALS | GO_ALONG]
         told += [each.under(document.system) for each in of_lattice(document)]
         best = document.sites[document.most_stable]
         if best.state not in ("stayed", "moved"):

@@ -17,7 +17,7 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import DIP, ROUGH_DIP, deepest_dip, profile
 from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenRecord
-from anodeflow.core.caveats import ENDED_EARLY, Caveat, Caveats, Subject
+from anodeflow.core.caveats import GO_ALONG, Caveat, Caveats, Subject
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.screening.effort import effort_of, effort_of_band
 from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
@@ -168,7 +168,7 @@ class WaitingHops(BaseModel):
     def note(self, step: str | Subject, relaxed: CalculationDoc, by_potential: bool = True) -> None:
         """Keep a relaxation; `by_potential`: whether the potential was to go before it."""
         self.calculation_ids[str(step)] = relaxed.id
-        self.warnings += [warning.under(step) for warning in relaxed.warnings if warning.code in ENDED_EARLY]
+        self.warnings += [warning.under(step) for warning in relaxed.warnings if warning.code in GO_ALONG]
         if self.audit is not None:
             self.audit.effort += effort_of([relaxed])
             self.calculation_ids |= potential_ids({str(step): relaxed})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from jobflow import Flow, Maker, OutputReference, Response
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.caveats import ENDED_EARLY
+from anodeflow.core.caveats import GO_ALONG
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job
 from anodeflow.core.labels import Label
@@ -179,7 +179,7 @@ def start_free(
                 *of_bulks(interface),
                 *(each for each in interface.warnings if each.code == "not-like-bulk"),
                 *left_planes(relaxed.structure, interface.layer),
-                *(each.under("interface") for each in relaxed.warnings if each.code in ENDED_EARLY),
+                *(each.under("interface") for each in relaxed.warnings if each.code in GO_ALONG),
             ],
         }
     )
