@@ -35,10 +35,10 @@ class Sprung:
         return open, (str(self.file), "w")
 
 
-def relaxed() -> tuple[CalculationDoc, str]:
+def relaxed(**guide: bool) -> tuple[CalculationDoc, str]:
     """Relax Al on Al(001), guided by EMT; return the document and what was told."""
     recipe, messages = load_backend("emt").recipe(), []
-    maker = CalculationMaker("relax", "relax", recipe, guide={**recipe, "learn": True})
+    maker = CalculationMaker("relax", "relax", recipe, guide={**recipe, "learn": True, **guide})
     with listen(messages.append):
         document = maker.calculate(bridge(), guided=True)
     return document, " ".join(each.message for each in messages if isinstance(each, Progress) and each.message)
@@ -101,10 +101,12 @@ def test_a_damaged_start_is_told_and_done_without(interrupted, content):
     assert relaxed()[0].id == document.id  # it is finished
 
 
-def test_a_whole_start_is_gone_on_with(interrupted):
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_whole_start_is_gone_on_with(interrupted, learn):
+    """By a campaign that has ceased to learn, too: what is on record began there."""
     _, folder = interrupted
     (folder / "start.json").write_text(started_at(bridge(), 0.1, 0.1))
-    document, told = relaxed()
+    document, told = relaxed(learn=learn)
     assert "damaged" not in told
     assert document.learned.displacement == pytest.approx(0.1)
 

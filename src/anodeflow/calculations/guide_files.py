@@ -63,9 +63,12 @@ def _aside(file: Path, effect: str, tell: Callable[..., None]) -> None:
 
 
 def _start(request: Request, folder: CalculationFolder) -> tuple[LearnedStart, tuple[Structure, ...]] | None:
-    """Return what the folder says of the start, and its geometries; none where it says nothing that can be true."""
+    """Return what the folder says of the start, and its geometries; none where it says nothing that can be true.
+
+    It is as true when the calculation goes on in a campaign that learns nothing.
+    """
     content = folder.read(folder.path / START)
-    if not isinstance(content, dict) or not request.guide.get("learn"):
+    if not isinstance(content, dict):
         return None
     inner = request.images[1:-1] or (request.structure,)
     try:
