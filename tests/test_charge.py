@@ -19,6 +19,7 @@ from pymatgen.core import Lattice, Structure
 from test_bader import gaussians
 
 from anodeflow.calculations.document import CalculationDoc
+from anodeflow.core.caveats import Caveat, Subject
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.grid import pack_grid, unpack_grid
@@ -280,6 +281,14 @@ def test_an_adatom_that_sank_is_said_so_in_the_document(tmp_path):
     document, _ = run_study(tmp_path, adsorption(state="sunk", converged=False))
     assert "adatom-not-on-surface" in codes(document)
     assert "not-converged" in codes(document)
+
+
+def test_a_site_whose_relaxation_ended_early_is_said_so_in_the_document(tmp_path):
+    found = adsorption()
+    early = Caveat("ended-by-energy", "4 meV were still to be gained")
+    found.warnings = [early.under(Subject("site", number)) for number in (0, 1)]
+    document, _ = run_study(tmp_path, found)
+    assert [each.text for each in document.warnings] == ["site 1: 4 meV were still to be gained"]
 
 
 STUDY = ChargeContext(campaign="test", system="Li(001)", input=ChargeInput())

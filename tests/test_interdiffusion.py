@@ -504,6 +504,14 @@ def test_supercell_that_fails_is_missing_and_told():
     assert codes(found) == ["dilute-missing"]
 
 
+def test_supercell_whose_relaxation_ended_early_is_told():
+    early = calculation_document(energy=1.0, warnings=[Caveat("ended-by-energy", "4 meV were still to be gained")])
+    results = {"metal": early, "alloy": early, "solution": early, "antisite 0": calculation_document(energy=1.0)}
+    found = dilute_limit(results | {"metal": calculation_document(energy=1.0)}, {"antisite 0": [0]}, (8, 8))
+    told = [f"dilute {step}: 4 meV were still to be gained" for step in ("alloy", "solution")]
+    assert [each.text for each in found.warnings] == told
+
+
 def test_no_plateau_is_said(thick):
     document = made_up(thick, [-0.1, -0.2, -0.3, -0.4, -0.5])
     assert document.driving_force is None

@@ -8,7 +8,7 @@ from ase.data import ground_state_magnetic_moments
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.caveats import Caveat
+from anodeflow.core.caveats import GO_ALONG, Caveat
 from anodeflow.core.density import DensityGrid
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.studies.about import study_fields
@@ -79,9 +79,8 @@ def charge_document(
         partition = bader_partition(density, program)
     except CalculationError as error:
         raise CalculationError(f"{study.system}: {error}") from error
-    warnings = of_lattice(adsorption) + _warnings(
-        site, {"density": combined, "slab density": slab, "atom density": adatom}
-    )
+    warnings = of_lattice(adsorption) + [each for each in adsorption.warnings if _of_geometry(each, site)]
+    warnings += _warnings(site, {"density": combined, "slab density": slab, "atom density": adatom})
     donated = density.numbers - partition.atom_electrons
     shoulder = partition.shoulders.get(len(donated) - 1, 0.0)
     if shoulder:
@@ -168,6 +167,12 @@ def _coarse_charge(combined: CalculationDoc, program: Any, fine: float) -> tuple
         return donated, []
     changes = f"the adatom's charge changes by {abs(donated - fine):.3f} e on a grid half as fine"
     return donated, [Caveat("coarse-grid", f"{changes}: ask for a smaller grid_spacing")]
+
+
+def _of_geometry(warning: Caveat, site: AdsorbedSite) -> bool:
+    """Return whether a warning of the adsorption study is about how the site was relaxed, whose charge this is."""
+    of_site = any((each.name, each.number) == ("site", site.site) for each in warning.about)
+    return of_site and warning.code in GO_ALONG
 
 
 def _warnings(site: AdsorbedSite, calculations: dict[str, CalculationDoc]) -> list[Caveat]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, Field
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.core.caveats import Caveat, Caveats
+from anodeflow.core.caveats import GO_ALONG, Caveat, Caveats
 from anodeflow.studies.interdiffusion.document import DiluteExchange
 
 
@@ -39,6 +39,12 @@ def dilute_limit(
     missing = [step for step in results if step not in done]
     warnings = [
         Caveat("dilute-missing", f"dilute limit: {step} is missing, its calculation failed") for step in missing
+    ]
+    warnings += [
+        warning.under(f"dilute {step}")
+        for step, result in done.items()
+        for warning in result.warnings
+        if warning.code in GO_ALONG
     ]
     exchanges = []
     for step, group in sites.items():
