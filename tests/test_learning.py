@@ -439,8 +439,8 @@ def test_a_start_that_is_damaged_is_none(tmp_path):
         (tmp_path / guide.START).write_text(content)
         assert started(request, folder) is request
     (tmp_path / guide.START).write_text(json.dumps(note | {"images": [moved]}))
-    assert started(request, folder).structure.cart_coords == pytest.approx(np.array(moved))
-    assert started(Request("relax", structure), folder).structure is structure
+    for asked in (request, Request("relax", structure)):  # what is on record began there, whoever goes on with it
+        assert started(asked, folder).structure.cart_coords == pytest.approx(np.array(moved))
 
 
 @pytest.mark.parametrize("learn", ["", ", learn: false", ", learn: true"])
