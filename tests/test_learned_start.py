@@ -15,7 +15,7 @@ from anodeflow.calculations import guide_learns, makers
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.folder import CalculationFolder
 from anodeflow.calculations.guide_learns import leads_down, learned_start
-from anodeflow.calculations.guide_of import NEARBY, recipe_of
+from anodeflow.calculations.guide_of import NEARBY, WITHIN, recipe_of
 from anodeflow.calculations.profile import DIP
 from anodeflow.calculations.request import Request
 from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum
@@ -122,11 +122,12 @@ def test_a_relaxation_that_began_elsewhere_says_so_and_so_does_what_rests_on_it(
     assert [each.text[:26] for each in search.warnings] == ["minimum on hop 2: it began"]
 
 
-def test_what_is_to_tell_whether_it_is_a_minimum_begins_where_it_is(off_top, monkeypatch, tmp_path):
+@pytest.mark.parametrize("nearby", [True, WITHIN])
+def test_what_is_to_tell_whether_it_is_a_minimum_begins_where_it_is(off_top, monkeypatch, tmp_path, nearby):
     model = SimpleNamespace(helps=True, by_label=dict)
     guide = SimpleNamespace(potential=None, features=SimpleNamespace(corrected=lambda weights: EMT()))
     monkeypatch.setattr(guide_learns, "learned_model", lambda *_: model)
-    request = Request("relax", off_top, guide={"learn": True, NEARBY: True})
+    request = Request("relax", off_top, guide={"learn": True, NEARBY: nearby})
     begun = learned_start(request, guide, None, CalculationFolder(tmp_path), print)
     assert begun.structure is off_top
     assert isinstance(begun.calculator, EMT)

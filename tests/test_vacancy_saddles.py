@@ -14,7 +14,7 @@ from vacancy_factories import interface_document, layered
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.guide_of import NEARBY
+from anodeflow.calculations.guide_of import NEARBY, WITHIN
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PrescreenAudit
@@ -205,7 +205,7 @@ def test_a_relaxation_that_is_to_say_whether_a_minimum_lies_on_a_path_begins_the
         maker = PrescreenedRelaxMaker(screen, makers.relax())
         review_paths(maker, search, {"0": by_potential}, context, record_band, lambda *_: None)
     guides = [flow.jobs[1].function_args[0].guide for flow in made if flow is not None]
-    assert guides == [makers.relax().backend | {"learn": True, NEARBY: True}] * 2
+    assert guides == [makers.relax().backend | {"learn": True, NEARBY: WITHIN}] * 2
     other = search.relaxation(PrescreenedRelaxMaker(screen, makers.relax()), hop.images[1], "x")
     assert NEARBY not in other.jobs[1].function_args[0].guide
 

@@ -56,7 +56,7 @@ def with_surrogate(request: Request, folder: CalculationFolder, backend: Backend
             calculators,
             settings["force_threshold"],
             lambda why: tell("running", message=why),
-            strict=bool(request.guide.get(NEARBY)),
+            strict=request.guide.get(NEARBY) is True,
         )
         content = surrogate.plain(guide.potential.recipe(), weights)
         folder.write(folder.path / SURROGATE, json.dumps(content, cls=MontyEncoder))

@@ -15,14 +15,14 @@ from anodeflow.backends.drivers.hessian import START
 from anodeflow.backends.features import Features
 from anodeflow.calculations.document import LearnedStart
 from anodeflow.calculations.folder import CalculationFolder
-from anodeflow.calculations.guide_of import NEARBY, Guide, guide_of, learns, learns_path, tried
+from anodeflow.calculations.guide_of import NEARBY, WITHIN, Guide, guide_of, learns, learns_path, tried
 from anodeflow.calculations.potential_hessian import potential_hessian
 from anodeflow.calculations.profile import DIP
 from anodeflow.calculations.request import Request
 from anodeflow.core.settings import get_settings
 from anodeflow.learning.data import Pair, chosen, keep, lesson_of, lessons
 from anodeflow.learning.model import LearnedModel, fit
-from anodeflow.learning.start import TOO_FAR, Start, minimum, path
+from anodeflow.learning.start import FARTHEST, TOO_FAR, Start, minimum, path
 
 _CERTAIN, _SHALLOW = 0.03, 0.1  # eV, –
 
@@ -50,9 +50,12 @@ def learned_start(
     if request.task == "neb":
         found = path(request, lambda: guide.potential_features(folder).corrected(weights))
     else:
-        if request.guide.get(NEARBY):
+        nearby = request.guide.get(NEARBY)
+        if nearby is True:
             return Beginning(request.structure, corrected)
-        found = minimum(request.structure, corrected)
+        found = minimum(request.structure, corrected, TOO_FAR if nearby == WITHIN else FARTHEST)
+        if found is None and nearby == WITHIN:
+            return Beginning(request.structure, corrected)
     if found is None:
         return None
     before = request.images[1:-1] or (request.structure,)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 NEARBY = "nearby"
-"""What a guide is asked besides where a relaxation is to say whether it ends near its beginning."""
+"""What a guide is asked besides where a relaxation is to say whether it ends near its beginning: true where it was
+pushed off that place (it begins there, and no energy that was only learned ends it), or :data:`WITHIN`."""
+WITHIN = "within"
+"""It may begin at another place, if that is near: it is to say whether there is a minimum where a potential has one."""
 
 
 @dataclass(frozen=True)

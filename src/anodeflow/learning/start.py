@@ -43,10 +43,10 @@ class Start:
     way: tuple[tuple[Structure, float], ...] = ()
 
 
-def minimum(structure: Structure, calculator: Any) -> Start | None:
+def minimum(structure: Structure, calculator: Any, farthest: float = FARTHEST) -> Start | None:
     """Return the minimum of a corrected potential to which the way down from a structure leads, with its symmetry.
 
-    None where an atom has farther to go there than 5 Å.
+    None where an atom has farther to go there than `farthest`, Å.
     """
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     atoms.calc = calculator
@@ -55,14 +55,14 @@ def minimum(structure: Structure, calculator: Any) -> Start | None:
     last = structure.cart_coords
     optimizer = BFGS(atoms, logfile=None, alpha=5.0, maxstep=0.1)
     for _ in optimizer.irun(fmax=_CALM, steps=_MOST_STEPS):
-        if _farthest_atom(atoms.positions - structure.cart_coords) > FARTHEST:
+        if _farthest_atom(atoms.positions - structure.cart_coords) > farthest:
             return None
         if _farthest_atom(atoms.positions - last) >= _APART:
             last = atoms.get_positions()
             way.append((placed(structure, last), atoms.get_potential_energy() - level))
     found = placed(structure, with_symmetry_of(structure, atoms.positions))
     way.append((found, atoms.get_potential_energy() - level))
-    return _near([structure], [found], FARTHEST, way)
+    return _near([structure], [found], farthest, way)
 
 
 def path(request: Request, make_calculator: Callable[[], Any]) -> Start | None:

@@ -8,7 +8,7 @@ from monty.json import MSONable
 from pymatgen.core import Structure
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.calculations.guide_of import NEARBY
+from anodeflow.calculations.guide_of import NEARBY, WITHIN
 from anodeflow.calculations.in_place import in_place
 from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.screening_document import PathMode, PrescreenRecord
@@ -84,11 +84,11 @@ class Prescreen(MSONable):
 
 
 def guided(maker: Maker, prescreen: Prescreen, nearby: bool = False) -> Maker:
-    """Return a Maker of DFT whose calculations begin with the potential's Hessian, if it can; `nearby`: and there."""
+    """Return a Maker of DFT whose calculations begin with the Hessian of the potential, if it is one that can."""
     able: Any = maker
     recipe = getattr(prescreen.relax, "backend", None)
     if recipe and prescreen.learn:
-        recipe = recipe | {"learn": True} | ({NEARBY: True} if nearby else {})
+        recipe = recipe | {"learn": True} | ({NEARBY: WITHIN} if nearby else {})
     return replace(able, guide=recipe) if recipe and hasattr(able, "guide") else maker
 
 
@@ -129,7 +129,7 @@ class PrescreenedRelaxMaker(Maker):
             the potential made of it: what both disagree on there is not taken over again
             (:mod:`anodeflow.structures.geometry.transfer`).
         nearby
-            Whether it is to say if there is a minimum: it begins where the potential ended, whatever that learned.
+            Whether it is to say if there is a minimum: it begins near to where the potential ended.
 
         Returns
         -------
@@ -167,15 +167,6 @@ def relax_from(
     then = then if found.converged else to_the_end(then)
     start = transferred(structure, found.structure, near, None if record is None else record.structure)
     return in_place(then.make(start, label=label, prescreen=record_of(found)), label)
-
-
-def relaxation(
-    maker: Maker, structure: Structure, label: str, near: Structure, record: PrescreenRecord | None, **asked: bool
-) -> Flow | Job:
-    """Return the relaxation of a variant of `near`, by a Maker with or without a prescreen, under its label."""
-    if isinstance(maker, PrescreenedRelaxMaker):
-        return maker.make(structure, label, near, record, **asked)
-    return named(maker.make(structure, label=label), label)
 
 
 @dataclass
@@ -223,15 +214,11 @@ class PrescreenedNebMaker(Maker):
         asked = (guided(self.then, screen), screen.paths, images, energies, symmetry, label, whole)
         return _by_path_of((screen.relax, screen.neb, screen.backend), asked)
 
-    def by_potential(self, images: list[Structure], label: str, symmetry: PathSymmetry | None) -> tuple[list[Job], Job]:
-        """Return the jobs of the potential: of the end states that are needed, and of the path between its own ones."""
-        screen = self.prescreen
-        return _path_jobs((screen.relax, screen.neb, screen.backend), images, label, symmetry)
 
-
-def _path_jobs(
+def path_jobs(
     makers: tuple[Any, Maker, str], images: list[Structure], label: str, symmetry: PathSymmetry | None
 ) -> tuple[list[Job], Job]:
+    """Return a potential's jobs (`makers` as of :func:`_by_path_of`): of the ends that are needed, and of the path."""
     (relax, neb, name), ends = makers, []
     for image, which in ((images[0], "first"), (images[-1], "last")):
         if which == "first" or symmetry is None:
@@ -249,7 +236,7 @@ def _by_path_of(makers: tuple[Any, Maker, str], asked: tuple[Any, ...], **option
     `makers`: those of the potential that relax positions and paths, and its name; `asked`: what :func:`go_on` takes.
     """
     then, mode, images, energies, symmetry, label, whole = asked
-    ends, band = _path_jobs(makers, images, label, symmetry)
+    ends, band = path_jobs(makers, images, label, symmetry)
     known = (then, mode, images, energies, symmetry, [end.output for end in ends], band.output, label, whole)
     last = named(go_on(*known, **options), label)
     last.config = JobConfig(on_missing_references=OnMissing.NONE)

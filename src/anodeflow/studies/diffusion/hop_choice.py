@@ -17,7 +17,7 @@ from anodeflow.calculations.neb_document import NebDoc
 from anodeflow.calculations.profile import DIP
 from anodeflow.core.caveats import Caveat
 from anodeflow.core.errors import AnodeflowError
-from anodeflow.screening.makers import PrescreenedNebMaker, guided
+from anodeflow.screening.makers import PrescreenedNebMaker, guided, path_jobs
 from anodeflow.screening.path import start_of_dft
 from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
@@ -90,7 +90,8 @@ def screen_hops(
         except AnodeflowError:  # told where its path is to be computed
             continue
         label = study.label(search.step_of(index))
-        before, band = maker.by_potential(images, label, ends.symmetry)
+        makers = (maker.prescreen.relax, maker.prescreen.neb, maker.prescreen.backend)
+        before, band = path_jobs(makers, images, label, ends.symmetry)
         jobs.append(Flow([*before, band], output=band.output, name=str(maker.prescreen.label(label))))
         paths[str(index)] = {
             "images": images,

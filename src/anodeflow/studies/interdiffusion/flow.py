@@ -9,7 +9,8 @@ from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.errors import AnodeflowError, CalculationError, InputError
 from anodeflow.core.jobs import job
 from anodeflow.core.labels import Label
-from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker, relaxation
+from anodeflow.screening.makers import Prescreen, PrescreenedRelaxMaker
+from anodeflow.screening.relaxation import relaxation
 from anodeflow.screening.shortlist import start_record
 from anodeflow.studies.context import SubjectContext, in_context
 from anodeflow.studies.expected import Expected, Told, expects, screened

@@ -20,7 +20,8 @@ from anodeflow.calculations.screening_document import PrescreenAudit, PrescreenR
 from anodeflow.core.caveats import GO_ALONG, Caveat, Caveats, Subject
 from anodeflow.core.errors import AnodeflowError, CalculationError
 from anodeflow.screening.effort import effort_of, effort_of_band
-from anodeflow.screening.makers import PrescreenedRelaxMaker, relaxation
+from anodeflow.screening.makers import PrescreenedRelaxMaker
+from anodeflow.screening.relaxation import relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids
 from anodeflow.structures.sites.minima import SAME_ENERGY
 
@@ -246,7 +247,7 @@ class WaitingHops(BaseModel):
     ) -> Flow | Job:
         """Return the relaxation of a variant of `pristine`; without `by_potential` by DFT alone.
 
-        `nearby`: it is to say whether there is a minimum, so that nothing that was learned takes it elsewhere.
+        `nearby`: it is to say whether there is a minimum, so that nothing that was learned takes it far away.
         """
         if isinstance(maker, PrescreenedRelaxMaker) and not by_potential:
             maker = maker.then

@@ -10,7 +10,8 @@ from anodeflow.core.caveats import GO_ALONG
 from anodeflow.core.errors import CalculationError
 from anodeflow.core.jobs import job
 from anodeflow.core.labels import Label
-from anodeflow.screening.makers import Prescreen, guided, relaxation
+from anodeflow.screening.makers import Prescreen, guided
+from anodeflow.screening.relaxation import relaxation
 from anodeflow.screening.shortlist import not_screened, potential_ids, start_record
 from anodeflow.structures.geometry.positions import unwrapped
 from anodeflow.studies.context import SubjectContext, in_context
