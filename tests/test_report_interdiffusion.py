@@ -2,6 +2,7 @@
 
 import csv
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from factories import calculation_document
 from interface_factories import output_of, relaxed_interface
 from lxml import html
+from PIL import Image
 
 from anodeflow.backends.registry import load_backend
 from anodeflow.calculations.backend_makers import Makers
@@ -239,3 +241,12 @@ def test_pictures_are_the_same_each_time(documents):
     first, second = (side_views(views, "view", "title", "caption") for _ in range(2))
     assert first.png == second.png
     assert first.svg == second.svg
+
+
+def test_many_interfaces_beside_each_other_leave_no_empty_room_above_and_below(documents):
+    interface = documents[0]
+    views = [View(interface.structure, interface.layer, f"depth {n}\n0.1 eV", (3, 3)) for n in range(6)]
+    picture = side_views(views, "views", "title", "caption")
+    rows = np.asarray(Image.open(BytesIO(picture.png)).convert("L")).min(axis=1) < 255
+    empty = np.diff(np.flatnonzero(np.diff(np.concatenate([[True], rows, [True]]).astype(int))))
+    assert empty[::2].max() < 0.15 * len(rows), "of rows without a mark one after the other"

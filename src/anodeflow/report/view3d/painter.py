@@ -101,36 +101,14 @@ class Painting:
         image = np.ones((height * width, 3))
         depth = np.full(height * width, -np.inf)
         corner = np.array([left, bottom])
-        for centre, radius, colour, fade in self.balls:
-            self._ball(image, depth, (height, width), corner, fine, centre, radius, colour, fade)
+        middles = self.project(np.array([centre for centre, *_ in self.balls]).reshape(-1, 3))
+        # From the nearest to the farthest: what is hidden is never shaded.
+        for index in np.argsort(-middles[:, 2], kind="stable"):
+            _, radius, colour, fade = self.balls[index]
+            _paint_ball(image, depth, (height, width), corner, fine, middles[index], radius, colour, fade)
         self._translucent(image, depth, (height, width), corner, fine)
         blocks = image.reshape(height // _OVERSAMPLING, _OVERSAMPLING, width // _OVERSAMPLING, _OVERSAMPLING, 3)
         return np.clip(blocks.mean(axis=(1, 3)), 0, 1)[::-1]
-
-    def _ball(
-        self, image: NDArray, depth: NDArray, shape: tuple[int, int], corner: NDArray, scale: float,
-        centre: NDArray, radius: float, colour: NDArray, fade: float,
-    ) -> None:  # fmt: skip
-        """Paint one ball where nothing painted before is nearer."""
-        middle = self.project(centre[None])[0]
-        x, y = (middle[:2] - corner) * scale
-        reach = radius * scale
-        columns = np.arange(max(int(x - reach), 0), min(int(x + reach) + 2, shape[1]))
-        rows = np.arange(max(int(y - reach), 0), min(int(y + reach) + 2, shape[0]))
-        if not len(columns) or not len(rows):
-            return
-        dx, dy = np.meshgrid((columns + 0.5 - x) / reach, (rows + 0.5 - y) / reach)
-        inside = dx**2 + dy**2 < 1
-        normals = np.stack([dx, dy, np.sqrt(np.clip(1 - dx**2 - dy**2, 0, 1))], axis=-1)[inside]
-        pixels = (rows[:, None] * shape[1] + columns[None, :])[inside]
-        height = middle[2] + radius * normals[:, 2]
-        nearer = height > depth[pixels]
-        pixels, normals = pixels[nearer], normals[nearer]
-        depth[pixels] = height[nearer]
-        # A dark rim sets balls of one colour apart.
-        rim = np.clip((0.30 - normals[:, 2]) / 0.12, 0, 1)[:, None] * 0.65
-        shaded = _shade(colour, normals) * (1 - rim) + rim * 0.25 * colour
-        image[pixels] = (1 - fade) * shaded + fade
 
     def _translucent(
         self, image: NDArray, depth: NDArray, shape: tuple[int, int], corner: NDArray, scale: float
@@ -187,6 +165,33 @@ class Painting:
             found.append((pixels, heights, _shade(colour, normal), density))
         pixels, heights, colours, densities = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return pixels, heights, colours, densities
+
+
+def _paint_ball(
+    image: NDArray, depth: NDArray, shape: tuple[int, int], corner: NDArray, scale: float,
+    middle: NDArray, radius: float, colour: NDArray, fade: float,
+) -> None:  # fmt: skip
+    """Paint one ball, whose middle is in the viewer's frame, where nothing painted before is nearer."""
+    x, y = (middle[:2] - corner) * scale
+    reach = radius * scale
+    columns = np.arange(max(int(x - reach), 0), min(int(x + reach) + 2, shape[1]))
+    rows = np.arange(max(int(y - reach), 0), min(int(y + reach) + 2, shape[0]))
+    if not len(columns) or not len(rows):
+        return
+    across, up = (columns + 0.5 - x) / reach, (rows + 0.5 - y) / reach
+    rest = 1 - up[:, None] ** 2 - across[None, :] ** 2
+    row, column = np.nonzero(rest > 0)
+    pixels = rows[row] * shape[1] + columns[column]
+    towards = np.sqrt(rest[row, column])
+    height = middle[2] + radius * towards
+    nearer = height > depth[pixels]
+    pixels, row, column, towards = pixels[nearer], row[nearer], column[nearer], towards[nearer]
+    depth[pixels] = height[nearer]
+    normals = np.stack([across[column], up[row], towards], axis=-1)
+    # A dark rim sets balls of one colour apart.
+    rim = np.clip((0.30 - towards) / 0.12, 0, 1)[:, None] * 0.65
+    shaded = _shade(colour, normals) * (1 - rim) + rim * 0.25 * colour
+    image[pixels] = (1 - fade) * shaded + fade
 
 
 def _shade(colour: NDArray, normals: NDArray) -> NDArray:

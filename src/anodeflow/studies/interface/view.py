@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from anodeflow.report.colours import bonded, colour, radius
-from anodeflow.report.figures import new_figure, save
+from anodeflow.report.figures import WIDEST, new_figure, save
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, Scene
 from anodeflow.report.palette import GREY, INK, MARK
@@ -26,7 +26,11 @@ from anodeflow.report.view3d.painter import Camera, Painting
 _PALE = 0.5
 """How far atoms of the metal fade towards white."""
 _PIXELS = 36
-"""Pixels per Å of a painting."""
+"""Pixels per Å of a painting, at most; fewer where :data:`_DENSE` is reached."""
+_DENSE = 300
+"""Pixels an inch of the printed figure: more would not be seen."""
+_MARGIN, _GAP = 0.8, 0.12
+"""Inches beside all pictures, where planes are numbered, and at each."""
 _WIDE = 11.0
 """Least width of a picture, Å: narrower cells are repeated."""
 _BALL = 0.85
@@ -65,12 +69,13 @@ def side_views(views: Sequence[View], name: str, title: str, caption: str) -> Pi
     extents = np.array([painting.extent(0.5) for painting, _ in scenes])
     low, high = extents[:, [0, 2]].min(axis=0), extents[:, [1, 3]].max(axis=0)
     width, height = high - low
-    scale = min(5.0 / height, 9.6 / (width * len(views)), 3.2 / width)
-    figure = new_figure(max(3.6, len(views) * (width * scale + 0.12) + 0.8), height * scale + 1.1)
+    # Inches per Å that fit the page: the height follows, so that no empty room is left over and under the pictures.
+    scale = min(5.0 / height, ((WIDEST - _MARGIN) / len(views) - _GAP) / width, 3.2 / width)
+    figure = new_figure(max(3.6, len(views) * (width * scale + _GAP) + _MARGIN), height * scale + 1.1)
     panels = figure.subplots(1, len(views), squeeze=False)[0]
     extent = (low[0], high[0], low[1], high[1])
     for axes, view, (painting, places) in zip(panels, views, scenes, strict=True):
-        axes.imshow(painting.paint(extent, _PIXELS), extent=extent, interpolation="antialiased")
+        axes.imshow(painting.paint(extent, min(_PIXELS, _DENSE * scale)), extent=extent, interpolation="antialiased")
         axes.set(xlim=extent[:2], ylim=extent[2:])
         axes.set_axis_off()
         axes.set_title(view.title, fontsize=8, color=INK)
