@@ -11,7 +11,9 @@ from lxml import html
 from vacancy_factories import vacancy_document
 
 from anodeflow.report.build import write_report
+from anodeflow.report.context import Context
 from anodeflow.studies.vacancy.figures import hop_curve, stop_places
+from anodeflow.studies.vacancy.report import vacancy_section
 
 DOCUMENT = vacancy_document()
 
@@ -151,3 +153,19 @@ def test_curve_joins_the_levels_over_the_barrier():
     refused = DOCUMENT.hops[5]
     _, y = hop_curve(DOCUMENT, refused, 2.0, 3.0)
     assert np.diff(y) == pytest.approx(np.full(len(y) - 1, (y[-1] - y[0]) / (len(y) - 1)))
+
+
+def test_a_study_without_hops_has_no_empty_figures(tmp_path):
+    """Its diagram was one level on an axis of 1e-17 eV, and both paths showed the same start."""
+    paths = [p.model_copy(update={"stops": p.stops[:1], "hops": [], "climb": None, "limiting_hop": None})
+             for p in DOCUMENT.paths]  # fmt: skip
+    none = vacancy_document(paths=paths, stops=DOCUMENT.stops[:1], hops=[], favourable=None)
+    assert vacancy_section([none], Context.of([none], [], print)).parts[0].pictures == []
+
+
+def test_marks_of_the_stops_are_in_the_legend_and_barriers_have_a_sign(folder):
+    (first,) = (folder / "figures").glob("vacancy-path-I-*.svg")
+    assert all(f">{words}</text>" in first.read_text() for words in ("vacancy (dashed)", "atom that hopped"))
+    (diagram,) = (folder / "figures").glob("vacancy-Li3Mg*.svg")
+    barriers = [hop.barrier_forward for hop in DOCUMENT.hops if hop.barrier_forward is not None]
+    assert all(f">+{barrier:.3f}" in diagram.read_text() for barrier in barriers), "levels have none"

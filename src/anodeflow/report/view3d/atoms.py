@@ -1,5 +1,6 @@
 """Pictures of slabs: from above and from the side, in the colours of Jmol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,15 +161,15 @@ def top_limits(view: SlabView, points: NDArray | None = None) -> tuple[NDArray, 
 def draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0, points: NDArray | None = None) -> None:
     """Draw a slab from above with its cell; `points` (N, 2 or 3), Å, in the frame of the view, come into the picture.
 
-    Atoms fade towards white by at least `faint`; the images of the adatom get a ring.
+    Atoms fade towards white by at least `faint`, the deeper the more; the images of the adatom get a ring.
     """
     corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1], [0, 0]])
     low, high = top_limits(view, points)
     highest, depth = view.positions[:, 2].max(), max(np.ptp(view.positions[:, 2]), 1.0)
     balls: list[Ball] = []
     for index, position in enumerate(view.positions):
-        # Deeper layers fade towards white, as the eye expects.
-        fade = max(faint, 0.6 * (highest - position[2]) / depth)
+        # Deeper layers fade towards white, as the eye expects: a hollow is told from a top by it.
+        fade = faint + (1 - faint) * 0.6 * (highest - position[2]) / depth
         for i in (-2, -1, 0, 1, 2):
             for j in (-2, -1, 0, 1, 2):
                 point = position[:2] + i * view.cell[0] + j * view.cell[1]
@@ -268,8 +269,8 @@ def frame(axes: Axes, low: NDArray, high: NDArray, title: str) -> None:
               bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.6, "lw": 0})  # fmt: skip
 
 
-def legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
-    """Say below the figure which colour is which element, and what the marks mean."""
+def legend(figure: Figure, view: SlabView, with_adatom: bool, marks: Sequence[Line2D] = ()) -> None:
+    """Say below the figure which colour is which element, and what the marks mean: `marks` are further ones."""
 
     def dot(face: str, edge: str = INK, width: float = 0.6) -> Line2D:
         return Line2D([], [], ls="", marker="o", ms=8, mfc=face, mec=edge, mew=width)
@@ -284,6 +285,8 @@ def legend(figure: Figure, view: SlabView, with_adatom: bool) -> None:
     if with_adatom:
         handles.append(dot("none", MARK, 2))
         labels.append("adatom")
+    handles += marks
+    labels += [str(mark.get_label()) for mark in marks]
     handles.append(Line2D([], [], color=INK, lw=1, ls=(0, (4, 3))))
     labels.append("cell")
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False,

@@ -49,7 +49,7 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
                 axes.plot(*curve, color=shade, lw=1.6, ls="-" if computed else (0, (3, 3)), zorder=3)
             drawn.append(np.stack(curve, axis=1))
             top = int(np.argmax(curve[1])) if computed else len(curve[0]) // 2
-            words = number(hop.barrier_forward, 3) if hop.barrier_forward is not None else hop.state
+            words = number(hop.barrier_forward, 3, signed=True) if hop.barrier_forward is not None else hop.state
             if hop.state in ("second order", "no saddle"):
                 words = f"{words} ({hop.state})"
             if hop.state != "left out":
@@ -58,12 +58,12 @@ def energy_diagram(document: VacancyDoc, name: str) -> Picture:
     handles = [
         Line2D([], [], color=COLOURS[path.name], lw=3, label=_path_words(document, path)) for path in document.paths
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=8.5, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
     bold_first = sorted(dict.fromkeys(labels), key=lambda label: (label.weight != "bold", -label.y))
     write_labels(axes, bold_first, np.concatenate(drawn))
     return save(figure, name, "Energy over the vacancy at its start. Bars: stops, with their energies (bold); curves: "
-                "through the images of every hop with their slopes, with its barrier in the direction down; dashed: "
-                "no barrier is known; thin dashes: the path of a potential, with the saddle by DFT as a dot. "
+                "through the images of every hop with their slopes, with its barrier in the direction down (+); "
+                "dashed: no barrier is known; thin dashes: the path of a potential, with the saddle by DFT as a dot. "
                 "Below: the atom that hops and the layer where the vacancy is then (alloy −1, −2 …, metal 1, 2 … away "
                 "from the interface).")  # fmt: skip
 

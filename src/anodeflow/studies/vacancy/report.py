@@ -151,6 +151,7 @@ def _part(document: VacancyDoc, context: Context) -> Part:
     if unknown:
         facts += f" Whether the saddles of {listed(unknown)} are of first order is not known."
     ends = [path.end for path in document.paths if path.end]
+    ways = [path for path in document.paths if path.hops]  # of a start alone there is nothing to see
     return Part(
         anchor=f"study-{document.document_id}",
         title=part_title(document, f"{document.element} vacancy in {document.system}"),
@@ -158,8 +159,8 @@ def _part(document: VacancyDoc, context: Context) -> Part:
         + prescreen_facts(document),
         tables=_tables(document, name) + prescreen_tables(document, name),
         pictures=[
-            energy_diagram(document, f"vacancy-{name}"),
-            *(stop_views(document, path, f"vacancy-path-{path.name}-{name}") for path in document.paths),
+            *([energy_diagram(document, f"vacancy-{name}")] if ways else []),
+            *(stop_views(document, path, f"vacancy-path-{path.name}-{name}") for path in ways),
         ],
     )
 

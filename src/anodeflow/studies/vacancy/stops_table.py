@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
@@ -45,7 +46,11 @@ def stop_views(document: VacancyDoc, path: VacancyPath, name: str) -> Picture:
         title = f"stop {stop.name}" if stop.layer is not None else stop.name
         axes.set_title(f"{title}\n{place}\n{number(stop.energy, 3)} eV", fontsize=7.5, color=INK)
     figure.suptitle(f"Path {path.name} of the {document.element} vacancy", fontsize=10, color=COLOURS[path.name])
-    legend(figure, views[0], with_adatom=False)
+    marks = [
+        Line2D([], [], ls="", marker="o", ms=8, mfc="none", mec=shade, mew=1.6, label=words)
+        for words, shade in (("vacancy (dashed)", INK), ("atom that hopped", COLOURS[path.name]))
+    ]
+    legend(figure, views[0], with_adatom=False, marks=marks)
     return save(figure, name, "Stops from the side, the alloy below. Dashed circle: the vacancy; ring: the atom that "
                 "hopped last, now where the vacancy was. Atoms in the plane of the vacancy are in full colour, those "
                 "before and behind it pale; held fixed: grey rims.")  # fmt: skip
