@@ -1,13 +1,18 @@
 """Energies along a path, in both directions, and the adatom's positions without jumps."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from matplotlib.collections import EllipseCollection
 from surface_factories import alloy_diffusion, diffusion_document, surface_slab
 
 from anodeflow.report.comparison import Published
+from anodeflow.report.figures import new_figure
 from anodeflow.report.reference import Reference, ReferenceValue
+from anodeflow.report.view3d.atoms import SlabView, draw_top
 from anodeflow.report.view3d.neighbourhood import around_adatom
-from anodeflow.studies.diffusion import profiles
+from anodeflow.studies.diffusion import path_view, profiles
 from anodeflow.studies.diffusion.paths import (
     path_positions,
     path_words,
@@ -85,3 +90,40 @@ def test_a_published_barrier_is_named_below_the_figure(barrier, monkeypatch):
     (line,) = legend.get_texts()
     assert line.get_text().startswith("Somebody 2021: ")
     assert ("beyond this figure" in line.get_text()) == (barrier > 1)
+
+
+def test_every_hop_of_the_graph_ends_at_a_mark():
+    """A copy by a rotation is no copy by the lattice: arrows to it ended at nothing."""
+    cell, minima = 4.0 * np.eye(2), np.array([[0.0, 0.0], [1.0, 0.5]])
+    turned = np.array([0.5, -1.0])
+    ways = [(SimpleNamespace(final=1), minima[0], end) for end in (minima[1], turned, turned + cell[0])]
+    places = path_view._copies(minima, ways, cell)
+    assert {index for index, place in places if np.allclose(place, turned)} == {1}
+    assert len(places) == 3 * 81, "two minima and one rotation, each once in every cell"
+
+
+def test_words_stand_clear_of_the_mark_at_their_point(monkeypatch):
+    """Pushed aside by an arrow, the name of a minimum lay under its circle."""
+    drawn = []
+    monkeypatch.setattr(profiles, "save", lambda figure, name, caption: drawn.append(figure))
+    profiles.path_profile.__wrapped__(diffusion_document(), None, "profile")
+    axes = drawn[0].axes[0]
+    renderer = drawn[0].canvas.get_renderer()
+    named = [text for text in axes.texts if "hollow" in text.get_text()]
+    assert len(named) == 2
+    for text in named:
+        box = text.get_window_extent(renderer)
+        mark = axes.transData.transform(text.xy)
+        nearest = np.clip(mark, box.min, box.max)
+        assert np.linalg.norm(nearest - mark) * 72 / drawn[0].dpi > 5, "the circle and its rim"
+
+
+def test_a_hollow_is_told_from_a_top_where_sites_are_numbered():
+    """The first two layers had one colour: the sites of a bcc face looked alike."""
+    axes = new_figure(3, 3).subplots()
+    view = SlabView(surface_slab((0.0, 0.0, 1.66)))
+    draw_top(axes, view, None, faint=0.35)
+    balls = next(each for each in axes.collections if isinstance(each, EllipseCollection))
+    shades = {tuple(np.round(face, 3)) for face in balls.get_facecolors()}
+    heights = {round(float(z), 2) for z in view.positions[:, 2]}
+    assert len(shades) == len(heights), "one for each height: nothing is held fixed here"

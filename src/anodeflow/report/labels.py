@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 _REACH = (7.0, 13.0, 20.0, 28.0, 38.0)
 """How far from its point a label may stand, points; the nearest first."""
-_OVER_WORDS, _OVER_CURVE, _OUTSIDE = 100.0, 6.0, 200.0
+_OVER_WORDS, _OVER_CURVE, _OVER_MARK, _OUTSIDE = 100.0, 6.0, 5.0, 200.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Label:
     words, colour, size, weight
         What is written, and how.
     gap
-        How much further away it stands, points: there is a mark at the point.
+        How much further away it stands, points: there is a mark of about this radius at the point.
     sides
         Directions from the point in which it may stand, degrees from the right; the best first.
     """
@@ -108,6 +108,8 @@ def _place(axes: Axes) -> None:
                 cost += _OVER_WORDS * sum(
                     bool(np.all(np.abs(other - middle) < half + size + gap)) for other, size in taken
                 )
+                free = np.linalg.norm(np.maximum(np.abs(step) - half, 0)) / point
+                cost += _OVER_MARK * bool(label.gap and free < label.gap + 1.5)
                 cost += _OVER_CURVE * min(int(np.count_nonzero(np.all(np.abs(shown - middle) < half, axis=1))), 10)
                 cost += _OUTSIDE * bool(np.any(middle - half < low) or np.any(middle + half > high))
                 if best is None or cost < best[0]:

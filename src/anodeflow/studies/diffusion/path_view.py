@@ -88,7 +88,7 @@ def hop_images(document: DiffusionDoc, hop: Hop, name: str) -> Picture:
 
 @drawn_later
 def hop_graph(document: DiffusionDoc, name: str) -> Picture:
-    """Draw minima, with copies in neighbouring cells, and one copy of each hop with its barrier on the surface."""
+    """Draw minima, with their copies by the lattice and where hops end, and one copy of each hop with its barrier."""
     view = SlabView(document.slab)
     minima = view.in_frame(np.array([minimum.position for minimum in document.minima]))[:, :2]
     cell = view.turned(np.array(document.surface_cell))
@@ -101,16 +101,14 @@ def hop_graph(document: DiffusionDoc, name: str) -> Picture:
     axes = figure.subplots()
     draw_top(axes, view, None, faint=0.45, points=ends)
     shades = {index: plot_colour(index) for index in range(len(minima))}
-    for index, minimum in enumerate(minima):
-        for i in range(-4, 5):
-            for j in range(-4, 5):
-                copy = minimum + i * cell[0] + j * cell[1]
-                if np.all(copy > low) and np.all(copy < high):
-                    axes.add_patch(Circle(tuple(copy), 0.3, facecolor=shades[index], edgecolor="white", lw=0.8,
-                                          alpha=0.5, zorder=840))  # fmt: skip
+    copies = [(index, place) for index, place in _copies(minima, ways, cell) if np.all((place > low) & (place < high))]
+    for index, place in copies:
+        axes.add_patch(
+            Circle(tuple(place), 0.3, facecolor=shades[index], edgecolor="white", lw=0.8, alpha=0.5, zorder=840)
+        )
     on_path = {step.hop for step in document.path.steps} if document.path else set()
     labels: list[Label] = []
-    lines = [np.add(place, 0.4 * np.array(_RING)) for place in minima]
+    lines = [np.add(place, 0.4 * np.array(_RING)) for place in [*minima, *(place for _, place in copies)]]
     for hop, start, end in ways:
         done = hop.barrier_forward is not None
         shade = MARK if hop.index in on_path else INK if done else GREY
@@ -133,7 +131,7 @@ def hop_graph(document: DiffusionDoc, name: str) -> Picture:
         words = f"{number(hop.barrier_forward, 3)} eV" if hop.barrier_forward is not None else hop.state
         # The middle of the arrow, the last one, on the side to which it bends.
         x, y = 0.5 * (stops[-2] + end) + 0.06 * np.array([along[1], -along[0]])
-        label = Label(x, y, f"hop {hop.index}\n{words}", shade, size=7.5, weight="bold")
+        label = Label(x, y, f"hop {hop.index}\n{words}", shade, size=7.5, weight="bold", gap=3)
         labels.insert(0, label) if hop.index in on_path else labels.append(label)
     for index, minimum in enumerate(minima):
         axes.add_patch(Circle(tuple(minimum), 0.42, facecolor=shades[index], edgecolor="white", lw=1.2, zorder=870))
@@ -150,8 +148,9 @@ def hop_graph(document: DiffusionDoc, name: str) -> Picture:
     exchanges = (
         " Two arrows: an exchange with the atom where they meet." if any(h.is_exchange for h, *_ in ways) else ""
     )
-    return save(figure, name, "Distinct minima (numbers; paler: their copies by the lattice) with their energies over "
-                f"the lowest, and one copy of each distinct hop with its barrier forward.{exchanges}")  # fmt: skip
+    return save(figure, name, "Distinct minima (numbers; paler: copies by the lattice and at the ends of hops) with "
+                "their energies over the lowest, and one copy of each distinct hop with its barrier forward."
+                f"{exchanges}")  # fmt: skip
 
 
 def without(structure: Structure, atoms: list[int]) -> Structure:
@@ -164,6 +163,22 @@ def without(structure: Structure, atoms: list[int]) -> Structure:
 def plot_colour(index: int) -> str:
     """Return the colour of a minimum."""
     return (OURS, GREEN, PURPLE, "#8a6d00", SKY, INK)[index % 6]
+
+
+def _copies(minima: NDArray, ways: list[tuple[Hop, NDArray, NDArray]], cell: NDArray) -> list[tuple[int, NDArray]]:
+    """Return where minima are again, each with its number: by the lattice, and by it where hops end.
+
+    A hop may end at a copy by a rotation, which no vector of the lattice leads to.
+    """
+    seeds = [*enumerate(minima), *((hop.final, end) for hop, _, end in ways)]
+    found: list[tuple[int, NDArray]] = []
+    for index, seed in seeds:
+        shift = [np.linalg.solve(cell.T, place - seed) for known, place in found if known == index]
+        if any(np.allclose(each, np.rint(each), atol=0.05) for each in shift):
+            continue
+        steps = np.array([(i, j) for i in range(-4, 5) for j in range(-4, 5)])
+        found += [(index, seed + step @ cell) for step in steps]
+    return found
 
 
 def _ways(document: DiffusionDoc, view: SlabView, minima: NDArray) -> list[tuple[Hop, NDArray, NDArray]]:
