@@ -47,8 +47,8 @@ def level_diagram(document: InterdiffusionDoc, name: str) -> Picture:
     if document.dilute:
         far = [each.exchange_energy for each in document.dilute]
         axes.axhspan(min(far) - 1e-3, max(far) + 1e-3, color=PURPLE, alpha=0.25, lw=0, zorder=0)
-        axes.annotate("dilute limit", (0.995, max(far)), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      fontsize=7.5, color=PURPLE)  # fmt: skip
+        axes.annotate("dilute limit", (0.995, max(far) + 1e-3), (0, 2), xycoords=("axes fraction", "data"), ha="right",
+                      textcoords="offset points", va="bottom", fontsize=7.5, color=PURPLE)  # fmt: skip
     _dress(axes, levels[-1].depth, f"{document.element} from {document.alloy} into {document.metal}")
     _shade_surface(axes, document, levels[-1].depth)
     words = "Total energy relative to the pristine interface"

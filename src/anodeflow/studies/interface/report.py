@@ -187,15 +187,16 @@ def registry_map(document: InterfaceDoc, name: str) -> Picture:
     images = np.concatenate([places + shift for shift in around])
     shown = np.all((images > low - 0.9 * pad) & (images < high + 0.9 * pad), axis=1)
     x, y = images[shown].T
-    dots = axes.scatter(x, y, c=np.tile(energies, len(around))[shown], cmap="viridis_r", norm=scaling, s=260,
+    dots = axes.scatter(x, y, c=np.tile(energies, len(around))[shown], cmap="viridis_r", norm=scaling, s=360,
                         edgecolors="white", zorder=3)  # fmt: skip
     axes.add_patch(Polygon(corners, fill=False, edgecolor=INK, lw=1.0, ls=(0, (4, 3)), zorder=2))
     best = document.registry[document.best_registry]
     for (point, energy), place in zip(done, places, strict=True):
-        axes.annotate(number(energy, 2 if energy < 9.995 else 1), place, ha="center", va="center", fontsize=7, zorder=4,
+        words = number(energy, 2 if energy < 9.995 else 1)
+        axes.annotate(words, place, ha="center", va="center", fontsize=6.5, zorder=4,
                       color="white" if energy > 0.5 * highest else INK)  # fmt: skip
         if point is best:
-            axes.scatter([place[0]], [place[1]], s=420, facecolors="none", edgecolors=MARK, linewidths=2, zorder=5)
+            axes.scatter([place[0]], [place[1]], s=540, facecolors="none", edgecolors=MARK, linewidths=2, zorder=5)
     axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), aspect="equal")
     axes.set_xlabel("shift along x (Å)", fontsize=9)
     axes.set_ylabel("shift along y (Å)", fontsize=9)
