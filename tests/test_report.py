@@ -310,6 +310,20 @@ def test_warnings_stand_before_the_results(tmp_path):
     assert tree.xpath(f'//tr[@id="calc-{document.calculation_ids["atom"]}"]')  # its number keeps an anchor
 
 
+def test_what_many_studies_are_warned_of_stands_once(tmp_path):
+    told = "energies by a potential that nobody compared with DFT"
+    studies = [adsorption(system=f"Li{n}(001)", document_id=f"{n}" * 8, warnings=[told]) for n in range(1, 4)]
+    calculations = {key: value for _, some in studies for key, value in some.items()}
+    tree = page(write_report("test", [document for document, _ in studies], calculations, tmp_path).parent)
+    (box,) = tree.find_class("warnings")
+    (item,) = box.xpath(".//li")
+    assert item.text_content().startswith(
+        f"Li1(001), Li2(001), Li3(001) (gpaw-standard): {told}: Li1(001) adsorption, "
+    )
+    assert [link.get("href") for link in item.xpath(".//a")] == [f"#study-{f'{n}' * 8}" for n in range(1, 4)]
+    assert box.xpath("string(./summary)").endswith(": 1 warning")
+
+
 def test_no_warning_box_without_warnings(written):
     assert not page(written).find_class("warnings")
 

@@ -23,8 +23,12 @@ import anodeflow
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.core.caveats import Caveat
 from anodeflow.report.build import write_report
+from anodeflow.report.comparison import step_links
+from anodeflow.report.context import Context
 from anodeflow.report.palette import ACCUMULATION, DEPLETION
+from anodeflow.studies.charge.report import charge_section
 from anodeflow.studies.convergence import report as convergence_report
+from anodeflow.studies.diffusion.report import diffusion_section
 from anodeflow.studies.document import StudyDoc
 
 pytestmark = pytest.mark.slow
@@ -110,6 +114,26 @@ def test_charge_in_words(page):
     assert "in Zhang 2021 it accepts 1.62 e, a difference of −0.02 e." in answer
     assert "8 density maxima that are no nuclei hold 10.52 e; they are counted apart." in answer
     assert "does not mean that the ion has gained electrons" in answer
+
+
+def test_the_summary_says_where_what_the_adatom_takes_is_charge_of_no_nucleus():
+    documents = [
+        charge_document(),
+        charge_document("Mg(001)", 0.8, "Mg", basins=1),
+        charge_document("LiH(001)", -0.2, basins=0),
+    ]
+    section = charge_section(documents, Context.of(documents, [], print))
+    (verdict,) = section.verdicts
+    assert "−1.64 e on Li(001) to +0.80 e on Mg(001)" in verdict
+    assert verdict.endswith("On Li(001) the basin encloses charge of no nucleus: no sign of an ion that took any.")
+    assert " 1 density maximum that is no nucleus holds " in section.answer[1]
+    assert [row.label for row in documents[1].rows() if row.property == "non_nuclear_electrons"] == ["1 basin"]
+
+
+def test_a_step_that_a_number_rests_on_twice_is_named_once():
+    document = charge_document()
+    identity = document.calculation_ids["density"]
+    assert [link.value for link in step_links(document, [identity, identity])] == ["density"]
 
 
 def test_charge_table_holds_the_checks(folder, page):
@@ -315,3 +339,13 @@ def test_errors_of_convergence_do_not_lie_on_the_lines(monkeypatch):
             assert axes.get_window_extent().x0 < box.x0
             seen += 1
     assert seen == 4
+
+
+def test_what_symmetry_makes_zero_is_written_as_zero():
+    """The sum over hops left −3·10⁻²¹ beside 2·10⁻⁵ cm²/s."""
+    point = MIGRATION.diffusivities[0]
+    tensor = [[2.3e-5, -3e-21], [-3e-21, 2.3e-5]]
+    study = MIGRATION.model_copy(update={"diffusivities": [point.model_copy(update={"tensor": tensor})]})
+    (part,) = diffusion_section([study], Context.of([study], [], print)).parts
+    (table,) = [table for table in part.tables if table.name.startswith("diffusivity")]
+    assert table.rows[0]["_text"]["tensor"] == "2.3·10⁻⁵, 0, 0, 2.3·10⁻⁵"

@@ -115,9 +115,9 @@ def remaining_error(errors: dict[str, float], row: ResultRow) -> float | None:
 
 
 def step_links(document: StudyDoc, ids: list[str]) -> list[Link]:
-    """Return links to calculations, called by the steps of the study that they are."""
+    """Return links to calculations, called by the steps of the study that they are, each once."""
     step = {identity: name for name, identity in document.calculation_ids.items()}
-    return [Link(step.get(identity, identity[:10]), f"calc-{identity}") for identity in ids]
+    return [Link(step.get(identity, identity[:10]), f"calc-{identity}") for identity in dict.fromkeys(ids)]
 
 
 def main_table(

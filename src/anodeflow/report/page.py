@@ -19,6 +19,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """What a reader must be warned of, said once, and all places on the page that it is about."""
+
+    text: str
+    places: list[Link]
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of a table.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from anodeflow.core.labels import SystemName
-from anodeflow.report.page import Section, Table
+from anodeflow.report.page import Section, Table, Warned
 from anodeflow.studies.document import StudyDoc
 
 MANY = 200
@@ -84,13 +84,18 @@ def _of_system(page: dict[str, Any], system: str, own: set[str]) -> dict[str, An
         "papers": [],
         "references": [],
         "notes": [],
-        "warnings": [warning for warning in page["warnings"] if warning.anchor in own],
+        "warnings": _warnings(page["warnings"], own),
         "settings": [],
         "settings_anchors": [],
         "calculations": _rows(steps, lambda row: row["_anchor"] in own),
         "tables": [],
         "pictures": [picture for s in sections for part in s.parts for picture in part.pictures + part.gallery],
     }
+
+
+def _warnings(warnings: list[Warned], own: set[str]) -> list[Warned]:
+    narrowed = [replace(each, places=[place for place in each.places if place.anchor in own]) for each in warnings]
+    return [each for each in narrowed if each.places]
 
 
 def _rows(table: Table, wanted: Callable[[dict[str, Any]], bool]) -> Table:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from anodeflow.calculations.document import CalculationDoc
-from anodeflow.report.page import Column, Link, Table
+from anodeflow.report.page import Column, Link, Table, Warned
 from anodeflow.report.units import units_of
 from anodeflow.studies.document import StudyDoc
 
@@ -89,17 +89,13 @@ def _settings_table(documents: list[StudyDoc], name: str, caption: str) -> Table
     return Table(name, columns, rows, caption)
 
 
-def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> list[Link]:
-    """Return what the studies and calculations warn of, each leading to its place on the page."""
-    found: dict[Link, None] = {}
+def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc]) -> list[Warned]:
+    """Return what the studies and calculations warn of, each once and leading to its places on the page."""
+    found: list[Warned] = []
     for backend, digest in {d.backend: d.settings_hash for d in documents if "demo" in d.backend}.items():
         text = f"{backend}: demo accuracy shows that everything works, its numbers are not converged: do not use them."
-        found[Link(text, f"settings-{digest}")] = None
-    for document in documents:
-        for warning in document.warnings:
-            found[Link(f"{document.system} ({document.backend}): {warning.text}", f"study-{document.document_id}")] = (
-                None
-            )
+        found.append(Warned(text, [Link("where", f"settings-{digest}")]))
+    found += _of_studies(documents)
     known = [warning.text for document in documents for warning in document.warnings]
     for identity in calculation_ids(documents):
         calculation = calculations.get(identity)
@@ -112,8 +108,23 @@ def warnings(documents: list[StudyDoc], calculations: dict[str, CalculationDoc])
         elif not calculation.converged:
             texts.append(f"not converged: the largest force left is {calculation.max_force:.3f} eV/Å.")
         for text in texts:
-            found[Link(f"{name}: {text}", f"calc-{identity}")] = None
-    return list(found)
+            found.append(Warned(f"{name}: {text}", [Link("where", f"calc-{identity}")]))
+    return found
+
+
+def _of_studies(documents: list[StudyDoc]) -> list[Warned]:
+    """Return the warnings of studies: what is true of many of them is one sentence that names their systems."""
+    about: dict[tuple[str, str], dict[str, StudyDoc]] = {}
+    for document in documents:
+        for warning in document.warnings:
+            about.setdefault((document.backend, warning.text), {})[document.document_id] = document
+    found = []
+    for (backend, text), of in about.items():
+        systems = ", ".join(dict.fromkeys(document.system for document in of.values()))
+        one = len(of) == 1
+        places = [Link("where" if one else f"{d.system} {d.study}", f"study-{d.document_id}") for d in of.values()]
+        found.append(Warned(f"{systems} ({backend}): {text}", places))
+    return found
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -144,7 +144,7 @@ class ChargeDoc(StudyDoc):
             self._row("surface_charge_donated", donated, "e", step, f"{element} of the surface")
             for element, donated in (self.surface_donated or ordinary_atoms(self.structure, self.atom_donated)).items()
         ]
-        basins = f"{len(self.non_nuclear_basins)} basins"
+        basins = "1 basin" if len(self.non_nuclear_basins) == 1 else f"{len(self.non_nuclear_basins)} basins"
         return [*rows, self._row("non_nuclear_electrons", self.non_nuclear_electrons, "e", step, basins)]
 
 

@@ -12,7 +12,7 @@ from anodeflow.report.page import (
     number,
     scientific,
 )
-from anodeflow.report.verdicts import alike, span
+from anodeflow.report.verdicts import alike, listed, span
 from anodeflow.studies.charge.document import ChargeDoc, ordinary_atoms
 from anodeflow.studies.charge.figures import common_isovalue, isosurface_picture, planar_average
 from anodeflow.studies.charge.scenes import difference_scene
@@ -75,11 +75,20 @@ def charge_section(documents: list[ChargeDoc], context: Context) -> Section:
 
 def _verdicts(documents: list[ChargeDoc]) -> list[str]:
     """What the adatom gives away, over all surfaces."""
-    return [
-        f"Electrons that {adatom} gives away (negative: takes) by its Bader basin: "
-        f"{span([(d.system, d.charge_donated) for d in mine], 'e', lambda e: number(e, 2, signed=True))} [{backend}]."
-        for (backend, adatom), mine in alike(documents, "backend", "adsorbate")
-    ]
+    found = []
+    for (backend, adatom), mine in alike(documents, "backend", "adsorbate"):
+        amounts = span([(d.system, d.charge_donated) for d in mine], "e", lambda e: number(e, 2, signed=True))
+        text = f"Electrons that {adatom} gives away (negative: takes) by its Bader basin: {amounts} [{backend}]."
+        enclosing = [d.system for d in mine if _encloses(d)]
+        if enclosing:
+            text += f" On {listed(enclosing)} the basin encloses charge of no nucleus: no sign of an ion that took any."
+        found.append(text)
+    return found
+
+
+def _encloses(document: ChargeDoc) -> bool:
+    """Whether what the adatom seems to take is charge between atoms of the metal, which is near no nucleus."""
+    return document.charge_donated < 0 and bool(document.non_nuclear_basins)
 
 
 def _answer(document: ChargeDoc, context: Context) -> str:
@@ -107,11 +116,13 @@ def _answer(document: ChargeDoc, context: Context) -> str:
         )
     basins = len(document.non_nuclear_basins)
     if basins:
+        held = f"{document.non_nuclear_electrons:.2f} e"
         text += (
-            f" {basins} density maxima that are no nuclei hold {document.non_nuclear_electrons:.2f} e; they are "
-            "counted apart."
+            f" 1 density maximum that is no nucleus holds {held}; it is counted apart."
+            if basins == 1
+            else f" {basins} density maxima that are no nuclei hold {held}; they are counted apart."
         )
-        if donated < 0:
+        if _encloses(document):
             text += (
                 " The basin of the adatom encloses charge of this kind, so accepting here does not mean that the ion "
                 "has gained electrons."

@@ -205,12 +205,13 @@ def _tables(document: DiffusionDoc, context: Context, name: str, on_path: set[in
         rates = []
         for point in document.diffusivities:
             tensor = [component for line in point.tensor for component in line]
+            noise = 1e-9 * max(map(abs, tensor))  # of the sum over hops: symmetry makes it zero
             rates.append(
                 {"temperature": point.temperature, "diffusivity": point.diffusivity, "tensor": tensor,
                  "hop_rates": point.hop_rates,
                  "principal": [value for value, _ in document.principal(point)],
                  "_text": {"diffusivity": scientific(point.diffusivity),
-                           "tensor": ", ".join(map(scientific, tensor)),
+                           "tensor": ", ".join(scientific(x if abs(x) > noise else 0.0) for x in tensor),
                            "principal": "; ".join(
                                f"{scientific(value)} along {direction}"
                                for value, direction in document.principal(point)
