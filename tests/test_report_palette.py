@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from factories import adsorption_document
 from matplotlib.colors import to_rgb
 from surface_factories import alloy_diffusion, charge_document, diffusion_document, surface_adsorption
 
-from anodeflow.report import palette
+from anodeflow.report import figures, palette
 from anodeflow.report.build import write_report
 from anodeflow.report.figures import COLUMNS, PIXELS_PER_INCH, WIDEST, new_figure, save, with_pdfs
-from anodeflow.report.labels import Label, write_labels
+from anodeflow.report.labels import Label, write_labels, write_row
 from anodeflow.report.provenance import settings_tables
 from anodeflow.studies.adsorption.levels import site_levels, site_state, site_words, surfaces
 from anodeflow.studies.adsorption.report import adsorption_section
@@ -144,6 +144,38 @@ def test_a_pdf_has_the_width_of_columns_and_its_words(columns, inches):
     assert 0.7 < scale < 1.35, "words stay between 5 and 12 points"
     right = max(float(x) for x in re.findall(rb"\n([\d.]+) [\d.]+ [lm]\b", content))
     assert 0.9 * inches < scale * right / 72 <= inches + 1e-3, "nothing is cut off"
+
+
+def test_a_legend_wider_than_a_column_is_made_narrower_there(monkeypatch):
+    figure = new_figure(6, 3)
+    axes = figure.subplots()
+    for n in range(3):
+        axes.plot([0, 1], [n, n], label=f"a path with a rather long name, {n}")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=6, frameon=False)
+    seen = []
+    monkeypatch.setattr(figures, "place_again", lambda _: seen.append((legend_box(figure), figure.bbox.width)))
+    with with_pdfs(True):
+        save(figure, "wide", "")
+    assert len(seen) == len(COLUMNS)
+    assert all(box.x0 >= -1 and box.x1 <= width + 1 for box, width in seen), "nothing is cut off"
+    assert len(figure.legends) == 1
+    assert figure.legends[0]._ncols == 3
+
+
+def legend_box(figure):
+    return figure.legends[0].get_window_extent(figure.canvas.get_renderer())
+
+
+def test_words_in_a_row_do_not_lie_on_each_other():
+    figure = new_figure(3, 1)
+    axes = figure.subplots()
+    axes.set(ylim=(0, 40))
+    write_row(axes, [axes.annotate(f"metal {n}", (0.5, n)) for n in range(40)])
+    save(figure, "row", "")
+    shown = [text for text in axes.texts if text.get_visible()]
+    boxes = [text.get_window_extent() for text in shown]
+    assert 2 < len(shown) < 20
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 @pytest.mark.slow

@@ -14,9 +14,10 @@ from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-from anodeflow.report.labels import place_again
+from anodeflow.report.labels import place_again, thin_out
 from anodeflow.report.page import Picture
 
 PIXELS_PER_INCH = 200
@@ -58,6 +59,7 @@ def save(figure: Figure, name: str, caption: str, title: str = "") -> Picture:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
+        thin_out(figure)
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
     figure.set_dpi(PIXELS_PER_INCH)
@@ -97,6 +99,9 @@ def _pdf(figure: Figure, inches: float) -> bytes:
     figure.set_layout_engine("constrained")
     layout = figure.get_layout_engine()
     assert layout is not None
+    columns = [_columns_of(legend) for legend in figure.legends]
+    for legend in list(figure.legends):
+        _fit(figure, legend)
     layout.execute(figure)
     place_again(figure)
     figure.set_layout_engine("none")
@@ -117,7 +122,35 @@ def _pdf(figure: Figure, inches: float) -> bytes:
         file.close()
     figure.dpi = dpi
     figure.set_size_inches(width, height)
+    for legend, before in zip(list(figure.legends), columns, strict=True):
+        if _columns_of(legend) != before:
+            _again(figure, legend, before)
     return page.getvalue()
+
+
+def _columns_of(legend: Legend) -> int:
+    return int(cast(Any, legend)._ncols)
+
+
+def _fit(figure: Figure, legend: Legend) -> None:
+    """Give a legend fewer columns until it is no wider than the figure."""
+    renderer = cast(FigureCanvasAgg, figure.canvas).get_renderer()
+    while legend.get_window_extent(renderer).width > figure.bbox.width and _columns_of(legend) > 1:
+        legend = _again(figure, legend, _columns_of(legend) - 1)
+
+
+def _again(figure: Figure, legend: Legend, columns: int) -> Legend:
+    """Write a legend below a figure anew, in so many columns, in the place of itself."""
+    place = figure.legends.index(legend)
+    side = cast(Any, legend)._outside_loc or "lower"
+    cast(Any, figure).legend(
+        legend.legend_handles, [text.get_text() for text in legend.get_texts()], loc=f"outside {side} center",
+        ncols=columns, fontsize=legend.get_texts()[0].get_fontsize(), frameon=False,
+        handletextpad=legend.handletextpad, columnspacing=legend.columnspacing,
+    )  # fmt: skip
+    legend.remove()
+    figure.legends.insert(place, figure.legends.pop())
+    return figure.legends[place]
 
 
 _ROUND = re.compile(rb'<path d="M ((?:[-\d.]+\s+)+(?:C (?:[-\d.]+\s+){6}){8}z\s*)"')

@@ -72,8 +72,26 @@ def write_labels(axes: Axes, labels: Sequence[Label], curves: NDArray | None = N
     _place(axes)
 
 
+def write_row(axes: Axes, texts: Sequence[Annotation]) -> None:
+    """Note words that stand one over the other: where they would overlap, some are left out of what is saved."""
+    _rows[axes] = list(texts)
+
+
+def thin_out(figure: Figure) -> None:
+    """Hide those words of rows that would lie on others, in a figure that is laid out."""
+    renderer = cast(FigureCanvasAgg, figure.canvas).get_renderer()
+    for texts in (_rows[axes] for axes in figure.axes if axes in _rows):
+        last = None
+        for text in texts:
+            text.set_visible(True)
+            box = text.get_window_extent(renderer)
+            text.set_visible(last is None or not box.overlaps(last))
+            last = box if text.get_visible() else last
+
+
 def place_again(figure: Figure) -> None:
     """Find new places for all labels of a figure whose size has changed and that is laid out."""
+    thin_out(figure)
     for axes in figure.axes:
         if axes in _written:
             _place(axes)
@@ -81,6 +99,7 @@ def place_again(figure: Figure) -> None:
 
 _written: WeakKeyDictionary[Axes, tuple[list[Label], list[Annotation], NDArray | None]] = WeakKeyDictionary()
 """What was written on axes, for as long as they live."""
+_rows: WeakKeyDictionary[Axes, list[Annotation]] = WeakKeyDictionary()
 
 
 def _place(axes: Axes) -> None:

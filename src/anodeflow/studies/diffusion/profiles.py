@@ -62,7 +62,8 @@ def path_profile(document: DiffusionDoc, paper: Published | None, name: str) -> 
             arrows.append(np.stack([np.full(30, at), np.linspace(base, y, 30)], axis=1))
             text = f"{words}\n{number(y - base, 3)} eV"
             sides = (180.0, 0.0, 135.0, 225.0) if end == 0 else (0.0, 180.0, 45.0, 315.0)
-            labels.append(Label(at, base + 0.62 * (y - base), text, INK, sides=sides))
+            sides_and_ends = (*sides, 90.0, 270.0)  # the last two in a narrow figure
+            labels.append(Label(at, base + 0.62 * (y - base), text, INK, sides=sides_and_ends))
     published = paper.entry.value if paper else None
     if paper and published is not None:
         words = f"{paper.reference.name}: {paper.text} eV"

@@ -18,6 +18,7 @@ from pymatgen.core import Structure
 
 from anodeflow.report.colours import bonded, colour, radius
 from anodeflow.report.figures import WIDEST, new_figure, save
+from anodeflow.report.labels import write_row
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture, Scene
 from anodeflow.report.palette import GREY, INK, MARK
@@ -149,14 +150,17 @@ def _painting(view: View) -> tuple[Painting, NDArray]:
 
 def _number_planes(axes: Axes, view: View, painting: Painting, positions: NDArray, right: float) -> None:
     """Write the number of each plane to the right of it."""
-    layer = np.array(view.layer)
+    layer, written = np.array(view.layer), []
     middle = np.array([0.0, positions[:, 1].mean(), 0.0])
     for number in sorted(set(view.layer)):
         height = positions[layer == number, 2].mean()
         point = painting.project((middle + np.array([0, 0, height]))[None])[0]
         words = f"{'metal' if number > 0 else 'alloy'} {abs(number)}"
-        axes.annotate(words, (right, point[1]), (3, 0), textcoords="offset points", va="center", ha="left", fontsize=7,
-                      color=INK if number > 0 else GREY, annotation_clip=False)  # fmt: skip
+        written.append(
+            axes.annotate(words, (right, point[1]), (3, 0), textcoords="offset points", va="center", ha="left",
+                          fontsize=7, color=INK if number > 0 else GREY, annotation_clip=False)
+        )  # fmt: skip
+    write_row(axes, written)
 
 
 def _legend(view: View, with_marks: bool) -> list[Line2D]:
