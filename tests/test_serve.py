@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -223,3 +225,32 @@ def test_the_command_prints_the_address_and_ends_quietly(home):
         _, errors = running.communicate(timeout=20)
     assert running.returncode == 0
     assert errors == ""
+
+
+def test_folders_of_killed_servers_are_deleted_by_the_next_one(tmp_path, monkeypatch):
+    from anodeflow.serve.drawing import Drawings
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    living = Drawings()
+    kept = living.folder
+    script = "from anodeflow.serve.drawing import Drawings; import os; print(Drawings().folder); os._exit(9)"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    left = Path(killed.stdout.strip())
+    assert left.is_dir()
+    assert left.parent == tmp_path
+    young, others = tmp_path / "anodeflow-serve-young", tmp_path / "something else"
+    young.mkdir()
+    others.mkdir()
+    (tmp_path / "anodeflow-serve-link").symlink_to(others)
+    new = Drawings()
+    assert new.folder.is_dir()
+    assert not left.exists(), "its server lives no longer"
+    assert kept.is_dir()
+    assert young.is_dir()
+    assert others.is_dir()
+    for each in (living, new):
+        each.close()
+    assert not kept.exists()

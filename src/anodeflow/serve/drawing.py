@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from anodeflow.serve.leftover import own_folder
 
 if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
@@ -26,6 +27,7 @@ class Drawings:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
+        self._held: int | None = None  # the lock of the folder
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
         self._made: dict[str, Future[None]] = {}
@@ -34,7 +36,7 @@ class Drawings:
     def folder(self) -> Path:
         """Where the files lie; this user alone can read them."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="anodeflow-serve-"))
+            self._folder, self._held = own_folder()
         return self._folder
 
     def document(self, key: str, document: "StudyDoc") -> "Future[None]":
@@ -68,6 +70,9 @@ class Drawings:
                     os.kill(process, signal.SIGTERM)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _make(self, key: str, action: Callable[..., None], *arguments: object) -> "Future[None]":
         with self._lock:
