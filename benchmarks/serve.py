@@ -42,8 +42,8 @@ def entries(rows: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield outputs (without their structures) and the entries of their rows."""
     from database import _CAMPAIGNS, _SYSTEMS, documents
 
+    from anodeflow.database.opening import ROWS_MARK
     from anodeflow.database.row_entry import make_entry, place
-    from anodeflow.database.store import ROWS_MARK
 
     number = random.Random(1)
     store: Any = None  # both documents are whole: nothing is looked up

@@ -335,3 +335,47 @@ def test_a_path_that_has_ended_is_shown_from_end_to_end(visitor, tmp_path):
         assert first.points == [(n, pytest.approx(energy)) for n, energy in whole]
     services = SimpleNamespace(folder=lambda _: folder, records=Records())
     assert [n for n, _ in charts(services, "neb")[0].points] == [1, 2], "on its way: what is on record"
+
+
+def test_forces_of_a_potential_have_their_threshold_too(tmp_path):
+    """It runs in this process and writes no input: the line that the manual tells of was missing."""
+    from anodeflow.serve.calculations import charts
+    from anodeflow.serve.watch import Records
+
+    folder = CalculationFolder(tmp_path / "relax")
+    folder.path.mkdir()
+    for force in (0.2, 0.05):
+        step = {"energy": -5.0, "forces": [[force, 0.0, 0.0]], "seconds": 1.0}
+        append_step(folder.steps_file, step | {"attempt": 0, "positions": [[0.0, 0.0, 0.0]]})
+    services = SimpleNamespace(folder=lambda _: folder, records=Records())
+    document = SimpleNamespace(settings={"relaxation": {"force_threshold": 0.01}})
+    assert [chart.target for chart in charts(services, "relax", document)] == [None, 0.01]
+    assert 'class="target"' in charts(services, "relax", document)[1].svg
+
+
+def test_a_page_after_a_pause_waits_for_what_is_new(monkeypatch):
+    """Asked for once in a while, it showed the rows of the time before, and so did CSV files."""
+    from anodeflow.serve.source import Source
+
+    source = Source()
+    looks: list[float] = []
+
+    def look(question) -> None:
+        time.sleep(0.5)
+        looks.append(time.monotonic())
+        source._looked = looks[-1]
+
+    monkeypatch.setattr(source, "_answer", look)
+    source.rows()
+    assert len(looks) == 1, "the first page waits"
+    source._looked -= 5
+    source.rows()
+    assert len(looks) == 1, "somebody looks at pages: the next one has it"
+    source._looking.result()
+    source._looked -= 60
+    source.rows()
+    assert len(looks) == 3
+    source._looked -= 60
+    source.rows(wait=False)
+    assert len(looks) == 3
+    source._looking.result()

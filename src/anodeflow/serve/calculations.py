@@ -116,7 +116,8 @@ def charts(services: Services, identity: str, document: Any = None) -> list[Char
     if folder is None:
         return found
     curves = services.records.curves(folder.steps_file)
-    asked = folder.read(folder.input) or {}
+    # Codes that run in this process, such as a potential, write no input: their document has the settings.
+    asked = folder.read(folder.input) or getattr(document, "settings", None)
     target = (asked.get("relaxation") or {}).get("force_threshold") if isinstance(asked, dict) else None
     scf = last_scf(folder.path)
     if curves.images and not found:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
 T = TypeVar("T")
-_PATIENCE = 0.1  # s that a page waits for what is new; what comes later is on the next one
+_PATIENCE = 0.1  # s that a page waits for what is new; what comes later is on the next one,
+_STALE, _LONGER = 10.0, 2.0  # but for this long where nobody has asked for so long: the next one may never be asked for
 _AGE = 2.0  # s for which the rows count as new,
 _SHARE = 20  # and at least so many times as long as the last look at them took: looking is no more than a twentieth
 
@@ -55,15 +56,18 @@ class Source:
         Parameters
         ----------
         wait
-            Whether to wait for the first look at them, however long that takes.
+            Whether to wait for the first look at them, however long that takes, and somewhat longer for one after
+            nobody has asked for a while.
         """
         with self._lock:
             first = self._looked == 0.0
             if self._looking is None or (self._looking.done() and time.monotonic() - self._looked > self._age):
                 self._looking = self._executor.submit(self._answer, self._update)
             looking = self._looking
+            stale = time.monotonic() - self._looked > max(_STALE, 2 * self._age)
+        patience = _LONGER if stale and wait else _PATIENCE
         with suppress(TimeoutError):
-            looking.result(None if first and wait else _PATIENCE)
+            looking.result(None if first and wait else patience)
         return self.table
 
     def prepare(self) -> None:
