@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 from exchange_factories import CAMPAIGN, run_campaign_in
 
+from anodeflow.campaign.model import Campaign
+from anodeflow.cli.status import _closing
 from anodeflow.core.errors import InputError
+from anodeflow.core.settings import get_settings
 from anodeflow.database.query import calculation_documents, result_rows
 from anodeflow.database.store import open_store
+from anodeflow.execution.local import run_campaign
+from anodeflow.execution.state import read_status
 from anodeflow.interchange.crate import author, licence
 from anodeflow.interchange.crate_read import crate_lines
+from anodeflow.interchange.inputs import campaign_inputs
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +223,24 @@ def test_licences_and_authors_are_checked():
     for wrong in ("", "Ada,", "Ada, 0000-0002-1825-0098", "Ada, 1234", ", 0000-0002-1825-0097"):
         with pytest.raises(InputError, match="is no author"):
             author(wrong)
+
+
+def test_the_campaign_file_is_found_from_another_folder(tmp_path, monkeypatch):
+    """A run noted the name as it was typed: exported from elsewhere, its crate had no campaign file."""
+    work, elsewhere = tmp_path / "work", tmp_path / "elsewhere"
+    for folder in (work, elsewhere):
+        folder.mkdir()
+    monkeypatch.setenv("ANODEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(work)
+    text = "name: one\nbackend: emt\nsystems:\n  - {name: Al(001), structure: Al, miller: [0, 0, 1], layers: 2}\n"
+    Path("one.yaml").write_text(text + "studies:\n  - surface_energy: {systems: [Al(001)]}\n", encoding="utf-8")
+    campaign = Campaign.from_file(Path("one.yaml"))
+    run_campaign(campaign)
+    monkeypatch.chdir(elsewhere)
+    assert campaign_inputs("one", {campaign.edition()}).files["campaign.yaml"] == work / "one.yaml"
+    status = read_status(get_settings(), "one").model_copy(update={"state": "interrupted"})
+    assert list(_closing(status, False))[-1] == (
+        f"interrupted: anodeflow run {work / 'one.yaml'} goes on from its last step"
+    )
+    monkeypatch.chdir(work)
+    assert "anodeflow run one.yaml goes on" in list(_closing(status, False))[-1]

@@ -144,7 +144,9 @@ def _crate(
     typer.echo(f"{target.resolve()}: {_counts(documents, calculations)} of {name}")
     without = [*inputs.left_out]
     if terms is None:
-        without.append("without a licence: nobody may use it before one is given (--licence CC-BY-4.0)")
+        without.append(
+            "without a licence: nobody may use it before one is given, and RO-Crate requires one (--licence CC-BY-4.0)"
+        )
     if not people:
         without.append("without authors: name them (--author 'Name, ORCID')")
     for words in without:

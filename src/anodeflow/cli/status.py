@@ -1,5 +1,6 @@
 """``anodeflow status``: what is done, running, failed and why."""
 
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
@@ -166,6 +167,12 @@ def _closing(one: "CampaignStatus", is_earlier: bool) -> "Iterator[str]":
     if one.hint:
         yield one.hint
     if one.state == "budget":
-        yield f"its budget left something: anodeflow run {quote(one.file)} goes on"
+        yield f"its budget left something: anodeflow run {_typed(one.file)} goes on"
     if one.state == "interrupted" and not one.project:
-        yield f"interrupted: anodeflow run {quote(one.file)} goes on from its last step"
+        yield f"interrupted: anodeflow run {_typed(one.file)} goes on from its last step"
+
+
+def _typed(file: str) -> str:
+    """Return a file as one types it here: by its name below this folder, else by its whole path."""
+    here, path = Path.cwd(), Path(file)
+    return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

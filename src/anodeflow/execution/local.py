@@ -110,7 +110,7 @@ def run_campaign(
         known = [calculation for calculation in planned if calculation.number]
         status = CampaignStatus(
             campaign=campaign.name,
-            file=str(campaign.path or ""),
+            file=str(campaign.path.resolve()) if campaign.path else "",
             backend=campaign.backend,
             edition=campaign.edition(),
             state="running",
