@@ -342,6 +342,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+OCCUPATIONS = "  occupations=Occupations(name='fermi-dirac', width=0.1, fixmagmom="
+
+
 @pytest.fixture
 def gpaw() -> GpawBackend:
     settings = GpawSettings(cutoff=200, kpoint_spacing=1.1)
@@ -379,6 +382,7 @@ def test_what_differs_of_gpaw_is_named(theirs, gpaw, tmp_path):
         return "; ".join(found)
 
     assert seen() == ""
+    assert seen("  xc=XC", f"{OCCUPATIONS}False),\n  xc=XC") == "", "as GPAW writes an object FermiDirac(0.1)"
     for changes, words in [
         ({"cutoff": 250}, "cutoff 200 (gpaw-test: 250)"),
         ({"functional": "RPBE"}, "functional PBE (gpaw-test: RPBE)"),
@@ -394,6 +398,7 @@ def test_what_differs_of_gpaw_is_named(theirs, gpaw, tmp_path):
         ("Monkhorst-Pack shift: [0.25, 0.25, 0.25]", "Monkhorst-Pack shift: [0, 0, 0]", "not about Γ"),
         ("Spin-components: 1", "Spin-components: 2", "polarised by spin True (gpaw-test: False)"),
         ("  xc=XC", "  charge=1.0,\n  xc=XC", "charge 1 (gpaw-test: not given)"),
+        ("  xc=XC", f"{OCCUPATIONS}True),\n  xc=XC", "width 0.1, fixmagmom True (gpaw-test: name fermi-dirac"),
         ("  xc=XC", "  charge=__import__('os').abort(),\n  xc=XC", "charge name abort"),
         ("  xc=XC", "  charge=1 if True else 2,\n  xc=XC", "cannot be read"),
         ("|__||  | ||/\\| - ", "|__||  | ||/\\| - 9", "it is of GPAW 9"),
