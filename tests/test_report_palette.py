@@ -12,6 +12,7 @@ from surface_factories import alloy_diffusion, charge_document, diffusion_docume
 
 from anodeflow.report import figures, palette
 from anodeflow.report.build import write_report
+from anodeflow.report.context import Context
 from anodeflow.report.figures import COLUMNS, PIXELS_PER_INCH, WIDEST, new_figure, save, with_pdfs
 from anodeflow.report.labels import Label, write_labels, write_row
 from anodeflow.report.provenance import settings_tables
@@ -215,8 +216,6 @@ def test_all_charges_are_drawn_at_one_isovalue():
 def test_an_equal_site_is_not_zero_higher():
     document = surface_adsorption()
     document.sites[0].binding_energy = document.sites[document.most_stable].binding_energy + 2e-4
-    from anodeflow.report.context import Context
-
     (answer, *_) = adsorption_section([document], Context(tell=lambda words: None)).answer
     assert "Another site is as low." in answer
     assert "0 meV higher" not in answer
@@ -230,6 +229,8 @@ def test_an_adatom_that_stayed_has_not_moved_elsewhere():
     moved = stayed.model_copy(update={"state": "moved", "displacement": 1.2})
     assert (site_words(stayed), site_state(stayed)) == ("hollow", "stayed, 0.10 Å")
     assert (site_words(moved), site_state(moved)) == ("bridge → hollow", "moved, 1.20 Å")
+    section = adsorption_section([surface_adsorption()], Context(tell=lambda words: None))
+    assert section.explanation.endswith("may bear another name though it stayed.")
 
 
 def test_settings_have_their_code_s_units():

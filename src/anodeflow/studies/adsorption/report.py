@@ -29,7 +29,8 @@ _EXPLANATION = (
     "spin-polarised atom it is the number that publications print; against an atom of the bulk metal it is free of the "
     "isolated atom, but says nothing of wetting: a lone adatom lacks neighbours on the metal itself, too. Heights are "
     "over the mean plane of the outermost surface atoms; the shift is the adatom's way in the plane from where it was "
-    "put to where it came to rest."
+    "put to where it came to rest. Places are named by the neighbours that the adatom has there: one that sank or rose "
+    "may bear another name though it stayed."
 )
 _COLUMNS = [
     Column("site", "site"),
