@@ -15,6 +15,7 @@ from factories import CALCULATIONS, adsorption_calculations, adsorption_document
 from lxml import html
 from monty.json import jsanitize
 from pymatgen.core import Structure
+from surface_factories import charge_document
 
 from anodeflow.calculations.folder import CalculationFolder, append_step
 from anodeflow.core.settings import get_settings
@@ -379,3 +380,19 @@ def test_a_page_after_a_pause_waits_for_what_is_new(monkeypatch):
     source.rows(wait=False)
     assert len(looks) == 3
     source._looking.result()
+
+
+@pytest.mark.slow
+def test_densities_of_a_campaign_are_drawn_at_one_value(tmp_path):
+    """The page of each drew its own, and said that it was the same for all surfaces."""
+    from anodeflow.serve.drawing import PART, draw_document
+
+    one, other = charge_document(), charge_document("Mg(001)", 0.8, "Mg", document_id="e" * 20)
+    one.difference.isovalue, other.difference.isovalue = 0.004, 0.002
+    draw_document(tmp_path / "alone", one)
+    draw_document(tmp_path / "beside", one, [other])
+    alone, beside = ((tmp_path / name / PART).read_text(encoding="utf-8") for name in ("alone", "beside"))
+    assert "±0.004 e/Å³" in alone
+    assert "±0.002 e/Å³" in beside
+    assert "Mg(001)" not in beside, "its figures are on its own page"
+    assert beside.count("<img") == alone.count("<img")

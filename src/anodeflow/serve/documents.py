@@ -43,8 +43,9 @@ class Documents:
         document = self._document(request)
         if document is None:
             return _no_document(request)
-        key = f"d{_key([document])}"
-        making = self.services.drawings.document(key, document)
+        beside = self._beside(document)
+        key = f"d{_key([document, *beside])}"
+        making = self.services.drawings.document(key, document, beside)
         address = f"/documents/{document.document_id}/figures?campaign="
         if not making.done():
             if request.query_params.get("seen"):
@@ -128,6 +129,13 @@ class Documents:
         with TemporaryDirectory() as folder:
             content = write_results(documents, calculations, Path(folder) / "results.json.gz").read_bytes()
         return Response(content, media_type="application/gzip", headers=attachment(name, "json.gz"))
+
+    def _beside(self, document: "StudyDoc") -> "list[StudyDoc]":
+        """Return the studies with which the figures of one must be comparable: densities are drawn at one value."""
+        if document.study != "charge":
+            return []
+        found = self.services.studies(document.campaign)
+        return [each for each in found if each.study == document.study and each.document_id != document.document_id]
 
     def _document(self, request: "Request") -> "StudyDoc | None":
         return self.services.study(request.path_params["id"], request.query_params.get("campaign") or None)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from anodeflow.serve.leftover import own_folder
 
 if TYPE_CHECKING:
     from anodeflow.calculations.document import CalculationDoc
+    from anodeflow.report.page import Section
     from anodeflow.studies.document import StudyDoc
 
 PART = "part.html"
@@ -39,9 +41,12 @@ class Drawings:
             self._folder, self._held = own_folder()
         return self._folder
 
-    def document(self, key: str, document: "StudyDoc") -> "Future[None]":
-        """Draw one study into the folder of a key: its figures, its scenes and a piece of HTML around them."""
-        return self._make(key, draw_document, document)
+    def document(self, key: str, document: "StudyDoc", beside: "Sequence[StudyDoc]" = ()) -> "Future[None]":
+        """Draw one study into the folder of a key: its figures, its scenes and a piece of HTML around them.
+
+        `beside` are studies of its kind that are drawn at the same scale.
+        """
+        return self._make(key, draw_document, document, list(beside))
 
     def report(
         self, key: str, campaign: str, documents: "Sequence[StudyDoc]", calculations: "Mapping[str, CalculationDoc]"
@@ -92,7 +97,7 @@ class Drawings:
             shutil.rmtree(self.folder / key, ignore_errors=True)
 
 
-def draw_document(folder: Path, document: "StudyDoc") -> None:
+def draw_document(folder: Path, document: "StudyDoc", beside: "Sequence[StudyDoc]" = ()) -> None:
     """Draw a study as its section of a report has it (called in the other process)."""
     from anodeflow.report.build import sections
     from anodeflow.report.context import Context
@@ -103,10 +108,18 @@ def draw_document(folder: Path, document: "StudyDoc") -> None:
     folder.mkdir(parents=True)
     references = [each for each in shipped_references() if each.doi == document.reference]
     plain = document.model_copy(update={"variant": {}})  # a variant of a convergence test is drawn like any other
-    context = Context.of([plain], references, lambda words: None)
-    found = drawn(sections([plain], context), folder, lambda words: None)
+    context = Context.of([plain, *beside], references, lambda words: None)
+    anchor = f"study-{plain.document_id}"  # the others are not drawn: pictures are drawn last of all
+    own = [_part_alone(section, anchor) if beside else section for section in sections([plain, *beside], context)]
+    found = drawn(own, folder, lambda words: None)
     text = environment().get_template("part.html.j2").render(sections=found)
     (folder / PART).write_text(text, encoding="utf-8")
+
+
+def _part_alone(section: "Section", anchor: str) -> "Section":
+    """Return a section with one of its studies, without what is of all of them."""
+    parts = [part for part in section.parts if part.anchor == anchor]
+    return replace(section, parts=parts, answer=[], pictures=[], tables=[], verdicts=[])
 
 
 def make_report(
