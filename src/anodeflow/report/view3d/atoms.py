@@ -24,6 +24,8 @@ _MARGIN = 1.2
 """Neighbouring cells are shown this far around the cell, Å."""
 _WIDTH = 5.5
 """Width of a picture with both views, inches: two stand side by side on the page."""
+_DEEP = 5.0
+"""Depth below the highest atom, Å, from which on atoms are as pale as can be: the first layers are what matters."""
 _SLACK = 0.02
 """An atom this little outside the cell (fraction) stays there instead of jumping to the far edge."""
 _WHITE = np.ones(3)
@@ -119,7 +121,7 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
     draw_top(axes, view, None, faint=0.35)
     moves = view.turned(images_in_plane(structure.lattice, np.asarray(ends) - np.asarray(starts))[:, :2])
     for label, start, move in zip(numbers, view.in_frame(starts), moves, strict=True):
-        if np.linalg.norm(move) > 0.3:
+        if np.linalg.norm(move) > max(0.3, 9 / 72 / scale):  # Å: shorter ones lie under the number
             axes.annotate(
                 "",
                 start[:2] + move,
@@ -133,7 +135,8 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
         )  # fmt: skip
     figure.suptitle("Sites on the clean slab", fontsize=10, color=INK)
     legend(figure, view, with_adatom=False)
-    return save(figure, name, "Where each adatom was put (numbers) and where it went if it moved (arrows).")
+    return save(figure, name, "Where each adatom was put (numbers), and where it went if that is outside of the number "
+                "(arrows).")  # fmt: skip
 
 
 def _slab_bottom(structure: Structure) -> float:
@@ -165,11 +168,11 @@ def draw_top(axes: Axes, view: SlabView, adatom: int | None, faint: float = 0.0,
     """
     corners = np.array([[0, 0], view.cell[0], view.cell[0] + view.cell[1], view.cell[1], [0, 0]])
     low, high = top_limits(view, points)
-    highest, depth = view.positions[:, 2].max(), max(np.ptp(view.positions[:, 2]), 1.0)
+    highest, depth = view.positions[:, 2].max(), np.clip(np.ptp(view.positions[:, 2]), 1.0, _DEEP)
     balls: list[Ball] = []
     for index, position in enumerate(view.positions):
         # Deeper layers fade towards white, as the eye expects: a hollow is told from a top by it.
-        fade = faint + (1 - faint) * 0.6 * (highest - position[2]) / depth
+        fade = faint + (1 - faint) * 0.7 * min(1.0, (highest - position[2]) / depth)
         for i in (-2, -1, 0, 1, 2):
             for j in (-2, -1, 0, 1, 2):
                 point = position[:2] + i * view.cell[0] + j * view.cell[1]
