@@ -121,7 +121,7 @@ def site_map(structure: Structure, starts: NDArray, ends: NDArray, numbers: list
     draw_top(axes, view, None, faint=0.35)
     moves = view.turned(images_in_plane(structure.lattice, np.asarray(ends) - np.asarray(starts))[:, :2])
     for label, start, move in zip(numbers, view.in_frame(starts), moves, strict=True):
-        if np.linalg.norm(move) > max(0.3, 9 / 72 / scale):  # Å: shorter ones lie under the number
+        if np.linalg.norm(move) > max(0.3, 13 / 72 / scale):  # Å: shorter ones lie under the number
             axes.annotate(
                 "",
                 start[:2] + move,
