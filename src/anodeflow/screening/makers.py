@@ -243,20 +243,22 @@ def _by_path_of(makers: tuple[Any, Maker, str], asked: tuple[Any, ...], **option
     return Flow([*ends, band, last], output=last.output, name=label)
 
 
-@job(output_schema=NebDoc, data=NebDoc.large_parts())
+@job(data=NebDoc.large_parts())  # no schema: it may have no path
 def relax_path(
     neb: Maker, images: list[Structure], symmetry: PathSymmetry | None, ends: list[CalculationDoc | None], label: str
-) -> Response:
-    """Relax the path between the potential's own end states.
+) -> Response | None:
+    """Relax the path between the potential's own end states; nothing where it has no such states.
 
     Raises
     ------
     CalculationError
-        If the potential has no such end states.
+        If an end state could not be computed.
     """
+    if ends[0] is None or ends[-1] is None:
+        raise CalculationError(f"{label}: an end state could not be computed, so there is no path.")
     found = potential_ends(images, symmetry, ends[0], ends[-1])
-    if found is None or ends[0] is None or ends[-1] is None:
-        raise CalculationError(f"{label}: it has no end states like these, so its path is of no use.")
+    if found is None:
+        return None
     path = transferred_path(images, (images[0], images[-1]), found)
     energies = (ends[0].energy, ends[-1].energy)
     return in_place(neb.make(path, energies, label=label, symmetry=symmetry), label)
