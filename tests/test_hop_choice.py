@@ -142,6 +142,15 @@ def test_what_may_lie_below_the_ways_across_is_computed(search, maker, monkeypat
     assert search.waiting == [BESIDE], "0.55 eV less two standard deviations are 0.41"
 
 
+def test_what_was_wrong_on_other_hops_is_not_believed_on_this_one(search, maker, monkeypatch):
+    says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.02), h2=(0.40, 0.02))
+    hop_choice.decide(maker, search)
+    computed(search, ALONG, 0.17)
+    computed(search, ACROSS, 0.42)
+    hop_choice.decide(maker, search)
+    assert search.waiting == [BESIDE], "0.30 was 0.13 eV wrong, so 0.55 may be 0.41"
+
+
 def test_the_word_of_dft_opens_the_question_again(search, maker, monkeypatch):
     says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.02), h2=(0.40, 0.02))
     hop_choice.decide(maker, search)

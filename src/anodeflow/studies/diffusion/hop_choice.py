@@ -168,10 +168,19 @@ def _hand_on(search: HopSearch, indices: Sequence[int]) -> None:
 
 
 def _least(search: HopSearch, index: int) -> float:
-    """Return the energy, eV, on the scale of the minima, above which a saddle certainly lies."""
+    """Return the energy, eV, on the scale of the minima, above which a saddle certainly lies.
+
+    What was learned may be too sure of itself: it is taken to err by as much as it did on hops that DFT has computed.
+    """
     hop = search.hops[index]
     assert hop.learned is not None
-    return search.minima[hop.initial].energy + hop.learned.energy - _DEVIATIONS * hop.learned.uncertainty - _SLACK
+    seen = [
+        abs(each.barrier_forward - each.learned.energy)
+        for each in search.hops
+        if each.learned is not None and each.barrier_forward is not None
+    ]
+    doubt = max(_DEVIATIONS * hop.learned.uncertainty, *seen, 0.0) + _SLACK
+    return search.minima[hop.initial].energy + hop.learned.energy - doubt
 
 
 def _ways_across(search: HopSearch, indices: Sequence[int]) -> tuple[set[int], float] | None:
