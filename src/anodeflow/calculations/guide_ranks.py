@@ -73,13 +73,13 @@ def learned_ranking(maker: Any, found: Mapping[str, CalculationDoc]) -> LearnedR
         key,
         set(found),
         LearnedRanking,
-        list(found.values())[:1],
+        next((each.label, each.id) for each in found.values()),
         lambda code, by, features: _ranked(code, by, features, found),
     )
 
 
 def learned_rises(
-    maker: Any, pairs: Mapping[str, tuple[Structure, Structure]], known: Iterable[str], about: CalculationDoc | None
+    maker: Any, pairs: Mapping[str, tuple[Structure, Structure]], known: Iterable[str], about: tuple[str, str]
 ) -> LearnedRises | None:
     """Return how far geometries lie above others by the corrected potential; none where nothing was learned that helps.
 
@@ -94,17 +94,16 @@ def learned_rises(
     known
         What the search has from DFT by now, ids of calculations: once more of it is known, the question is a new one.
     about
-        Calculation beside which a failure is told.
+        Label and id of a calculation beside which a failure is told.
     """
     content = {name: [structure_content(each) for each in pair] for name, pair in pairs.items()}
-    told = [] if about is None else [about]
     return _remembered(
         maker,
         _RISES,
         [content, sorted(known)],
         set(pairs),
         LearnedRises,
-        told,
+        about,
         lambda code, by, features: _risen(code, by, features, pairs),
     )
 
@@ -115,7 +114,7 @@ def _remembered(
     question: Any,
     names: set[str],
     read: type[Answer],
-    told: Iterable[CalculationDoc],
+    about: tuple[str, str],
     ask: Callable[[Backend, Backend, Features], Answer | None],
 ) -> Answer | None:
     """Return the answer that was given to a question before, or a new one; none: nothing was learned then.
@@ -129,8 +128,7 @@ def _remembered(
         found = _answer(maker, kind, question, names, read, ask)
 
     def tell(state: State, message: str) -> None:
-        for each in told:
-            report(Progress(each.label, each.id, state, message=message))
+        report(Progress(*about, state, message=message))
 
     tried(answer, tell, "ranked without what the potential learned")
     return found

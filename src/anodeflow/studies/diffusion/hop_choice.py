@@ -2,13 +2,14 @@
 
 The potential relaxes the paths of all of them first, and what it learned says how high their saddles lie, and how well
 it knows that. DFT computes the hops of the cheapest ways across first. Then it computes those whose saddles may lie
-below the highest one of these ways, by two standard deviations: the others decide nothing. What DFT has found counts as
-it is, and each time that it has found more the others are asked about again.
+below the highest one of these ways, or so little above it that they matter in D(T), by two standard deviations. What
+DFT has found counts as it is, and each time that it has found more the others are asked about again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ase.units import kB
 from jobflow import Flow, Job, Maker, Response
 
 from anodeflow.calculations.document import CalculationDoc
@@ -23,7 +24,7 @@ from anodeflow.structures.sites.path import first_path
 from anodeflow.structures.sites.path_symmetry import PathSymmetry
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.exchanges import take_ends
-from anodeflow.studies.diffusion.hop_document import LearnedSaddle, ScreenedSaddle
+from anodeflow.studies.diffusion.hop_document import Hop, LearnedSaddle, ScreenedSaddle
 from anodeflow.studies.diffusion.hop_ends import HopEnds
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.network import build_network
@@ -32,6 +33,8 @@ from anodeflow.studies.shared.hops import close
 from anodeflow.studies.shared.steps import followed
 
 _DEVIATIONS = 2.0
+_MATTERS = 3.0
+"""Times kT above the highest saddle of the ways across: a hop over a higher one adds less than 5 % of its flux."""
 _SLACK = DIP
 """How far the saddle of the corrected potential may lie below its energy at the bare one's, eV; added to the doubt."""
 
@@ -86,6 +89,8 @@ def screen_hops(
         search.looked.append(index)
         try:
             ends = take_ends(search, index)
+            if ends.guessed:  # what of its path is strain is known once DFT has relaxed that end
+                continue
             images = path_of(study.input.images, ends)
         except AnodeflowError:  # told where its path is to be computed
             continue
@@ -118,8 +123,8 @@ def take_screened(search: HopSearch, paths: Mapping[str, Mapping[str, Any]]) -> 
         search.screened[key] = ScreenedSaddle(band=start.record, saddle=start.images[1])
 
 
-def decide(maker: Maker, search: HopSearch) -> None:
-    """Let DFT compute those of the screened hops that a way across may need, or leave all of them out.
+def decide(maker: Maker, search: HopSearch, temperature: float) -> None:
+    """Let DFT compute those of the screened hops that a way across or D may need, or leave all of them out.
 
     Parameters
     ----------
@@ -127,6 +132,8 @@ def decide(maker: Maker, search: HopSearch) -> None:
         Maker of paths.
     search
         No hop of it waits; those that are needed do afterwards.
+    temperature
+        The highest at which D is asked for, K.
     """
     assert isinstance(maker, PrescreenedNebMaker)
     indices = [int(key) for key in search.screened]
@@ -136,7 +143,8 @@ def decide(maker: Maker, search: HopSearch) -> None:
     }
     steps = [search.step_of(hop.index) for hop in search.hops]
     by_dft = [search.calculation_ids[step] for step in steps if step in search.calculation_ids]
-    rises = learned_rises(guided(maker.then, maker.prescreen), pairs, by_dft, None)
+    about = f"{search.system}: hops that a way across may need", search.screened[str(indices[0])].band.id
+    rises = learned_rises(guided(maker.then, maker.prescreen), pairs, by_dft, about)
     if rises is None:
         _hand_on(search, indices)
         return
@@ -154,7 +162,8 @@ def decide(maker: Maker, search: HopSearch) -> None:
     hops, highest = ways
     needed = [index for index in indices if index in hops]
     if not needed:  # DFT has computed those ways by now
-        needed = [index for index in indices if _least(search, index) <= highest]
+        above = highest + _MATTERS * kB * temperature
+        needed = [index for index in indices if _least(search, index) <= above]
     if needed:
         _hand_on(search, needed)
     else:
@@ -175,12 +184,21 @@ def _least(search: HopSearch, index: int) -> float:
     hop = search.hops[index]
     assert hop.learned is not None
     seen = [
-        abs(each.barrier_forward - each.learned.energy)
+        abs(found - search.minima[each.initial].energy - each.learned.energy)
         for each in search.hops
-        if each.learned is not None and each.barrier_forward is not None
+        if each.learned is not None and (found := _saddle(search, each)) is not None
     ]
     doubt = max(_DEVIATIONS * hop.learned.uncertainty, *seen, 0.0) + _SLACK
     return search.minima[hop.initial].energy + hop.learned.energy - doubt
+
+
+def _saddle(search: HopSearch, hop: Hop) -> float | None:
+    """Return the highest saddle of a hop by DFT, that of its parts where it was split, eV on the minima's scale."""
+    if hop.state == "split":
+        parts = [_saddle(search, search.hops[part]) for part in hop.split_into]
+        known = [part for part in parts if part is not None]
+        return max(known) if known and len(known) == len(parts) else None
+    return None if hop.barrier_forward is None else search.minima[hop.initial].energy + hop.barrier_forward
 
 
 def _ways_across(search: HopSearch, indices: Sequence[int]) -> tuple[set[int], float] | None:
@@ -225,6 +243,7 @@ def _leave_out(search: HopSearch, indices: Sequence[int], highest: float) -> Non
             "hops-left-to-potential",
             f"left to the potential as no way across needs them: {', '.join(told)}. These are saddles over the lowest "
             f"minimum, by what it learned, and a standard deviation; ways across lead over {highest - lowest:.3f} eV "
-            "at most. Rates and D(T) do without these hops; `hops: all` computes them",
+            "at most. Rates and D(T) do without these hops, and nothing of their ends was tested on them; `hops: all` "
+            "computes them",
         )
     )

@@ -91,13 +91,16 @@ class HopSearch(SaddleSearch):
         )
         return self.queue(made, splits)
 
-    def find_hops(self) -> None:
-        """Add the hops between neighbouring minima that are not known yet; they wait to be computed."""
+    def find_hops(self, splits: int = 0) -> None:
+        """Add the hops between neighbouring minima that are not known yet; they wait to be computed.
+
+        `splits`: how many splits led to them.
+        """
         net = self.net()
         known = known_edges(net, self.hops)
         for hop in net.hops():
             if net.edge(hop) not in known:
-                self.add_hop(hop)
+                self.add_hop(hop, splits)
 
     def suspect(self, minimum: int) -> bool:
         """Have a minimum pushed, if that was not done before; return whether it will be."""

@@ -97,10 +97,10 @@ def split_hops(
     study: DiffusionContext,
 ) -> Response | DiffusionDoc:
     """Split the hops that have an intermediate minimum, and compute the parts; a new minimum has hops of its own."""
-    known = len(search.minima)
+    known, depth = len(search.minima), max(search.splits[int(key)] for key in images) + 1
     failures = split_at_minima(search, images, relaxed, study, _landed)
     if len(search.minima) > known:
-        search.find_hops()
+        search.find_hops(depth)
     return next_round(makers, search, study, failures)
 
 
@@ -178,7 +178,7 @@ def next_round(
             lambda modes, told: review_saddles(makers, search, modes, study, told),
         )
     if search.screened:
-        decide(makers["neb"], search)
+        decide(makers["neb"], search, max(study.input.temperatures))
         if search.waiting:
             return _ends(makers, search, study, failed)
     return _finish(makers, search, study, failed)
