@@ -308,7 +308,18 @@ def seven_layers(page: str, row: tuple[str, ...], six: float, hollow_of_six: flo
     pushed, rest = (
         next(each for each in dft if each.label.endswith(end)) for end in ("pushed and relaxed", "(fourfold hollow)")
     )
-    assert abs(pushed.energy - rest.energy) < 1e-3
+    assert "comes back here, too, within 2 meV." in page
+    assert abs(pushed.energy - rest.energy) < 2e-3
+    (path,), (modes,) = (
+        hop.hops,
+        [each for each in calculations.values() if each.task == "modes" and each.code == "gpaw"],
+    )
+    assert (path.negative_modes, path.modes_certain) == (1, False)
+    assert f"one negative mode, of −{-path.curvatures[0]:.2f} ± 0.01 eV/Å²" in page
+    told = f"The next curvature is {path.curvatures[1]:.2f} ± 0.06 eV/Å² after {modes.force_evaluations} forces by GPAW"
+    assert told in page
+    (warning,) = [each.text for each in hop.warnings if each.code == "modes-uncertain"]
+    assert f"{path.curvatures[0]:.2f} ± 0.01, {path.curvatures[1]:.2f} ± 0.06 eV/Å²" in warning
 
 
 def test_convergence_table_is_that_of_its_results_file():
