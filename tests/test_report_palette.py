@@ -179,6 +179,15 @@ def test_words_in_a_row_do_not_lie_on_each_other():
     assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
+def test_of_words_that_would_lie_on_others_the_first_stay():
+    figure = new_figure(3, 1)
+    axes = figure.subplots()
+    places = {"strongest": 0.5, "weak": 0.52, "weaker, but alone": 0.1, "weakest": 0.48}
+    write_row(axes, [axes.annotate(words, (x, 0.1), rotation=90, fontsize=4) for words, x in places.items()])
+    save(figure, "lines", "")
+    assert [text.get_text() for text in axes.texts if text.get_visible()] == ["strongest", "weaker, but alone"]
+
+
 @pytest.mark.slow
 def test_pdfs_are_written_when_asked_for(tmp_path):
     index = write_report("page", [surface_adsorption()], {}, tmp_path, pdf=True)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 _REACH = (7.0, 13.0, 20.0, 28.0, 38.0)
@@ -73,7 +74,7 @@ def write_labels(axes: Axes, labels: Sequence[Label], curves: NDArray | None = N
 
 
 def write_row(axes: Axes, texts: Sequence[Annotation]) -> None:
-    """Note words that stand one over the other: where they would overlap, some are left out of what is saved."""
+    """Note words side by side, what matters most first: those that would lie on an earlier one are hidden."""
     _rows[axes] = list(texts)
 
 
@@ -81,12 +82,13 @@ def thin_out(figure: Figure) -> None:
     """Hide those words of rows that would lie on others, in a figure that is laid out."""
     renderer = cast(FigureCanvasAgg, figure.canvas).get_renderer()
     for texts in (_rows[axes] for axes in figure.axes if axes in _rows):
-        last = None
+        kept: list[Bbox] = []
         for text in texts:
             text.set_visible(True)
             box = text.get_window_extent(renderer)
-            text.set_visible(last is None or not box.overlaps(last))
-            last = box if text.get_visible() else last
+            text.set_visible(not any(box.overlaps(other) for other in kept))
+            if text.get_visible():
+                kept.append(box)
 
 
 def place_again(figure: Figure) -> None:

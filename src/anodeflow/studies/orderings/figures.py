@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from anodeflow.report.figures import new_figure, save
+from anodeflow.report.labels import write_row
 from anodeflow.report.later import drawn_later
 from anodeflow.report.page import Picture
 from anodeflow.report.palette import GREY, INK, MARK, OURS
@@ -122,8 +123,12 @@ def _line(x: np.ndarray) -> np.ndarray:
 
 
 def _name_lines(axes: Axes, pattern: DiffractionPattern, angles: np.ndarray, curve: np.ndarray) -> None:
-    """Write the planes of the host over its strong lines, once for lines that the ordering has split."""
+    """Write the planes of the host over its strong lines, once for lines that the ordering has split.
+
+    In a narrow figure those of the strongest lines stay.
+    """
     named: list[tuple[str, float]] = []
+    texts = []
     strong = [peak for peak in pattern.peaks if peak.fundamental and peak.intensity >= _NAMED]
     for peak in sorted(strong, key=lambda peak: -peak.intensity):
         words = _plane(peak)
@@ -131,8 +136,11 @@ def _name_lines(axes: Axes, pattern: DiffractionPattern, angles: np.ndarray, cur
             continue
         named.append((words, peak.two_theta))
         near = abs(angles - peak.two_theta) < 0.5
-        axes.annotate(words, (peak.two_theta, float(curve[near].max())), (0, 3), textcoords="offset points",
-                      ha="center", va="bottom", rotation=90, fontsize=8, color=INK)  # fmt: skip
+        texts.append(axes.annotate(
+            words, (peak.two_theta, float(curve[near].max())), (0, 3), textcoords="offset points",
+            ha="center", va="bottom", rotation=90, fontsize=8, color=INK,
+        ))  # fmt: skip
+    write_row(axes, texts)
 
 
 def _plane(peak: DiffractionPeak) -> str:
