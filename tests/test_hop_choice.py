@@ -113,12 +113,17 @@ def computed(search: HopSearch, index: int, barrier: float) -> None:
     search.calculation_ids[search.step_of(index)] = f"dft {index}"
 
 
+def ways_are_computed(search: HopSearch, maker: PrescreenedNebMaker, along: float, temperature: float = 50.0) -> None:
+    """Ask which hops are needed, and let DFT have computed those of the ways across."""
+    hop_choice.decide(maker, search, temperature)
+    assert sorted(search.waiting) == [ALONG, ACROSS]
+    computed(search, ALONG, along)
+    computed(search, ACROSS, 0.42)
+
+
 def test_the_ways_across_come_first_and_what_certainly_lies_above_them_is_left_out(search, maker, monkeypatch):
     asked = says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.02), h2=(0.40, 0.02))
-    hop_choice.decide(maker, search, 50.0)
-    assert sorted(search.waiting) == [ALONG, ACROSS]
-    computed(search, ALONG, 0.31)
-    computed(search, ACROSS, 0.42)
+    ways_are_computed(search, maker, along=0.31)
     hop_choice.decide(maker, search, 50.0)
     assert (search.waiting, search.screened) == ([], {})
     left = search.hops[BESIDE]
@@ -135,18 +140,14 @@ def test_the_ways_across_come_first_and_what_certainly_lies_above_them_is_left_o
 
 def test_what_may_lie_below_the_ways_across_is_computed(search, maker, monkeypatch):
     says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.07), h2=(0.40, 0.02))
-    hop_choice.decide(maker, search, 50.0)
-    computed(search, ALONG, 0.31)
-    computed(search, ACROSS, 0.42)
+    ways_are_computed(search, maker, along=0.31)
     hop_choice.decide(maker, search, 50.0)
     assert search.waiting == [BESIDE], "0.55 eV less two standard deviations are 0.41"
 
 
 def test_what_is_not_much_higher_than_the_ways_across_matters_in_d(search, maker, monkeypatch):
     says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.001), h2=(0.40, 0.02))
-    hop_choice.decide(maker, search, 300.0)
-    computed(search, ALONG, 0.30)
-    computed(search, ACROSS, 0.42)
+    ways_are_computed(search, maker, along=0.30, temperature=300.0)
     others = search.model_copy(deep=True)
     hop_choice.decide(maker, search, 300.0)
     assert search.waiting == [], "0.55 less 0.02 (that is what 0.40 erred by) and 0.01 are 0.10 above 0.42: 3.9 kT"
@@ -169,9 +170,7 @@ def test_of_a_hop_that_was_split_the_highest_part_counts(search, maker, monkeypa
 
 def test_what_was_wrong_on_other_hops_is_not_believed_on_this_one(search, maker, monkeypatch):
     says(monkeypatch, h0=(0.30, 0.02), h1=(0.50, 0.02), h2=(0.40, 0.02))
-    hop_choice.decide(maker, search, 50.0)
-    computed(search, ALONG, 0.17)
-    computed(search, ACROSS, 0.42)
+    ways_are_computed(search, maker, along=0.17)
     hop_choice.decide(maker, search, 50.0)
     assert search.waiting == [BESIDE], "0.30 was 0.13 eV wrong, so 0.55 may be 0.41"
 

@@ -27,22 +27,25 @@ _NOTHING = "null"
 """Kept where nothing was learned when the question was asked: it is not asked again once something was."""
 
 
-class LearnedRanking(BaseModel):
-    """Energies of candidates by a potential corrected by what it learned, over the lowest of them."""
+class LearnedEnergies(BaseModel):
+    """What a potential corrected by what it learned says of energies, and how well it knows them."""
 
     model: str = Field(description="Content address of the correction: what it learned from, and how.")
     calculations: int = Field(ge=1, description="Number of calculations that it learned from.")
+
+
+class LearnedRanking(LearnedEnergies):
+    """Energies of candidates over the lowest of them."""
+
     energies: dict[str, FiniteFloat] = Field(description="Step of a candidate -> energy over the lowest, eV.")
     uncertainties: dict[str, FiniteFloat] = Field(
         description="Step of a candidate -> standard deviation of that energy, eV."
     )
 
 
-class LearnedRises(BaseModel):
-    """How far geometries lie above others by a potential corrected by what it learned."""
+class LearnedRises(LearnedEnergies):
+    """How far geometries lie above others."""
 
-    model: str = Field(description="Content address of the correction: what it learned from, and how.")
-    calculations: int = Field(ge=1, description="Number of calculations that it learned from.")
     energies: dict[str, FiniteFloat] = Field(description="Name of a pair -> energy of the second over the first, eV.")
     uncertainties: dict[str, FiniteFloat] = Field(
         description="Name of a pair -> standard deviation of that energy, eV."
