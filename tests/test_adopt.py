@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,61 @@ def test_damaged_and_unfinished_runs_are_refused(vasp, ran, tmp_path):
     assert "has no vasprun.xml" in found.detail
     (theirs / "vasprun.xml.relax1.gz").touch()
     (found,) = adopt([theirs], [vasp], dry=True)
-    assert "holds several runs of VASP" in found.detail
+    assert "vasprun.xml.relax1.gz is damaged or cut short" in found.detail
+
+
+@pytest.mark.slow
+def test_folders_are_read_as_others_leave_them(vasp, ran, tmp_path):
+    """What 164 runs in the test files of aiida-vasp, atomate and custodian were refused for, or misread."""
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
+    incar, xml, outcar = theirs / "INCAR", theirs / "vasprun.xml", theirs / "OUTCAR"
+    given, text = incar.read_text(), xml.read_text()
+
+    def seen() -> Any:
+        return adopt([theirs], [vasp], dry=True)
+
+    # VASP 5 writes LORBIT = 11 as a logical that is false, a true LMIXTAU as -1, and what nobody gave.
+    head = (
+        '<incar>\n  <i type="logical" name="LORBIT"> F  </i>\n  <i type="int" name="LMIXTAU">    -1</i>\n'
+        '  <v type="int" name="KPOINT_BSE">    -1     0     0     0</v>\n'
+    )
+    incar.write_text(f"{given}LORBIT = 11\nLMIXTAU = True\n")
+    xml.write_text(text.replace("<incar>", head, 1))
+    assert [each.state for each in seen()] == ["reused"]
+    xml.write_text(text.replace("<incar>", head.replace("-1</i>", "0</i>"), 1))
+    assert "says LMIXTAU = True, and VASP was run with 0" in seen()[0].detail
+    incar.write_text(given)
+    xml.write_text(text)
+    # A response has cycles of its own among those of the SCF.
+    incar.write_text(f"{given}LEPSILON = True\n")
+    assert "computed a response (LEPSILON)" in seen()[0].detail
+    incar.write_text(given)
+    # The OUTCAR of a run before.
+    energies = outcar.read_text()
+    outcar.write_text(re.sub(r"(TOTEN\s+=\s+)-", r"\1-1", energies))
+    assert outcar.read_text() != energies
+    assert "they are of two runs" in seen()[0].detail
+    outcar.write_text(energies)
+    # The runs of custodian's double relaxations, each with all its files.
+    for file in list(theirs.iterdir()):
+        shutil.copy(file, theirs / f"{file.name}.relax1")
+        with gzip.open(theirs / f"{file.name}.relax2.gz", "wb") as packed:
+            packed.write(file.read_bytes())
+        file.unlink()
+    (theirs / "INCAR.relax1").write_text(given.replace("ISMEAR = 0", "ISMEAR = 1"))
+    first, second = seen()
+    assert (first.source, first.state) == (str(theirs / "vasprun.xml.relax1"), "refused")
+    assert "INCAR.relax1 says ISMEAR = 1" in first.detail
+    assert (second.source, second.state) == (str(theirs / "vasprun.xml.relax2"), "reused")
+    assert set(second.calculation.adopted.files) >= {"vasprun.xml.relax2.gz", "INCAR.relax2.gz", "OUTCAR.relax2.gz"}
+    # vasprun.xml of a band is that of one of its images, and does not tell.
+    band = Path(shutil.copytree(ran, tmp_path / "band"))
+    for image in ("00", "01", "02"):
+        (band / image).mkdir()
+    (band / "01" / "OUTCAR").touch()
+    (found,) = adopt([band], [vasp], dry=True)
+    assert found.state == "refused"
+    assert "belongs to a band" in found.detail
 
 
 @pytest.mark.slow
@@ -273,27 +328,28 @@ def test_compressed_folders_are_read_and_never_overwrite_what_was_begun(vasp, ra
 
 
 def test_recorded_runs_are_kept_and_shown(anodeflow, tmp_path):
-    """C and NaCl by VASP 6.3, as ASE's tests have them: neither is a calculation of ours."""
+    """C and NaCl by VASP 6.3, as ASE's tests have them: one is not ours, one computed a response as well."""
     for name in ("pstress", "dfpt"):
         (tmp_path / "others" / name).mkdir(parents=True)
         shutil.copy(RECORDED / f"vasprun_{name}.xml", tmp_path / "others" / name / "vasprun.xml")
     assert (
-        json.loads(anodeflow("adopt", tmp_path / "others", "--dry-run", "--format", "json").out)[0]["state"] == "kept"
+        json.loads(anodeflow("adopt", tmp_path / "others", "--dry-run", "--format", "json").out)[1]["state"] == "kept"
     )
     assert anodeflow("adopt", "--list").out == "nothing was adopted.\n"
     ended = anodeflow("adopt", tmp_path / "others", "--format", "json", "-b", "vasp-standard")
-    assert ended.status == 0
+    assert ended.status == 1
+    assert "1 of 2 calculations were refused" in ended.err
     dfpt, pstress = json.loads(ended.out)
     assert (pstress["formula"], pstress["program"], pstress["task"]) == ("C2", "VASP 6.3.0", "static")
     assert "PSTRESS = 1 (vasp-standard: not given)" in pstress["differs"]
     assert "ENCUT = 400 (vasp-standard: 520)" in pstress["differs"]
     assert "k-points Monkhorst 4 4 4 (vasp-standard: Gamma 16 16 16)" in pstress["differs"]
-    assert dfpt["settings"]["potentials"] == ["PAW_PBE Na 08Apr2002", "PAW_PBE Cl 06Sep2000"]
-    assert "POTCAR PAW_PBE Na 08Apr2002 (vasp-standard: PBE_64 Na_pv)" in dfpt["differs"]
-    assert not [words for words in dfpt["differs"] if "Cl" in words], "which the set has"
+    assert pstress["settings"]["potentials"] == ["PAW C 22Mar2012"]
+    assert dfpt["state"] == "refused"
+    assert "computed a response (LEPSILON)" in dfpt["detail"]
     listed = json.loads(anodeflow("adopt", "--list", "--format", "json").out)
-    assert {each["id"] for each in listed} == {pstress["id"], dfpt["id"]}
-    assert "2 kept" in anodeflow("adopt", "--list").out
+    assert {each["id"] for each in listed} == {pstress["id"]}
+    assert "1 kept" in anodeflow("adopt", "--list").out
 
 
 def test_what_cannot_be_adopted_is_told(anodeflow, tmp_path):

@@ -14,12 +14,12 @@ from anodeflow.backends.vasp.settings import GGA_TAGS, PERFORMANCE_TAGS, VaspPar
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import InputError
 
-_WAY = HARMLESS | PERFORMANCE_TAGS | {"EDIFFG", "IOPT", "MAXMOVE", "NSW"}
+_WAY = HARMLESS | PERFORMANCE_TAGS | {"EDIFFG", "IOPT", "LMIXTAU", "MAXMOVE", "NSW"}
 """How VASP got to the end, or when it was to end: the end itself is looked at."""
 # fmt: off
-_SILENT = frozenset({
-    "EMAX", "EMIN", "ISIF", "KGAMMA", "KSPACING", "LAECHG", "LCHARG", "LELF", "LORBIT", "LVHAR", "LVTOT", "LWAVE",
-    "MAGMOM", "NEDOS", "NWRITE", "SYSTEM",
+SILENT_TAGS = frozenset({
+    "EMAX", "EMIN", "ISIF", "KGAMMA", "KPOINT_BSE", "KSPACING", "LAECHG", "LCHARG", "LELF", "LORBIT", "LPETIM",
+    "LVHAR", "LVTOT", "LWAVE", "MAGMOM", "NEDOS", "NWRITE", "SYSTEM",
 })
 # fmt: on
 """Output alone, or seen elsewhere: in the k-points, the moments and the task."""
@@ -58,7 +58,7 @@ def differing_tags(
     asked |= task_tags(request, backend.settings, backend.relaxation, 0) | dict(SETTINGS.VASP_INCAR_UPDATES)
     found = []
     for tag, wanted in asked.items():
-        if tag in _WAY or tag in _SILENT:
+        if tag in _WAY or tag in SILENT_TAGS:
             continue
         given = tags.get(tag, defaults.get(_NAMES.get(tag, tag), _DEFAULTS.get(tag)))
         if tag == "GGA" and _is_default(given) and titles and all(title.startswith("PAW_PBE ") for title in titles):
@@ -70,7 +70,7 @@ def differing_tags(
         elif not _equal(tag, given, wanted):
             found.append(f"{tag} = {_shown(given)} ({backend.name}: {_shown(wanted)})")
     for tag, given in tags.items():
-        if tag not in asked and tag not in _WAY and tag not in _SILENT and not _is_usual(tag, given):
+        if tag not in asked and tag not in _WAY and tag not in SILENT_TAGS and not _is_usual(tag, given):
             found.append(f"{tag} = {_shown(given)} ({backend.name}: not given)")
     for tag in sorted(_DEFAULTS.keys() - asked.keys() - tags.keys()):
         if tag in defaults and not _is_usual(tag, defaults[tag]):
@@ -150,7 +150,7 @@ def _equal(tag: str, given: Any, wanted: Any) -> bool:
 
 
 def _is_default(given: Any) -> bool:
-    return given is None or str(given).strip() in ("", "--")
+    return given is None or str(given).strip().lower() in ("", "--", "none")
 
 
 def _is_usual(tag: str, given: Any) -> bool:

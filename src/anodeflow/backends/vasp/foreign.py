@@ -15,16 +15,16 @@ from anodeflow.backends.base import Backend
 from anodeflow.backends.foreign import ForeignRun
 from anodeflow.backends.vasp.backend import VaspBackend
 from anodeflow.backends.vasp.compared import differing_kpoints, differing_potentials, differing_tags
-from anodeflow.backends.vasp.outputs import Frame, packed, read_run
-from anodeflow.calculations.document import Task
+from anodeflow.backends.vasp.foreign_tags import given_tags, task_of
+from anodeflow.backends.vasp.outputs import Frame, last_free_energy, packed, read_run
 from anodeflow.core.errors import InputError
 from anodeflow.structures.geometry.positions import free_directions
 
 _LARGEST = 2_000_000_000  # bytes of a vasprun.xml, unpacked
 _AGREE = 1e-5  # of fractional coordinates, and Å of a cell: the digits of vasprun.xml
+_SAME_RUN = 1e-4  # eV, between the last free energies of OUTCAR and vasprun.xml
 _VACUUM = 6.0  # Å between a slab and its image
 _BOX = 7.0  # Å, shortest vector of a box for a free atom
-_MOVES = (1, 2, 3)  # IBRION of relaxations
 
 
 @dataclass
@@ -54,38 +54,40 @@ class VaspRun(ForeignRun):
         return found + self.differences_at_rest(backend)
 
 
-def read_vasp_folder(folder: Path) -> VaspRun:
+def read_vasp_folder(folder: Path, suffix: str = "") -> VaspRun:
     """Read a finished run of VASP.
 
     Parameters
     ----------
     folder
         Folder with vasprun.xml, or vasprun.xml.gz; INCAR, KPOINTS and POSCAR beside it are compared with it.
+    suffix
+        What stands behind the names of all its files where several runs share the folder: .relax2.
 
     Raises
     ------
     InputError
         If it is damaged, cut short, not converged, or does what no task of anodeflow does.
     """
-    file = packed(folder / "vasprun.xml")
+    file = packed(folder / f"vasprun.xml{suffix}")
     if not file.is_file():
         raise InputError(f"{folder} has no vasprun.xml, which says how VASP computed: give a folder that has one.")
     _check_size(file)
     vasprun = _vasprun(file)
     try:
         defaults, version = dict(vasprun.parameters), str(vasprun.vasp_version).split()[0]
-        tags = _tags(folder, dict(vasprun.incar))
-        task = _task(file, tags, defaults)
-        structure = _start(folder, vasprun, tags, defaults)
+        tags = given_tags(packed(folder / f"INCAR{suffix}"), dict(vasprun.incar))
+        task = task_of(file, tags, defaults)
+        structure = _start(packed(folder / f"POSCAR{suffix}"), vasprun, tags, defaults)
     except InputError:
         raise
     except Exception as error:  # whatever pymatgen stumbles over
         raise InputError(f"{file} is damaged ({type(error).__name__}: {error}): take another copy of it.") from error
-    kpoints = _kpoints(folder, vasprun)
+    kpoints = _kpoints(packed(folder / f"KPOINTS{suffix}"), vasprun)
     structure = _periodic(structure, kpoints)
     frame = Frame(structure, cell_moves=task == "relax_cell")
     frame.order = list(range(len(structure)))
-    output = read_run(folder, frame, task)
+    output = read_run(folder, frame, task, suffix)
     if not output.whole or not output.steps or len(output.steps) < len(vasprun.ionic_steps):
         raise InputError(f"{file} is cut short, or a step in it is damaged: take another copy, or compute it again.")
     allowed = output.scf_cycles_allowed or 0
@@ -94,9 +96,16 @@ def read_vasp_folder(folder: Path) -> VaspRun:
         raise InputError(f"{file}: its SCF did not converge in {worst} cycles (NELM): compute it again.")
     if task != "static" and len(output.steps) >= int(defaults["NSW"]) > 1:
         raise InputError(f"{file}: its relaxation did not converge in {len(output.steps)} steps (NSW): go on with it.")
+    outcar = packed(folder / f"OUTCAR{suffix}")
+    ended = last_free_energy(outcar)
+    if ended is not None and abs(ended - output.steps[-1]["free_energy"]) > _SAME_RUN:
+        raise InputError(
+            f"{outcar} ends with {ended:.5f} eV and {file} with {output.steps[-1]['free_energy']:.5f} eV: they are of "
+            "two runs; give the folder the files of one."
+        )
     titles = tuple(str(title).strip() for title in vasprun.potcar_symbols)
     names = ("INCAR", "KPOINTS", "POSCAR", "OUTCAR", "OSZICAR")
-    files = [place for name in names if (place := packed(folder / name)).is_file()]
+    files = [place for name in names if (place := packed(folder / f"{name}{suffix}")).is_file()]
     return VaspRun(
         folder=folder,
         code="vasp",
@@ -143,61 +152,7 @@ def _vasprun(file: Path) -> Any:
         ) from error
 
 
-def _tags(folder: Path, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Return the tags that were given; an INCAR beside vasprun.xml must be the one that VASP read."""
-    from pymatgen.io.vasp import Incar
-
-    file = packed(folder / "INCAR")
-    if not file.is_file():
-        return recorded
-    tags = dict(Incar.from_file(file))
-    for tag, value in recorded.items():
-        if tag in tags and not _alike(tags[tag], value):
-            raise InputError(
-                f"{file} says {tag} = {tags[tag]}, and VASP was run with {value}: give the folder the INCAR of its run."
-            )
-    return recorded | tags
-
-
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return str(one).strip().upper()[:2] == str(other).strip().upper()[:2]
-    try:
-        return bool(np.allclose(np.asarray(one, dtype=float), np.asarray(other, dtype=float), rtol=1e-5, atol=1e-9))
-    except (ValueError, TypeError):
-        return bool(one == other)
-
-
-def _task(file: Path, tags: dict[str, Any], defaults: dict[str, Any]) -> Task:
-    """Return the task of ours that a run did.
-
-    Raises
-    ------
-    InputError
-        If it did another thing.
-    """
-
-    def given(tag: str, default: Any) -> Any:
-        return tags.get(tag, defaults.get(tag, default))
-
-    steps, moves, cell = int(given("NSW", 0)), int(given("IBRION", -1)), int(given("ISIF", 2))
-    if int(given("ICHARG", 2)) >= 10:
-        raise InputError(
-            f"{file} is no self-consistent calculation (ICHARG = {given('ICHARG', 2)}): give that instead."
-        )
-    if int(given("IMAGES", 0)):
-        raise InputError(f"{file} belongs to a band (IMAGES = {given('IMAGES', 0)}), and paths are not adopted.")
-    if steps <= 0 or moves == -1:
-        return "static"
-    if moves not in _MOVES or cell not in (0, 1, 2, 3):
-        raise InputError(
-            f"{file} did what no task of anodeflow does (IBRION = {moves}, ISIF = {cell}): relaxations of positions or "
-            "of positions and cell, and static calculations, can be adopted."
-        )
-    return "relax_cell" if cell == 3 else "relax"
-
-
-def _start(folder: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str, Any]) -> Structure:
+def _start(file: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str, Any]) -> Structure:
     """Return the structure that VASP began with: by its POSCAR, which has more digits, where that is the same one."""
     from pymatgen.io.vasp import Poscar
     from pymatgen.io.vasp.inputs import BadPoscarWarning
@@ -205,7 +160,6 @@ def _start(folder: Path, vasprun: Any, tags: dict[str, Any], defaults: dict[str,
     start = vasprun.initial_structure
     lattice, coordinates = start.lattice.matrix, start.frac_coords
     flags = free_directions(start)
-    file = packed(folder / "POSCAR")
     if file.is_file():
         try:
             with warnings.catch_warnings():
@@ -265,14 +219,13 @@ def _vacuum(structure: Structure) -> float:
     return float(gap / structure.lattice.reciprocal_lattice_crystallographic.abc[2])
 
 
-def _kpoints(folder: Path, vasprun: Any) -> Any:
+def _kpoints(file: Path, vasprun: Any) -> Any:
     """Return the grid of k-points: of vasprun.xml, else of KPOINTS; none if neither tells."""
     from pymatgen.io.vasp import Kpoints
 
     recorded = getattr(vasprun, "kpoints", None)
     if recorded is not None and recorded.kpts:
         return recorded
-    file = packed(folder / "KPOINTS")
     return Kpoints.from_file(file) if file.is_file() else None
 
 

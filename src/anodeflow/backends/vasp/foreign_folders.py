@@ -1,5 +1,6 @@
 """Which folders hold finished runs of VASP."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -7,16 +8,29 @@ from pathlib import Path
 from anodeflow.backends.foreign import FoundRun, refused
 from anodeflow.backends.vasp.foreign import read_vasp_folder
 
-_RUNS = ("vasprun.xml", "vasprun.xml.gz")
+_RUN = re.compile(r"vasprun\.xml(?P<suffix>\.(?:relax|static)\d+)?(?:\.gz)?")
+"""Names of what VASP wrote; custodian renames that of all runs in one folder: vasprun.xml.relax1.gz."""
 _OUTCARS = ("OUTCAR", "OUTCAR.gz")
-_SEVERAL = "vasprun.xml.relax1*"  # as custodian's double relaxations leave it
+_IMAGE = re.compile(r"\d\d")
+_OF_IMAGE = ("OUTCAR", "OUTCAR.gz", "CONTCAR", "CONTCAR.gz")
 
 
 def runs_in(folder: Path) -> Iterator[FoundRun]:
-    """Yield the run of VASP in a folder."""
-    if any((folder / name).is_file() for name in _RUNS):
+    """Yield the runs of VASP in a folder: one, or those that custodian ran there one after the other."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    suffixes = sorted({found["suffix"] or "" for name in names if (found := _RUN.fullmatch(name))})
+    if _has_images(folder) and (suffixes or any(name in _OUTCARS for name in names)):
+        # Its INCAR, which alone says IMAGES, may be elsewhere; vasprun.xml is that of one image.
+        yield folder, refused(f"{folder} belongs to a band (it has folders of images), and paths are not adopted.")
+        return
+    for suffix in suffixes:
+        source = folder / f"vasprun.xml{suffix}" if suffix else folder
+        yield source, partial(read_vasp_folder, folder, suffix)
+    if not suffixes and any(name in _OUTCARS for name in names) and not folder.name.isdigit():
         yield folder, partial(read_vasp_folder, folder)
-    elif any(folder.glob(_SEVERAL)):
-        yield folder, refused(f"{folder} holds several runs of VASP: give each a folder of its own.")
-    elif any((folder / name).is_file() for name in _OUTCARS) and not folder.name.isdigit():  # 00, 01: images of a band
-        yield folder, partial(read_vasp_folder, folder)
+
+
+def _has_images(folder: Path) -> bool:
+    """Whether a folder has folders 00, 01 ... of a band, in which VASP wrote."""
+    images = [each for each in folder.iterdir() if each.is_dir() and _IMAGE.fullmatch(each.name)]
+    return any((each / name).is_file() for each in images for name in _OF_IMAGE)

@@ -97,7 +97,7 @@ class Frame:
         return projected
 
 
-def read_run(run: Path, frame: Frame, task: str) -> RunOutput:
+def read_run(run: Path, frame: Frame, task: str, suffix: str = "") -> RunOutput:
     """Read vasprun.xml, OSZICAR and OUTCAR of a run that relaxed or evaluated one geometry.
 
     Parameters
@@ -108,11 +108,13 @@ def read_run(run: Path, frame: Frame, task: str) -> RunOutput:
         Of the structure that was asked for; remembers where the atoms were last.
     task
         relax, relax_cell, static or density.
+    suffix
+        What stands behind the names of its files: .relax2.
     """
     from pymatgen.io.vasp import Vasprun
     from pymatgen.io.vasp.outputs import UnconvergedVASPWarning
 
-    file = packed(run / "vasprun.xml")
+    file = packed(run / f"vasprun.xml{suffix}")
     try:
         with warnings.catch_warnings():
             # That a run has not converged is read from its steps below, and told in the document.
@@ -123,8 +125,8 @@ def read_run(run: Path, frame: Frame, task: str) -> RunOutput:
         allowed, version = int(vasprun.parameters["NELM"]), str(vasprun.vasp_version).split()[0]
     except Exception:  # missing, empty, or cut off in its head: nothing was computed
         return RunOutput()
-    seconds = _LOOP.findall(_text(run / "OUTCAR"))
-    moments = _MOMENT.findall(_text(run / "OSZICAR"))
+    seconds = _LOOP.findall(_text(run / f"OUTCAR{suffix}"))
+    moments = _MOMENT.findall(_text(run / f"OSZICAR{suffix}"))
     steps = []
     for number, found in enumerate(vasprun.ionic_steps):
         step = _step(found, frame, task)
@@ -196,6 +198,12 @@ def read_image(outcar: Path, frame: Frame) -> list[dict[str, Any]]:
             }
         )
     return steps
+
+
+def last_free_energy(outcar: Path) -> float | None:
+    """Return the free energy, eV, of the last ionic step that an OUTCAR has; none if it has none, or is missing."""
+    found = _FREE.findall(_text(outcar))
+    return float(found[-1]) if found else None
 
 
 def read_contcar(file: Path, frame: Frame) -> Structure | None:
