@@ -17,6 +17,7 @@ THIN_SLAB = 5.0
 LITTLE_VACUUM = 8.0
 """Less vacuum than this lets both faces of a slab see each other, Å."""
 _SYMPREC = 0.05  # of the symmetry search, Å
+_LEVEL = 1e-6  # Å
 _CHARGE = 0.1  # formal charge of a plane for each of its atoms, e, that counts
 
 
@@ -156,6 +157,9 @@ def polar_note(bulk: Structure, slab: Structure) -> str | None:
     elements = {str(site.specie) for site in bulk}
     if not elements & {"H", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I"} or len(elements) < 2:
         return None
+    heights = slab.cart_coords[:, 2]
+    if slab.composition.reduced_formula == bulk.composition.reduced_formula and _centred(slab, heights):
+        return None  # whatever the charges are, and guessing them takes half a second of reading
     guesses = bulk.composition.reduced_composition.oxi_state_guesses()
     if not guesses:
         return None
@@ -165,13 +169,18 @@ def polar_note(bulk: Structure, slab: Structure) -> str | None:
         return (
             f"its composition {counts.reduced_formula} is not the crystal's, so that its formal charges do not cancel"
         )
-    heights = slab.cart_coords[:, 2]
     dipole = float((charges * (heights - heights.mean())).sum())
     if abs(dipole) < _CHARGE * len(slab):
         return None
     return (
         "its faces are polar by formal charges (Tasker's type 3): an ideal slab has a dipole that grows with thickness"
     )
+
+
+def _centred(slab: Structure, heights: np.ndarray) -> bool:
+    """Whether the atoms of each element have their mean height in the middle of all: no charges give a dipole."""
+    species = np.array([str(site.specie) for site in slab])
+    return all(abs(heights[species == each].mean() - heights.mean()) < _LEVEL for each in set(species))
 
 
 def label_note(label: str, structure: Structure) -> str | None:
