@@ -2,6 +2,7 @@
 
 import re
 import signal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from anodeflow.core.errors import CalculationError, InterruptedCalculationError
 
 _NOT_FOUND = 127
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-_BANNER = re.compile(r"[EWRONIGA#!\s]+")  # the letters that VASP draws ERROR and WARNING with
+_BANNER = re.compile(r"[ERO#!\s]+")  # the letters that VASP draws ERROR with
+_ERROR_BOX = re.compile(r"EEEEEEE\s+RRRRRR|REFUSE TO CONTINUE|BYE!!!")  # other boxes have warnings and advice
 _NO_WORDS = ("REFUSE TO CONTINUE", "BYE!!!")
 _COMPLAINTS = ("VERY BAD NEWS", "internal error", "ZBRENT: fatal", "Error EDD", "ERROR", "No space left", "oom-kill")
 
@@ -92,13 +94,36 @@ def changed_tags(run: Path) -> dict[str, Any]:
 
 
 def complaint(run: Path) -> str:
-    """Return VASP's own words on what is wrong: its box of an error, or the first line that tells of one."""
+    """Return VASP's own words on what is wrong; empty: it has none.
+
+    They are those of its last box of an error; else the first line that tells of one; else the last line that
+    custodian knows from runs that failed. Its boxes of warnings and advice stand in sound runs, too.
+    """
     lines = [line for name in ("vasp.out", "std_err.txt") for line in tail(run / name, 20000)]
-    boxed = [line.strip().strip("|").strip() for line in lines if line.lstrip().startswith("|")]
-    words = [line for line in boxed if line and not _BANNER.fullmatch(line) and not any(no in line for no in _NO_WORDS)]
-    if words:
-        return _shortened(" ".join(words))
-    return next((_shortened(line) for line in lines if any(sign in line for sign in _COMPLAINTS)), "")
+    boxes = [
+        [line.strip().strip("|").strip() for line in box]
+        for is_box, box in groupby(lines, key=lambda line: line.lstrip().startswith("|"))
+        if is_box
+    ]
+    for box in reversed(boxes):
+        if any(_ERROR_BOX.search(line) for line in box):
+            words = [line for line in box if not _BANNER.fullmatch(line) and not any(no in line for no in _NO_WORDS)]
+            if any(words):
+                return _shortened(" ".join(words))
+    unboxed = [line for line in lines if not line.lstrip().startswith("|")]
+    for line, following in zip(unboxed, [*unboxed[1:], ""], strict=True):
+        if any(sign in line for sign in _COMPLAINTS):
+            return _shortened(f"{line} {following}" if line.rstrip().endswith(":") else line)
+    known = _known_messages()
+    return next((_shortened(line) for line in reversed(unboxed) if any(sign in line for sign in known)), "")
+
+
+def _known_messages() -> list[str]:
+    """Return what custodian looks for in the output of runs that failed."""
+    from custodian.vasp.handlers import StdErrHandler, VaspErrorHandler
+
+    messages = [*VaspErrorHandler.error_msgs.values(), *StdErrHandler.error_msgs.values()]
+    return [message for several in messages for message in several]
 
 
 def _unfixed(fixes: list[dict[str, Any]]) -> str:
