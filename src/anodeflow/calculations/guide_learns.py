@@ -1,7 +1,7 @@
 """What the potential that guides calculations learns from them, and the better places to begin that it then knows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,9 +170,14 @@ def teach(request: Request, folder: CalculationFolder, backend: Backend, tell: A
             return
         steps = chosen(folder.steps())
         if steps:
-            tell("running", message=f"teaches {guide.potential.name}: {len(steps)} geometries")
+
+            def told() -> Iterator[dict[str, Any]]:
+                for number, step in enumerate(steps, 1):
+                    tell("running", message=f"teaches {guide.potential.name}: geometry {number} of {len(steps)}")
+                    yield step
+
             atoms = AseAtomsAdaptor.get_atoms(request.structure, msonable=False)
-            lesson = lesson_of(folder.path.name, atoms, steps, guide.calculator, guide.features)
+            lesson = lesson_of(folder.path.name, atoms, told(), guide.calculator, guide.features)
             keep(place, lesson, Pair.of(backend, guide.potential, guide.features))
 
     tried(learn, tell, f"{request.guide.get('name', 'the potential')} learns nothing from it")

@@ -21,7 +21,11 @@ from anodeflow.core.address import content_hash
 from anodeflow.core.damaged import DAMAGED
 
 MOST_GEOMETRIES = 4
-"""Most geometries of a relaxation that are kept: the first two, the middle and the last."""
+"""Most geometries of a relaxation that are kept: the first two, the middle and the last.
+
+With the first and the last alone, forces on calculations that were not seen came out as well, 0.012 eV/Å for 24 of the
+benchmark li3mg7-campaign; but run so it took 56 evaluations instead of 47.
+"""
 
 
 @dataclass(frozen=True)
