@@ -147,6 +147,11 @@ def test_missing_program_is_told_with_the_remedy(monkeypatch):
 def test_output_without_a_result_is_an_error():
     with pytest.raises(ValueError, match=r"pw\.x printed no energy or no forces"):
         results("     Program PWSCF v.6.7 starts\n", with_stress=False)
+    headless = (
+        "     Program PWSCF v.7.4 starts\n     celldm(1)=   7.3\n!    total energy              =     -22.66 Ry\n"
+    )
+    with pytest.raises(ValueError, match=r"what pw\.x printed cannot be read"):
+        results(headless, with_stress=False)
 
 
 @DATA

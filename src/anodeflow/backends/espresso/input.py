@@ -138,8 +138,8 @@ def results(text: str, with_stress: bool) -> dict[str, Any]:
         found = dict(atoms.calc.results)
     except (IndexError, AttributeError, StopIteration):
         found = {}
-    except ValueError as error:  # stars, where a number is too large for its column
-        raise ValueError(f"what pw.x printed cannot be read ({error})") from error
+    except (ValueError, KeyError, AssertionError) as error:  # stars, where a number is too large; a part is missing
+        raise ValueError(f"what pw.x printed cannot be read ({error or type(error).__name__})") from error
     if "energy" not in found or "forces" not in found:
         raise ValueError("pw.x printed no energy or no forces")
     if with_stress and "stress" not in found:
