@@ -247,13 +247,14 @@ def test_folders_are_read_as_others_leave_them(vasp, ran, tmp_path):
     incar.write_text(f"{given}LORBIT = 11\nLMIXTAU = True\n")
     xml.write_text(text.replace("<incar>", head, 1))
     assert [each.state for each in seen()] == ["reused"]
-    xml.write_text(text.replace("<incar>", head.replace("-1</i>", "0</i>"), 1))
-    assert "says LMIXTAU = True, and VASP was run with 0" in seen()[0].detail
     incar.write_text(given)
     xml.write_text(text)
     # A response has cycles of its own among those of the SCF.
     incar.write_text(f"{given}LEPSILON = True\n")
     assert "computed a response (LEPSILON)" in seen()[0].detail
+    xml.write_text(re.sub(r'(name="ALGO">\s*)\w+', r"\1EVGW0", text))
+    assert "is no ground state (ALGO = E" in seen()[0].detail
+    xml.write_text(text)
     incar.write_text(given)
     # The OUTCAR of a run before.
     energies = outcar.read_text()

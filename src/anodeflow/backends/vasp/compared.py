@@ -14,7 +14,7 @@ from anodeflow.backends.vasp.settings import GGA_TAGS, PERFORMANCE_TAGS, VaspPar
 from anodeflow.calculations.request import Request
 from anodeflow.core.errors import InputError
 
-_WAY = HARMLESS | PERFORMANCE_TAGS | {"EDIFFG", "IOPT", "LMIXTAU", "MAXMOVE", "NSW"}
+WAY_TAGS = HARMLESS | PERFORMANCE_TAGS | {"EDIFFG", "IOPT", "IWAVPR", "LMIXTAU", "MAXMOVE", "NSW"}
 """How VASP got to the end, or when it was to end: the end itself is looked at."""
 # fmt: off
 SILENT_TAGS = frozenset({
@@ -24,10 +24,10 @@ SILENT_TAGS = frozenset({
 # fmt: on
 """Output alone, or seen elsewhere: in the k-points, the moments and the task."""
 _DEFAULTS: dict[str, Any] = {
-    "ADDGRID": False, "EFIELD": 0.0, "GGA": "--", "IDIPOL": 0, "ISPIN": 1, "IVDW": 0, "LASPH": False, "LDAU": False,
-    "LDIPOL": False, "LHFCALC": False, "LMAXMIX": 2, "LMONO": False, "LNONCOLLINEAR": False, "LREAL": False,
-    "LSOL": False, "LSORBIT": False, "LUSE_VDW": False, "METAGGA": "--", "NUPDOWN": -1.0, "PSTRESS": 0.0,
-    "SYMPREC": 1e-5, "VOSKOWN": 0,
+    "ADDGRID": False, "EFIELD": 0.0, "GGA": "--", "IDIPOL": 0, "ISPIN": 1, "IVDW": 0, "LASPH": False, "LCORR": True,
+    "LDAU": False, "LDIPOL": False, "LHFCALC": False, "LMAXMIX": 2, "LMONO": False, "LNONCOLLINEAR": False,
+    "LREAL": False, "LSOL": False, "LSORBIT": False, "LUSE_VDW": False, "METAGGA": "--", "NUPDOWN": -1.0,
+    "PSTRESS": 0.0, "SYMPREC": 1e-5, "VOSKOWN": 0,
 }  # fmt: skip
 """What VASP takes where no tag is given, and its output may not tell."""
 _NAMES = {"ENCUT": "ENMAX"}  # in the output
@@ -58,7 +58,7 @@ def differing_tags(
     asked |= task_tags(request, backend.settings, backend.relaxation, 0) | dict(SETTINGS.VASP_INCAR_UPDATES)
     found = []
     for tag, wanted in asked.items():
-        if tag in _WAY or tag in SILENT_TAGS:
+        if tag in WAY_TAGS or tag in SILENT_TAGS:
             continue
         given = tags.get(tag, defaults.get(_NAMES.get(tag, tag), _DEFAULTS.get(tag)))
         if tag == "GGA" and _is_default(given) and titles and all(title.startswith("PAW_PBE ") for title in titles):
@@ -70,7 +70,7 @@ def differing_tags(
         elif not _equal(tag, given, wanted):
             found.append(f"{tag} = {_shown(given)} ({backend.name}: {_shown(wanted)})")
     for tag, given in tags.items():
-        if tag not in asked and tag not in _WAY and tag not in SILENT_TAGS and not _is_usual(tag, given):
+        if tag not in asked and tag not in WAY_TAGS and tag not in SILENT_TAGS and not _is_usual(tag, given):
             found.append(f"{tag} = {_shown(given)} ({backend.name}: not given)")
     for tag in sorted(_DEFAULTS.keys() - asked.keys() - tags.keys()):
         if tag in defaults and not _is_usual(tag, defaults[tag]):

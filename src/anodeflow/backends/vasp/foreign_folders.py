@@ -8,7 +8,7 @@ from pathlib import Path
 from anodeflow.backends.foreign import FoundRun, refused
 from anodeflow.backends.vasp.foreign import read_vasp_folder
 
-_RUN = re.compile(r"vasprun\.xml(?P<suffix>\.(?:relax|static)\d+)?(?:\.gz)?")
+_RUN = re.compile(r"vasprun\.xml(?P<suffix>\.(?:relax|static)\d*)?(?:\.gz)?")
 """Names of what VASP wrote; custodian renames that of all runs in one folder: vasprun.xml.relax1.gz."""
 _OUTCARS = ("OUTCAR", "OUTCAR.gz")
 _IMAGE = re.compile(r"\d\d")

@@ -5,27 +5,28 @@ from typing import Any
 
 import numpy as np
 
-from anodeflow.backends.vasp.compared import SILENT_TAGS
+from anodeflow.backends.vasp.compared import SILENT_TAGS, WAY_TAGS
 from anodeflow.calculations.document import Task
 from anodeflow.core.errors import InputError
 
 _RESPONSES = ("LEPSILON", "LCALCEPS", "LCALCPOL", "LCHIMAG")
 """What VASP computes after, or instead of, a ground state; its cycles stand among those of the SCF."""
+_NO_GROUND_STATE = ("GW", "EVGW", "QPGW", "SCGW", "CHI", "BSE", "TDHF", "TIMEEV", "ACFDT", "RPA", "CRPA", "2E4W")
 _MOVES = (1, 2, 3)  # IBRION of relaxations
 
 
 def given_tags(file: Path, recorded: dict[str, Any]) -> dict[str, Any]:
     """Return the tags that were given; an INCAR beside vasprun.xml must be the one that VASP read.
 
-    Of tags that decide no number, VASP's own record counts: it is that of a copy, and some versions write LORBIT = 11
-    as F and ISIF = 2 as 0.
+    Of tags that decide no number VASP's own record counts: it changes some itself (IWAVPR, NPAR), and some versions
+    write LORBIT = 11 as F.
     """
     from pymatgen.io.vasp import Incar
 
     if not file.is_file():
         return recorded
     tags = dict(Incar.from_file(file))
-    silent = {tag: value for tag, value in recorded.items() if tag in SILENT_TAGS}
+    silent = {tag: value for tag, value in recorded.items() if tag in SILENT_TAGS | WAY_TAGS}
     for tag, value in recorded.items():
         if tag in tags and tag not in silent and not _alike(tags[tag], value):
             raise InputError(
@@ -35,7 +36,7 @@ def given_tags(file: Path, recorded: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) and isinstance(other, int):  # LMIXTAU = True is written as -1
+    if isinstance(one, bool) and isinstance(other, int):  # a true LMIXTAU is written as -1
         return one == bool(other)
     if isinstance(one, str) or isinstance(other, str):
         return str(one).strip().upper()[:2] == str(other).strip().upper()[:2]
@@ -62,6 +63,8 @@ def task_of(file: Path, tags: dict[str, Any], defaults: dict[str, Any]) -> Task:
         raise InputError(
             f"{file} is no self-consistent calculation (ICHARG = {given('ICHARG', 2)}): give that instead."
         )
+    if str(given("ALGO", "")).strip().upper().startswith(_NO_GROUND_STATE):
+        raise InputError(f"{file} is no ground state (ALGO = {given('ALGO', '')}): give that instead.")
     response = [tag for tag in _RESPONSES if given(tag, False) is True]
     if response:
         raise InputError(f"{file} computed a response ({response[0]}), and those are not adopted.")
