@@ -160,7 +160,6 @@ def test_what_differs_is_named(vasp, ran, tmp_path):
         ("IVDW", 12, "IVDW = 12 (vasp-test: not given)"),
         ("METAGGA", "R2SCAN", "METAGGA = R2scan (vasp-test: not given)"),
         ("LDAU", "T", "LDAU = True (vasp-test: not given)"),
-        ("NELECT", 7, "NELECT = 7 (vasp-test: not given)"),
         ("PREC", "Normal", "PREC = Normal (vasp-test: Accurate)"),
     ]:
         assert words in seen(**{tag: value})
@@ -274,14 +273,51 @@ def test_folders_are_read_as_others_leave_them(vasp, ran, tmp_path):
     assert "INCAR.relax1 says ISMEAR = 1" in first.detail
     assert (second.source, second.state) == (str(theirs / "vasprun.xml.relax2"), "reused")
     assert set(second.calculation.adopted.files) >= {"vasprun.xml.relax2.gz", "INCAR.relax2.gz", "OUTCAR.relax2.gz"}
-    # vasprun.xml of a band is that of one of its images, and does not tell.
+    # vasprun.xml of a band is that of one of its images, and does not tell; folders of anything else are no band.
     band = Path(shutil.copytree(ran, tmp_path / "band"))
-    for image in ("00", "01", "02"):
-        (band / image).mkdir()
+    (band / "01").mkdir()
     (band / "01" / "OUTCAR").touch()
+    assert [each.state for each in adopt([band], [vasp], dry=True)] == ["reused"]
+    for name in ("INCAR", "OUTCAR"):
+        (band / name).unlink()
     (found,) = adopt([band], [vasp], dry=True)
     assert found.state == "refused"
     assert "belongs to a band" in found.detail
+
+
+@pytest.mark.slow
+def test_what_its_files_do_not_prove_is_not_reused(vasp, ran, tmp_path):
+    """Files of another run, edited since, or missing."""
+    theirs = Path(shutil.copytree(ran, tmp_path / "theirs"))
+    incar, xml, oszicar = theirs / "INCAR", theirs / "vasprun.xml", theirs / "OSZICAR"
+    texts = {file: file.read_text() for file in (incar, xml, oszicar)}
+
+    def seen() -> Any:
+        (found,) = adopt([theirs], [vasp], dry=True)
+        for file, text in texts.items():
+            file.write_text(text)
+        return found
+
+    assert seen().state == "reused"
+    parameters = '<parameters>\n  <i type="logical" name="LASPH"> F  </i>\n'
+    xml.write_text(texts[xml].replace("<parameters>", parameters, 1))
+    assert "says LASPH = True, and VASP took False" in seen().detail
+    incar.write_text(texts[incar] + "LASPH = False\n")
+    assert "gives LASPH twice" in seen().detail
+    incar.unlink()
+    found = seen()
+    assert found.state == "kept"
+    assert "its INCAR is not here" in found.detail
+    incar.write_text(texts[incar] + "LSORBIT = True\n")
+    assert "is non-collinear (LSORBIT)" in seen().detail
+    oszicar.write_text(re.sub(r"F= -", "F= -9", texts[oszicar]))
+    assert f"{oszicar} ends with" in seen().detail
+    # The last cycle of the last SCF, as after STOPCAR.
+    head, _, tail = texts[xml].rpartition("</scstep>")
+    energy = re.findall(r'name="e_fr_energy">\s*([-\d.]+)', head)[-1]
+    place = head.rindex(energy)
+    xml.write_text(f"{head[:place]}{float(energy) - 0.01:.8f}{head[place + len(energy) :]}</scstep>{tail}")
+    assert "was stopped before it converged (EDIFF)" in seen().detail
 
 
 @pytest.mark.slow

@@ -31,6 +31,11 @@ ADVICE = box("  ----> ADVICE to this user running VASP <----", "", "Therefore, t
 
 HNFORM = box(*_ERROR, "", "HNFORM: k-point generating vectors and reciprocal lattice are", "incommensurate.", "", _BYE)
 MESH = "VERY BAD NEWS! internal error in subroutine IBZKPT:"
+BUG = box(
+    "internal error in: rot.F  at line: 793",
+    "If you are not a developer, submit a bug report.",
+)
+ZBRENT = "ZBRENT: fatal error in bracketing"
 LAPACK = "LAPACK: Routine ZPOTRF failed!"
 
 
@@ -42,9 +47,21 @@ LAPACK = "LAPACK: Routine ZPOTRF failed!"
         (f"{ADVICE}\n{HNFORM}\n", "HNFORM: k-point generating vectors and reciprocal lattice are incommensurate"),
         (f"{WARNING}\n {MESH}\n unable to match k-point!\n", f"{MESH} unable to match k-point!"),
         (f" WARNING in EDDRMM: call to ZHEGV failed, returncode = 8\n {LAPACK}\n", LAPACK),
+        (" Error EDDDAV: Call to ZHEGV failed\n DAV: 2\n ZBRENT: fatal error in bracketing\n", ZBRENT),
+        (
+            f"{WARNING}\n{BUG}\n",
+            "internal error in: rot.F at line: 793 If you are not a developer, submit a bug report",
+        ),
+        (" WARNING: Sub-Space-Matrix is not hermitian in DAV\n", ""),
     ],
-    ids=["advice alone", "known to custodian", "its box", "two lines", "the last one"],
+    ids=["advice", "known to custodian", "its box", "two lines", "no warning", "the last one", "a bug", "a warning"],
 )
 def test_what_went_wrong_is_told(printed: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "vasp.out").write_text(printed)
     assert complaint(tmp_path) == told
+
+
+def test_what_goes_wrong_around_vasp_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "vasp.out").write_text(" BRMIX: very serious problems\n")
+    (tmp_path / "std_err.txt").write_text("PMIX ERROR: ERROR in file gds_ds12_lock_pthread.c\n")
+    assert complaint(tmp_path) == "BRMIX: very serious problems"

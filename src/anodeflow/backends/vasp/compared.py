@@ -58,7 +58,7 @@ def differing_tags(
     asked |= task_tags(request, backend.settings, backend.relaxation, 0) | dict(SETTINGS.VASP_INCAR_UPDATES)
     found = []
     for tag, wanted in asked.items():
-        if tag in WAY_TAGS or tag in SILENT_TAGS:
+        if (tag in WAY_TAGS and tag != "ISYM") or tag in SILENT_TAGS:  # a free atom must be no rounder than it is
             continue
         given = tags.get(tag, defaults.get(_NAMES.get(tag, tag), _DEFAULTS.get(tag)))
         if tag == "GGA" and _is_default(given) and titles and all(title.startswith("PAW_PBE ") for title in titles):
@@ -133,6 +133,8 @@ def _is_of(title: str, symbol: str, functional: str) -> bool:
 
 
 def _equal(tag: str, given: Any, wanted: Any) -> bool:
+    if tag == "PREC" and len(str(given).strip()) == 1:  # VASP reads one letter
+        return str(given).strip().upper() == str(wanted).strip().upper()[:1]
     if tag in ("PREC", "GGA"):
         return str(given).strip().upper()[:2] == str(wanted).strip().upper()[:2]
     if isinstance(wanted, bool) or isinstance(given, bool):

@@ -13,9 +13,20 @@ from anodeflow.core.errors import CalculationError, InterruptedCalculationError
 _NOT_FOUND = 127
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _BANNER = re.compile(r"[ERO#!\s]+")  # the letters that VASP draws ERROR with
-_ERROR_BOX = re.compile(r"EEEEEEE\s+RRRRRR|REFUSE TO CONTINUE|BYE!!!")  # other boxes have warnings and advice
+_ERROR_BOX = re.compile(r"EEEEEEE\s+RRRRRR|REFUSE TO CONTINUE|BYE!!!|internal error in:|submit a bug report")
+"""In boxes of errors; others have warnings and advice."""
 _NO_WORDS = ("REFUSE TO CONTINUE", "BYE!!!")
-_COMPLAINTS = ("VERY BAD NEWS", "internal error", "ZBRENT: fatal", "Error EDD", "ERROR", "No space left", "oom-kill")
+_COMPLAINTS = (
+    "VERY BAD NEWS",
+    "internal error",
+    "ZBRENT: fatal",
+    "Error EDD",
+    "ERROR",
+    "No space left",
+    "oom-kill",
+    "oom_kill",
+)
+_NOISE = ("PMIX", "UCX", "ld.so")  # errors of what is around VASP, which goes on
 
 
 def failure(what: str, run: Path, note: Path, error: BaseException) -> CalculationError:
@@ -96,26 +107,37 @@ def changed_tags(run: Path) -> dict[str, Any]:
 def complaint(run: Path) -> str:
     """Return VASP's own words on what is wrong; empty: it has none.
 
-    They are those of its last box of an error; else the first line that tells of one; else the last line that
-    custodian knows from runs that failed. Its boxes of warnings and advice stand in sound runs, too.
+    They are those of its last box of an error; else the last line that tells of one; else the last line that custodian
+    knows from runs that failed. Its boxes and lines of warnings and advice stand in sound runs, too.
     """
-    lines = [line for name in ("vasp.out", "std_err.txt") for line in tail(run / name, 20000)]
-    boxes = [
-        [line.strip().strip("|").strip() for line in box]
-        for is_box, box in groupby(lines, key=lambda line: line.lstrip().startswith("|"))
-        if is_box
-    ]
-    for box in reversed(boxes):
-        if any(_ERROR_BOX.search(line) for line in box):
-            words = [line for line in box if not _BANNER.fullmatch(line) and not any(no in line for no in _NO_WORDS)]
-            if any(words):
-                return _shortened(" ".join(words))
-    unboxed = [line for line in lines if not line.lstrip().startswith("|")]
-    for line, following in zip(unboxed, [*unboxed[1:], ""], strict=True):
-        if any(sign in line for sign in _COMPLAINTS):
-            return _shortened(f"{line} {following}" if line.rstrip().endswith(":") else line)
-    known = _known_messages()
-    return next((_shortened(line) for line in reversed(unboxed) if any(sign in line for sign in known)), "")
+    files = [tail(run / name, 20000) for name in ("vasp.out", "std_err.txt")]
+    for lines in files:
+        for box in reversed(_boxes(lines)):
+            if any(_ERROR_BOX.search(line) for line in box):
+                words = [
+                    line for line in box if not _BANNER.fullmatch(line) and not any(no in line for no in _NO_WORDS)
+                ]
+                if any(words):
+                    return _shortened(" ".join(words))
+    unboxed = [[line for line in lines if not line.lstrip().startswith("|")] for lines in files]
+    for signs in (_COMPLAINTS, _known_messages()):
+        for lines in unboxed:
+            found = [n for n, line in enumerate(lines) if any(sign in line for sign in signs) and not _is_noise(line)]
+            if found:
+                line = lines[found[-1]]
+                following = lines[found[-1] + 1] if found[-1] + 1 < len(lines) else ""
+                return _shortened(f"{line} {following}" if line.rstrip().endswith(":") else line)
+    return ""
+
+
+def _boxes(lines: list[str]) -> list[list[str]]:
+    """Return the lines of each box."""
+    grouped = groupby(lines, key=lambda line: line.lstrip().startswith("|"))
+    return [[line.strip().strip("|").strip() for line in box] for is_box, box in grouped if is_box]
+
+
+def _is_noise(line: str) -> bool:
+    return line.lstrip().startswith("WARNING") or any(word in line for word in _NOISE)
 
 
 def _known_messages() -> list[str]:

@@ -22,7 +22,9 @@ from anodeflow.structures.geometry.positions import free_directions
 
 _LARGEST = 2_000_000_000  # bytes of a vasprun.xml, unpacked
 _AGREE = 1e-5  # of fractional coordinates, and Å of a cell: the digits of vasprun.xml
-_SAME_RUN = 1e-4  # eV, between the last free energies of OUTCAR and vasprun.xml
+_SAME_RUN = 1e-4  # eV, between the last free energies of OUTCAR, OSZICAR and vasprun.xml
+_EDIFF = 1e-4  # eV, what VASP takes where nothing is given
+_DIGITS = 2e-8  # eV, of energies in vasprun.xml
 _VACUUM = 6.0  # Å between a slab and its image
 _BOX = 7.0  # Å, shortest vector of a box for a free atom
 
@@ -35,6 +37,7 @@ class VaspRun(ForeignRun):
     defaults: dict[str, Any] = field(default_factory=dict)
     kpoints: Any = None
     titles: tuple[str, ...] = ()
+    has_incar: bool = False
 
     def differences(self, backend: Backend) -> list[str]:
         """Return what keeps it from being the calculation of a VASP backend, a phrase each; empty: nothing."""
@@ -43,6 +46,8 @@ class VaspRun(ForeignRun):
         found = []
         if self.version.split(".")[: len(backend.release.split("."))] != backend.release.split("."):
             found.append(f"it is of VASP {self.version} ({backend.name}: release {backend.release})")
+        if not self.has_incar:
+            found.append("its INCAR is not here, and vasprun.xml does not tell all tags")
         found += differing_tags(self.request, backend, self.tags, self.defaults, self.titles)
         found += differing_kpoints(self.structure, backend, self.kpoints)
         found += differing_potentials(self.structure, backend, self.titles)
@@ -74,9 +79,10 @@ def read_vasp_folder(folder: Path, suffix: str = "") -> VaspRun:
         raise InputError(f"{folder} has no vasprun.xml, which says how VASP computed: give a folder that has one.")
     _check_size(file)
     vasprun = _vasprun(file)
+    incar = packed(folder / f"INCAR{suffix}")
     try:
         defaults, version = dict(vasprun.parameters), str(vasprun.vasp_version).split()[0]
-        tags = given_tags(packed(folder / f"INCAR{suffix}"), dict(vasprun.incar))
+        tags = given_tags(incar, dict(vasprun.incar), defaults)
         task = task_of(file, tags, defaults)
         structure = _start(packed(folder / f"POSCAR{suffix}"), vasprun, tags, defaults)
     except InputError:
@@ -96,13 +102,9 @@ def read_vasp_folder(folder: Path, suffix: str = "") -> VaspRun:
         raise InputError(f"{file}: its SCF did not converge in {worst} cycles (NELM): compute it again.")
     if task != "static" and len(output.steps) >= int(defaults["NSW"]) > 1:
         raise InputError(f"{file}: its relaxation did not converge in {len(output.steps)} steps (NSW): go on with it.")
-    outcar = packed(folder / f"OUTCAR{suffix}")
-    ended = last_free_energy(outcar)
-    if ended is not None and abs(ended - output.steps[-1]["free_energy"]) > _SAME_RUN:
-        raise InputError(
-            f"{outcar} ends with {ended:.5f} eV and {file} with {output.steps[-1]['free_energy']:.5f} eV: they are of "
-            "two runs; give the folder the files of one."
-        )
+    _check_scf(file, vasprun, float(defaults.get("EDIFF", tags.get("EDIFF", _EDIFF))))
+    for other in ("OUTCAR", "OSZICAR"):
+        _check_same_run(packed(folder / f"{other}{suffix}"), file, output.steps[-1])
     titles = tuple(str(title).strip() for title in vasprun.potcar_symbols)
     names = ("INCAR", "KPOINTS", "POSCAR", "OUTCAR", "OSZICAR")
     files = [place for name in names if (place := packed(folder / f"{name}{suffix}")).is_file()]
@@ -120,7 +122,25 @@ def read_vasp_folder(folder: Path, suffix: str = "") -> VaspRun:
         defaults=defaults,
         kpoints=kpoints,
         titles=titles,
+        has_incar=incar.is_file(),
     )
+
+
+def _check_scf(file: Path, vasprun: Any, tolerance: float) -> None:
+    """Raise InputError if the last SCF was stopped before its energy changed by less than its tolerance, eV."""
+    energies = [float(cycle["e_fr_energy"]) for cycle in vasprun.ionic_steps[-1]["electronic_steps"][-2:]]
+    if len(energies) < 2 or abs(energies[1] - energies[0]) > 1.01 * abs(tolerance) + _DIGITS:
+        raise InputError(f"{file}: its last SCF was stopped before it converged (EDIFF): compute it again.")
+
+
+def _check_same_run(other: Path, file: Path, last: dict[str, Any]) -> None:
+    """Raise InputError if OUTCAR or OSZICAR ends with another free energy than vasprun.xml."""
+    ended = last_free_energy(other)
+    if ended is not None and abs(ended - last["free_energy"]) > _SAME_RUN:
+        raise InputError(
+            f"{other} ends with {ended:.5f} eV and {file} with {last['free_energy']:.5f} eV: they are of two runs, or "
+            "one is cut short; give the folder the files of one."
+        )
 
 
 def _check_size(file: Path) -> None:
@@ -148,7 +168,8 @@ def _vasprun(file: Path) -> Any:
             return Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
     except Exception as error:  # whatever pymatgen stumbles over
         raise InputError(
-            f"{file} is damaged or cut short ({error}): take another copy, or compute it again."
+            f"{file} is damaged or cut short, or not as pymatgen reads it ({error}): take another copy, or compute it "
+            "again."
         ) from error
 
 

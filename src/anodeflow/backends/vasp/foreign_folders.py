@@ -11,7 +11,6 @@ from anodeflow.backends.vasp.foreign import read_vasp_folder
 _RUN = re.compile(r"vasprun\.xml(?P<suffix>\.(?:relax|static)\d*)?(?:\.gz)?")
 """Names of what VASP wrote; custodian renames that of all runs in one folder: vasprun.xml.relax1.gz."""
 _OUTCARS = ("OUTCAR", "OUTCAR.gz")
-_IMAGE = re.compile(r"\d\d")
 _OF_IMAGE = ("OUTCAR", "OUTCAR.gz", "CONTCAR", "CONTCAR.gz")
 
 
@@ -20,7 +19,7 @@ def runs_in(folder: Path) -> Iterator[FoundRun]:
     names = sorted(file.name for file in folder.iterdir() if file.is_file())
     suffixes = sorted({found["suffix"] or "" for name in names if (found := _RUN.fullmatch(name))})
     if _has_images(folder) and (suffixes or any(name in _OUTCARS for name in names)):
-        # Its INCAR, which alone says IMAGES, may be elsewhere; vasprun.xml is that of one image.
+        # vasprun.xml is that of one image, and does not say so.
         yield folder, refused(f"{folder} belongs to a band (it has folders of images), and paths are not adopted.")
         return
     for suffix in suffixes:
@@ -31,6 +30,7 @@ def runs_in(folder: Path) -> Iterator[FoundRun]:
 
 
 def _has_images(folder: Path) -> bool:
-    """Whether a folder has folders 00, 01 ... of a band, in which VASP wrote."""
-    images = [each for each in folder.iterdir() if each.is_dir() and _IMAGE.fullmatch(each.name)]
-    return any((each / name).is_file() for each in images for name in _OF_IMAGE)
+    """Whether a folder without an INCAR, which would say IMAGES, is that of a band: its images have the OUTCARs."""
+    if any((folder / name).is_file() for name in ("INCAR", "INCAR.gz", *_OUTCARS)):
+        return False
+    return any((folder / "01" / name).is_file() for name in _OF_IMAGE)

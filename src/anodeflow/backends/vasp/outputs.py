@@ -25,6 +25,7 @@ _MOMENT = re.compile(rf"^\s*\d+ F=.*mag=\s*{_NUMBER}\s*$", re.MULTILINE)
 _TABLE = re.compile(r"POSITION\s+TOTAL-FORCE \(eV/Angst\)\s*\n\s*-+\n(.*?)\n\s*-{20,}", re.DOTALL)
 # Two blanks: the same words with other blanks stand after every SCF cycle.
 _FREE = re.compile(rf"free  energy   TOTEN\s+=\s+{_NUMBER} eV")
+_SHORT = re.compile(r"^\s*\d+ F=\s*([-+]?\.?\d[\d.]*E[-+]\d+)", re.MULTILINE)
 _ZERO = re.compile(rf"energy  without entropy=\s+{_NUMBER}\s+energy\(sigma->0\) =\s+{_NUMBER}")
 _ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
 REACHED = "reached required accuracy"
@@ -123,13 +124,14 @@ def read_run(run: Path, frame: Frame, task: str, suffix: str = "") -> RunOutput:
                 file, parse_dos=False, parse_eigen=False, parse_potcar_file=False, exception_on_bad_xml=False
             )
         allowed, version = int(vasprun.parameters["NELM"]), str(vasprun.vasp_version).split()[0]
+        pressure = 0.1 * GPa * float(vasprun.parameters.get("PSTRESS", 0.0))
     except Exception:  # missing, empty, or cut off in its head: nothing was computed
         return RunOutput()
     seconds = _LOOP.findall(_text(run / f"OUTCAR{suffix}"))
     moments = _MOMENT.findall(_text(run / f"OSZICAR{suffix}"))
     steps = []
     for number, found in enumerate(vasprun.ionic_steps):
-        step = _step(found, frame, task)
+        step = _step(found, frame, task, pressure)
         if step is None:
             break
         step["seconds"] = float(seconds[number]) if number < len(seconds) else 0.0
@@ -139,11 +141,11 @@ def read_run(run: Path, frame: Frame, task: str, suffix: str = "") -> RunOutput:
     return RunOutput(steps, _tail(file).rstrip().endswith("</modeling>"), allowed, version)
 
 
-def _step(found: dict[str, Any], frame: Frame, task: str) -> dict[str, Any] | None:
-    """Return the record of an ionic step of vasprun.xml; none if it is not whole."""
+def _step(found: dict[str, Any], frame: Frame, task: str, pressure: float) -> dict[str, Any] | None:
+    """Return the record of an ionic step of vasprun.xml; none if it is not whole. `pressure`: PSTRESS, eV/Å³."""
     try:
         cycles, structure = found["electronic_steps"], found["structure"]
-        free = float(found["e_fr_energy"])
+        free = float(found["e_fr_energy"]) - pressure * structure.volume  # VASP tells the enthalpy
         # In some versions the e_0_energy of an ionic step is another number; that of its last SCF cycle is right.
         zero = free + float(cycles[-1]["e_0_energy"]) - float(cycles[-1]["e_fr_energy"])
         cell, positions = frame.placed(structure.lattice.matrix, structure.frac_coords, task.startswith("relax"))
@@ -200,9 +202,9 @@ def read_image(outcar: Path, frame: Frame) -> list[dict[str, Any]]:
     return steps
 
 
-def last_free_energy(outcar: Path) -> float | None:
-    """Return the free energy, eV, of the last ionic step that an OUTCAR has; none if it has none, or is missing."""
-    found = _FREE.findall(_text(outcar))
+def last_free_energy(file: Path) -> float | None:
+    """Return the free energy, eV, of the last ionic step of an OUTCAR or OSZICAR; none if it has none."""
+    found = (_FREE if file.name.startswith("OUTCAR") else _SHORT).findall(_text(file))
     return float(found[-1]) if found else None
 
 
