@@ -55,7 +55,7 @@ from anodeflow.studies.diffusion.prefactors import with_prefactors
 from anodeflow.studies.diffusion.splitting import landed
 from anodeflow.studies.shared.hop_rounds import split_hop
 from anodeflow.studies.shared.hops import MOST_SPLITS, Dip, HopError, end_verdict, intermediate_minimum
-from anodeflow.studies.shared.saddles import review_modes
+from anodeflow.studies.shared.saddles import relax_further, review_modes
 
 SURFACES = {
     "Al(001)": ("Al", SlabSpec(miller=(0, 0, 1), layers=4, vacuum=10, min_width=8)),
@@ -249,6 +249,20 @@ def test_hop_over_an_unknown_minimum_is_split(adsorption, shared_home):
     assert part.barrier_forward == pytest.approx(complete.hops[0].barrier_forward, abs=2e-3)
     assert result.path.barrier == pytest.approx(complete.path.barrier, abs=2e-3)
     assert {"hop 0", "hop 1", "minimum on hop 0"} <= set(result.calculation_ids)
+
+
+@pytest.mark.slow
+def test_hop_whose_only_image_is_a_minimum_is_split_there(adsorption, shared_home):
+    """One image between two hcp hollows comes to rest in the fcc hollow: no dip of the path, but no negative mode."""
+    document = adsorption("Cu(111)")
+    lowest = document.sites[document.most_stable].site
+    result = diffuse(only(document, lowest), images=1)
+    whole, part = result.hops
+    assert (whole.state, whole.split_into, whole.negative_modes) == ("split", [1], 0)
+    assert "minimum 1 (fcc hollow) lies on the way" in whole.message
+    assert (part.state, part.negative_modes, part.initial, part.final) == ("done", 1, 0, 1)
+    assert result.path.barrier == pytest.approx(diffuse(document).path.barrier, abs=2e-3)
+    assert {"modes of hop 0", "minimum on hop 0", "modes of hop 1"} <= set(result.calculation_ids)
 
 
 @pytest.mark.slow
@@ -708,9 +722,17 @@ def test_a_saddle_of_second_order_is_followed_down_twice_and_then_told(adsorptio
 @pytest.mark.slow
 def test_highest_point_without_a_negative_mode_is_no_saddle(adsorption):
     search = with_band(adsorption("Al(001)"))
-    review_modes(search, {"0": saddle_modes(search, [0.1, 0.3], np.eye(3)[:2].tolist())})
+    review_modes(search, {"0": saddle_modes(search, [0.01, 0.3], np.eye(3)[:2].tolist())})
     assert (search.hops[0].state, search.hops[0].negative_modes, search.waiting) == ("no saddle", 0, [0])
+    assert (search.tops, search.refined) == ({}, [0])
     assert not has_barrier(search.hops[0])
+    minimum = with_band(adsorption("Al(001)"))
+    review_modes(minimum, {"0": saddle_modes(minimum, [0.1, 0.3], np.eye(3)[:2].tolist())})
+    assert (minimum.hops[0].state, minimum.tops, minimum.waiting, minimum.refined) == ("no saddle", {"0": 3}, [], [])
+    assert minimum.dip(0, 3).words == "image 3, the highest, has no negative mode"
+    assert minimum.dip(0, 1).words == "image 1 lies in a dip"
+    relax_further(minimum, 0, 0.04)
+    assert (minimum.waiting, minimum.refined, list(minimum.finer)) == ([0], [0], ["0"])
     unknown = with_band(adsorption("Al(001)"))
     review_modes(unknown, {"0": None})
     assert unknown.hops[0].state == "done"

@@ -226,6 +226,7 @@ GO_ON = {
         "diffusion/false_minima",
         "diffusion/hop_choice",
         "diffusion/rounds",
+        "diffusion/routes",
         "diffusion/splitting",
     ),
     *("vacancy/hops", "vacancy/merge", "vacancy/prescreen", "vacancy/rounds", "vacancy/search", "vacancy/stops"),

@@ -167,7 +167,7 @@ def _take_out(search: HopSearch, fallen: Mapping[int, int | None]) -> None:
     search.splits = [search.splits[hop.index] for hop in left]
     for name in ("waiting", "whole", "saddles", "refined", "looked"):
         setattr(search, name, [hops[index] for index in getattr(search, name) if index in hops])
-    for name in ("rests", "downhill", "followed", "finer", "screened"):
+    for name in ("rests", "downhill", "followed", "finer", "tops", "screened"):
         old = getattr(search, name)
         setattr(search, name, {str(hops[int(key)]): value for key, value in old.items() if int(key) in hops})
     search.hops = [

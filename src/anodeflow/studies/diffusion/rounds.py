@@ -1,7 +1,6 @@
 """The rounds of a diffusion study: suspect minima, ends and paths of hops, their saddles, and at last the document."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,26 +9,23 @@ from jobflow import Flow, Job, Maker, Response
 from anodeflow.calculations.document import CalculationDoc
 from anodeflow.calculations.modes_document import ModesDoc
 from anodeflow.calculations.neb_document import NebDoc
-from anodeflow.core.caveats import Subject
 from anodeflow.core.errors import AnodeflowError, InputError
 from anodeflow.core.jobs import job
 from anodeflow.screening.effort import effort_of, effort_of_checks
-from anodeflow.structures.sites.path import turned_round
 from anodeflow.studies.context import in_context
 from anodeflow.studies.diffusion.analysis import diffusion_document
 from anodeflow.studies.diffusion.checks import pushed_minima, vibrations
 from anodeflow.studies.diffusion.context import DiffusionContext
 from anodeflow.studies.diffusion.document import DiffusionDoc
-from anodeflow.studies.diffusion.exchanges import ends_of, exchange_landed, find_exchanges, take_ends
+from anodeflow.studies.diffusion.exchanges import find_exchanges, take_ends
 from anodeflow.studies.diffusion.false_minima import settle_suspects
-from anodeflow.studies.diffusion.hop_choice import decide, path_of, screen_hops, take_screened, to_screen
-from anodeflow.studies.diffusion.hop_ends import finish_end
+from anodeflow.studies.diffusion.hop_choice import decide, screen_hops, take_screened, to_screen
 from anodeflow.studies.diffusion.hop_search import HopSearch
 from anodeflow.studies.diffusion.prefactors import with_vibrations
-from anodeflow.studies.diffusion.splitting import landed
-from anodeflow.studies.shared.hop_rounds import Landing, Route, review_paths, run_paths, split_at_minima
+from anodeflow.studies.diffusion.routes import landed_at, route_of, take_counterpart
+from anodeflow.studies.shared.hop_rounds import Route, review_paths, run_paths, split_at_minima
 from anodeflow.studies.shared.once_more import once_more
-from anodeflow.studies.shared.saddles import find_modes, review_modes
+from anodeflow.studies.shared.saddles import find_modes, relax_further, review_modes
 from anodeflow.studies.shared.steps import followed
 
 
@@ -95,12 +91,19 @@ def split_hops(
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
     study: DiffusionContext,
+    failed: Sequence[None] = (),
 ) -> Response | DiffusionDoc:
-    """Split the hops that have an intermediate minimum, and compute the parts; a new minimum has hops of its own."""
+    """Split the hops that have an intermediate minimum, and compute the parts; a new minimum has hops of its own.
+
+    A path whose highest image has no negative mode, and is no minimum either, is relaxed further.
+    """
     known, depth = len(search.minima), max(search.splits[int(key)] for key in images) + 1
-    failures = split_at_minima(search, images, relaxed, study, _landed)
+    failures = split_at_minima(search, images, relaxed, study, landed_at)
     if len(search.minima) > known:
         search.find_hops(depth)
+    for index in [int(key) for key in search.tops if search.hops[int(key)].state == "no saddle"]:
+        relax_further(search, index, search.hops[index].max_force or 0.0)
+    search.tops = {}
     return next_round(makers, search, study, failures)
 
 
@@ -128,7 +131,7 @@ def review_saddles(
     failed: Sequence[None] = (),
 ) -> Response | DiffusionDoc:
     """Take the lowest modes of saddles into account, and follow those of second order down."""
-    review_modes(search, modes, partial(_take_counterpart, search))
+    review_modes(search, modes, partial(take_counterpart, search))
     return next_round(makers, search, study)
 
 
@@ -156,6 +159,8 @@ def next_round(
     failed = dict(failures or {})
     if search.suspects:
         return _push_minima(makers, search, study, failed)
+    if search.tops:
+        return _relax_tops(makers, search, study, failed)
     if study.input.exchange:
         find_exchanges(search)
     if fresh := to_screen(makers["neb"], search, study):
@@ -194,6 +199,29 @@ def _push_minima(
         failures,
         lambda failed: review_minima(makers, search, relaxed, modes, study, failed),
         f"{study.of_system}: suspect minima",
+    )
+
+
+def _relax_tops(
+    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
+) -> Response:
+    """Relax the highest images of paths that have no negative mode: they may be minima."""
+    jobs = {
+        key: search.relaxation(
+            makers["relax"],
+            search.hops[int(key)].images[image],
+            study.label(str(search.image_step(int(key)))),
+            by_potential=False,
+            nearby=True,
+        )
+        for key, image in search.tops.items()
+    }
+    images, relaxed = dict(search.tops), {key: made.output for key, made in jobs.items()}
+    return followed(
+        list(jobs.values()),
+        failures,
+        lambda told: split_hops(makers, search, images, relaxed, study, told),
+        f"{study.of_system}: minima on hops",
     )
 
 
@@ -255,7 +283,7 @@ def _bands(
         if str(index) in relaxed and relaxed[str(index)] is None:
             search.hops[index].message = "its end could not be relaxed: `anodeflow status` says why"
             return None
-        return _route(search, study.input.images, index, relaxed.get(str(index)))
+        return route_of(search, study.input.images, index, relaxed.get(str(index)))
 
     return run_paths(
         makers["neb"],
@@ -265,33 +293,3 @@ def _bands(
         failures or {},
         lambda bands, told: review_bands(makers, search, bands, study, told),
     )
-
-
-def _route(search: HopSearch, images: int, index: int, end: CalculationDoc | None) -> Route:
-    """Return the way from minimum to minimum of a hop, by so many images; `end`: its end, if that was relaxed."""
-    hop, ends = search.hops[index], take_ends(search, index)
-    final, energy = ends.final, search.total_energy(hop.final)
-    if end is not None:
-        final, energy = finish_end(search, index, ends, end), end.energy
-        search.note(Subject("end", index), end)
-    path = path_of(images, replace(ends, final=final))
-    energies = (search.total_energy(hop.initial), energy)
-    remark = f", exchange with atom {hop.exchanged_with}" if hop.is_exchange else ""
-    return Route(path, energies, {"symmetry": ends.symmetry} | search.path_options(index), remark=remark)
-
-
-def _landed(search: HopSearch, index: int, image: int, relaxed: CalculationDoc) -> Landing:
-    """Return where an image of a hop came to rest."""
-    return (exchange_landed if search.hops[index].is_exchange else landed)(search, index, image, relaxed)
-
-
-def _take_counterpart(search: HopSearch, index: int, top: int) -> None:
-    """Let a path that symmetry turns round have the saddle, its image `top`, on its other half, too."""
-    hop = search.hops[index]
-    other = len(hop.images) - 1 - top
-    if other == top or not hop.symmetric:
-        return
-    hop.profile[other].energy = hop.profile[top].energy
-    symmetry = ends_of(search, index).symmetry
-    if symmetry is not None:
-        hop.images[other] = turned_round(symmetry, hop.images[top], hop.images[other])

@@ -58,10 +58,13 @@ class Dip:
 
     image: int
     below: float = 0.0
+    at_top: bool = False
 
     @property
     def words(self) -> str:
         """Where the image lies."""
+        if self.at_top:
+            return f"image {self.image}, the highest, has no negative mode"
         if self.below:
             return f"image {self.image} lies {self.below:.3f} eV below both ends"
         return f"image {self.image} lies in a dip"

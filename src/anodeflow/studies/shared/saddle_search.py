@@ -1,17 +1,25 @@
 """A search for hops that looks at the lowest modes of their saddles."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pymatgen.core import Structure
 
 from anodeflow.calculations.modes_document import RestRecord
-from anodeflow.studies.shared.hops import WaitingHops
+from anodeflow.studies.shared.hops import Dip, WaitingHops
 
 
 class SaddleSearch(WaitingHops):
-    """A search for hops that looks at the lowest modes of their saddles."""
+    """A search for hops that looks at the lowest modes of their saddles.
+
+    Class attributes
+    ----------------
+    splits_at_tops
+        Whether a hop is split where the highest image of its path turns out to be a minimum.
+    """
+
+    splits_at_tops: ClassVar[bool] = False
 
     saddles: list[int] = Field(
         default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."
@@ -29,6 +37,10 @@ class SaddleSearch(WaitingHops):
         default_factory=dict,
         description="Index of a hop -> its path, which has no saddle, to be relaxed further.",
     )
+    tops: dict[str, int] = Field(
+        default_factory=dict,
+        description="Index of a hop -> its highest image, which has no negative mode and may be a minimum.",
+    )
     refined: list[int] = Field(default_factory=list, description="Indices of the hops that were relaxed further so.")
 
     @abstractmethod
@@ -42,6 +54,10 @@ class SaddleSearch(WaitingHops):
     def goes_on(self, index: int) -> bool:
         """Return whether a hop that waits goes on from the path that it has (:func:`once_more`)."""
         return str(index) in self.downhill or str(index) in self.finer
+
+    def dip(self, index: int, image: int) -> Dip:
+        """Return where an image of the path that a hop has lies (:meth:`WaitingHops.dip`)."""
+        return Dip(image, at_top=True) if self.tops.get(str(index)) == image else super().dip(index, image)
 
     def _forget(self, hop: Any) -> None:
         super()._forget(hop)

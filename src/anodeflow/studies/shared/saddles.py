@@ -19,10 +19,17 @@ from anodeflow.structures.geometry.positions import largest_distance, unwrapped
 from anodeflow.structures.geometry.transfer import path_direction
 from anodeflow.studies.expected import Expected
 from anodeflow.studies.shared.hop_rounds import HopContext
+from anodeflow.studies.shared.hops import MOST_SPLITS
 from anodeflow.studies.shared.once_more import MOST_FOLLOWED, downhill_path, second_order, without_saddle
 from anodeflow.studies.shared.saddle import STILL
 from anodeflow.studies.shared.saddle_search import SaddleSearch
 from anodeflow.studies.shared.steps import followed
+
+MINIMUM = 0.02
+"""Lowest curvature of the highest image of a path from which on it is looked at as a minimum, eV/Å².
+
+At a flat saddle that is not quite at rest the curvature along the path may come out positive, too.
+"""
 
 
 def note_saddle(search: SaddleSearch, index: int, band: NebDoc) -> list[int]:
@@ -131,8 +138,9 @@ def review_modes(
     """Take the lowest modes of saddles into account.
 
     A hop over a saddle of second order waits to be computed again, without symmetry, from a path that is pushed along
-    the second negative mode; if that was done twice it ends as `second order`. One whose highest point is no saddle
-    waits to be relaxed to smaller forces, once; then it ends as `no saddle`.
+    the second negative mode; if that was done twice it ends as `second order`. One whose highest point is curved as a
+    minimum is to be split there, where the search does that. Else a hop without a saddle waits to be relaxed to smaller
+    forces, once; then it ends as `no saddle`.
 
     Parameters
     ----------
@@ -161,7 +169,7 @@ def review_modes(
         if found.certain is False:
             hop.message = f"whether its saddle has {found.negative_modes} negative modes is not certain"
         if found.negative_modes == 0:
-            _relax_further(search, index, found)
+            _without_saddle(search, index, found)
         elif found.negative_modes > 1:
             _follow(search, index, found)
         else:
@@ -200,13 +208,26 @@ def _take_saddle(search: SaddleSearch, index: int, found: ModesDoc, moved: Calla
     ]
 
 
-def _relax_further(search: SaddleSearch, index: int, found: ModesDoc) -> None:
-    """Have a path without a saddle relaxed to smaller forces, or give up."""
+def _without_saddle(search: SaddleSearch, index: int, found: ModesDoc) -> None:
+    """Have the highest image of a path looked at as a minimum, if it is so curved, or the path relaxed further."""
+    hop = search.hops[index]
+    hop.state = "no saddle"
+    hop.message = f"the highest point of its path has no negative mode, so it is no saddle; {_left(found.max_force)}"
+    curved = bool(found.curvatures) and found.curvatures[0] > MINIMUM and found.certain is not False
+    if curved and search.splits_at_tops and search.splits[index] < MOST_SPLITS and index not in search.refined:
+        hop.message += ", and it could not be relaxed"
+        search.tops[str(index)] = hop.saddle_image
+    else:
+        relax_further(search, index, found.max_force)
+
+
+def relax_further(search: SaddleSearch, index: int, force: float) -> None:
+    """Have a path without a saddle relaxed to smaller forces than `force`, eV/Å, or give up."""
     hop, again = search.hops[index], index in search.refined
     hop.state = "no saddle"
     hop.message = (
-        "the highest point of its path has no negative mode, so it is no saddle; a force of "
-        f"{found.max_force:.3f} eV/Å is left there{', after the path was relaxed to smaller forces' * again}"
+        "the highest point of its path has no negative mode, so it is no saddle; "
+        f"{_left(force)}{', after the path was relaxed to smaller forces' * again}"
     )
     if again:
         return
@@ -216,6 +237,10 @@ def _relax_further(search: SaddleSearch, index: int, found: ModesDoc) -> None:
     search.waiting.append(index)
     for step in (search.step_of(index), search.modes_step(index)):
         search.calculation_ids[without_saddle(step)] = search.calculation_ids[step]
+
+
+def _left(force: float) -> str:
+    return f"a force of {force:.3f} eV/Å is left there"
 
 
 def _follow(search: SaddleSearch, index: int, found: ModesDoc) -> None:
