@@ -230,7 +230,7 @@ GO_ON = {
         "diffusion/splitting",
     ),
     *("vacancy/hops", "vacancy/merge", "vacancy/prescreen", "vacancy/rounds", "vacancy/search", "vacancy/stops"),
-    *("shared/hop_rounds", "shared/hops", "shared/saddles", "shared/steps", "shared/once_more"),
+    *("shared/hop_rounds", "shared/hops", "shared/saddles", "shared/steps", "shared/once_more", "shared/tops"),
     *("convergence/report", "dry"),
 }
 

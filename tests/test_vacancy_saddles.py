@@ -30,6 +30,7 @@ from anodeflow.studies.shared.hop_rounds import review_paths, split_hop
 from anodeflow.studies.shared.hops import NOT_COMPUTED
 from anodeflow.studies.shared.once_more import SMALLER, once_more
 from anodeflow.studies.shared.saddles import review_modes
+from anodeflow.studies.shared.tops import take_tops
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
@@ -259,7 +260,7 @@ def test_a_path_whose_highest_point_is_no_saddle_is_relaxed_to_smaller_forces_on
     search, context = with_path()
     hop = search.hops[0]
     search.warnings = [Caveat("saddle-force-left", "a force is left").under(hop.subject)]
-    review_modes(search, {"0": modes_of(search, 0.2, 0.4)})
+    review_modes(search, {"0": modes_of(search, 0.01, 0.4)})
     assert (hop.state, hop.negative_modes, search.waiting) == ("no saddle", 0, [0])
     assert vacancy_document(search, context).paths[0].climb is None
     assert "saddle-force-left" in codes(search), "as long as there is no other path"
@@ -278,6 +279,22 @@ def test_a_path_whose_highest_point_is_no_saddle_is_relaxed_to_smaller_forces_on
     assert (hop.state, search.waiting) == ("no saddle", []), "not a third time"
     assert "after the path was relaxed to smaller forces" in hop.message
     assert search.calculation_ids["modes of path I hop 1, no saddle"] == "modes"
+
+
+def test_a_hop_whose_highest_point_is_a_minimum_is_split_there():
+    search, _ = with_path()
+    hop = search.hops[0]
+    review_modes(search, {"0": modes_of(search, 0.2, 0.4)})
+    assert (hop.state, search.tops, search.waiting) == ("no saddle", {"0": 1}, [])
+    split_hop(search, 0, 1, answer(hop.images[1], 1.3), landed)
+    take_tops(search)
+    assert (hop.state, search.tops, search.refined) == ("split", {}, [])
+    assert len(search.waiting) == 2, "its parts"
+    again, _ = with_path()
+    review_modes(again, {"0": modes_of(again, 0.2, 0.4)})
+    split_hop(again, 0, 1, answer(again.hops[0].images[0], 1.0), landed)
+    take_tops(again)
+    assert (again.hops[0].state, again.waiting, again.refined) == ("no saddle", [0], [0]), "it rolled to an end"
 
 
 def test_modes_that_could_not_be_computed_are_told_and_the_barrier_stays():

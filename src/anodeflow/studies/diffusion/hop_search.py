@@ -1,7 +1,6 @@
 """The search for the hops of an adatom: what is known so far, and how it starts from an adsorption study."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -37,8 +36,6 @@ class SaddleTest(BaseModel):
 
 class HopSearch(SaddleSearch):
     """What is known of minima and hops so far. Energies of minima are relative to `zero`; hops wait until done."""
-
-    splits_at_tops: ClassVar[bool] = True
 
     adsorption: AdsorptionDoc = Field(description="Study that it starts from.")
     zero: float = Field(description="Total energy of the slab with the adatom in minimum 0, eV.")

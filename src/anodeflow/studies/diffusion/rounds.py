@@ -25,8 +25,9 @@ from anodeflow.studies.diffusion.prefactors import with_vibrations
 from anodeflow.studies.diffusion.routes import landed_at, route_of, take_counterpart
 from anodeflow.studies.shared.hop_rounds import Route, review_paths, run_paths, split_at_minima
 from anodeflow.studies.shared.once_more import once_more
-from anodeflow.studies.shared.saddles import find_modes, relax_further, review_modes
+from anodeflow.studies.shared.saddles import find_modes, review_modes
 from anodeflow.studies.shared.steps import followed
+from anodeflow.studies.shared.tops import relax_tops, take_tops
 
 
 @job
@@ -101,9 +102,7 @@ def split_hops(
     failures = split_at_minima(search, images, relaxed, study, landed_at)
     if len(search.minima) > known:
         search.find_hops(depth)
-    for index in [int(key) for key in search.tops if search.hops[int(key)].state == "no saddle"]:
-        relax_further(search, index, search.hops[index].max_force or 0.0)
-    search.tops = {}
+    take_tops(search)
     return next_round(makers, search, study, failures)
 
 
@@ -160,7 +159,13 @@ def next_round(
     if search.suspects:
         return _push_minima(makers, search, study, failed)
     if search.tops:
-        return _relax_tops(makers, search, study, failed)
+        return relax_tops(
+            makers["relax"],
+            search,
+            study,
+            failed,
+            lambda images, relaxed, told: split_hops(makers, search, images, relaxed, study, told),
+        )
     if study.input.exchange:
         find_exchanges(search)
     if fresh := to_screen(makers["neb"], search, study):
@@ -199,29 +204,6 @@ def _push_minima(
         failures,
         lambda failed: review_minima(makers, search, relaxed, modes, study, failed),
         f"{study.of_system}: suspect minima",
-    )
-
-
-def _relax_tops(
-    makers: dict[str, Maker], search: HopSearch, study: DiffusionContext, failures: dict[str, AnodeflowError]
-) -> Response:
-    """Relax the highest images of paths that have no negative mode: they may be minima."""
-    jobs = {
-        key: search.relaxation(
-            makers["relax"],
-            search.hops[int(key)].images[image],
-            study.label(str(search.image_step(int(key)))),
-            by_potential=False,
-            nearby=True,
-        )
-        for key, image in search.tops.items()
-    }
-    images, relaxed = dict(search.tops), {key: made.output for key, made in jobs.items()}
-    return followed(
-        list(jobs.values()),
-        failures,
-        lambda told: split_hops(makers, search, images, relaxed, study, told),
-        f"{study.of_system}: minima on hops",
     )
 
 

@@ -1,7 +1,7 @@
 """A search for hops that looks at the lowest modes of their saddles."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 from pymatgen.core import Structure
@@ -11,15 +11,7 @@ from anodeflow.studies.shared.hops import Dip, WaitingHops
 
 
 class SaddleSearch(WaitingHops):
-    """A search for hops that looks at the lowest modes of their saddles.
-
-    Class attributes
-    ----------------
-    splits_at_tops
-        Whether a hop is split where the highest image of its path turns out to be a minimum.
-    """
-
-    splits_at_tops: ClassVar[bool] = False
+    """A search for hops that looks at the lowest modes of their saddles."""
 
     saddles: list[int] = Field(
         default_factory=list, description="Indices of the hops of whose saddle the lowest modes are to be computed."

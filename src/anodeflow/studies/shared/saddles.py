@@ -139,7 +139,7 @@ def review_modes(
 
     A hop over a saddle of second order waits to be computed again, without symmetry, from a path that is pushed along
     the second negative mode; if that was done twice it ends as `second order`. One whose highest point is curved as a
-    minimum is to be split there, where the search does that. Else a hop without a saddle waits to be relaxed to smaller
+    minimum is to be split there. Else a hop without a saddle waits to be relaxed to smaller
     forces, once; then it ends as `no saddle`.
 
     Parameters
@@ -214,7 +214,7 @@ def _without_saddle(search: SaddleSearch, index: int, found: ModesDoc) -> None:
     hop.state = "no saddle"
     hop.message = f"the highest point of its path has no negative mode, so it is no saddle; {_left(found.max_force)}"
     curved = bool(found.curvatures) and found.curvatures[0] > MINIMUM and found.certain is not False
-    if curved and search.splits_at_tops and search.splits[index] < MOST_SPLITS and index not in search.refined:
+    if curved and search.splits[index] < MOST_SPLITS and index not in search.refined:
         hop.message += ", and it could not be relaxed"
         search.tops[str(index)] = hop.saddle_image
     else:

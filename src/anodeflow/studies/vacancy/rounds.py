@@ -17,6 +17,7 @@ from anodeflow.studies.shared.hop_rounds import Route, review_paths, run_paths, 
 from anodeflow.studies.shared.once_more import once_more
 from anodeflow.studies.shared.saddles import find_modes, review_modes
 from anodeflow.studies.shared.steps import followed
+from anodeflow.studies.shared.tops import relax_tops, take_tops
 from anodeflow.studies.vacancy.analysis import vacancy_document
 from anodeflow.studies.vacancy.context import VacancyContext
 from anodeflow.studies.vacancy.document import VacancyDoc
@@ -78,9 +79,12 @@ def split_hops(
     images: dict[str, int],
     relaxed: dict[str, CalculationDoc | None],
     study: VacancyContext,
+    failed: Sequence[None] = (),
 ) -> Response | VacancyDoc:
     """Split the hops that have an intermediate minimum, and compute the parts."""
-    return _next_round(makers, search, study, split_at_minima(search, images, relaxed, study, landed))
+    failures = split_at_minima(search, images, relaxed, study, landed)
+    take_tops(search)
+    return _next_round(makers, search, study, failures)
 
 
 @job
@@ -135,6 +139,14 @@ def _next_round(
 ) -> Response | VacancyDoc:
     """Go on with the hops: their paths first, then their saddles; at last the document."""
     told = failures or {}
+    if search.tops:
+        return relax_tops(
+            makers["relax"],
+            search,
+            study,
+            told,
+            lambda images, relaxed, failed: split_hops(makers, search, images, relaxed, study, failed),
+        )
     if search.waiting:
         return run_paths(
             makers["neb"],
